@@ -1,0 +1,109 @@
+# PneumoScreen: what can be done from here. `make` alone prints the list.
+#
+# The environment is made by the first target that needs it and renewed when a requirements file changes:
+# two stamp files inside .venv tell what is installed. Nothing is needed beforehand but Python 3.11 and make.
+#
+#   PYTHON=python3.11      the interpreter that makes .venv
+#   PIP_ARGS='...'         further arguments for pip, e.g. --no-index --find-links wheelhouse
+
+VENV     := .venv
+BIN      := $(VENV)/bin
+RUN      := $(VENV)/.installed-run
+DEV      := $(VENV)/.installed-test
+OUT      ?= demo-output
+STUDIES  ?=
+CT       ?=
+PYTHON   ?=
+PIP_ARGS ?=
+ARGS     ?=
+# Read by the target `test`: worker processes of pytest.
+JOBS     ?= 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# ---- environment ---------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@python='$(PYTHON)'; \
+	for candidate in $${python:-python3.11 python3}; do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then found="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "PneumoScreen needs Python 3.11: install it, or name it with PYTHON=/path/to/python3.11" >&2; exit 1; fi; \
+	echo "making $(VENV) with $$found"; \
+	if "$$found" -c 'import ensurepip' 2>/dev/null; then "$$found" -m venv $(VENV); \
+	elif "$$found" -m pip --version >/dev/null 2>&1; then \
+	    "$$found" -m venv --without-pip $(VENV) && "$$found" -m pip --python $(VENV)/bin/python install --quiet $(PIP_ARGS) pip; \
+	else echo "$$found can make no environment: install the Debian package python3-venv" >&2; exit 1; fi
+
+$(RUN): requirements.txt pyproject.toml | $(BIN)/python
+	@echo "installing requirements.txt (some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(DEV): requirements-test.txt $(RUN)
+	@echo "installing requirements-test.txt"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements-test.txt
+	@touch $@
+
+.PHONY: install install-test
+install: $(RUN)  ## make .venv for running (other targets do it themselves)
+install-test: $(DEV)  ## make .venv for tests and linters (other targets do it themselves)
+
+# ---- use -----------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(RUN)  ## screen three synthetic CTs over a real server; CT=path screens that scan, OUT=folder
+	@$(BIN)/pneumoscreen demo --out '$(OUT)' $(if $(CT),--ct '$(CT)') $(ARGS)
+
+.PHONY: serve
+serve: $(RUN)  ## start the server on 127.0.0.1: make serve STUDIES=/path/to/studies
+	@$(if $(STUDIES),,echo 'name the folder of studies: make serve STUDIES=/path/to/studies' >&2; exit 2;) \
+	exec $(BIN)/pneumoscreen serve --studies '$(STUDIES)' $(ARGS)
+
+.PHONY: bench
+bench: $(RUN)  ## measure time and memory of a screening and the server's latency; writes build/bench.json
+	@$(BIN)/pneumoscreen bench --out build/bench.json $(ARGS)
+
+# ---- training ------------------------------------------------------------------------------------------------------
+
+build/phantoms:
+	@$(BIN)/pneumoscreen phantom --out $@ --cases 90 --seed 1
+
+.PHONY: train-candidates train-classifier
+train-candidates: $(RUN) | build/phantoms  ## train the candidate network: STUDIES=folder (default 90 phantoms), ARGS='--resume'
+	@$(BIN)/pneumoscreen train ct_candidates --studies '$(or $(STUDIES),build/phantoms)' --config '$(or $(CONFIG),configs/paper.yaml)' --out '$(or $(RUNS),runs)/ct_candidates' $(ARGS)
+train-classifier: $(RUN) | build/phantoms  ## train the patch classifiers: STUDIES=folder (default 90 phantoms), ARGS='--resume'
+	@$(BIN)/pneumoscreen train ct_classifier --studies '$(or $(STUDIES),build/phantoms)' --config '$(or $(CONFIG),configs/paper.yaml)' --out '$(or $(RUNS),runs)/ct_classifier' $(ARGS)
+
+# ---- development ---------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(DEV)  ## all tests but the slow ones
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(DEV)  ## the slow tests: training, large cohorts, the acceptance figures
+	@$(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)
+
+.PHONY: lint
+lint: $(DEV)  ## style, format, types, direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(DEV)  ## put the code into shape
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: clean
+clean:  ## remove the environment and everything that can be made again
+	rm -rf $(VENV) build demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -path ./.git -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Measurements of the whole program: time, memory and the latency of the server."""

@@ -1,0 +1,130 @@
+"""``pneumoscreen bench``: the figures that the project promises, measured and compared with the promise."""
+
+import json
+import os
+import platform
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .. import __version__
+from .latency import measure_latency
+from .process import ScreeningRun, has_gpu, run_screening, two_cores
+from .scans import bench_scan
+
+THIN, THICK = 300, 70
+THICK_RUNS = 3
+GPU_CASES = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value beside its target; a figure without target is for information."""
+
+    name: str
+    value: float
+    unit: str
+    target: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``miss``, or nothing where there is no target."""
+        if self.target is None:
+            return ""
+        return "pass" if self.value <= self.target else "miss"
+
+
+def run_bench(out: Path, model_dir: Path | None = None, device: str = "auto") -> list[Figure]:
+    """Measure, print the table and write it as JSON.
+
+    CPU figures are taken on two cores. Where a GPU is found (and ``device`` is not ``cpu``), the thick
+    scan is screened on it as well, several times in one process: the first pays for starting CUDA.
+
+    Raises:
+        BenchError: if a measured program fails.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    thick, thin = bench_scan(out.parent, THICK), bench_scan(out.parent, THIN)
+    cores = two_cores()
+    runs = [run_screening([thick], "cpu", cores, model_dir) for _ in range(THICK_RUNS)]
+    long_run = run_screening([thin], "cpu", cores, model_dir)
+    figures = _cpu_figures(runs, long_run)
+    if device != "cpu" and has_gpu():
+        figures += _gpu_figures(thick, model_dir)
+    latency = measure_latency(thick)
+    figures += [
+        Figure("server: start to first answer", latency.startup_s, "s"),
+        Figure("server: /info/ while screening, median", latency.median_ms, "ms", 100.0),
+        Figure("server: /info/ while screening, worst", max(latency.answers_ms), "ms"),
+        Figure("server: the screening meanwhile", latency.screening_s, "s"),
+    ]
+    _print(figures, len(cores))
+    out.write_text(json.dumps(_document(figures, len(cores)), indent=2) + "\n", encoding="utf-8")
+    return figures
+
+
+def _cpu_figures(runs: list[ScreeningRun], long_run: ScreeningRun) -> list[Figure]:
+    thick = {stage: median(run.timings_s[0][stage] for run in runs) for stage in runs[0].timings_s[0]}
+    thin = long_run.timings_s[0]
+    size = f"512x512x{THICK}"
+    long_size = f"512x512x{THIN}"
+    return [
+        Figure(f"{size}: read to report", thick["total"], "s", 10.0),
+        *(Figure(f"{size}: {stage}", seconds, "s") for stage, seconds in thick.items() if stage != "total"),
+        Figure(f"{size}: peak memory", max(run.peak_gib for run in runs), "GiB", 3.0),
+        Figure(f"{size}: start and loading beside it", median(run.startup_s for run in runs), "s"),
+        Figure(f"{long_size}: read to report", thin["total"], "s"),
+        *(Figure(f"{long_size}: {stage}", seconds, "s") for stage, seconds in thin.items() if stage != "total"),
+        Figure(f"{long_size}: times the {size}", thin["total"] / thick["total"], "x", 4.5),
+        Figure(f"{long_size}: peak memory", long_run.peak_gib, "GiB", 4.0),
+    ]
+
+
+def _gpu_figures(scan: Path, model_dir: Path | None) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="pneumoscreen-bench-") as folder:
+        copies = [Path(folder) / f"{number}-{scan.name}" for number in range(GPU_CASES)]
+        for copy in copies:
+            copy.symlink_to(scan.resolve())
+        run = run_screening(copies, "cuda", set(os.sched_getaffinity(0)), model_dir)
+    totals = [timings["total"] for timings in run.timings_s]
+    return [
+        Figure(f"512x512x{THICK} on the GPU: read to report, first", totals[0], "s"),
+        Figure(f"512x512x{THICK} on the GPU: read to report, later", min(totals[1:]), "s", 1.0),
+        *(
+            Figure(f"512x512x{THICK} on the GPU: {stage}", seconds, "s")
+            for stage, seconds in run.timings_s[-1].items()
+            if stage != "total"
+        ),
+    ]
+
+
+def _print(figures: list[Figure], cores: int) -> None:
+    table = Table(title=f"PneumoScreen {__version__}, CPU figures on {cores} cores of {_processor()}")
+    for column, justify in (("what", "left"), ("measured", "right"), ("target", "right"), ("", "left")):
+        table.add_column(column, justify="right" if justify == "right" else "left")
+    for figure in figures:
+        target = "" if figure.target is None else f"<= {figure.target:g} {figure.unit}"
+        table.add_row(figure.name, f"{figure.value:.2f} {figure.unit}", target, figure.verdict)
+    Console().print(table)
+
+
+def _document(figures: list[Figure], cores: int) -> dict[str, Any]:
+    return {
+        "pneumoscreen": __version__,
+        "processor": _processor(),
+        "cores": cores,
+        "figures": [{**asdict(figure), "verdict": figure.verdict or None} for figure in figures],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

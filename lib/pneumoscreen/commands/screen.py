@@ -1,0 +1,247 @@
+"""``pneumoscreen screen``: files in; a case document, a report and one line a case out."""
+
+import json
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import RESEARCH_USE_ONLY
+from ..case import Case
+from ..errors import PneumoScreenError
+from .folders import OutputError, prepare_folder, replacing
+from .terminal import Meter, complain
+
+if TYPE_CHECKING:
+    from ..ct.screening import Screener
+    from ..images import Input, Refused
+    from ..images.volume import Volume
+
+STATUS_OK = 0
+STATUS_FAULT = 1
+STATUS_BAD_INPUT = 2
+
+STAGES = ("read", "lungs", "candidates", "classify", "report", "total")
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A volume and the seconds that reading it took."""
+
+    volume: "Volume"
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An input whose reading is under way."""
+
+    item: "Input"
+    reading: "Future[Reading]"
+
+
+@dataclass(frozen=True)
+class Screened:
+    """A case whose document and report lie in ``out``."""
+
+    case: Case
+    out: Path
+
+    def line(self) -> str:
+        """``<case_id> <verdict> <confidence> <seconds>``."""
+        from ..report import summary_line
+
+        return summary_line(self.case)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The case's entry in the JSON array."""
+        verdict = self.case.verdict
+        return {
+            "case_id": self.case.case_id,
+            "verdict": verdict.label if verdict else None,
+            "confidence": verdict.exported if verdict else None,
+            "seconds": self.case.timings_s["total"],
+            "document": str(self.out / f"{self.case.case_id}.json"),
+            "report": str(self.out / f"{self.case.case_id}.html"),
+        }
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An input that could not be screened, and the line that says why."""
+
+    path: Path
+    error: str
+    is_fault: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The input's entry in the JSON array."""
+        return {"input": str(self.path), "error": self.error}
+
+
+def screen_inputs(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    as_json: bool = False,
+    with_index: bool = False,
+    model_dir: Path | None = None,
+    device: str = "auto",
+) -> int:
+    """Screen every case of the inputs and write ``out/<case_id>.json`` and ``.html``.
+
+    A bad input costs one line on standard error and the exit status; the others are still screened.
+
+    Args:
+        inputs: files, DICOM folders or folders of these.
+        out: folder for documents and reports; made where missing.
+        as_json: print one JSON array on standard output instead of a line a case: an object a case with
+            ``case_id``, ``verdict``, ``confidence``, ``seconds``, ``document``, ``report``; an object a
+            refused input with ``input`` and ``error``.
+        with_index: write ``out/index.html``, the table of all these cases, as well.
+        model_dir: root of the model store; None takes the project's own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns:
+        The exit status: 0 where all were screened, 2 where an input was refused, 1 where the program failed on one.
+
+    Raises:
+        PneumoScreenError: if the folder cannot be written to, or the models cannot be loaded.
+    """
+    from ..images import Refused, find_inputs
+
+    out = prepare_folder(out)
+    print(RESEARCH_USE_ONLY, file=sys.stderr)
+    results: list[Screened | Refusal] = []
+    try:
+        screener: Screener | None = None
+        for case in _read_ahead(find_inputs(inputs)):
+            if isinstance(case, Refused):
+                results.append(_refuse(case.path, case.reason))
+                continue
+            # The networks are loaded once, while the first scan is read.
+            screener = screener or _load_screener(model_dir, device)
+            result = _screen_one(case, screener, out)
+            results.append(result)
+            if isinstance(result, Screened) and not as_json:
+                print(result.line(), flush=True)
+    finally:
+        # Also after an interruption: what was screened so far is a valid array.
+        if as_json:
+            print(json.dumps([result.to_dict() for result in results], indent=2, ensure_ascii=False), flush=True)
+    refused = [result for result in results if isinstance(result, Refusal)]
+    if with_index:
+        _write_index([result.case for result in results if isinstance(result, Screened)], refused, out)
+    if any(refusal.is_fault for refusal in refused):
+        return STATUS_FAULT
+    return STATUS_BAD_INPUT if refused else STATUS_OK
+
+
+def _load_screener(model_dir: Path | None, device: str) -> "Screener":
+    from ..ct.screening import Screener
+    from ..models.store import ModelStore
+    from .device import pick_device
+
+    return Screener.from_store(ModelStore(model_dir), pick_device(device))
+
+
+def _screen_one(pending: Pending, screener: "Screener", out: Path) -> Screened | Refusal:
+    """The result of one input; a refusal is printed and returned, not raised."""
+    item = pending.item
+    try:
+        with Meter(item.case_id) as progress:
+            progress("read", 0.0)
+            read = pending.reading.result()
+            case = screen_volume(read, screener, out, progress)
+    except OutputError:
+        raise
+    except PneumoScreenError as error:
+        return _refuse(item.path, str(error))
+    except MemoryError:
+        return _refuse(item.path, "needs more memory than there is; screen it on a larger machine")
+    except Exception as error:
+        # A fault of the program with one case must not cost the others theirs.
+        logger.debug("fault while screening %s", item.path, exc_info=True)
+        kind = type(error).__name__
+        return _refuse(item.path, f"a fault of the program ({kind}: {error}); please report it", is_fault=True)
+    for note in case.notes:
+        complain(f"{case.case_id}: note: {note}")
+    return Screened(case, out)
+
+
+def screen_volume(read: Reading, screener: "Screener", out: Path, progress: Progress) -> Case:
+    """Screen one volume, write its report and document, and return the case with all its times.
+
+    Raises:
+        PneumoScreenError: if the volume cannot be screened or the files cannot be written.
+    """
+    from ..report import write_report
+
+    start = time.perf_counter()
+    screening = screener.screen(read.volume, progress, read_s=read.seconds)
+    report_start = time.perf_counter()
+    case_id = screening.case.case_id
+    with replacing(out / f"{case_id}.html") as part:
+        write_report(read.volume, screening, part, screener.classes)
+    end = time.perf_counter()
+    # The report shows the times up to itself; the document holds them all.
+    times = {**screening.case.timings_s, "report": end - report_start}
+    times["total"] = read.seconds + end - start
+    case = replace(screening.case, timings_s={name: round(times[name], 3) for name in STAGES if name in times})
+    with replacing(out / f"{case_id}.json") as part:
+        part.write_text(case.to_json(), encoding="utf-8")
+    progress("report", 1.0)
+    return case
+
+
+def _refuse(path: Path, reason: str, is_fault: bool = False) -> Refusal:
+    reason = " ".join(reason.split())
+    if not reason.startswith(str(path)):
+        # Errors of the readers begin with the file's name; the line names it once, with its folder.
+        reason = f"{path}: {reason.removeprefix(f'{path.name}: ')}"
+    refusal = Refusal(path, reason, is_fault)
+    complain(refusal.error)
+    return refusal
+
+
+def _write_index(cases: Sequence[Case], refused: Sequence[Refusal], out: Path) -> None:
+    from ..report import write_index
+
+    with replacing(out / "index.html") as part:
+        write_index(cases, part, [(refusal.path.name, refusal.error) for refusal in refused])
+
+
+def _read_ahead(found: Iterable["Input | Refused"]) -> Iterator["Pending | Refused"]:
+    """Each input with its reading under way; the next scan is read while the present one is screened.
+
+    One scan ahead, not more: a waiting volume holds memory.
+    """
+    from ..images import Refused
+
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
+    waiting: deque[Pending | Refused] = deque()
+    try:
+        for item in found:
+            waiting.append(item if isinstance(item, Refused) else Pending(item, pool.submit(_read, item)))
+            if len(waiting) > 1:
+                yield waiting.popleft()
+        yield from waiting
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(item: "Input") -> Reading:
+    from ..images import read_input
+
+    start = time.perf_counter()
+    volume = read_input(item)
+    return Reading(volume, time.perf_counter() - start)

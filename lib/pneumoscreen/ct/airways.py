@@ -1,0 +1,109 @@
+"""Trachea and main bronchi: air-filled tubes that are no part of the lungs."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .lung_body import IN_SLICE
+from .lung_grid import LungGrid
+
+LUMEN_HU = -600
+BRONCHUS_HU = -750
+LEAST_CONTRAST_HU = 50
+MAIN_BRONCHI_MM = 40.0
+BRONCHUS_CM2 = 3.5
+BELOW_TRUNK_MM = 25.0
+SECTION_CM2 = (0.25, 8.0)
+SECTION_MM = 50.0
+SECTION_FILL = 0.4
+SHORTEST_MM = 25.0
+LATERAL_PENALTY = 0.3
+
+
+def find_airways(grid: LungGrid, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Lumen of trachea and main bronchi.
+
+    Ours: in each slice an airway is a small, compact island of air between tissue, apart from the lungs.
+    Islands that touch from slice to slice make a tube; the longest tube whose top lies in the upper
+    half of the air-bearing slices, and near the middle of it, is the airway. The main bronchi open into the
+    lung at the first threshold; lower ones tell their lumen from lung tissue. Bronchi further from the
+    trachea than ``MAIN_BRONCHI_MM`` are left to the lung.
+
+    Args:
+        grid: the reduced grid.
+        inside: blocks within the skin.
+
+    Returns:
+        bool [z, y, x]; empty when no airway is seen.
+    """
+    lumen = inside & (grid.hu < LUMEN_HU)
+    sections = _tube_sections(lumen, grid, SECTION_CM2[1])
+    tubes, count = ndimage.label(sections)
+    best = _best_tube(tubes, count, lumen, grid)
+    if best == 0:
+        return np.zeros_like(lumen)
+    trunk = tubes == best
+    near = _near_trunk(trunk, grid)
+    for threshold in _bronchus_thresholds(grid, trunk, lumen):
+        found = _tube_sections(inside & (grid.hu < threshold), grid, BRONCHUS_CM2)
+        sections |= found & near
+    tubes, _ = ndimage.label(sections & (near | trunk))
+    return tubes == tubes[trunk][0]
+
+
+def _near_trunk(trunk: NDArray[np.bool_], grid: LungGrid) -> NDArray[np.bool_]:
+    """Blocks where a main bronchus can be."""
+    window = ndimage.find_objects(trunk.view(np.uint8))[0]
+    near = np.zeros_like(trunk)
+    aside = round(MAIN_BRONCHI_MM / grid.spacing[2])
+    below = round(BELOW_TRUNK_MM / grid.spacing[0])
+    slices = slice(max(window[0].start - below, 0), window[0].stop)
+    near[slices, :, max(window[2].start - aside, 0) : window[2].stop + aside] = True
+    return near
+
+
+def _bronchus_thresholds(grid: LungGrid, trunk: NDArray[np.bool_], lumen: NDArray[np.bool_]) -> list[float]:
+    """A fixed threshold, and one between the trachea's air and lung tissue when these differ enough."""
+    free_air = float(np.percentile(grid.hu[trunk], 20))
+    tissue = float(np.median(grid.hu[lumen]))
+    if tissue - free_air < LEAST_CONTRAST_HU:
+        return [BRONCHUS_HU]
+    return [BRONCHUS_HU, min((free_air + tissue) / 2, BRONCHUS_HU - 50)]
+
+
+def _tube_sections(lumen: NDArray[np.bool_], grid: LungGrid, largest_cm2: float) -> NDArray[np.bool_]:
+    pieces, count = ndimage.label(lumen, IN_SLICE)
+    return _sections(pieces, count, grid, largest_cm2)[pieces]
+
+
+def _sections(
+    pieces: NDArray[np.int32], count: int, grid: LungGrid, largest_cm2: float
+) -> NDArray[np.bool_]:
+    """Which islands look like a tube cut across."""
+    areas = np.bincount(pieces.ravel(), minlength=count + 1) * grid.pixel_cm2
+    fits = (areas >= SECTION_CM2[0]) & (areas <= largest_cm2)
+    fits[0] = False
+    for number, window in enumerate(ndimage.find_objects(pieces), start=1):
+        if not fits[number]:
+            continue
+        height = (window[1].stop - window[1].start) * grid.spacing[1]
+        width = (window[2].stop - window[2].start) * grid.spacing[2]
+        fits[number] = max(height, width) <= SECTION_MM and areas[number] * 100 >= SECTION_FILL * height * width
+    return fits
+
+
+def _best_tube(tubes: NDArray[np.int32], count: int, lumen: NDArray[np.bool_], grid: LungGrid) -> int:
+    depth, _, width = lumen.shape
+    occupied = np.flatnonzero(lumen.any(axis=(1, 2)))
+    across = np.flatnonzero(lumen.any(axis=(0, 1)))
+    middle_z, middle_x = (occupied[0] + occupied[-1]) / 2, (across[0] + across[-1]) / 2
+    best, best_score = 0, SHORTEST_MM / 2
+    for number, window in enumerate(ndimage.find_objects(tubes), start=1):
+        length = (window[0].stop - window[0].start) * grid.spacing[0]
+        if length < SHORTEST_MM or window[0].stop - 1 < middle_z:
+            continue
+        off = abs((window[2].start + window[2].stop - 1) / 2 - middle_x) * grid.spacing[2]
+        score = length - LATERAL_PENALTY * off
+        if score > best_score:
+            best, best_score = number, score
+    return best

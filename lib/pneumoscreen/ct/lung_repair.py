@@ -1,0 +1,296 @@
+"""Put back what a threshold loses: disease as dense as the chest wall, vessels, nodules at the pleura.
+
+Ours. The thoracic wall is described, slice by slice, by its distance from the middle of the chest in every
+direction (a polar map [slice, angle]). Where the aerated lung reaches the wall in neighbouring slices and
+directions but not here, the wall is where the neighbours have it, and what lies between is diseased lung.
+Where a whole sector is airless, the other lung, mirrored, says how far the lung reaches inwards.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .lung_body import IN_SLICE
+from .lung_grid import LungGrid
+from .lung_sides import BONE_HU, LEFT, RIGHT, Sides
+
+ANGLES = 180
+CLOSING_MM = 7.0
+GAP_DEGREES = 50
+GAP_MM = 60.0
+COSTAL_DEGREES = (35.0, 140.0)
+HOLE_CM2 = 6.0
+THINNEST_FILL_MM = 5.0
+LOST_CONTACT_MM = 7.0
+SPINE_HALF_MM = 20.0
+REPAIRED_DEGREES = (20.0, 145.0)
+MIRRORED_DEGREES = (0.0, 100.0)
+NARROWEST_GAP_DEGREES = 8.0
+NARROWEST_LOSS_DEGREES = 12.0
+AORTA_DEGREES = 28.0
+SHALLOW_MM = 30.0
+DEEPEST_MM = 60.0
+MIRROR_SHARE = 0.92
+DIAPHRAGM_MM = 16.0
+RIB_SHARE = 0.7
+RIB_GAP_MM = 25.0
+RIB_SLACK_MM = 4.0
+SMALLEST_FILL_ML = 3.0
+
+
+@dataclass(frozen=True)
+class PolarFrame:
+    """Directions and distances from the middle of the chest, in every slice alike.
+
+    Attributes:
+        rows, columns: block indices [angle, radius] of the sampled rays.
+        step_mm: distance between samples.
+        angle: index of the direction of each block, [y, x].
+        radius: distance of each block from the middle in mm, [y, x].
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    step_mm: float
+    angle: NDArray[np.intp]
+    radius: NDArray[np.float32]
+
+
+def repair_lungs(
+    grid: LungGrid, sides: Sides, inside: NDArray[np.bool_], barred: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Lung labels with disease, vessels and small gaps put back.
+
+    Args:
+        grid: the reduced grid.
+        sides: air-bearing lung by side.
+        inside: blocks within the skin.
+        barred: airways and their walls.
+
+    Returns:
+        uint8 [z, y, x] on the reduced grid.
+    """
+    window = _window(grid, sides.labels)
+    part = sides.labels[window]
+    hu, bar = grid.hu[window], barred[window]
+    middle = sides.middle - window[2].start
+    frame = _polar_frame(grid, part, middle)
+    bone = _bone(hu)
+    barrier = bar | bone
+    labels = _close_sides(grid, part, barrier)
+    wall = _wall_map(grid, frame, labels)
+    limit = _bone_limit(grid, frame, bone, wall)
+    labels = _fill_to_wall(grid, frame, labels, wall, limit, barrier, middle)
+    if not sides.single:
+        labels = _fill_from_mirror(grid, frame, labels, wall, limit, barrier, middle)
+    labels = _close_sides(grid, labels, barrier)
+    result = np.zeros_like(sides.labels)
+    result[window] = labels
+    return result
+
+
+def _window(grid: LungGrid, labels: NDArray[np.uint8]) -> tuple[slice, slice, slice]:
+    margin = [int(np.ceil(15 / mm)) for mm in grid.spacing]
+    box = ndimage.find_objects((labels > 0).view(np.uint8))[0]
+    starts = [max(s.start - m, 0) for s, m in zip(box, margin, strict=True)]
+    stops = [min(s.stop + m, n) for s, m, n in zip(box, margin, labels.shape, strict=True)]
+    return slice(starts[0], stops[0]), slice(starts[1], stops[1]), slice(starts[2], stops[2])
+
+
+def _bone(hu: NDArray[np.int16]) -> NDArray[np.bool_]:
+    return hu >= BONE_HU + 60 if hu.max() > 400 else hu >= BONE_HU
+
+
+def _close_sides(grid: LungGrid, labels: NDArray[np.uint8], barrier: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Close small gaps of each lung by a ball, then fill its holes."""
+    closed = labels.copy()
+    for side in (LEFT, RIGHT):
+        mask = labels == side
+        box = ndimage.find_objects(mask.view(np.uint8))
+        if not box:
+            continue
+        window = tuple(
+            slice(max(s.start - m, 0), s.stop + m)
+            for s, m in zip(box[0], [int(CLOSING_MM / mm) + 2 for mm in grid.spacing], strict=True)
+        )
+        local = mask[window]
+        filled = _ball_closing(local, CLOSING_MM, grid.spacing) & ~barrier[window]
+        filled = _fill_holes(filled | local, grid.pixel_cm2)
+        target = closed[window]
+        target[filled & (target == 0) & ~barrier[window]] = side
+    return closed
+
+
+def _ball_closing(mask: NDArray[np.bool_], radius: float, spacing: tuple[float, ...]) -> NDArray[np.bool_]:
+    grown = ndimage.distance_transform_edt(~mask, sampling=spacing) <= radius
+    padded = np.pad(grown, 1, mode="edge")
+    return ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1, 1:-1] > radius
+
+
+def _fill_holes(mask: NDArray[np.bool_], pixel_cm2: float) -> NDArray[np.bool_]:
+    """Fill what a lung encloses altogether, and small holes of a slice; the dome of the liver is neither."""
+    padded = np.pad(mask, 1)
+    filled = ndimage.binary_fill_holes(padded)[1:-1, 1:-1, 1:-1]
+    holes, count = ndimage.label(~filled, IN_SLICE)
+    sizes = np.bincount(holes.ravel(), minlength=count + 1) * pixel_cm2
+    return filled | (sizes < HOLE_CM2)[holes] & (holes > 0)
+
+
+def _polar_frame(grid: LungGrid, labels: NDArray[np.uint8], middle: float) -> PolarFrame:
+    _, dy, dx = grid.spacing
+    height, width = labels.shape[1:]
+    profile = (labels > 0).sum(axis=(0, 2))
+    center_y = (profile * np.arange(height)).sum() / profile.sum()
+    step = min(dy, dx)
+    longest = int(np.hypot(height * dy, width * dx) / step)
+    turn = 2 * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES
+    reach = np.arange(longest) * step
+    rows = np.rint(center_y + np.outer(np.cos(turn), reach) / dy).astype(np.intp)
+    columns = np.rint(middle + np.outer(np.sin(turn), reach) / dx).astype(np.intp)
+    away_y = (np.arange(height) - center_y)[:, None] * dy
+    away_x = (np.arange(width) - middle)[None, :] * dx
+    angle = np.floor(np.arctan2(away_x, away_y) % (2 * np.pi) * ANGLES / (2 * np.pi)).astype(np.intp) % ANGLES
+    return PolarFrame(rows, columns, step, angle, np.hypot(away_y, away_x).astype(np.float32))
+
+
+def _sample(frame: PolarFrame, array: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Values along the rays, [slice, angle, radius]; False beyond the picture."""
+    height, width = array.shape[1:]
+    valid = (frame.rows >= 0) & (frame.rows < height) & (frame.columns >= 0) & (frame.columns < width)
+    flat = np.where(valid, frame.rows * width + frame.columns, 0)
+    return array.reshape(len(array), -1)[:, flat] & valid
+
+
+def _farthest(rays: NDArray[np.bool_], step: float) -> NDArray[np.float32]:
+    last = rays.shape[-1] - 1 - rays[..., ::-1].argmax(axis=-1)
+    return np.where(rays.any(axis=-1), last * step, 0).astype(np.float32)
+
+
+def _wall_map(grid: LungGrid, frame: PolarFrame, labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Distance of the thoracic wall from the middle in mm, [slice, angle]; 0 where the lungs do not tell.
+
+    A gap between slices is closed in every direction, a gap between directions only where the wall is costal
+    and so bulges outwards, and only when it is shallow: below the dome of the diaphragm it is the liver's.
+    """
+    outer = _farthest(_sample(frame, labels > 0), frame.step_mm)
+    angles = int(GAP_DEGREES * ANGLES / 360) | 1
+    slices = int(GAP_MM / grid.spacing[0]) | 1
+    padded = np.pad(outer, ((slices, slices), (0, 0)))
+    above = ndimage.grey_closing(padded, size=(slices, 1), mode="constant")[slices:-slices]
+    above[above - outer > DEEPEST_MM] = 0
+    around = ndimage.grey_closing(outer, size=(1, angles), mode="wrap")
+    around[~_between_degrees(*COSTAL_DEGREES) | (around - outer > SHALLOW_MM)] = 0
+    return np.maximum(np.maximum(above, around), outer)
+
+
+def _bone_limit(
+    grid: LungGrid, frame: PolarFrame, bone: NDArray[np.bool_], wall: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Distance of the rib cage in mm, [slice, angle], inf where no rib is near."""
+    rays = _sample(frame, bone)
+    reach = np.arange(rays.shape[-1]) * frame.step_mm
+    rays &= reach > RIB_SHARE * np.maximum(wall, wall[:, ::-1])[..., None]
+    first = np.where(rays.any(axis=-1), rays.argmax(axis=-1) * frame.step_mm, np.inf)
+    slices = int(RIB_GAP_MM / grid.spacing[0]) | 1
+    return ndimage.minimum_filter(first, size=(slices, 3), mode=("nearest", "wrap")) + RIB_SLACK_MM
+
+
+def _fill_to_wall(
+    grid: LungGrid,
+    frame: PolarFrame,
+    labels: NDArray[np.uint8],
+    wall: NDArray[np.float32],
+    limit: NDArray[np.float32],
+    barrier: NDArray[np.bool_],
+    middle: float,
+) -> NDArray[np.uint8]:
+    """Fill from the outermost aerated block of each ray to the wall."""
+    outer = _farthest(_sample(frame, labels > 0), frame.step_mm)
+    wall = np.minimum(wall, limit)
+    gap = (outer > 0) & (wall - outer > THINNEST_FILL_MM) & _between_degrees(*REPAIRED_DEGREES)
+    gap = _wide_sectors(gap, NARROWEST_GAP_DEGREES)
+    fill = (frame.radius > outer[:, frame.angle]) & (frame.radius <= wall[:, frame.angle]) & gap[:, frame.angle]
+    fill &= (labels == 0) & ~barrier & ~_near_spine(grid, labels.shape, middle)
+    return _add_fill(grid, labels, fill, middle)
+
+
+def _fill_from_mirror(
+    grid: LungGrid,
+    frame: PolarFrame,
+    labels: NDArray[np.uint8],
+    wall: NDArray[np.float32],
+    limit: NDArray[np.float32],
+    barrier: NDArray[np.bool_],
+    middle: float,
+) -> NDArray[np.uint8]:
+    """In directions that lost contact with the wall, fill what is lung in the mirrored other side.
+
+    The two halves of the diaphragm differ in height, so that the mirrored lung counts only where it goes on
+    for another ``DIAPHRAGM_MM`` below.
+    """
+    outer = _farthest(_sample(frame, labels > 0), frame.step_mm)
+    mirrored_outer, mirrored_wall = outer[:, ::-1], wall[:, ::-1]
+    expected = np.minimum(np.maximum(wall, MIRROR_SHARE * mirrored_wall), limit)
+    contact_there = (mirrored_outer > 0) & (mirrored_outer > mirrored_wall - LOST_CONTACT_MM)
+    lost = (outer < expected - LOST_CONTACT_MM) & contact_there & _between_degrees(*MIRRORED_DEGREES)
+    lost = _lateral_sectors(lost)
+    if not lost.any():
+        return labels
+    mirror = _mirror(labels > 0, middle)
+    deeper = round(DIAPHRAGM_MM / grid.spacing[0])
+    if deeper:
+        mirror[deeper:] &= mirror[:-deeper].copy()
+    fill = mirror & lost[:, frame.angle] & (frame.radius <= expected[:, frame.angle])
+    fill &= (labels == 0) & ~barrier & ~_near_spine(grid, labels.shape, middle)
+    return _add_fill(grid, labels, fill, middle)
+
+
+def _wide_sectors(sectors: NDArray[np.bool_], degrees: float) -> NDArray[np.bool_]:
+    """Only runs of directions [slice, angle] at least that wide."""
+    size = int(degrees * ANGLES / 360) | 1
+    kept = ndimage.minimum_filter1d(sectors.view(np.uint8), size, axis=1, mode="wrap")
+    return ndimage.maximum_filter1d(kept, size, axis=1, mode="wrap").astype(bool)
+
+
+def _lateral_sectors(lost: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Runs of lost directions that reach sideways past the aorta, which keeps the left lung off the spine."""
+    core = _wide_sectors(lost & _between_degrees(AORTA_DEGREES, 180), NARROWEST_LOSS_DEGREES)
+    return ndimage.binary_propagation(core, np.ones((1, 3), dtype=bool), mask=lost)
+
+
+def _mirror(mask: NDArray[np.bool_], middle: float) -> NDArray[np.bool_]:
+    width = mask.shape[2]
+    source = np.rint(2 * middle - np.arange(width)).astype(np.intp)
+    valid = (source >= 0) & (source < width)
+    return mask[:, :, np.clip(source, 0, width - 1)] & valid
+
+
+def _directions() -> NDArray[np.float64]:
+    """Degrees away from straight back of each direction."""
+    turn = 360 * (np.arange(ANGLES) + 0.5) / ANGLES
+    return np.minimum(turn, 360 - turn)
+
+
+def _between_degrees(low: float, high: float) -> NDArray[np.bool_]:
+    return (_directions() > low) & (_directions() < high)
+
+
+def _near_spine(grid: LungGrid, shape: tuple[int, ...], middle: float) -> NDArray[np.bool_]:
+    return np.abs(np.arange(shape[2]) - middle) * grid.spacing[2] < SPINE_HALF_MM
+
+
+def _add_fill(
+    grid: LungGrid, labels: NDArray[np.uint8], fill: NDArray[np.bool_], middle: float
+) -> NDArray[np.uint8]:
+    """Add the connected pieces of a fill that are large enough, each block to its side of the middle."""
+    fill = ndimage.binary_opening(fill, np.ones((1, 3, 3), dtype=bool))
+    if not fill.any():
+        return labels
+    pieces, count = ndimage.label(fill)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1) * grid.voxel_ml
+    kept = sizes >= SMALLEST_FILL_ML
+    kept[0] = False
+    side = np.where(np.arange(labels.shape[2]) > middle, LEFT, RIGHT).astype(np.uint8)
+    return np.where(kept[pieces], side, labels)

@@ -1,0 +1,158 @@
+"""Region proposals: anchors, their matching to lesions, box codes, and the choice of boxes from the head's output.
+
+MONAI's anchor generator, ATSS matcher, box coder and non-maximum suppression do the work. Boxes are
+[z0, y0, x0, z1, y1, x1] in edge coordinates of the working grid.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from monai.apps.detection.utils.anchor_utils import AnchorGeneratorWithAnchorShape
+from monai.apps.detection.utils.ATSS_matcher import ATSSMatcher
+from monai.apps.detection.utils.box_coder import BoxCoder
+from monai.data.box_utils import box_iou, centers_in_boxes, box_centers, non_max_suppression
+from pydantic import Field
+from torch import Tensor
+
+from ..config import Settings
+from .candidate_network import CandidateNetworkSettings
+
+POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
+
+_MATCH_CANDIDATES = 4
+_IGNORE_IOU = 0.1
+_SMALLEST_SIDE = 1.0
+_LARGEST_LOG_GROWTH = 1.5
+
+
+class SelectionSettings(Settings):
+    """Which proposals become candidates. Ours throughout: recall comes first, as in the paper (section 2.3).
+
+    Attributes:
+        score: lowest objectness; low, so that many normal regions pass and no infection is lost.
+        nms_iou: of two boxes that overlap more, the better one stays.
+        before_nms: boxes that enter non-maximum suppression.
+        most: candidates of a case, at most.
+        lung_fraction: a box holds at least this share of lung voxels.
+        infection: probability from which a voxel is infected.
+        component_ml: a connected infected region of this size that no proposal covers is a candidate too.
+        cover_iou: a proposal covers a connected region from this overlap of their boxes.
+    """
+
+    score: float = Field(0.02, ge=0, le=1)
+    nms_iou: float = Field(0.22, ge=0, le=1)
+    before_nms: int = Field(300, gt=0)
+    most: int = Field(20, gt=0)
+    lung_fraction: float = Field(0.1, ge=0, le=1)
+    infection: float = Field(0.5, gt=0, lt=1)
+    component_ml: float = Field(0.25, ge=0)
+    cover_iou: float = Field(0.1, ge=0, le=1)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What each anchor should say: labels [anchors] (POSITIVE, NEGATIVE, IGNORED) and, for the positives, codes."""
+
+    labels: Tensor
+    codes: Tensor
+
+
+class Proposals:
+    """Anchors of a network and all that is done with them."""
+
+    def __init__(self, settings: CandidateNetworkSettings) -> None:
+        self._anchors_at = len(settings.anchor_shapes)
+        self._generator = AnchorGeneratorWithAnchorShape(settings.anchor_scales, settings.anchor_shapes)
+        # A code may enlarge a box e^1.5 = 4.5 times at most: a wild one cannot swallow the lung.
+        self._coder = BoxCoder(weights=(1.0,) * 6, boxes_xform_clip=_LARGEST_LOG_GROWTH)
+        self._matcher = ATSSMatcher(num_candidates=_MATCH_CANDIDATES, center_in_gt=False)
+
+    def anchors(self, image: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
+        """Anchor boxes [anchors, 6] of an image [b, c, z, y, x] with these feature maps, all stages in a row."""
+        anchors: Tensor = self._generator(image, [m.float() for m in maps])[0]
+        return anchors
+
+    def flatten(self, objectness: tuple[Tensor, ...], deltas: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Maps of all stages as logits [b, anchors] and codes [b, anchors, 6], in the order of ``anchors``."""
+        logits = torch.cat([m.permute(0, 2, 3, 4, 1).flatten(1) for m in objectness], dim=1)
+        codes = torch.cat([m.permute(0, 2, 3, 4, 1).reshape(m.shape[0], -1, 6) for m in deltas], dim=1)
+        return logits.float(), codes.float()
+
+    def match(self, anchors: Tensor, maps: tuple[Tensor, ...], boxes: Tensor, ignored: Tensor) -> Targets:
+        """Targets of the anchors of one image.
+
+        Args:
+            anchors: [anchors, 6].
+            maps: the feature maps that the anchors belong to.
+            boxes: of the lesions to find, [n, 6].
+            ignored: boxes [m, 6] of lesions that are neither to be found nor to be denied. Ours: the
+                irrelevant ones; the paper lets such regions through and leaves them to the classifier.
+        """
+        labels = torch.zeros(len(anchors), dtype=torch.long, device=anchors.device)
+        if len(ignored):
+            near = box_iou(anchors, ignored).amax(dim=1) >= _IGNORE_IOU
+            labels[near] = IGNORED
+        if not len(boxes):
+            return Targets(labels, anchors.new_zeros((0, 6)))
+        per_level = [m.shape[2] * m.shape[3] * m.shape[4] for m in maps]
+        _, matches = self._matcher(boxes, anchors, per_level, self._anchors_at)
+        # Anchors that cover a lesion about as well as the chosen ones are no counter-examples.
+        good = box_iou(anchors, boxes).amax(dim=1) >= 0.4
+        labels[good] = IGNORED
+        positive = matches >= 0
+        labels[positive] = POSITIVE
+        codes = self._coder.encode_single(boxes[matches[positive]], anchors[positive])
+        return Targets(labels, codes)
+
+    def decode(self, codes: Tensor, anchors: Tensor) -> Tensor:
+        """Boxes [n, 6] of codes [n, 6] at anchors [n, 6]."""
+        decoded: Tensor = self._coder.decode_single(codes, anchors)
+        return decoded.reshape(-1, 6)
+
+    def encode(self, boxes: Tensor, anchors: Tensor) -> Tensor:
+        """Codes [n, 6] of boxes [n, 6] at anchors [n, 6]; the inverse of ``decode``."""
+        codes: Tensor = self._coder.encode_single(boxes, anchors)
+        return codes
+
+    def select(
+        self,
+        logits: Tensor,
+        codes: Tensor,
+        anchors: Tensor,
+        size: tuple[int, int, int],
+        settings: SelectionSettings,
+    ) -> tuple[Tensor, Tensor]:
+        """Boxes [n, 6] and scores [n], best first, of one image's logits [anchors] and codes [anchors, 6].
+
+        Boxes are clipped to ``size`` (z, y, x); what is left thinner than a voxel is dropped.
+        """
+        scores = logits.sigmoid()
+        number = min(settings.before_nms, len(scores))
+        # A stable sort, so that equal scores come out in the same order every time.
+        order = torch.sort(scores, descending=True, stable=True).indices[:number]
+        order = order[scores[order] >= settings.score]
+        boxes = self.decode(codes[order], anchors[order])
+        limit = boxes.new_tensor((*size, *size))
+        boxes = torch.minimum(boxes.clamp(min=0), limit)
+        thick = (boxes[:, 3:] - boxes[:, :3]).amin(dim=1) >= _SMALLEST_SIDE if len(boxes) else order.bool()
+        boxes, scores = boxes[thick], scores[order][thick]
+        keep = non_max_suppression(boxes, scores, settings.nms_iou)
+        return boxes[keep], scores[keep]
+
+
+def is_hit(found: Tensor, truth: Tensor, iou: float = 0.1) -> Tensor:
+    """Which found boxes [n, 6] hit which true boxes [m, 6]: bool [n, m].
+
+    Ours: a hit overlaps with an IoU of at least 0.1, or each box holds the other's centre. A candidate
+    is a place for the classifier to look at, not an outline; an IoU of 0.1 in 3-D still means that
+    boxes of equal size coincide over about 57 % of every side.
+    """
+    if not len(found) or not len(truth):
+        return torch.zeros((len(found), len(truth)), dtype=torch.bool)
+    overlap = box_iou(found, truth) >= iou
+    mutual = torch.zeros_like(overlap)
+    for column in range(len(truth)):
+        inside = centers_in_boxes(box_centers(found), truth[column : column + 1].expand(len(found), -1))
+        holds = centers_in_boxes(box_centers(truth[column : column + 1]).expand(len(found), -1), found)
+        mutual[:, column] = inside & holds
+    return overlap | mutual

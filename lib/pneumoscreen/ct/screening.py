@@ -1,0 +1,276 @@
+"""The whole CT method, from a volume to a case document (Xu et al. 2020, figure 2).
+
+lungs -> candidate regions -> patches -> classifier -> vote -> Noisy-OR verdict. Each step stands in its
+own module; this one hands the data on, keeps the times and writes the document.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..case import SIDES, Case, LungInfo, ModelInfo, Patch, Region
+from ..images.volume import Volume
+from ..models.store import ModelStore
+from ..verdict import Classes
+from .candidates import CandidateModel, Candidates, find_candidates
+from .classifier import ClassifierModel, Head, classify
+from .lungs import Lungs, segment_lungs
+from .patches import PatchImage, RegionError, extract_patches
+
+Progress = Callable[[str, float], None]
+"""Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
+
+STAGE_STARTS = {"read": 0.0, "lungs": 0.03, "candidates": 0.25, "classify": 0.9, "report": 0.97}
+"""Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """A screened scan: the document, and the arrays that a report and a label map are drawn from.
+
+    Attributes:
+        case: the case document.
+        lungs: the lung masks.
+        infection: bool [z, y, x], infected voxels anywhere in the lungs, as the candidate network sees them.
+        candidate_boxes: float64 [n, 6], index boxes of ``case.regions``, in their order.
+    """
+
+    case: Case
+    lungs: Lungs
+    infection: NDArray[np.bool_]
+    candidate_boxes: NDArray[np.float64]
+
+    def label_map(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """One value a region: region i has value i + 1.
+
+        A region shows its infected voxels, or where it has none, all of its lung. Where regions
+        overlap, the one with the higher score is in front.
+        """
+        count = len(self.candidate_boxes)
+        labels = np.zeros(self.infection.shape, dtype=np.uint8 if count < 256 else np.uint16)
+        for i in reversed(range(count)):
+            inside = box_voxels(self.candidate_boxes[i], labels.shape)
+            shown = self.infection[inside]
+            labels[inside][shown if shown.any() else self.lungs.labels[inside] > 0] = i + 1
+        return labels
+
+
+class Screener:
+    """Screens volumes with one pair of networks; holds no state between two of them.
+
+    Args:
+        candidates: the network that proposes regions.
+        classifier: the network that labels their patches; it names the classes.
+        models: versions of the networks, for the document; empty for networks that were never published.
+        notes: sentences for the document on versions that were passed over as damaged.
+        head: ``m1`` or ``m2``; by default the classifier's own choice.
+    """
+
+    def __init__(
+        self,
+        candidates: CandidateModel,
+        classifier: ClassifierModel,
+        models: Mapping[str, ModelInfo] | None = None,
+        notes: Sequence[str] = (),
+        head: Head | None = None,
+    ) -> None:
+        self.candidates = candidates
+        self.classifier = classifier
+        self.models = dict(models or {})
+        self.notes = tuple(notes)
+        self.head = head
+
+    @classmethod
+    def from_store(cls, store: ModelStore, device: str | None = None) -> "Screener":
+        """Load the current networks; on the GPU where there is one, unless told otherwise.
+
+        Raises:
+            ModelError: if a network is not there or does not fit the program.
+        """
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        candidates, classifier = store.load("ct_candidates"), store.load("ct_classifier")
+        return cls(
+            CandidateModel.load(candidates, device),
+            ClassifierModel.load(classifier, device),
+            models={weights.name: weights.info for weights in (candidates, classifier)},
+            notes=(*candidates.notes, *classifier.notes),
+        )
+
+    @property
+    def classes(self) -> Classes:
+        """The class list that the classifier was trained with."""
+        return self.classifier.classes
+
+    def screen(
+        self,
+        volume: Volume,
+        progress: Progress | None = None,
+        diagnosis: str | None = None,
+        read_s: float | None = None,
+    ) -> Screening:
+        """Screen one scan.
+
+        Args:
+            volume: the scan.
+            progress: told of each stage.
+            diagnosis: clinical diagnosis, if known; it is written into the document and changes nothing else.
+            read_s: seconds that reading took, for the document.
+
+        Raises:
+            NoLungsError: if the scan shows no lungs.
+            Cancelled: if ``progress`` raises it.
+        """
+        report_progress = progress or (lambda stage, fraction: None)
+        timings: dict[str, float] = {} if read_s is None else {"read": read_s}
+        with _stage("lungs", timings, report_progress):
+            lungs = segment_lungs(volume)
+        with _stage("candidates", timings, report_progress):
+            found = find_candidates(volume, lungs, self.candidates, _share(report_progress, "candidates", "classify"))
+        with _stage("classify", timings, report_progress):
+            regions, boxes, notes = self._regions(volume, lungs, found)
+        report_progress("report", STAGE_STARTS["report"])
+        timings["total"] = sum(timings.values())
+        case = Case(
+            case_id=volume.case_id,
+            modality="CT",
+            image=volume.image_info(),
+            diagnosis=diagnosis,
+            lungs=self._lung_infos(volume, lungs, found.infection, regions, boxes),
+            regions=regions,
+            models=self.models,
+            timings_s=timings,
+            notes=(*volume.notes, *lungs.notes, *notes, *self.notes),
+        ).with_verdict(self.classes)
+        return Screening(case, lungs, found.infection, boxes)
+
+    def screen_regions(self, volume: Volume, lungs: Lungs, regions: Sequence[Region]) -> tuple[Region, ...]:
+        """Label given regions: the same regions with patches and vote, their readers' marks untouched.
+
+        Raises:
+            RegionError: if no patch can be cut from a region; the message names it.
+        """
+        boxes = [volume.box_from_mm(np.array(region.center_mm), np.array(region.size_mm)) for region in regions]
+        images = []
+        for region, box in zip(regions, boxes, strict=True):
+            try:
+                images.append(extract_patches(volume, lungs, box, self.classifier.settings.patches))
+            except RegionError as error:
+                raise RegionError(f"region {region.id}: {error}") from None
+        return tuple(
+            replace(region, patches=patches).with_vote()
+            for region, patches in zip(regions, self._label(volume, images), strict=True)
+        )
+
+    def _regions(
+        self, volume: Volume, lungs: Lungs, found: Candidates
+    ) -> tuple[tuple[Region, ...], NDArray[np.float64], tuple[str, ...]]:
+        """Labelled regions, best score first, their boxes, and a note on candidates that were left out."""
+        kept, images = [], []
+        for i, box in enumerate(found.boxes):
+            try:
+                images.append(extract_patches(volume, lungs, box, self.classifier.settings.patches))
+            except RegionError:
+                continue  # a candidate beside the lungs is none: nobody drew it, nobody misses it
+            kept.append(i)
+        regions = []
+        for number, (i, patches) in enumerate(zip(kept, self._label(volume, images), strict=True), start=1):
+            center, size = volume.box_to_mm(found.boxes[i])
+            region = Region(
+                id=f"r{number}",
+                source="model",
+                center_mm=tuple(center.tolist()),
+                size_mm=tuple(size.tolist()),
+                score=float(found.scores[i]),
+                side=lungs.side_of(found.boxes[i]),
+                patches=patches,
+            )
+            regions.append(region.with_vote())
+        lost = len(found.boxes) - len(kept)
+        notes = (f"{lost} candidate regions without lung in their central slices were left out",) if lost else ()
+        return tuple(regions), found.boxes[kept].reshape(-1, 6), notes
+
+    def _label(self, volume: Volume, images: Sequence[Sequence[PatchImage]]) -> list[tuple[Patch, ...]]:
+        """The document's patches of each region, by stored slice; all regions go through the network together."""
+        flat = [image for region in images for image in region]
+        probabilities = iter(classify(flat, self.classifier, self.head))
+        labels = self.classes.patch_labels
+        labelled = []
+        for region in images:
+            patches = [_patch(volume, image, next(probabilities), labels) for image in region]
+            labelled.append(tuple(sorted(patches, key=lambda patch: patch.slice)))
+        return labelled
+
+    def _lung_infos(
+        self,
+        volume: Volume,
+        lungs: Lungs,
+        infection: NDArray[np.bool_],
+        regions: Sequence[Region],
+        boxes: NDArray[np.float64],
+    ) -> dict[str, LungInfo]:
+        infected = [region.label != self.classes.irrelevant for region in regions]
+        percent = affected_percent(lungs, infection, boxes[np.array(infected, dtype=bool)])
+        return {side: LungInfo(lungs.volume_ml(side, volume.spacing_mm), percent[side]) for side in percent}
+
+
+def affected_percent(
+    lungs: Lungs, infection: NDArray[np.bool_], boxes: NDArray[np.float64]
+) -> dict[str, float]:
+    """How much of each lung is infected, in percent; a side without lung is left out.
+
+    Ours: only infected voxels inside a region that was voted an infection count, so that the figure and
+    the verdict never contradict each other: a case without infection has 0 %.
+
+    Args:
+        lungs: the lung masks.
+        infection: bool [z, y, x], the candidate network's infection mask.
+        boxes: [n, 6] index boxes of the regions that are infections.
+    """
+    counted = np.zeros(infection.shape, dtype=bool)
+    for box in boxes:
+        inside = box_voxels(box, infection.shape)
+        counted[inside] = infection[inside]
+    percent = {}
+    for value, side in enumerate(SIDES, start=1):
+        lung = lungs.labels == value
+        if voxels := np.count_nonzero(lung):
+            percent[side] = 100.0 * np.count_nonzero(lung & counted) / voxels
+    return percent
+
+
+def box_voxels(box: NDArray[np.float64], shape: Sequence[int]) -> tuple[slice, slice, slice]:
+    """Voxels [z, y, x] whose centres lie in an index box, clipped to an array of this shape."""
+    low = np.clip(np.ceil(box[:3]), 0, shape).astype(int)
+    high = np.clip(np.ceil(box[3:]), low, shape).astype(int)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return z, y, x
+
+
+def _patch(volume: Volume, image: PatchImage, probabilities: NDArray[np.float64], labels: Sequence[str]) -> Patch:
+    best = int(np.argmax(probabilities))
+    return Patch(
+        slice=volume.stored_slice(image.z),
+        label=labels[best],
+        confidence=float(probabilities[best]),
+        distance_from_edge=image.distance_from_edge,
+        probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
+    )
+
+
+@contextmanager
+def _stage(name: str, timings: dict[str, float], progress: Progress) -> Iterator[None]:
+    progress(name, STAGE_STARTS[name])
+    start = time.perf_counter()
+    yield
+    timings[name] = time.perf_counter() - start
+
+
+def _share(progress: Progress, stage: str, following: str) -> Callable[[str, float], None]:
+    """Progress within one stage, 0 to 1, as progress of the whole."""
+    start, end = STAGE_STARTS[stage], STAGE_STARTS[following]
+    return lambda _, fraction: progress(stage, start + (end - start) * fraction)

@@ -1,0 +1,164 @@
+"""Confusion matrices and the tables that the paper prints of them (Xu et al. 2020, Tables 1 to 6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import confusion_matrix
+
+SHORT_NAMES = {
+    "covid19": "COVID-19",
+    "influenza_a": "IAVP",
+    "irrelevant": "ITI",
+    "no_infection_found": "NIF",
+}
+"""The paper's abbreviations; a site's own class shows under its own name."""
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """Counts of actual against predicted labels.
+
+    Attributes:
+        labels: the classes, in the order of rows and columns.
+        counts: int64 [class, class], rows actual, columns predicted.
+    """
+
+    labels: tuple[str, ...]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def from_counts(cls, labels: Sequence[str], counts: ArrayLike) -> "ConfusionMatrix":
+        """A matrix from its counts.
+
+        Raises:
+            ValueError: if the counts are not a square of whole numbers, one row a label.
+        """
+        given = np.asarray(counts)
+        if given.shape != (len(labels), len(labels)) or (given < 0).any() or (given != np.floor(given)).any():
+            raise ValueError(f"counts of {len(labels)} classes must be that many rows and columns of whole numbers")
+        return cls(tuple(labels), given.astype(np.int64))
+
+    @classmethod
+    def from_labels(cls, labels: Sequence[str], actual: Sequence[str], predicted: Sequence[str]) -> "ConfusionMatrix":
+        """A matrix from the actual and the predicted label of each item.
+
+        Raises:
+            ValueError: if the two differ in length or hold a label that is not in the list.
+        """
+        unknown = sorted({*actual, *predicted} - set(labels))
+        if unknown or len(actual) != len(predicted):
+            reason = f"unknown labels {unknown}" if unknown else f"{len(actual)} actual, {len(predicted)} predicted"
+            raise ValueError(f"cannot count a confusion matrix: {reason}")
+        if not actual:
+            return cls.from_counts(labels, np.zeros((len(labels), len(labels)), dtype=np.int64))
+        return cls(tuple(labels), confusion_matrix(actual, predicted, labels=list(labels)).astype(np.int64))
+
+    def __add__(self, other: "ConfusionMatrix") -> "ConfusionMatrix":
+        if self.labels != other.labels:
+            raise ValueError(f"matrices of {self.labels} and {other.labels} cannot be added")
+        return ConfusionMatrix(self.labels, self.counts + other.counts)
+
+    @property
+    def total(self) -> int:
+        """Number of items."""
+        return int(self.counts.sum())
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """Of each class, the share of its items that was found; NaN where it has none."""
+        return _ratio(self.counts.diagonal(), self.counts.sum(axis=1))
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """Of each class, the share of its predictions that was right; NaN where it was never predicted."""
+        return _ratio(self.counts.diagonal(), self.counts.sum(axis=0))
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        """Harmonic mean of recall and precision of each class; NaN where it neither occurs nor is predicted."""
+        return _ratio(2 * self.counts.diagonal(), self.counts.sum(axis=0) + self.counts.sum(axis=1))
+
+    @property
+    def mean_f1(self) -> float:
+        """Mean f1 over the classes that occur or are predicted; NaN for no items."""
+        return float(np.nanmean(self.f1)) if self.total else float("nan")
+
+    @property
+    def accuracy(self) -> float:
+        """Share of items that was labelled right; NaN for no items."""
+        return float(self.counts.trace() / self.total) if self.total else float("nan")
+
+    def to_dict(self) -> dict[str, object]:
+        """Counts and figures as plain JSON types; NaN as null."""
+        return {
+            "labels": list(self.labels),
+            "counts": self.counts.tolist(),
+            "recall": _plain(self.recall),
+            "precision": _plain(self.precision),
+            "f1": _plain(self.f1),
+            "mean_f1": _plain(np.array([self.mean_f1]))[0],
+            "accuracy": _plain(np.array([self.accuracy]))[0],
+        }
+
+
+def counts_table(matrices: Sequence[ConfusionMatrix]) -> str:
+    """Counts in the form of Tables 1, 3 and 5: rows actual, columns predicted, models side by side as ``M1/M2``.
+
+    Raises:
+        ValueError: if the matrices do not share their labels, or there is none.
+    """
+    labels = _shared_labels(matrices)
+    names = [SHORT_NAMES.get(label, label) for label in labels]
+    cells = [["/".join(str(m.counts[i, j]) for m in matrices) for j in range(len(labels))] for i in range(len(labels))]
+    return _layout(["actual \\ predicted", *names], [[name, *row] for name, row in zip(names, cells, strict=True)])
+
+
+def figures_table(matrices: Sequence[ConfusionMatrix]) -> str:
+    """Recall, precision and f1 in the form of Tables 2, 4 and 6, with mean f1 and accuracy below.
+
+    Raises:
+        ValueError: if the matrices do not share their labels, or there is none.
+    """
+    labels = _shared_labels(matrices)
+    rows = [
+        [SHORT_NAMES.get(label, label), *("/".join(figure(v[i]) for v in values) for values in _figures(matrices))]
+        for i, label in enumerate(labels)
+    ]
+    table = _layout(["", "recall", "precision", "f1-score"], rows)
+    mean = "/".join(figure(m.mean_f1) for m in matrices)
+    accuracy = "/".join(figure(m.accuracy) for m in matrices)
+    return f"{table}\nmean f1 {mean}, accuracy {accuracy}, n = {'/'.join(str(m.total) for m in matrices)}"
+
+
+def figure(value: float) -> str:
+    """A figure with the paper's three digits; a dash where it is not defined."""
+    return "-" if np.isnan(value) else f"{value:.3f}"
+
+
+def _figures(matrices: Sequence[ConfusionMatrix]) -> list[list[NDArray[np.float64]]]:
+    return [[m.recall for m in matrices], [m.precision for m in matrices], [m.f1 for m in matrices]]
+
+
+def _shared_labels(matrices: Sequence[ConfusionMatrix]) -> tuple[str, ...]:
+    if not matrices or len({m.labels for m in matrices}) != 1:
+        raise ValueError("models are compared side by side only over the same classes")
+    return matrices[0].labels
+
+
+def _layout(header: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in [header, *rows]
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+
+
+def _plain(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]

@@ -1,0 +1,105 @@
+"""How many lesions the candidate regions find, and at what price in regions that are none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+HIT_IOU = 0.1
+"""Ours: overlap from which a region counts as having found a lesion; low, because classification needs only that
+the lesion is in the region, and lesions have no sharp border."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Lesions and candidate regions of one case, matched.
+
+    Attributes:
+        first_hits: for each lesion the score of the best region that hits it, or -inf where none does.
+        scores: of every region, float64 [n].
+        hits: whether a region hits any lesion, bool [n].
+    """
+
+    first_hits: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    hits: NDArray[np.bool_]
+
+    @property
+    def found(self) -> int:
+        """Number of lesions that some region hits."""
+        return int(np.isfinite(self.first_hits).sum())
+
+
+@dataclass(frozen=True)
+class FrocPoint:
+    """One operating point: score threshold, lesion recall and false regions a case."""
+
+    threshold: float
+    recall: float
+    false_regions_per_case: float
+
+
+def box_iou(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union [n, m] of index boxes [n, 6] and [m, 6] (z0, y0, x0, z1, y1, x1)."""
+    a = np.asarray(boxes, dtype=np.float64).reshape(-1, 1, 6)
+    b = np.asarray(others, dtype=np.float64).reshape(1, -1, 6)
+    sides = np.minimum(a[..., 3:], b[..., 3:]) - np.maximum(a[..., :3], b[..., :3])
+    shared = np.clip(sides, 0.0, None).prod(axis=-1)
+    together = (a[..., 3:] - a[..., :3]).prod(axis=-1) + (b[..., 3:] - b[..., :3]).prod(axis=-1) - shared
+    return np.divide(shared, together, out=np.zeros_like(shared), where=together > 0)
+
+
+def hits(regions: ArrayLike, lesions: ArrayLike) -> NDArray[np.bool_]:
+    """Which region [n] hits which lesion [m].
+
+    Ours: a hit is an IoU of at least ``HIT_IOU``, or the lesion's centre inside the region: the second finds
+    lesions much smaller than the region drawn around them.
+    """
+    a = np.asarray(regions, dtype=np.float64).reshape(-1, 6)
+    b = np.asarray(lesions, dtype=np.float64).reshape(-1, 6)
+    centers = (b[:, :3] + b[:, 3:]) / 2
+    inside = ((centers[None] >= a[:, None, :3]) & (centers[None] <= a[:, None, 3:])).all(axis=-1)
+    return np.asarray((box_iou(a, b) >= HIT_IOU) | inside)
+
+
+def match(regions: ArrayLike, scores: ArrayLike, lesions: ArrayLike) -> Detection:
+    """Match the regions of a case to its lesions.
+
+    Args:
+        regions: index boxes [n, 6].
+        scores: of each region [n].
+        lesions: index boxes [m, 6].
+
+    Raises:
+        ValueError: if there is not one score a region.
+    """
+    found = hits(regions, lesions)
+    values = np.asarray(scores, dtype=np.float64).reshape(-1)
+    if len(values) != len(found):
+        raise ValueError(f"{len(found)} regions have {len(values)} scores")
+    first = np.where(found, values[:, None], -np.inf).max(axis=0, initial=-np.inf)
+    return Detection(first, values, found.any(axis=1))
+
+
+def lesion_recall(detections: Sequence[Detection]) -> float:
+    """Share of all lesions that some region hits; NaN where there is no lesion."""
+    lesions = sum(len(d.first_hits) for d in detections)
+    return sum(d.found for d in detections) / lesions if lesions else float("nan")
+
+
+def froc(detections: Sequence[Detection]) -> list[FrocPoint]:
+    """Free-response curve over all score thresholds, from the highest threshold to the lowest.
+
+    Raises:
+        ValueError: if there is no case or no lesion.
+    """
+    firsts = np.concatenate([d.first_hits for d in detections]) if detections else np.empty(0)
+    if not firsts.size:
+        raise ValueError("a free-response curve needs at least one lesion")
+    false = np.concatenate([d.scores[~d.hits] for d in detections])
+    thresholds = np.unique(np.concatenate([d.scores for d in detections]))[::-1]
+    return [
+        FrocPoint(float(t), float((firsts >= t).mean()), float((false >= t).sum() / len(detections)))
+        for t in thresholds
+    ]

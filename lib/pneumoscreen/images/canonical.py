@@ -1,0 +1,88 @@
+"""From a file's orientation to the canonical one, and the ``Volume`` that comes of it."""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from .faults import GeometryError, ObliqueError, TiltedError
+from .hounsfield import to_hounsfield
+from .raw import RawImage, check_geometry
+from .volume import CANONICAL_ORIENTATION, Volume
+
+# Beyond this the index axes are no longer nearly the patient's, and axial slices, sides and
+# distances from the edge lose their meaning. Ours; gantry tilt is refused whatever its angle.
+MAX_ROTATION_DEGREES = 20.0
+_MAX_SKEW = 0.01
+
+
+def to_volume(raw: RawImage, case_id: str, source: Path) -> Volume:
+    """Turn an image to canonical orientation and to Hounsfield units.
+
+    Raises:
+        ImageError: of the type that names what is wrong with it.
+    """
+    name = str(source)
+    stored = _orientation(raw, name)
+    values, spacing, origin, direction = _orient(raw, stored)
+    _check_rotation(direction, name)
+    check_geometry(name, spacing, values.shape[::-1])
+    hounsfield = to_hounsfield(values, name)
+    return Volume(
+        hu=hounsfield.hu,
+        spacing_mm=spacing,
+        origin_mm=origin,
+        direction=direction,
+        case_id=case_id,
+        source=source,
+        sha256=raw.sha256,
+        series_uid=raw.series_uid,
+        stored_orientation=stored,
+        notes=(*raw.notes, *_orientation_notes(stored), *hounsfield.notes),
+        approximate_hu=hounsfield.approximate,
+    )
+
+
+def _orientation(raw: RawImage, name: str) -> str:
+    numbers = [*raw.spacing_mm, *raw.origin_mm, *raw.direction.ravel()]
+    if not np.isfinite(numbers).all() or np.abs(raw.origin_mm).max() > 1e6:
+        raise GeometryError(f"{name} gives a position or direction that is no finite number; export it again")
+    gram = raw.direction.T @ raw.direction
+    if np.abs(gram - np.eye(3)).max() > _MAX_SKEW:
+        raise TiltedError(
+            f"{name} has axes that are not at right angles (tilted gantry or sheared); give a series without tilt"
+        )
+    return str(sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(raw.direction.ravel().tolist()))
+
+
+def _orient(raw: RawImage, stored: str) -> tuple[np.ndarray, tuple, tuple, np.ndarray]:
+    """Values [z, y, x], spacing, origin and direction in canonical orientation."""
+    if stored == CANONICAL_ORIENTATION:
+        return raw.values, raw.spacing_mm, raw.origin_mm, raw.direction
+    image = sitk.GetImageFromArray(raw.values)
+    image.SetSpacing(raw.spacing_mm)
+    image.SetOrigin(raw.origin_mm)
+    image.SetDirection(raw.direction.ravel().tolist())
+    turned = sitk.DICOMOrient(image, CANONICAL_ORIENTATION)
+    direction = np.array(turned.GetDirection()).reshape(3, 3)
+    return sitk.GetArrayFromImage(turned), turned.GetSpacing(), turned.GetOrigin(), direction
+
+
+def _check_rotation(direction: np.ndarray, name: str) -> None:
+    angle = float(np.degrees(np.arccos(np.clip(np.diag(direction).min(), -1.0, 1.0))))
+    if angle > MAX_ROTATION_DEGREES:
+        raise ObliqueError(
+            f"{name} is turned by {angle:.0f} degrees against the patient's axes, and more than "
+            f"{MAX_ROTATION_DEGREES:.0f} cannot be screened; give an axial reconstruction"
+        )
+
+
+def _orientation_notes(stored: str) -> tuple[str, ...]:
+    if stored == CANONICAL_ORIENTATION:
+        return ()
+    if stored[2] not in "SI":
+        plane = "sagittal" if stored[2] in "LR" else "coronal"
+        return (f"The image is stored as {plane} slices ({stored}); its axes were permuted to axial.",)
+    if stored[2] == "I":
+        return (f"The image is stored from head to feet ({stored}); its slices were put in order from the feet up.",)
+    return (f"The image is stored in {stored} orientation and was turned to {CANONICAL_ORIENTATION}.",)

@@ -1,0 +1,174 @@
+"""Pixels of a DICOM stack as rescaled values, decoded by GDCM."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from .dicom_header import SliceHeader
+from .dicom_series import Stack
+from .faults import DamagedError
+from .hounsfield import HU_RANGE, PADDING_BELOW
+from .raw import RawImage, hash_files
+
+_PADDING = 2 * PADDING_BELOW
+_JPEG_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
+_stderr_lock = Lock()
+
+
+def read_stack(stack: Stack, name: str) -> RawImage:
+    """Decode the slices of a stack; padding is air and MONOCHROME1 is undone in the result.
+
+    Raises:
+        DamagedError: if the pixels of a slice cannot be decoded.
+    """
+    files = [path for path, _ in groupby(stack.slices, key=lambda h: h.path)]
+    # Frames of one file may lie in any order, slices of several files never interleave.
+    files = list(dict.fromkeys(files))
+    jpeg = any(h.transfer_syntax in _JPEG_SYNTAXES for h in stack.slices)
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        digest = pool.submit(hash_files, files)
+        with _jpeg_complaints() if jpeg else _no_complaints() as complaints:
+            decoded = dict(zip(files, pool.map(_decode, files), strict=True))
+        if complaints:
+            raise DamagedError(f"{name} holds damaged JPEG data; copy it again from the scanner or archive")
+        sha256 = digest.result()
+    values, notes = _assemble(stack.slices, decoded)
+    return RawImage(
+        values=values,
+        spacing_mm=stack.spacing_mm,
+        origin_mm=stack.origin_mm,
+        direction=stack.direction,
+        sha256=sha256,
+        series_uid=stack.slices[0].series_uid or None,
+        notes=(*stack.notes, *notes),
+    )
+
+
+def _decode(path: Path) -> NDArray[Any]:
+    """Frames [n, row, column], rescaled by GDCM with the slope and intercept of the file's first frame."""
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(path))
+    try:
+        pixels = sitk.GetArrayFromImage(reader.Execute())
+    except (RuntimeError, MemoryError):
+        raise DamagedError(
+            f"{path} holds pixels that cannot be decoded (truncated or damaged); copy it again from the archive"
+        ) from None
+    return pixels if pixels.ndim == 3 else pixels[np.newaxis]
+
+
+def _assemble(
+    slices: Sequence[SliceHeader], decoded: dict[Path, NDArray[Any]]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    leads = {header.path: header for header in slices if header.frame == 0}
+    planes = []
+    for header in slices:
+        frames = decoded[header.path]
+        if frames.shape != (header.frames, header.rows, header.columns):
+            raise DamagedError(f"{header.path} does not hold the pixels that its header claims; copy it again")
+        plane = _rescale(frames[header.frame], leads.get(header.path, header), header)
+        planes.append(_mark_padding(plane, header))
+    values = np.stack([plane.astype(np.result_type(*planes), copy=False) for plane in planes])
+    if slices[0].photometric == "MONOCHROME1":
+        return _undo_monochrome1(values, slices)
+    return values, ()
+
+
+def _rescale(plane: NDArray[Any], applied: SliceHeader, header: SliceHeader) -> NDArray[Any]:
+    """A frame with its own slope and intercept where GDCM applied those of the file's first frame."""
+    own = (header.slope or 1.0, header.intercept or 0.0)
+    slope, intercept = applied.slope or 1.0, applied.intercept or 0.0
+    return plane if own == (slope, intercept) else (plane - intercept) / slope * own[0] + own[1]
+
+
+def _stored_to_value(stored: float, header: SliceHeader) -> float:
+    return stored * (header.slope or 1.0) + (header.intercept or 0.0)
+
+
+def _mark_padding(plane: NDArray[Any], header: SliceHeader) -> NDArray[Any]:
+    """The slice with its padding set to a value that ``hounsfield`` takes for padding.
+
+    A padding value within the range of tissue is believed only if it fills the corners: some writers
+    name 0 as padding and mean nothing by it. Values far below air need no mark.
+    """
+    if header.padding is None or header.photometric == "MONOCHROME1":
+        return plane
+    low, high = (_stored_to_value(end, header) for end in header.padding)
+    if high <= HU_RANGE[0]:
+        return plane
+    half = 0.5 * (header.slope or 1.0)
+    hollow = (plane > low - half) & (plane < high + half)
+    if low < HU_RANGE[1] and not hollow[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+        return plane
+    return np.where(hollow, np.int32(_PADDING), plane)
+
+
+def _undo_monochrome1(
+    values: NDArray[Any], slices: Sequence[SliceHeader]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """MONOCHROME1 asks for an inverted display; the values are HU all the same, or they are inverted too.
+
+    GDCM inverts them. Which is right shows at the border of the slices, where the air is.
+    """
+    restored = np.empty(values.shape, np.float64)
+    for plane, header, target in zip(values, slices, restored, strict=True):
+        ends = (-1 << (header.bits_stored - 1), (1 << (header.bits_stored - 1)) - 1)
+        low, high = ends if header.signed else (0, (1 << header.bits_stored) - 1)
+        target[...] = _stored_to_value(low, header) + _stored_to_value(high, header) - plane.astype(np.float64)
+    if _border_median(restored) <= _border_median(values):
+        return restored, ("The image asks for an inverted display (MONOCHROME1); its values were taken as they are.",)
+    return values, ("The image was stored inverted (MONOCHROME1); its values were inverted back.",)
+
+
+def _border_median(values: NDArray[Any]) -> float:
+    edges = (values[:, 0], values[:, -1], values[:, :, 0], values[:, :, -1])
+    return float(np.median(np.concatenate([edge.ravel() for edge in edges])))
+
+
+@contextmanager
+def _no_complaints() -> Iterator[list[str]]:
+    yield []
+
+
+@contextmanager
+def _jpeg_complaints() -> Iterator[list[str]]:
+    """Catches what libjpeg writes to standard error: its only sign that the data were damaged.
+
+    Whatever else arrives there meanwhile is passed on. One decoding at a time.
+    """
+    complaints: list[str] = []
+    with _stderr_lock, tempfile.TemporaryFile() as caught:
+        kept = _redirect_stderr(caught.fileno())
+        try:
+            yield complaints
+        finally:
+            if kept is not None:
+                os.dup2(kept, 2)
+                os.close(kept)
+            caught.seek(0)
+            for line in caught.read().splitlines(keepends=True):
+                if b"JPEG" in line:
+                    complaints.append(line.decode("ascii", "replace"))
+                else:
+                    os.write(2, line)
+
+
+def _redirect_stderr(target: int) -> int | None:
+    """A duplicate of the old standard error, or None for a process that has none."""
+    try:
+        kept = os.dup(2)
+    except OSError:
+        return None
+    os.dup2(target, 2)
+    return kept

@@ -1,0 +1,189 @@
+"""Which DICOM slices make one series, and whether they make one volume."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dicom_header import SliceHeader
+from .faults import (
+    DimensionError,
+    DoubledSlicesError,
+    GeometryError,
+    MissingSlicesError,
+    MixedSeriesError,
+    NotCTError,
+    TiltedError,
+    TooFewSlicesError,
+)
+from .raw import MIN_SLICES, check_size
+
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_RADIOGRAPHS = ("CR", "DX", "DR", "RG")
+# Headers write positions with few decimals; half a gap is far larger than this.
+_POSITION_TOLERANCE_MM = 0.15
+_POSITION_TOLERANCE = 0.1
+_SAME_POSITION_MM = 0.01
+_MAX_TILT_DEGREES = 0.5
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The slices of one volume in order of their position along the normal.
+
+    Attributes:
+        slices: sorted, the first at ``origin_mm``.
+        spacing_mm: (i, j, k): between columns, between rows, between slices.
+        origin_mm: LPS position of the first pixel of the first slice.
+        direction: 3x3, columns are the LPS directions of the axes (i, j, k).
+        notes: what was left out.
+    """
+
+    slices: tuple[SliceHeader, ...]
+    spacing_mm: tuple[float, float, float]
+    origin_mm: tuple[float, float, float]
+    direction: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+
+def group_series(headers: Iterable[SliceHeader]) -> list[list[SliceHeader]]:
+    """Slices by SeriesInstanceUID, in the order of the series' numbers."""
+    series: dict[str, list[SliceHeader]] = defaultdict(list)
+    for header in headers:
+        series[header.series_uid].append(header)
+    return sorted(series.values(), key=lambda group: (group[0].series_number or 0, group[0].series_uid))
+
+
+def is_ct(series: Sequence[SliceHeader]) -> bool:
+    """Whether the series consists of CT slices, not of scout views, screenshots or another modality."""
+    return any(
+        h.modality == "CT" and not h.is_localizer and not h.sop_class.startswith(_SECONDARY_CAPTURE) for h in series
+    )
+
+
+def stack(series: Sequence[SliceHeader], name: str) -> Stack:
+    """Put the slices of one series in order and check that they make one volume.
+
+    Raises:
+        ImageError: of the type that names what is wrong with the series.
+    """
+    _check_modality(series, name)
+    slices, notes = _without_localizers(series)
+    _check_fields(slices, name)
+    _check_uniform(slices, name)
+    first = slices[0]
+    check_size(name, (first.columns, first.rows, len(slices)))
+    if len(slices) < MIN_SLICES:
+        raise TooFewSlicesError(
+            f"{name} has {len(slices)} slices, and fewer than {MIN_SLICES} cannot be screened; give the whole chest"
+        )
+    row, column = np.array(first.row_direction), np.array(first.column_direction)
+    normal = np.cross(row, column)
+    positions = np.array([h.position_mm for h in slices])
+    order = np.argsort(positions @ normal, kind="stable")
+    slices, positions = [slices[i] for i in order], positions[order]
+    _check_positions(positions @ normal, name)
+    _check_tilt(slices, positions, normal, name)
+    between = float((positions[-1] - positions[0]) @ normal) / (len(slices) - 1)
+    rows_mm, columns_mm = first.pixel_spacing_mm or (0.0, 0.0)
+    x, y, z = (float(p) for p in positions[0])
+    return Stack(
+        slices=tuple(slices),
+        spacing_mm=(float(columns_mm), float(rows_mm), between),
+        origin_mm=(x, y, z),
+        direction=np.stack([row, column, normal], axis=1),
+        notes=notes,
+    )
+
+
+def _check_modality(series: Sequence[SliceHeader], name: str) -> None:
+    modalities = sorted({h.modality for h in series})
+    if any(m in _RADIOGRAPHS for m in modalities):
+        raise NotCTError(f"{name} is a radiograph, and X-ray screening is not in this version; give a chest CT")
+    if modalities != ["CT"]:
+        # Only short codes are quoted: a damaged field could hold anything.
+        known = [m for m in modalities if m.isalpha() and len(m) <= 3]
+        shown = f"of modality {' and '.join(known)}" if known else "without a modality"
+        raise NotCTError(f"{name} is {shown} and not a CT; give a chest CT")
+    if all(h.sop_class.startswith(_SECONDARY_CAPTURE) for h in series):
+        raise NotCTError(f"{name} holds screenshots (secondary capture) and no CT slices; give the CT series")
+
+
+def _without_localizers(series: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
+    kept = [h for h in series if not h.is_localizer]
+    left_out = len(series) - len(kept)
+    if not kept or not left_out:
+        return list(series), ()
+    return kept, (f"{left_out} scout view{'s' if left_out > 1 else ''} in the series were left out.",)
+
+
+def _check_fields(slices: Sequence[SliceHeader], name: str) -> None:
+    for h in slices:
+        if h.samples != 1 or not h.photometric.startswith("MONOCHROME"):
+            raise DimensionError(f"{name} holds colour pictures and no CT values; give the CT series")
+        if h.pixel_spacing_mm is None or min(h.pixel_spacing_mm) <= 0:
+            raise GeometryError(f"{name} has no pixel spacing ({h.path.name}); export the series with PixelSpacing")
+        if h.position_mm is None or h.row_direction is None or h.column_direction is None:
+            raise GeometryError(
+                f"{name} has slices without position or orientation ({h.path.name}); "
+                "export the series with ImagePositionPatient and ImageOrientationPatient"
+            )
+        axes = np.array([h.row_direction, h.column_direction])
+        if np.abs(axes @ axes.T - np.eye(2)).max() > 0.01:
+            raise GeometryError(f"{name} gives an impossible orientation ({h.path.name}); export the series again")
+        if h.slope is not None and h.slope <= 0:
+            raise GeometryError(f"{name} gives an impossible rescale slope ({h.path.name}); export the series again")
+
+
+def _check_uniform(slices: Sequence[SliceHeader], name: str) -> None:
+    first = slices[0]
+    for h in slices[1:]:
+        turned = np.abs(
+            np.subtract([*(h.row_direction or ()), *(h.column_direction or ())],
+                        [*(first.row_direction or ()), *(first.column_direction or ())])
+        ).max() > 0.01  # fmt: skip
+        if (h.rows, h.columns) != (first.rows, first.columns):
+            what = "sizes"
+        elif turned:
+            what = "orientations"
+        elif not np.allclose(h.pixel_spacing_mm or (), first.pixel_spacing_mm or (), rtol=0.01):
+            what = "pixel spacings"
+        elif (h.slope is None) != (first.slope is None) or (h.intercept is None) != (first.intercept is None):
+            what = "kinds of values (some with a rescale intercept, some without)"
+        else:
+            continue
+        raise MixedSeriesError(f"{name} mixes slices of different {what} in one series; export each series by itself")
+
+
+def _check_positions(along: NDArray[np.float64], name: str) -> None:
+    gaps = np.diff(along)
+    doubled = int(np.count_nonzero(gaps < _SAME_POSITION_MM))
+    if doubled:
+        raise DoubledSlicesError(
+            f"{name} has {doubled} slices at the position of another one; export each acquisition once, by itself"
+        )
+    usual = float(np.median(gaps))
+    allowed = max(_POSITION_TOLERANCE * usual, _POSITION_TOLERANCE_MM)
+    wrong = int(np.argmax(np.abs(gaps - usual)))
+    if abs(gaps[wrong] - usual) > allowed:
+        raise MissingSlicesError(
+            f"{name} lacks slices or spaces them unevenly: {gaps[wrong]:.2f} mm after slice {wrong + 1} "
+            f"where {usual:.2f} mm are usual; export the complete series"
+        )
+
+
+def _check_tilt(
+    slices: Sequence[SliceHeader], positions: NDArray[np.float64], normal: NDArray[np.float64], name: str
+) -> None:
+    remedy = "give a reconstruction without gantry tilt"
+    if any(abs(h.gantry_tilt) > _MAX_TILT_DEGREES for h in slices):
+        raise TiltedError(f"{name} was taken with a tilted gantry; {remedy}")
+    for here, there in pairwise((positions[0], positions[len(positions) // 2], positions[-1])):
+        step = there - here
+        along = float(step @ normal)
+        aside = float(np.linalg.norm(step - along * normal))
+        if aside > np.tan(np.radians(_MAX_TILT_DEGREES)) * along + _POSITION_TOLERANCE_MM:
+            raise TiltedError(f"{name} has slices that are displaced sideways (tilted gantry); {remedy}")

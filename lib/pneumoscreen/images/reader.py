@@ -1,0 +1,57 @@
+"""From a path or an ``Input`` to a ``Volume``."""
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from .canonical import to_volume
+from .dicom_pixels import read_stack
+from .dicom_series import stack
+from .faults import DamagedError, MixedSeriesError, UnsupportedError
+from .inputs import Input, Refused, file_input, series_in_folder
+from .volume import Volume
+from .volume_file import read_volume_file
+
+
+def read_volume(path: Path) -> Volume:
+    """Read one CT: a folder with one DICOM series, a multi-frame DICOM file, NIfTI, NRRD or MetaImage.
+
+    Returns:
+        The volume in canonical orientation and Hounsfield units; its notes say what was repaired.
+
+    Raises:
+        ImageError: of the type that names what is wrong with the image.
+    """
+    path = Path(path)
+    return read_input(_folder_input(path) if path.is_dir() else file_input(path))
+
+
+def read_input(given: Input) -> Volume:
+    """Read the CT of an input that ``find_inputs`` found.
+
+    Raises:
+        ImageError: of the type that names what is wrong with the image.
+    """
+    # ITK's warnings quote header fields, and the sentence of the error says what the user must know.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    if not given.headers:
+        return to_volume(read_volume_file(given.path), given.case_id, given.path)
+    name = str(given.path)
+    try:
+        raw = read_stack(stack(given.headers, name), name)
+    except OSError:
+        raise DamagedError(f"{name} has files that can no longer be read; check that they are still there") from None
+    return to_volume(raw, given.case_id, given.path)
+
+
+def _folder_input(folder: Path) -> Input:
+    found = series_in_folder(folder)
+    for item in found:
+        if isinstance(item, Refused):
+            raise DamagedError(item.reason)
+    inputs = [item for item in found if isinstance(item, Input)]
+    if not inputs:
+        raise UnsupportedError(f"{folder} holds no DICOM series; give a DICOM folder or a single file")
+    if len(inputs) > 1:
+        raise MixedSeriesError(f"{folder} holds {len(inputs)} series; give each series its own folder")
+    return inputs[0]

@@ -1,0 +1,174 @@
+"""Volumes in one file: NIfTI by nibabel, NRRD and MetaImage by ITK.
+
+The header is read first and checked against the file's size, so that a damaged one cannot claim memory.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import nibabel
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from .faults import AbsentError, DamagedError, DimensionError, GeometryError, NotCTError
+from .meta_header import read_meta_header
+from .raw import RawImage, check_size, hash_files
+
+# Deflate cannot do better than about 1030 to 1.
+_MAX_COMPRESSION = 1100
+_UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
+_AGAIN = "copy or export it again"
+
+
+def read_volume_file(path: Path) -> RawImage:
+    """Read a NIfTI, NRRD or MetaImage file, told apart by its suffix.
+
+    Raises:
+        ImageError: of the type that names what is wrong with it.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise DamagedError(f"{path} is empty; {_AGAIN}")
+        return _read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else _read_itk(path)
+    except OSError:
+        raise AbsentError(f"{path} cannot be read; check that it is there and may be opened") from None
+    except MemoryError:
+        raise DimensionError(f"{path} is too large for this machine's memory; give the chest only") from None
+
+
+def _read_nifti(path: Path) -> RawImage:
+    with path.open("rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+        plain.seek(0)
+        file: IO[bytes] = gzip.GzipFile(fileobj=plain) if zipped else plain  # type: ignore[assignment]
+        try:
+            values, header = _nifti_values(file, path, zipped)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise DamagedError(f"{path} is truncated or damaged; {_AGAIN}") from None
+    affine = _nifti_affine(header, path)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    x, y, z = (float(v) for v in _LPS_FROM_RAS @ affine[:3, 3])
+    return RawImage(
+        values=values,
+        # The file holds 32-bit floats: 1.2000000477 means 1.2.
+        spacing_mm=(round(float(spacing[0]), 6), round(float(spacing[1]), 6), round(float(spacing[2]), 6)),
+        origin_mm=(x, y, z),
+        direction=_LPS_FROM_RAS @ (affine[:3, :3] / spacing),
+        sha256=hash_files([path]),
+    )
+
+
+def _nifti_values(file: IO[bytes], path: Path, zipped: bool) -> tuple[NDArray[np.generic], Any]:
+    start = file.read(4)
+    kinds = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
+    kind = kinds.get(int.from_bytes(start, "little")) or kinds.get(int.from_bytes(start, "big"))
+    if kind is None:
+        raise DamagedError(f"{path} is no NIfTI file whatever its suffix says; {_AGAIN}")
+    start += file.read(kind.sizeof_hdr - 4)
+    if len(start) < kind.sizeof_hdr:
+        raise DamagedError(f"{path} ends within its header; {_AGAIN}")
+    header = kind(start, check=False)
+    try:
+        dtype, shape, offset = header.get_data_dtype(), header.get_data_shape(), float(header["vox_offset"])
+        slope, intercept = header.get_slope_inter()
+    except Exception:
+        # nibabel raises KeyError, ValueError and its own HeaderDataError for fields out of range.
+        raise DamagedError(f"{path} has a damaged header; {_AGAIN}") from None
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    check_size(str(path), tuple(int(n) for n in shape))
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        raise DimensionError(f"{path} holds colours or complex numbers and no grey values; give the CT itself")
+    if not kind.sizeof_hdr <= offset <= 1 << 24:
+        raise DamagedError(f"{path} has a damaged header; {_AGAIN}")
+    count = int(np.prod(shape))
+    _check_bytes(path, count * dtype.itemsize, path.stat().st_size, zipped)
+    file.read(int(offset) - kind.sizeof_hdr)
+    data = file.read(count * dtype.itemsize)
+    if len(data) < count * dtype.itemsize:
+        raise DamagedError(f"{path} is truncated: it ends before its last voxel; {_AGAIN}")
+    # Files keep x fastest: reversed shape in C order is [z, y, x].
+    values = np.frombuffer(data, dtype).reshape(shape[::-1])
+    if zipped:
+        file.read(1)  # Reading past the end makes gzip compare its checksum.
+    return _scaled(values.astype(dtype.newbyteorder("="), copy=False), slope, intercept, path), header
+
+
+def _scaled(
+    values: NDArray[np.generic], slope: float | None, intercept: float | None, path: Path
+) -> NDArray[np.generic]:
+    if slope is None or (slope == 1.0 and not intercept):
+        return values
+    if abs(slope) > 1e6 or abs(intercept or 0.0) > 1e6:
+        raise NotCTError(f"{path} scales its values by {slope:g}, which gives no Hounsfield units; {_AGAIN}")
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32) * np.float32(slope) + np.float32(intercept or 0.0)
+
+
+def _nifti_affine(header: Any, path: Path) -> NDArray[np.float64]:
+    """Index (i, j, k) to RAS mm, 4x4; the sform goes before the qform, as the standard has it."""
+    pixdim = np.asarray(header["pixdim"][1:4], np.float64)
+    if not np.isfinite(pixdim).all() or (pixdim == 0).any():
+        raise GeometryError(f"{path} has no voxel spacing (pixdim is 0); export it again with its spacing")
+    forms = []
+    try:
+        # The quaternion is only meaningful if its code says so.
+        forms += [header.get_sform()] if header["sform_code"] > 0 else []
+        forms += [header.get_qform()] if header["qform_code"] > 0 else []
+    except Exception:
+        raise GeometryError(f"{path} has a damaged orientation; {_AGAIN}") from None
+    if not forms:
+        raise GeometryError(
+            f"{path} does not say which side is left (sform and qform codes are 0); "
+            "export it again with its orientation"
+        )
+    for form in forms:
+        if not np.isfinite(form).all() or abs(np.linalg.det(form[:3, :3])) < 1e-9:
+            raise GeometryError(f"{path} has a damaged orientation; {_AGAIN}")
+    codes = {nibabel.aff2axcodes(form) for form in forms}
+    sizes = np.linalg.norm(forms[0][:3, :3], axis=0)
+    if len(codes) > 1 or not np.allclose(sizes, np.abs(pixdim), rtol=0.05):
+        raise GeometryError(f"{path} contradicts itself on orientation or spacing (sform, qform); export it again")
+    scale = _UNIT_MM.get(int(header["xyzt_units"]) & 7)
+    if scale is None:
+        raise GeometryError(f"{path} gives its spacing in an unknown unit; export it again in mm")
+    affine = np.array(forms[0], np.float64)
+    affine[:3] *= scale
+    return affine
+
+
+def _read_itk(path: Path) -> RawImage:
+    header = read_meta_header(path)
+    check_size(str(path), header.size)
+    _check_bytes(path, header.needed_bytes, header.data_bytes, header.compressed)
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("NrrdImageIO" if path.suffix.lower() in (".nrrd", ".nhdr") else "MetaImageIO")
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        if reader.GetNumberOfComponents() != 1 or reader.GetDimension() != len(header.size):
+            raise DimensionError(f"{path} holds colours or several values in a voxel; give the CT itself")
+        image = reader.Execute()
+        values = sitk.GetArrayFromImage(image)
+    except (RuntimeError, ValueError, TypeError):
+        # ITK's RuntimeError; SimpleITK's TypeError and ValueError for pixel types that numpy has not.
+        raise DamagedError(f"{path} is truncated or damaged; {_AGAIN}") from None
+    if values.dtype.kind not in "iuf" or values.shape != header.size[::-1]:
+        raise DamagedError(f"{path} is damaged or holds no grey values; {_AGAIN}")
+    return RawImage(
+        values=values,
+        spacing_mm=image.GetSpacing(),
+        origin_mm=image.GetOrigin(),
+        direction=np.array(image.GetDirection()).reshape(3, 3),
+        sha256=hash_files(header.files),
+    )
+
+
+def _check_bytes(path: Path, needed: int, there: int, compressed: bool) -> None:
+    if needed > there * (_MAX_COMPRESSION if compressed else 1):
+        raise DamagedError(f"{path} is truncated: it holds less than its header claims; {_AGAIN}")

@@ -1,0 +1,7 @@
+"""The case report: one HTML file a case that needs no network, and the index over several cases."""
+
+from .case_report import ReportSource, render_report, write_report
+from .index import render_index, write_index
+from .summary import summary_line
+
+__all__ = ["ReportSource", "render_index", "render_report", "summary_line", "write_index", "write_report"]

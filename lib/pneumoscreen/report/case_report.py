@@ -1,0 +1,226 @@
+"""The report of one CT case: a single HTML file with every picture inside, readable without a network."""
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from .. import RESEARCH_USE_ONLY, __version__
+from ..case import SIDES, Case, LungInfo
+from ..images.volume import Volume
+from ..verdict import DEFAULT_CLASSES, Classes
+from . import wording
+from .pictures import INFECTION_TINT, Frame, lung_frames, project
+from .region_cards import Box, RegionArtist, RegionCard, plane_box
+
+OVERVIEW_PIXELS = 760
+
+
+class LungLabels(Protocol):
+    """Lung masks on the volume grid."""
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """Labels [z, y, x]: 0 none, 1 the patient's left lung, 2 the right."""
+
+
+class ReportSource(Protocol):
+    """What a screening must offer to be reported."""
+
+    @property
+    def case(self) -> Case:
+        """The case document."""
+
+    @property
+    def lungs(self) -> LungLabels:
+        """The lungs it was found in."""
+
+    @property
+    def infection(self) -> NDArray[np.bool_]:
+        """Infected voxels [z, y, x] on the volume grid."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A labelled bar: style class, name, value in [0, 1], and the value as text."""
+
+    key: str
+    name: str
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class LungRow:
+    """One lung, or both: volume, affected share and affected volume."""
+
+    name: str
+    volume_ml: float
+    affected_percent: float
+    affected_ml: float
+
+
+def environment() -> Environment:
+    """The templates of this package, with autoescape everywhere and no undefined names let through."""
+    templates = Environment(
+        loader=PackageLoader("pneumoscreen.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    templates.filters["percent"] = wording.percent
+    templates.filters["display_name"] = wording.display_name
+    templates.globals.update(
+        palette=wording.PALETTE,
+        irrelevant_colour=wording.IRRELEVANT_COLOUR,
+        none_colour=wording.NONE_FOUND_COLOUR,
+        infection_tint="#{:02x}{:02x}{:02x}".format(*INFECTION_TINT),
+        research_use_only=RESEARCH_USE_ONLY,
+        program_version=__version__,
+        plural=wording.plural,
+    )
+    return templates
+
+
+def write_report(volume: Volume, screening: ReportSource, out_html: Path, classes: Classes = DEFAULT_CLASSES) -> None:
+    """Write the report of a screened CT as one HTML file; its folder is made if it is missing.
+
+    Args:
+        volume: the scan that was screened.
+        screening: the case document, lungs and infection mask.
+        out_html: the file to write.
+        classes: the class list.
+    """
+    html = render_report(volume, screening, classes)
+    out_html.parent.mkdir(parents=True, exist_ok=True)
+    out_html.write_text(html, encoding="utf-8")
+
+
+def render_report(volume: Volume, screening: ReportSource, classes: Classes = DEFAULT_CLASSES) -> str:
+    """The HTML of ``write_report``.
+
+    Raises:
+        ValueError: if the masks do not lie on the volume's grid.
+    """
+    labels = np.asarray(screening.lungs.labels)
+    infection = np.asarray(screening.infection)
+    if labels.shape != volume.hu.shape or infection.shape != volume.hu.shape:
+        raise ValueError(
+            f"the masks {labels.shape} and {infection.shape} do not lie on the grid of the volume {volume.hu.shape}"
+        )
+    case = screening.case
+    axial, coronal = lung_frames(volume, labels)
+    artist = RegionArtist(volume, labels, infection, axial, case.regions, classes)
+    cards = artist.cards()
+    pictures = project(volume, labels, artist.shown_infection, axial, coronal, OVERVIEW_PIXELS)
+    boxes = _overview_boxes(cards, artist, axial, coronal)
+    return (
+        environment()
+        .get_template("case.html.j2")
+        .render(
+            case=case,
+            verdict=_verdict_view(case, classes),
+            headline=wording.headline(case, classes),
+            lungs=_lung_rows(case),
+            overview=[
+                {"title": "From the front", "picture": pictures.coronal, "frame": coronal, "boxes": boxes[0]},
+                {"title": "From the feet", "picture": pictures.axial, "frame": axial, "boxes": boxes[1]},
+            ],
+            infected=[card for card in cards if card.relevant],
+            irrelevant=[card for card in cards if not card.relevant],
+            legend=_legend(cards, classes),
+            facts=_facts(volume, case),
+            times=_times(case),
+            models=[(wording.MODEL_NAMES.get(name, name), model) for name, model in sorted(case.models.items())],
+            approximate_hu=volume.approximate_hu,
+            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        )
+    )
+
+
+def _verdict_view(case: Case, classes: Classes) -> dict[str, Any] | None:
+    verdict = case.verdict
+    if verdict is None:
+        return None
+    return {
+        "key": wording.label_key(verdict.label, classes),
+        "name": wording.display_name(verdict.label),
+        "bars": [
+            Bar(
+                wording.label_key(name, classes),
+                wording.display_name(name),
+                verdict.probability.get(name, 0.0),
+                wording.percent(verdict.probability.get(name, 0.0), 1),
+            )
+            for name in classes.infections
+        ],
+        "rule": wording.rule_in_words(verdict),
+        "confidence": [
+            (wording.label_key(name, classes), wording.display_name(name), wording.percent(value, 1))
+            for name, value in sorted(verdict.confidence.items(), key=lambda item: -item[1])
+        ],
+    }
+
+
+def _lung_rows(case: Case) -> list[LungRow]:
+    rows = [
+        LungRow(f"{side.capitalize()} lung", info.volume_ml, info.affected_percent, _affected_ml(info))
+        for side in reversed(SIDES)  # the right lung first, as it lies in the pictures
+        if (info := case.lungs.get(side)) is not None
+    ]
+    if len(rows) > 1:
+        volume = sum(row.volume_ml for row in rows)
+        affected = sum(row.affected_ml for row in rows)
+        rows.append(LungRow("Both lungs", volume, 100.0 * affected / volume if volume else 0.0, affected))
+    return rows
+
+
+def _affected_ml(info: LungInfo) -> float:
+    return float(info.volume_ml * info.affected_percent / 100.0)
+
+
+def _overview_boxes(cards: list[RegionCard], artist: RegionArtist, axial: Frame, coronal: Frame) -> list[list[Box]]:
+    front, feet = [], []
+    for card in reversed(cards):  # infections are drawn last, over the rest
+        z0, y0, x0, z1, y1, x1 = artist.index_box(card.region)
+        front.append(plane_box(coronal, (z0, z1), (x0, x1), card.number, card.key))
+        feet.append(plane_box(axial, (y0, y1), (x0, x1), card.number, card.key))
+    return [front, feet]
+
+
+def _legend(cards: list[RegionCard], classes: Classes) -> list[tuple[str, str]]:
+    keys = {card.key for card in cards}
+    names = [(wording.label_key(label, classes), wording.display_name(label)) for label in classes.patch_labels]
+    return [(key, name) for key, name in names if key in keys]
+
+
+def _facts(volume: Volume, case: Case) -> list[tuple[str, str]]:
+    size = " \u00d7 ".join(str(n) for n in case.image.size)
+    spacing = " \u00d7 ".join(f"{mm:.3g}" for mm in case.image.spacing_mm)
+    return [
+        ("Case", case.case_id),
+        ("Modality", case.modality),
+        ("Size", f"{size} voxels"),
+        ("Spacing", f"{spacing} mm"),
+        ("Stored orientation", volume.stored_orientation),
+        ("Hounsfield units", "approximate" if volume.approximate_hu else "as stored"),
+        ("Image SHA-256", case.image.sha256[:12]),
+    ]
+
+
+def _times(case: Case) -> list[Bar]:
+    total = case.timings_s.get("total") or sum(case.timings_s.values()) or 1.0
+    return [
+        Bar(
+            "time",
+            wording.STAGE_NAMES.get(name, wording.display_name(name)),
+            min(seconds / total, 1.0),
+            f"{seconds:.2f}\u202fs",
+        )
+        for name, seconds in case.timings_s.items()
+    ]

@@ -1,0 +1,120 @@
+"""How the report says things: names, colours and sentences for a reader who has not read the paper."""
+
+import math
+from dataclasses import dataclass
+
+from ..case import Case, Patch, Region
+from ..verdict import RULE_NONE, RULE_SINGLE, Classes, Verdict
+
+DISPLAY_NAMES = {
+    "covid19": "COVID-19",
+    "influenza_a": "Influenza A",
+    "irrelevant": "Irrelevant",
+    "no_infection_found": "No infection found",
+}
+
+PALETTE = (("#c2410c", "#ff9a5c"), ("#1d5fa8", "#6cb8f5"), ("#7b3fa0", "#d19be8"), ("#96700a", "#f0d04c"))
+"""Ours: (on white, on dark) of each infection type in the order of the class list. Orange against blue differs in
+lightness too and is told apart with every common colour blindness."""
+
+IRRELEVANT_COLOUR = ("#5f6b7a", "#b4bfcb")
+NONE_FOUND_COLOUR = ("#0f766e", "#5eccbf")
+
+STAGE_NAMES = {
+    "read": "Reading",
+    "lungs": "Lungs",
+    "candidates": "Candidate regions",
+    "patches": "Patches",
+    "classify": "Classification",
+    "report": "Report",
+    "total": "Whole screening",
+}
+
+MODEL_NAMES = {"ct_candidates": "Candidate network", "ct_classifier": "Patch classifier"}
+
+
+def display_name(label: str) -> str:
+    """A class or stage name as a reader knows it; a site's own class shows as it is, without underscores."""
+    return DISPLAY_NAMES.get(label) or label.replace("_", " ").capitalize()
+
+
+def label_key(label: str | None, classes: Classes) -> str:
+    """The style class of a label: ``type-<position>``, ``irrelevant``, ``none`` or ``unknown``."""
+    if label in classes.infections:
+        return f"type-{classes.infections.index(label) % len(PALETTE)}"
+    return {classes.irrelevant: "irrelevant", classes.none_found: "none"}.get(label or "", "unknown")
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """A share in [0, 1] as a percentage that never rounds up to a certainty or down to nothing."""
+    finest = 10.0 ** -(digits + 2)
+    if 0.0 < value < finest / 2:
+        return f"<\u202f{100 * finest:.{digits}f}\u202f%"
+    if 1.0 - finest / 2 < value < 1.0:
+        return f">\u202f{100 * (1.0 - finest):.{digits}f}\u202f%"
+    return f"{100 * value:.{digits}f}\u202f%"
+
+
+@dataclass(frozen=True)
+class RuleInWords:
+    """The rule that exported the confidence: its name, and what it did with this case's numbers."""
+
+    name: str
+    sentence: str
+
+
+def rule_in_words(verdict: Verdict) -> RuleInWords:
+    """Explain the exported confidence of a verdict (paper, section 2.6.2)."""
+    if verdict.rule == RULE_NONE:
+        return RuleInWords(
+            "nothing to weigh",
+            "No region was taken for an infection, so every probability is 0 and no confidence is given.",
+        )
+    winner = display_name(verdict.label)
+    if verdict.rule == RULE_SINGLE:
+        return RuleInWords(
+            "single type",
+            f"Only {winner} was found, so its probability is given as it is.",
+        )
+    present = [value for value in verdict.probability.values() if value > 0.0]
+    highest = math.e / (math.e + len(present) - 1)
+    return RuleInWords(
+        "softmax over types",
+        f"Regions of {len(present)} types were found; the type with the largest probability wins, and the confidence "
+        f"is the softmax over the probabilities. By its formula it cannot exceed {percent(highest)} here: "
+        "read it as a balance between the types, not as a probability.",
+    )
+
+
+def headline(case: Case, classes: Classes) -> str:
+    """One sentence under the verdict: how many regions stand behind it."""
+    verdict = case.verdict
+    opinions = [region.opinion for region in case.regions]
+    infected = [opinion for opinion in opinions if opinion and opinion[0] != classes.irrelevant]
+    looked_at = plural(len(case.regions), "candidate region")
+    if not case.regions:
+        return "No candidate region was found in the lungs."
+    if verdict is None or not infected:
+        return f"{looked_at} looked at; none was taken for an infection."
+    counts = [(name, sum(opinion[0] == name for opinion in infected)) for name in classes.infections]
+    found = ", ".join(f"{count} as {display_name(name)}" for name, count in counts if count)
+    return f"{looked_at} looked at; labelled {found}."
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """``1 region``, ``2 regions``; ``many`` for nouns that do not take a plain s."""
+    return f"{count} {one}" if count == 1 else f"{count} {many or one + 's'}"
+
+
+def votes_in_words(region: Region) -> str:
+    """How the patches of a region voted, such as ``2 of 3 patches``."""
+    if not region.patches:
+        return "no patches"
+    agreeing = sum(patch.label == region.label for patch in region.patches)
+    return f"{agreeing} of {plural(len(region.patches), 'patch', 'patches')}"
+
+
+def speaks_for(region: Region, patch: Patch) -> bool:
+    """Whether this patch gave the region its label and confidence."""
+    best = next((p for p in region.patches if p.label == region.label and p.confidence == region.confidence), None)
+    return patch is best

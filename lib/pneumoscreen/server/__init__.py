@@ -1,0 +1,9 @@
+"""The MONAI Label side: infer tasks, the studies folder as a datastore, and HTTP that stays polite.
+
+Only this package knows MONAI Label. What it does other than the stock server, and why:
+
+- one inference runs at a time, in its own thread; every other request is answered meanwhile (``engine``, ``web``);
+- an image is named by its id in the studies folder; nothing else of the disk can be read (``app``, ``datastore``);
+- a user's mistake is answered with 4xx and one sentence, ``{"detail": "..."}`` (``failures``);
+- the index of the datastore is replaced, never rewritten in place (``datastore``).
+"""

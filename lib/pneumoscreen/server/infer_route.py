@@ -1,0 +1,131 @@
+"""``POST /infer/{model}``: the request is checked at once, the work waits in the engine's own thread.
+
+Thread contract: one thread, ``INFERENCE``, does all inferences in the order of their requests. It runs at a lower
+priority than the thread that answers requests, so that ``/info/`` stays quick while all cores are busy.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi.responses import JSONResponse, Response
+from monailabel.config import RBAC_USER, settings
+from monailabel.endpoints.user.auth import RBAC, User
+from monailabel.utils.others.generic import get_mime_type
+from requests_toolbelt import MultipartEncoder
+from starlette.concurrency import run_in_threadpool
+
+from .app import PneumoScreenApp
+from .failures import RequestError
+from .parameters import parse_infer_params
+from .settings import IMAGE_PATTERNS
+
+LOWER_PRIORITY = 5
+"""Nice steps below the rest of the process."""
+
+_UPLOAD_ENDINGS = (*(pattern.removeprefix("*") for pattern in IMAGE_PATTERNS), ".dcm")
+
+
+CurrentUser = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
+
+
+class Output(StrEnum):
+    """What the answer holds; ``all`` is a multipart message of document and label map."""
+
+    JSON = "json"
+    IMAGE = "image"
+    ALL = "all"
+    DICOM_SEG = "dicom_seg"
+
+
+def infer_router(app: PneumoScreenApp) -> APIRouter:
+    """The route, with a thread of its own."""
+    router = APIRouter(prefix="/infer", tags=["Infer"])
+    inference = ThreadPoolExecutor(1, "INFERENCE", initializer=_step_back)
+
+    @router.post("/{model}", summary=f"{RBAC_USER}Run an inference on an image of the studies, a session or an upload")
+    async def infer(
+        model: str,
+        user: CurrentUser,
+        image: str = "",
+        session_id: str = "",
+        params: Annotated[str, Form()] = "{}",
+        file: Annotated[UploadFile | None, File()] = None,
+        label: Annotated[UploadFile | None, File()] = None,
+        output: Output = Output.ALL,
+    ) -> Response:
+        if label is not None:
+            raise RequestError("form field label: these tasks take no label file; regions go into params")
+        if output is Output.DICOM_SEG:
+            raise RequestError("query output: dicom_seg is not available here; use all, image or json")
+        if output is Output.IMAGE and model == "ct_classifier":
+            raise RequestError("query output: ct_classifier has no label map; use json")
+        request: dict[str, Any] = {**parse_infer_params(params), "model": model, "image": image}
+        folder: Path | None = None
+        try:
+            if file is not None:
+                folder, request["upload"] = await run_in_threadpool(_store, file)
+            elif session_id:
+                request["upload"] = app.session_image(session_id)
+            prepared = await run_in_threadpool(app.prepare, request)
+            result = await asyncio.get_running_loop().run_in_executor(inference, app.run, prepared)
+        finally:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+        return await run_in_threadpool(_answer, result, output)
+
+    return router
+
+
+def _step_back() -> None:
+    # Linux counts niceness by thread, and the threads that torch starts from this one inherit it.
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWER_PRIORITY)
+    except (OSError, AttributeError):
+        return
+
+
+def _store(file: UploadFile) -> tuple[Path, Path]:
+    """Put an upload into a new temporary folder, under a safe form of its name."""
+    name = Path((file.filename or "upload.nii.gz").replace("\\", "/")).name
+    if not name.endswith(_UPLOAD_ENDINGS):
+        raise RequestError(f"form field file: an image ends in {', '.join(_UPLOAD_ENDINGS)}, not {name[-40:]!r}")
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".")[-120:]
+    folder = Path(tempfile.mkdtemp(prefix="pneumoscreen-upload-"))
+    try:
+        with (folder / safe).open("wb") as target:
+            shutil.copyfileobj(file.file, target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder, folder / safe
+
+
+def _answer(result: dict[str, Any], output: Output) -> Response:
+    """The document, the label map or both; the temporary label map is gone afterwards."""
+    label_map = Path(result["file"]) if result["file"] else None
+    try:
+        if output is Output.JSON or label_map is None:
+            return JSONResponse(result["params"])
+        content, kind = label_map.read_bytes(), get_mime_type(str(label_map))
+        if output is Output.IMAGE:
+            disposition = {"Content-Disposition": f'attachment; filename="{label_map.name}"'}
+            return Response(content, media_type=kind, headers=disposition)
+        fields = {
+            "params": (None, json.dumps(result["params"], allow_nan=False), "application/json"),
+            "image": (label_map.name, content, kind),
+        }
+        message = MultipartEncoder(fields=fields)
+        return Response(message.to_string(), media_type=message.content_type)
+    finally:
+        if label_map is not None:
+            label_map.unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+"""What the server is screening: one entry a request, from the queue to its end.
+
+Thread contract: every method of ``JobBoard`` takes its one lock and calls nothing that takes another.
+"""
+
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from ..errors import Cancelled
+
+KEPT = 200
+"""Ended jobs that can still be asked for."""
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+
+
+@dataclass
+class Job:
+    """One inference. ``fraction`` is that of the whole job, 0 to 1; times are seconds of ``time.monotonic``."""
+
+    task: str
+    image: str
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    state: State = State.QUEUED
+    stage: str = ""
+    fraction: float = 0.0
+    detail: str = ""
+    received: datetime = field(default_factory=lambda: datetime.now(UTC))
+    queued_at: float = field(default_factory=time.monotonic)
+    started_at: float | None = None
+    ended_at: float | None = None
+    cancel_wanted: bool = False
+
+    def report(self, stage: str, fraction: float) -> None:
+        """The progress callback of the steps.
+
+        Raises:
+            Cancelled: if somebody asked for it.
+        """
+        self.stop_if_cancelled()
+        self.stage, self.fraction = stage, max(0.0, min(float(fraction), 1.0))
+
+    def stop_if_cancelled(self) -> None:
+        """Raise ``Cancelled`` if somebody asked for it."""
+        if self.cancel_wanted:
+            raise Cancelled(f"the {self.task} of {self.image} was cancelled")
+
+
+class JobBoard:
+    """All jobs of this process, oldest first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+
+    def add(self, task: str, image: str) -> Job:
+        """Enter a request that waits for its turn."""
+        job = Job(task, image)
+        with self._lock:
+            self._jobs[job.id] = job
+            ended = [key for key, old in self._jobs.items() if old.state in ENDED]
+            for key in ended[: max(len(ended) - KEPT, 0)]:
+                del self._jobs[key]
+        return job
+
+    @contextmanager
+    def running(self, job: Job) -> Iterator[Job]:
+        """Mark a job as running, and by how the block ends as done, cancelled or failed."""
+        try:
+            job.stop_if_cancelled()
+            job.state, job.started_at = State.RUNNING, time.monotonic()
+            yield job
+        except Cancelled:
+            self._end(job, State.CANCELLED, "cancelled on request")
+            raise
+        except Exception as error:
+            self._end(job, State.FAILED, str(error) or type(error).__name__)
+            raise
+        job.fraction = 1.0
+        self._end(job, State.DONE, "")
+
+    def cancel(self, job_id: str) -> Job | None:
+        """Ask a job to stop at its next step; None if there is no such job."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job is not None and job.state not in ENDED:
+                job.cancel_wanted = True
+            return job
+
+    def cancel_all(self) -> None:
+        """Ask every job to stop: the server is about to end."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.cancel_wanted = True
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Waiting and running jobs, in the order in which they came."""
+        return [view for view in self._views() if view["state"] not in ENDED]
+
+    def of_image(self, image: str) -> dict[str, Any] | None:
+        """The newest job of an image, ended or not."""
+        found = [view for view in self._views() if view["image"] == image]
+        return found[-1] if found else None
+
+    def view(self, job: Job) -> dict[str, Any]:
+        """One job as JSON values."""
+        return next((view for view in self._views() if view["id"] == job.id), _view(job, None))
+
+    def _views(self) -> list[dict[str, Any]]:
+        with self._lock:
+            jobs = list(self._jobs.values())
+        waiting = [job.id for job in jobs if job.state is State.QUEUED]
+        return [_view(job, waiting.index(job.id) + 1 if job.id in waiting else None) for job in jobs]
+
+    @staticmethod
+    def _end(job: Job, state: State, detail: str) -> None:
+        job.ended_at, job.detail, job.state = time.monotonic(), detail, state
+
+
+def _view(job: Job, position: int | None) -> dict[str, Any]:
+    end = job.ended_at if job.ended_at is not None else time.monotonic()
+    return {
+        "id": job.id,
+        "task": job.task,
+        "image": job.image,
+        "state": job.state.value,
+        "stage": job.stage,
+        "fraction": round(job.fraction, 3),
+        "position": position,
+        "received": job.received.isoformat(timespec="seconds"),
+        "elapsed_s": round(end - (job.started_at if job.started_at is not None else job.queued_at), 2),
+        "detail": job.detail,
+    }

@@ -1,0 +1,109 @@
+"""``pneumoscreen serve``: the MONAI Label server on this machine only, unless told otherwise."""
+
+import contextlib
+import errno
+import io
+import logging
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from .failures import ServeError
+
+DEFAULT_APP = Path(__file__).resolve().parents[3] / "apps" / "pneumoscreen"
+_GRACE_S = 5
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def serve(studies: Path, host: str = "127.0.0.1", port: int = 8000, app_dir: Path | None = None) -> None:
+    """Serve a folder of studies until interrupted.
+
+    Args:
+        studies: folder of images; labels and reports are kept in it.
+        host: address to listen on. Ours: this machine only; the stock server listens to everybody.
+        port: 0 takes a free one; the line that is printed once the server stands names it.
+        app_dir: folder with the app's ``main.py`` and ``model``.
+
+    Raises:
+        ServeError: if folder, address or port cannot be used.
+    """
+    studies, app_dir = _usable(studies), (app_dir or DEFAULT_APP).resolve()
+    if not (app_dir / "main.py").is_file():
+        raise ServeError(f"{app_dir} holds no main.py; name the app's folder")
+    # Before the imports: a taken port is reported at once, not after ten seconds.
+    listener = _bind(host, port)
+    with contextlib.closing(listener):
+        _run(studies, app_dir, listener)
+
+
+def _run(studies: Path, app_dir: Path, listener: socket.socket) -> None:
+    logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT, force=True)
+    logging.getLogger("pneumoscreen").setLevel(logging.INFO)
+    logging.getLogger("timeloop").disabled = True  # announces its jobs through a handler of its own
+    import uvicorn
+
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints origins that this server does not allow
+        import monailabel.app as stock
+    from monailabel.interfaces.utils.app import app_instance
+
+    from .settings import apply_defaults, share_with_subprocesses
+
+    host, port = listener.getsockname()[:2]
+    apply_defaults()
+    share_with_subprocesses(str(app_dir), str(studies), port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                print(f"PneumoScreen serves {studies} at {address} (Ctrl-C stops it)", flush=True)
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app_instance().board.cancel_all()
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(stock.app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_S)
+    server = Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise ServeError("the server could not start; the lines above say why")
+
+
+def _usable(studies: Path) -> Path:
+    if not studies.is_dir():
+        reason = "is not a folder" if studies.exists() else "does not exist"
+        raise ServeError(f"{studies} {reason}; name the folder that holds the studies")
+    try:
+        with tempfile.TemporaryFile(dir=studies):
+            pass
+    except OSError as error:
+        raise ServeError(
+            f"{studies} cannot be written to ({error.strerror}); labels and reports are kept there"
+        ) from None
+    return studies.resolve()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise ServeError(f"port {port} is not between 0 and 65535")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise ServeError(f"host {host!r} is not an address of this machine ({error})") from None
+    listener = socket.socket(family, kind, protocol)
+    if os.name == "posix" and sys.platform != "cygwin":
+        # After a restart the old connections still linger; a server that listens is refused all the same.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ServeError(f"port {port} on {host} is in use; choose another with --port") from None
+        raise ServeError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    return listener

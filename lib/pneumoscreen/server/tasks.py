@@ -1,0 +1,220 @@
+"""The three infer tasks of the CT method, under the names that clients rely on."""
+
+import os
+import tempfile
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
+
+from .. import RESEARCH_USE_ONLY
+from ..case import Case, LungInfo, ModelInfo, Region
+from ..ct.candidates import find_candidates
+from ..ct.lungs import Lungs
+from ..ct.screening import Screener, Screening, affected_percent
+from ..images.volume import Volume
+from ..report.case_report import write_report
+from .engine import CANDIDATES, CLASSIFIER, Engine
+from .failures import RequestError
+from .parameters import InferParameters, parse_regions
+
+Progress = Callable[[str, float], None]
+
+MOST_REGIONS = 20
+"""What a screening proposes at most: a stock client names this many segments."""
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """One checked request.
+
+    Attributes:
+        path: file or folder of the scan.
+        parameters: what the client asked for.
+        progress: told of each stage; raises ``Cancelled`` to stop.
+        report: where the report goes, None for a scan that is not of the studies.
+    """
+
+    path: Path
+    parameters: InferParameters
+    progress: Progress
+    report: Path | None = None
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """A case and, where the task draws one, the temporary file of its label map."""
+
+    case: Case
+    label_map: Path | None = None
+
+
+class CtTask(InferTask):
+    """What the tasks have in common: the engine, and that they are called through ``run``."""
+
+    description = ""
+    kind = InferType.SEGMENTATION
+
+    def __init__(self, engine: Engine) -> None:
+        labels = [f"region {number}" for number in range(1, MOST_REGIONS + 1)]
+        super().__init__(self.kind, labels, 3, f"{self.description} {RESEARCH_USE_ONLY}")
+        self.engine = engine
+
+    @abstractmethod
+    def run(self, request: TaskRequest) -> TaskResult:
+        """Do the work; the caller holds ``engine.turn``."""
+
+    def is_valid(self) -> bool:
+        """Always offered: without weights a request is answered with a sentence, not with an absent task."""
+        return True
+
+    def info(self) -> dict[str, Any]:
+        """MONAI Label's description of a task, and the versions of the networks."""
+        return {**super().info(), "versions": self.engine.newest_versions()}
+
+    def __call__(self, request: Any) -> tuple[str | None, dict[str, Any]]:
+        """MONAI Label's own way to call a task; this app calls ``run``."""
+        raise NotImplementedError("infer tasks are called through the app")
+
+
+class ScreeningTask(CtTask):
+    """The whole method: lungs, candidates, patches, labels, verdict, report."""
+
+    description = "Screens a chest CT for pneumonia and says which kind: verdict, regions and label map."
+
+    def run(self, request: TaskRequest) -> TaskResult:
+        """Screen a scan and write its report.
+
+        Raises:
+            PneumoScreenError: if the scan cannot be screened.
+        """
+        request.progress("read", 0.0)
+        screener = self.engine.screener()
+        volume, read_s = self.engine.read(request.path)
+        screening = screener.screen(volume, request.progress, request.parameters.diagnosis, read_s)
+        self.engine.keep_lungs(volume, screening.lungs)
+        if request.report is not None:
+            _report(volume, screening, request.report, self.engine)
+        return TaskResult(screening.case, _write_label_map(volume, screening, request.parameters))
+
+
+class CandidatesTask(CtTask):
+    """Candidate regions only: boxes, scores and label map, no labels and no verdict."""
+
+    description = "Marks candidate regions of infection in a chest CT, without labelling them."
+
+    def run(self, request: TaskRequest) -> TaskResult:
+        """Find the candidate regions of a scan.
+
+        Raises:
+            PneumoScreenError: if the scan cannot be screened.
+        """
+        request.progress("read", 0.0)
+        screener = self.engine.screener()
+        timings: dict[str, float] = {}
+        volume, timings["read"] = self.engine.read(request.path)
+        start = time.perf_counter()
+        lungs = self.engine.lungs(volume, request.progress)
+        timings["lungs"] = time.perf_counter() - start
+        start = time.perf_counter()
+        found = find_candidates(
+            volume, lungs, screener.candidates, lambda stage, share: request.progress("candidates", 0.25 + 0.75 * share)
+        )
+        timings["candidates"] = time.perf_counter() - start
+        timings["total"] = sum(timings.values())
+        regions = []
+        for number, (box, score) in enumerate(zip(found.boxes, found.scores, strict=True), start=1):
+            center, size = volume.box_to_mm(box)
+            place = tuple(center.tolist()), tuple(size.tolist())
+            regions.append(Region(f"r{number}", "model", *place, float(score), lungs.side_of(box)))
+        percent = affected_percent(lungs, found.infection, found.boxes)
+        case = Case(
+            case_id=volume.case_id,
+            modality="CT",
+            image=volume.image_info(),
+            diagnosis=request.parameters.diagnosis,
+            lungs={side: LungInfo(lungs.volume_ml(side, volume.spacing_mm), percent[side]) for side in percent},
+            regions=tuple(regions),
+            models=_only(screener, CANDIDATES),
+            timings_s=timings,
+            notes=(*volume.notes, *lungs.notes, *screener.notes),
+        )
+        screening = Screening(case, lungs, found.infection, found.boxes)
+        return TaskResult(case, _write_label_map(volume, screening, request.parameters))
+
+
+class ClassifierTask(CtTask):
+    """Regions in, regions with patches, labels and the verdict out: for regions that a reader drew or moved."""
+
+    description = "Labels given regions of a chest CT: three patches each, vote and verdict."
+    kind = InferType.CLASSIFICATION
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.labels = list(engine.classes().patch_labels)
+
+    def run(self, request: TaskRequest) -> TaskResult:
+        """Label the regions of the request.
+
+        Raises:
+            PneumoScreenError: if there are none, one is wrong or lies outside the lungs, or the scan is unusable.
+        """
+        if request.parameters.regions is None:
+            raise RequestError("parameter regions is missing; ct_classifier labels the regions that it is given")
+        regions = parse_regions(request.parameters.regions, self.engine.classes())
+        request.progress("read", 0.0)
+        screener = self.engine.screener()
+        timings: dict[str, float] = {}
+        volume, timings["read"] = self.engine.read(request.path)
+        start = time.perf_counter()
+        lungs = self.engine.lungs(volume, request.progress)
+        timings["lungs"] = time.perf_counter() - start
+        start = time.perf_counter()
+        request.progress("classify", 0.6)
+        labelled = screener.screen_regions(volume, lungs, [_sided(region, volume, lungs) for region in regions])
+        timings["classify"] = time.perf_counter() - start
+        timings["total"] = sum(timings.values())
+        case = Case(
+            case_id=volume.case_id,
+            modality="CT",
+            image=volume.image_info(),
+            diagnosis=request.parameters.diagnosis,
+            regions=labelled,
+            models=_only(screener, CLASSIFIER),
+            timings_s=timings,
+            notes=(*volume.notes, *lungs.notes, *screener.notes),
+        ).with_verdict(screener.classes)
+        return TaskResult(case)
+
+
+def _only(screener: Screener, name: str) -> dict[str, ModelInfo]:
+    return {key: info for key, info in screener.models.items() if key == name}
+
+
+def _sided(region: Region, volume: Volume, lungs: Lungs) -> Region:
+    box = volume.box_from_mm(np.array(region.center_mm), np.array(region.size_mm))
+    return replace(region, side=lungs.side_of(box))
+
+
+def _report(volume: Volume, screening: Screening, target: Path, engine: Engine) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        write_report(volume, screening, staged, engine.classes())
+        os.replace(staged, target)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _write_label_map(volume: Volume, screening: Screening, parameters: InferParameters) -> Path:
+    """The label map in the geometry and orientation of the image as stored."""
+    handle, name = tempfile.mkstemp(prefix="pneumoscreen-", suffix=parameters.result_extension)
+    os.close(handle)
+    sitk.WriteImage(volume.to_sitk(screening.label_map()), name, useCompression=True)
+    return Path(name)

@@ -1,0 +1,183 @@
+"""The HTTP side: this project's routes first, MONAI Label's others as they are but out of the way of each other.
+
+The stock application object stays, because ``monailabel start_server`` names it; ``take_over`` makes it hand
+every request to the application built here. Stock routes are ``async`` around blocking work: each is run in the
+thread pool instead, but for ``/info/``, which is quick and is what clients poll.
+
+Left out: ``/infer`` (replaced), ``/infer/wsi`` (slides; would take any path), changing models over HTTP (models
+are published by training), ``/reload``, and the DICOMweb proxy where the studies are a folder.
+"""
+
+import inspect
+import logging
+import shutil
+import sys
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from fastapi.staticfiles import StaticFiles
+from monailabel.config import settings
+from monailabel.endpoints import (
+    activelearning,
+    batch_infer,
+    datastore,
+    info,
+    login,
+    logs,
+    model,
+    ohif,
+    proxy,
+    scoring,
+    session,
+    train,
+)
+from monailabel.interfaces.exception import (
+    ImageNotFoundException,
+    LabelNotFoundException,
+    MONAILabelError,
+    MONAILabelException,
+)
+
+from .. import __version__
+from ..errors import Cancelled, PneumoScreenError
+from .app import PneumoScreenApp
+from .failures import RequestError, UnknownError, status_of
+from .infer_route import infer_router
+from .parameters import in_words, parse_object
+from .screening_routes import screening_router
+
+_STOCK = (info, model, batch_infer, train, activelearning, scoring, datastore, logs, ohif, session)
+_OBJECT_FIELDS = ("params", "info")
+_SWITCH_INTERVAL_S = 0.002
+
+logger = logging.getLogger(__name__)
+
+
+def take_over(stock: FastAPI, app: PneumoScreenApp) -> None:
+    """Let the application object that uvicorn was given hand every request to ours."""
+    # A thread of Python code that waits for an inference's thread waits at most this long: /info/ shares the GIL.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    stock.middleware_stack = build(app, stock)
+
+
+def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
+    """The application: routes, error answers, and other origins only where the site names them."""
+    web = FastAPI(title=settings.MONAI_LABEL_PROJECT_NAME, version=__version__, docs_url=None, redoc_url="/docs")
+    if settings.MONAI_LABEL_CORS_ORIGINS:
+        origins = [str(origin).rstrip("/") for origin in settings.MONAI_LABEL_CORS_ORIGINS]
+        web.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
+        )
+    _answer_errors(web)
+    prefix = settings.MONAI_LABEL_API_STR
+    web.include_router(infer_router(app), prefix=prefix)
+    web.include_router(screening_router(app), prefix=prefix)
+    for module in _STOCK:
+        _copy_routes(module.router.routes, web, prefix, app)
+    if settings.MONAI_LABEL_AUTH_ENABLE:
+        web.include_router(login.router, prefix=prefix)
+    if app.studies.startswith(("http://", "https://")):
+        web.include_router(proxy.router, prefix=prefix)
+    for route in stock.routes:
+        if getattr(route, "path", None) in ("/", "/favicon.ico"):
+            web.router.routes.append(route)
+        if getattr(route, "path", None) == "/static" and isinstance(getattr(route, "app", None), StaticFiles):
+            web.mount("/static", route.app, name="static")  # type: ignore[attr-defined]
+    return web
+
+
+def _copy_routes(routes: list[Any], web: FastAPI, prefix: str, app: PneumoScreenApp) -> None:
+    for route in routes:
+        if not isinstance(route, APIRoute) or not _is_kept(route):
+            continue
+        quick = route.endpoint.__module__ == info.__name__
+        web.add_api_route(
+            prefix + route.path,
+            route.endpoint if quick else _in_thread(route.endpoint, route.path, app),
+            methods=list(route.methods or ()),
+            summary=route.summary,
+            tags=route.tags,
+            deprecated=route.deprecated,
+            include_in_schema=route.include_in_schema,
+        )
+
+
+def _is_kept(route: APIRoute) -> bool:
+    if route.endpoint.__module__ == model.__name__:
+        return route.methods == {"GET"}
+    if route.path == "/logs/gpu":
+        return shutil.which("nvidia-smi") is not None
+    return True
+
+
+def _in_thread(endpoint: Callable[..., Any], path: str, app: PneumoScreenApp) -> Callable[..., Any]:
+    """A stock endpoint as a plain function, which FastAPI runs in its thread pool, with its inputs checked."""
+
+    def call(**values: Any) -> Any:
+        _check(values, path, app)
+        work = endpoint(**values)
+        try:
+            work.send(None)  # stock endpoints never await: the first step is the last
+        except StopIteration as done:
+            return done.value
+        work.close()
+        raise RuntimeError(f"{path} awaits something; it cannot run in the thread pool")
+
+    call.__name__, call.__doc__ = endpoint.__name__, endpoint.__doc__
+    call.__signature__ = inspect.signature(endpoint)  # type: ignore[attr-defined]
+    return call
+
+
+def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
+    """What the stock endpoint would fail on, or would take without asking.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    for name, value in values.items():
+        if isinstance(value, str) and "\x00" in value:
+            raise RequestError(f"{name} holds a null character")
+        if name in _OBJECT_FIELDS and isinstance(value, str):
+            parse_object(value, name)
+    known: dict[str, Any] = {"/train/{model}": app._trainers, "/batch/infer/{model}": app._infers}
+    if path in known and values["model"] not in known[path]:
+        there = ", ".join(known[path]) or "none"
+        raise UnknownError(f"there is no task {values['model']!r} here; there are: {there}")
+    if path == "/scoring/{method}" and values["method"] not in app._scoring_methods:
+        raise UnknownError(f"there is no scoring method {values['method']!r}")
+
+
+def _answer_errors(web: FastAPI) -> None:
+    @web.exception_handler(PneumoScreenError)
+    @web.exception_handler(Cancelled)
+    async def mendable(request: Request, error: Exception) -> JSONResponse:
+        return _sentence(status_of(error), str(error))
+
+    @web.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return _sentence(422, in_words({**first, "loc": first["loc"][1:]}, str(first["loc"][0])))
+
+    @web.exception_handler(MONAILabelException)
+    async def stock_failure(request: Request, error: MONAILabelException) -> JSONResponse:
+        if isinstance(error, (ImageNotFoundException, LabelNotFoundException)):
+            return _sentence(404, error.msg)
+        # The stock app raises these two for a task, method or strategy that it does not have.
+        missing = error.error in (MONAILabelError.INVALID_INPUT, MONAILabelError.APP_INIT_ERROR)
+        return _sentence(404 if missing else 500, error.msg)
+
+    @web.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        number = uuid.uuid4().hex[:8]
+        logger.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
+        return _sentence(500, f"the server failed at this request; its log has the reason under {number}")
+
+
+def _sentence(status: int, detail: str) -> JSONResponse:
+    return JSONResponse({"detail": " ".join(detail.split())}, status_code=status)

@@ -1,0 +1,273 @@
+"""Training of the candidate network (VNET-IR-RPN) on cases with full truth or with boxes only."""
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ..config import Settings
+from ..ct.candidate_network import CandidateNetwork
+from ..ct.candidates import CandidateModel, CandidateSettings
+from ..ct.proposals import Proposals
+from ..errors import ConfigError
+from .candidate_data import AugmentationSettings, Batch, CropDataset, PreparedCase, collate
+from .candidate_loss import CandidateLoss
+from .candidate_validation import CandidateFigures, validate
+from .checkpoints import Checkpoint, CheckpointFolder
+from .device import DeviceName, Workplace, find_workplace
+from .progress import ProgressCallback, TrainingProgress
+
+NAME = "ct_candidates"
+Cases = Sequence[Path | PreparedCase]
+
+
+class CandidateTrainingSettings(Settings):
+    """A training run of the candidate network.
+
+    Attributes:
+        model: the network, its grid and what it selects.
+        augmentation: how crops are varied.
+        crop: (z, y, x) voxels of the working grid, multiples of the network's ``grid_multiple``.
+        batch: crops per step and process.
+        steps: of the whole run; replaced by ``epochs`` where that is given.
+        epochs: rounds over the training cases, one crop a case.
+        learning_rate: the highest; it rises over ``warmup`` of the run and falls as a cosine to 0.
+        seed: of weights, crops and variation.
+        validation_share: share of the patients held out.
+        validate_every, save_every: in steps.
+        validation_cases: at most this many of the held-out cases are looked at each time.
+        workers: processes that prepare crops; 0: the training process itself.
+    """
+
+    model: CandidateSettings = CandidateSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    crop: tuple[int, int, int] = (48, 96, 96)
+    batch: int = Field(2, gt=0)
+    steps: int = Field(3200, gt=0)
+    epochs: int | None = Field(None, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    warmup: float = Field(0.05, ge=0, lt=1)
+    gradient_clip: float = Field(5.0, gt=0)
+    seed: int = Field(0, ge=0)
+    validation_share: float = Field(0.1, ge=0, lt=1)
+    validate_every: int = Field(800, gt=0)
+    save_every: int = Field(200, gt=0)
+    validation_cases: int = Field(12, ge=0)
+    workers: int = Field(1, ge=0)
+    device: DeviceName = "auto"
+
+    @model_validator(mode="after")
+    def _crop_fits_the_network(self) -> "CandidateTrainingSettings":
+        multiple = self.model.network.grid_multiple
+        if any(size % step for size, step in zip(self.crop, multiple, strict=True)):
+            raise ValueError(f"crop must be a multiple of {multiple} (z, y, x) for this network")
+        return self
+
+    def total_steps(self, cases: int, world: int) -> int:
+        """Steps of the run over this many training cases with this many processes."""
+        if self.epochs is None:
+            return self.steps
+        return max(1, math.ceil(self.epochs * cases / (self.batch * world)))
+
+    def fingerprint(self) -> str:
+        """Changes with every setting that changes what is learnt; a run resumes only under its own."""
+        free = {"validate_every", "save_every", "validation_cases", "workers", "device", "validation_share"}
+        text = json.dumps(self.model_dump(mode="json", exclude=free), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TrainedCandidates:
+    """The trained model and its figures on the held-out cases (None without such cases)."""
+
+    model: CandidateModel
+    figures: CandidateFigures | None
+    steps: int
+
+
+def train_candidates(
+    cases: Cases,
+    settings: CandidateTrainingSettings,
+    out: Path,
+    *,
+    validation: Cases = (),
+    resume: bool = True,
+    progress: ProgressCallback | None = None,
+) -> TrainedCandidates:
+    """Train the candidate network.
+
+    Args:
+        cases: prepared training cases or their files (see ``candidate_data.CaseCache``).
+        settings: of the run.
+        out: folder of the checkpoints.
+        validation: held-out cases, of other patients.
+        resume: go on from the newest checkpoint in ``out`` if there is one.
+        progress: called at every step; may raise ``Cancelled``, which leaves the checkpoints in place.
+
+    Raises:
+        ConfigError: if there are no cases, or ``out`` holds a run with other settings.
+    """
+    if not cases:
+        raise ConfigError(f"{NAME}: there is no training case; a studies folder needs scans with case documents")
+    workplace = find_workplace(settings.device)
+    try:
+        return _Run(cases, settings, out, validation, workplace).train(resume, progress)
+    finally:
+        workplace.close()
+
+
+class _Run:
+    """One process's part of a run."""
+
+    def __init__(
+        self, cases: Cases, settings: CandidateTrainingSettings, out: Path, validation: Cases, workplace: Workplace
+    ) -> None:
+        self._cases, self._settings, self._validation = cases, settings, validation
+        self._workplace = workplace
+        self._steps = settings.total_steps(len(cases), workplace.world)
+        self._checkpoints = CheckpointFolder(out)
+        _seed_all(settings.seed)
+        network = CandidateNetwork(settings.model.network)
+        self._network = network.to(device=workplace.device, memory_format=torch.channels_last_3d)
+        self._optimizer = torch.optim.AdamW(
+            _parameter_groups(self._network, settings.weight_decay), lr=settings.learning_rate
+        )
+        self._scaler = torch.amp.GradScaler(workplace.device.type, enabled=workplace.uses_scaler)
+        self._loss = CandidateLoss(Proposals(settings.model.network))
+
+    def train(self, resume: bool, progress: ProgressCallback | None) -> TrainedCandidates:
+        start = self._restore() if resume else 0
+        network = self._workplace.distribute(self._network)
+        callback = progress if self._workplace.is_first else None
+        say = None if self._workplace.is_first else (lambda line: None)
+        lines = TrainingProgress(NAME, self._steps, start, callback, say=say)
+        lines.note(f"{len(self._cases)} cases, {self._steps} steps from {start}, on {self._workplace.device}")
+        figures: CandidateFigures | None = None
+        for step, batch in enumerate(self._batches(start), start):
+            values = self._step(network, batch, step)
+            done = step + 1
+            last = done == self._steps
+            if last or done % self._settings.save_every == 0:
+                self._save(done)
+            if last or done % self._settings.validate_every == 0:
+                figures = self._figures(last) or figures
+                if figures is not None:
+                    lines.note(f"step {done} held-out {figures}")
+            lines.step(done, values)
+        return TrainedCandidates(self._model(), figures or self._figures(True), self._steps)
+
+    def _batches(self, start: int) -> Iterator[Batch]:
+        settings, world = self._settings, self._workplace.world
+        dataset = CropDataset(
+            self._cases,
+            settings.crop,
+            self._steps * settings.batch * world,
+            settings.model.grid,
+            settings.augmentation,
+            settings.seed,
+        )
+        first = start * settings.batch * world
+        # Process r takes every world-th sample; the order itself is fixed by the sample's number.
+        numbers = range(first + self._workplace.rank, len(dataset), world)
+        loader = DataLoader(
+            dataset,
+            batch_size=settings.batch,
+            sampler=numbers,
+            collate_fn=collate,
+            num_workers=settings.workers,
+            prefetch_factor=4 if settings.workers else None,
+            worker_init_fn=_one_thread,
+        )
+        return iter(loader)
+
+    def _step(self, network: nn.Module, batch: Batch, step: int) -> dict[str, float]:
+        # The choice of anchors is random; seeded by the step, so that a resumed run chooses alike.
+        torch.manual_seed(self._settings.seed * 1_000_003 + step * self._workplace.world + self._workplace.rank)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate(step)
+        batch = batch.to(self._workplace.device)
+        network.train()
+        with self._workplace.autocast():
+            output = network(batch.images)
+        losses = self._loss(output, batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(losses.total).backward()
+        self._scaler.unscale_(self._optimizer)
+        nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.gradient_clip)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return losses.values()
+
+    def _rate(self, step: int) -> float:
+        rise = self._settings.warmup * self._steps
+        if step < rise:
+            return self._settings.learning_rate * (step + 1) / (rise + 1)
+        place = (step - rise) / max(self._steps - rise, 1)
+        return self._settings.learning_rate * 0.5 * (1 + math.cos(math.pi * place))
+
+    def _model(self) -> CandidateModel:
+        network = CandidateNetwork(self._settings.model.network)
+        network.load_state_dict(self._network.state_dict())
+        return CandidateModel(network, self._settings.model, self._workplace.device)
+
+    def _figures(self, all_cases: bool) -> CandidateFigures | None:
+        if not self._workplace.is_first or not self._validation:
+            return None
+        cases = self._validation if all_cases else self._validation[: self._settings.validation_cases]
+        return validate(self._model(), cases) if cases else None
+
+    def _save(self, done: int) -> None:
+        if self._workplace.is_first:
+            states: dict[str, Any] = {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+            progress = {"fingerprint": self._fingerprint()}
+            self._checkpoints.save(Checkpoint(done, self._network.state_dict(), states, progress))
+        self._workplace.wait()
+
+    def _restore(self) -> int:
+        checkpoint = self._checkpoints.load_latest()
+        if checkpoint is None:
+            return 0
+        if checkpoint.progress.get("fingerprint") != self._fingerprint():
+            raise ConfigError(
+                f"{self._checkpoints.folder}: the run there has other settings or cases; "
+                "give another folder, or do not resume"
+            )
+        self._network.load_state_dict(checkpoint.model)
+        self._optimizer.load_state_dict(checkpoint.optimizer["optimizer"])
+        self._scaler.load_state_dict(checkpoint.optimizer["scaler"])
+        return checkpoint.step
+
+    def _fingerprint(self) -> str:
+        names = [case.stem if isinstance(case, Path) else case.case_id for case in self._cases]
+        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+        return f"{self._settings.fingerprint()}-{digest}-{self._workplace.world}"
+
+
+def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weights decay; biases and normalisation do not."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _seed_all(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  MONAI draws from it
+    torch.manual_seed(seed)
+
+
+def _one_thread(_worker: int) -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,237 @@
+"""The patches that the classifier is trained on: cut from cases with known truth, kept in one file.
+
+Where patches come from: the candidate network's own regions, as in the paper (section 2.4), and, ours,
+the true findings with loosened boxes and random pieces of lung, so that the classifier does not have
+to be retrained with every new candidate network.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ..config import Settings
+from ..ct.lungs import Lungs
+from ..ct.patches import PatchImage, PatchSettings, RegionError, extract_patches
+from ..errors import PneumoScreenError
+from ..evaluation.truth import TrueCase, label_patch
+from ..verdict import DEFAULT_CLASSES, Classes
+
+SOURCES = ("candidate", "finding", "loosened", "random")
+"""Where a region comes from: the candidate network, a true box, a true box moved and scaled, anywhere."""
+
+
+class PatchDataSettings(Settings):
+    """How many regions of a case become patches.
+
+    Attributes:
+        loosened: moved and scaled copies of each true box.
+        shift: largest move of a copy, as a share of the box's side.
+        stretch: largest factor on a side, and its inverse; most are above 1, as candidate boxes are.
+        random: pieces of lung taken anywhere.
+        random_mm: shortest and longest side of these.
+    """
+
+    loosened: int = Field(3, ge=0, le=100)
+    shift: float = Field(0.2, ge=0.0, le=0.5)
+    stretch: float = Field(1.6, ge=1.0, le=4.0)
+    random: int = Field(5, ge=0, le=100)
+    random_mm: tuple[float, float] = (10.0, 70.0)
+
+
+@dataclass(frozen=True)
+class PatchSet:
+    """Patches with their truth, one row a patch.
+
+    Attributes:
+        pixels: uint8 [n, size, size]; 255 is the upper end of the HU window. Ours: a byte is as fine as the
+            noise of a CT in this window, and keeps tens of thousands of patches in memory.
+        labels: int64 [n], index into ``Classes.patch_labels``.
+        distances: float32 [n], relative distance-from-edge.
+        regions: int64 [n], running number of the region a patch belongs to.
+        sources: int64 [n], index into ``SOURCES``.
+        patients: str [n]; a patient is never both in training and in validation.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    regions: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    patients: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, chosen: NDArray[np.bool_]) -> "PatchSet":
+        """The rows where ``chosen`` [n] holds."""
+        return PatchSet(*(getattr(self, f.name)[chosen] for f in fields(self)))
+
+    def save(self, path: Path) -> None:
+        """Write to an ``.npz`` file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "PatchSet":
+        """Read what ``save`` wrote.
+
+        Raises:
+            PneumoScreenError: if the file is not a patch file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls(*(stored[f.name] for f in fields(cls)))
+        except (OSError, ValueError, KeyError) as error:
+            raise PneumoScreenError(f"{path} is not a file of patches ({error}); remove it, it is made anew") from None
+
+    @classmethod
+    def join(cls, parts: Sequence["PatchSet"]) -> "PatchSet":
+        """All rows of several sets; regions are numbered anew so that they stay apart.
+
+        Raises:
+            PneumoScreenError: if there are no rows at all.
+        """
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            raise PneumoScreenError("the studies hold no labelled region; annotate cases first")
+        counts = [int(part.regions.max()) + 1 for part in parts]
+        offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        columns = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
+        columns["regions"] = [part.regions + offset for part, offset in zip(parts, offsets, strict=True)]
+        return cls(**{name: np.concatenate(column) for name, column in columns.items()})
+
+
+def collect_patches(
+    case: TrueCase,
+    patient: str,
+    lungs: Lungs,
+    candidates: NDArray[np.float64],
+    seed: int,
+    settings: PatchDataSettings | None = None,
+    patches: PatchSettings | None = None,
+    classes: Classes = DEFAULT_CLASSES,
+) -> PatchSet:
+    """All patches of one case.
+
+    Args:
+        case: scan and truth.
+        patient: whose it is.
+        lungs: the lung masks that screening would use.
+        candidates: [n, 6] index boxes of the candidate network; may be empty.
+        seed: of the loosened and the random boxes.
+        settings: how many of them.
+        patches: how patches are cut; must be those of the network to be trained.
+        classes: the class list.
+    """
+    settings, patches = settings or PatchDataSettings(), patches or PatchSettings()
+    rng = np.random.default_rng(seed)
+    boxes = {
+        "candidate": list(candidates),
+        "finding": [np.asarray(lesion.box, dtype=np.float64) for lesion in case.lesions],
+        "loosened": [
+            _loosen(np.asarray(lesion.box, dtype=np.float64), settings, rng)
+            for lesion in case.lesions
+            for _ in range(settings.loosened)
+        ],
+        "random": _random_boxes(lungs, case.volume.spacing_zyx, settings, rng),
+    }
+    images: list[PatchImage] = []
+    labels: list[int] = []
+    regions: list[int] = []
+    sources: list[int] = []
+    region = 0
+    for source, some in boxes.items():
+        for box in some:
+            try:
+                found = extract_patches(case.volume, lungs, box, patches)
+            except RegionError:
+                continue
+            images += found
+            labels += [classes.patch_labels.index(label_patch(box, image.z, case, classes)) for image in found]
+            regions += [region] * len(found)
+            sources += [SOURCES.index(source)] * len(found)
+            region += 1
+    stack = np.array([image.pixels for image in images], dtype=np.float32).reshape(-1, patches.size, patches.size)
+    return PatchSet(
+        pixels=np.round(stack * 255.0).astype(np.uint8),
+        labels=np.array(labels, dtype=np.int64),
+        distances=np.array([image.distance_from_edge for image in images], dtype=np.float32),
+        regions=np.array(regions, dtype=np.int64),
+        sources=np.array(sources, dtype=np.int64),
+        patients=np.array([patient] * len(images), dtype=np.str_),
+    )
+
+
+CaseLoader = Callable[[], tuple[str, TrueCase, Lungs, NDArray[np.float64]]]
+"""Makes a patient's name, case, lungs and candidate boxes; called when they are needed, for one case at a time."""
+
+
+def collect_cases(
+    cases: Iterable[CaseLoader],
+    seed: int,
+    settings: PatchDataSettings | None = None,
+    patches: PatchSettings | None = None,
+    classes: Classes = DEFAULT_CLASSES,
+    log: Callable[[str], None] = print,
+) -> PatchSet:
+    """The patches of many cases; a scan stays in memory only while its patches are cut.
+
+    Raises:
+        PneumoScreenError: if no case has a region.
+    """
+    parts = []
+    for number, load in enumerate(cases, start=1):
+        patient, case, lungs, candidates = load()
+        parts.append(collect_patches(case, patient, lungs, candidates, seed + number, settings, patches, classes))
+        log(f"patches: case {number} ({patient}): {len(parts[-1])}, {sum(map(len, parts))} in all")
+    return PatchSet.join(parts)
+
+
+def in_validation(patient: str, share: float, seed: int) -> bool:
+    """Whether a patient belongs to validation: by a hash of the name, so that new cases move nobody."""
+    digest = hashlib.sha256(f"{seed}:{patient}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def split_patches(patches: PatchSet, share: float, seed: int) -> tuple[PatchSet, PatchSet]:
+    """Training and validation patches, divided by patient.
+
+    Raises:
+        PneumoScreenError: if one of the two would be empty.
+    """
+    names = {str(name): in_validation(str(name), share, seed) for name in np.unique(patches.patients)}
+    held_out = np.array([names[str(name)] for name in patches.patients], dtype=bool)
+    if held_out.all() or not held_out.any():
+        raise PneumoScreenError(
+            f"{len(names)} patients cannot be divided into training and validation with validation_share {share:g} "
+            f"and seed {seed}; add cases or change one of the two"
+        )
+    return patches.select(~held_out), patches.select(held_out)
+
+
+def _loosen(box: NDArray[np.float64], settings: PatchDataSettings, rng: np.random.Generator) -> NDArray[np.float64]:
+    center, side = (box[:3] + box[3:]) / 2, box[3:] - box[:3]
+    center = center + rng.uniform(-settings.shift, settings.shift, 3) * side
+    # Two thirds of the range on a logarithmic scale lie above 1: candidate boxes are wide more often than tight.
+    side = side * settings.stretch ** rng.uniform(-0.5, 1.0, 3)
+    return np.concatenate([center - side / 2, center + side / 2])
+
+
+def _random_boxes(
+    lungs: Lungs, spacing_zyx: Sequence[float], settings: PatchDataSettings, rng: np.random.Generator
+) -> list[NDArray[np.float64]]:
+    """Boxes centred on lung voxels, the logarithm of their sides uniform."""
+    voxels = np.flatnonzero(lungs.labels)
+    if not voxels.size:
+        return []
+    chosen = rng.choice(voxels, settings.random)
+    centers = np.stack(np.unravel_index(chosen, lungs.labels.shape), axis=1)
+    low, high = np.log(settings.random_mm)
+    sides = np.exp(rng.uniform(low, high, (settings.random, 3))) / np.asarray(spacing_zyx)
+    return [np.concatenate([c - s / 2, c + s / 2]) for c, s in zip(centers.astype(np.float64), sides, strict=True)]

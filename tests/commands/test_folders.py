@@ -1,0 +1,65 @@
+"""Output folders are checked first, and files are whole or absent."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pneumoscreen.commands.folders import OutputError, prepare_folder, replacing, require_folder
+from pneumoscreen.errors import PneumoScreenError
+
+
+def test_a_missing_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    folder = prepare_folder(tmp_path / "a" / "b")
+    assert folder.is_dir()
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(OutputError, match="a file stands where"):
+        prepare_folder(tmp_path / name)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="cannot be written to"):
+        prepare_folder(tmp_path / "below")
+    tmp_path.chmod(0o700)
+
+
+def test_a_folder_to_read_must_be_there(tmp_path: Path) -> None:
+    assert require_folder(tmp_path, "the studies folder") == tmp_path
+    with pytest.raises(PneumoScreenError, match="the studies folder does not exist"):
+        require_folder(tmp_path / "absent", "the studies folder")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "case.json"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), replacing(target) as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["case.json"]
+
+
+def test_a_write_takes_the_place_of_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "case.json"
+    target.write_text("old")
+    with replacing(target) as part:
+        part.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["case.json"]
+
+
+def test_a_write_error_names_the_target(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"absent/case\.json: cannot be written"),
+        replacing(tmp_path / "absent" / "case.json") as part,
+    ):
+        part.write_text("new")

@@ -1,0 +1,162 @@
+"""What a user's paths expand to."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pneumoscreen.errors import PneumoScreenError
+from pneumoscreen.images import Input, Refused, find_inputs, read_input
+
+
+def ids(found):
+    return [item.case_id for item in found if isinstance(item, Input)]
+
+
+def reasons(found):
+    return [item.reason for item in found if isinstance(item, Refused)]
+
+
+def test_every_series_of_a_folder_is_a_case(tmp_path, chest, files):
+    folder = files.series(tmp_path / "exam", chest, SeriesNumber=2)
+    for path in folder.iterdir():
+        path.rename(path.with_name("a" + path.name))
+    files.series(folder, chest[::-1], SeriesNumber=5)
+    found = find_inputs([folder])
+    assert ids(found) == ["exam_series2", "exam_series5"]
+    first, second = (read_input(item) for item in found)
+    np.testing.assert_array_equal(first.hu, chest)
+    np.testing.assert_array_equal(second.hu, chest[::-1])
+    assert first.series_uid != second.series_uid
+    assert [first.case_id, second.case_id] == ids(found)
+
+
+def test_folder_of_good_and_bad_cases(tmp_path, chest, files):
+    files.series(tmp_path / "b" / "deep" / "ct1", chest)
+    files.series(tmp_path / "mr", chest, Modality="MR")
+    files.image(tmp_path / "a.nii.gz", chest)
+    (tmp_path / "broken.nrrd").write_text("no")
+    read, refused = [], reasons(found := find_inputs([tmp_path]))
+    for item in found:
+        if isinstance(item, Input):
+            try:
+                read.append(read_input(item).case_id)
+            except PneumoScreenError as error:
+                refused.append(str(error))
+    assert read == ["a", "ct1"]
+    assert any("broken.nrrd" in reason for reason in refused)
+    assert any("MR" in reason for reason in refused)
+    assert len(refused) == 2
+
+
+def test_junk_is_passed_over(tmp_path, chest, files):
+    files.series(tmp_path / "ct", chest)
+    labels = tmp_path / "labels" / "final"
+    labels.mkdir(parents=True)
+    files.image(labels / "a.nii.gz", chest)
+    files.image(tmp_path / "a.nii.gz", chest)
+    (tmp_path / ".hidden").mkdir()
+    files.image(tmp_path / ".hidden" / "x.nii", chest)
+    for name in ("._a.nii.gz", ".DS_Store", "DICOMDIR", "Thumbs.db", "notes.txt", "cases.csv", "r.html", "shot.png"):
+        (tmp_path / name).write_bytes(b"junk")
+        (tmp_path / "ct" / name).write_bytes(b"junk")
+    (tmp_path / "datastore_v2.json").write_text(json.dumps({}))
+    found = find_inputs([tmp_path])
+    assert ids(found) == ["a", "ct"]
+    assert reasons(found) == []
+
+
+def test_companions_of_a_ct_series_are_no_cases(tmp_path, chest, files):
+    folder = files.series(tmp_path / "exam", chest)
+    scout = files.slice(chest, 0, "1.2.77", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    scout.save_as(folder / "scout.dcm", write_like_original=False)
+    shot = files.slice(chest, 0, "1.2.78", SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+    shot.save_as(folder / "dose.dcm", write_like_original=False)
+    report = files.slice(chest, 0, "1.2.79", Modality="SR", Rows=None, Columns=None, PixelData=None)
+    report.save_as(folder / "sr.dcm", write_like_original=False)
+    found = find_inputs([folder])
+    assert ids(found) == ["exam"]
+    assert reasons(found) == []
+
+
+def test_files_without_suffix_and_without_preamble(tmp_path, chest, files):
+    folder = files.series(tmp_path / "ct", chest)
+    for path in folder.iterdir():
+        bare = path.with_suffix("")
+        path.rename(bare)
+    found = find_inputs([folder])
+    np.testing.assert_array_equal(read_input(found[0]).hu, chest)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("x.png", b"\x89PNG", "X-ray"),
+        ("x.jpg", b"\xff\xd8", "X-ray"),
+        ("x.txt", b"text", "no kind"),
+        ("x.json", b"{}", "no kind"),
+        ("x", b"anything", "no kind"),
+        ("x.dcm", b"", "empty"),
+        ("x.dcm", b"text" * 99, "DICOM"),
+        ("DICOMDIR", b"text" * 99, "folder of the series"),
+        ("x.hdr", b"text" * 99, "no kind"),
+    ],
+)
+def test_a_named_file_that_is_no_ct_is_refused(tmp_path, name, content, word):
+    path = tmp_path / name
+    path.write_bytes(content)
+    (refused,) = find_inputs([path])
+    assert isinstance(refused, Refused)
+    assert refused.path == path
+    assert word in refused.reason
+    assert str(path) in refused.reason
+
+
+def test_a_single_slice_a_radiograph_and_a_multi_frame_file(tmp_path, chest, files):
+    files.slice(chest, 0, "1.2.3").save_as(tmp_path / "slice.dcm", write_like_original=False)
+    files.slice(chest, 0, "1.2.3", Modality="DX").save_as(tmp_path / "xray.dcm", write_like_original=False)
+    multi = files.enhanced(tmp_path / "multi.dcm", chest, list(range(12)), [-1024.0] * 12)
+    found = find_inputs([tmp_path / "slice.dcm", tmp_path / "xray.dcm", multi])
+    assert "folder" in found[0].reason
+    with pytest.raises(PneumoScreenError, match="X-ray"):
+        read_input(found[1])
+    np.testing.assert_array_equal(read_input(found[2]).hu, chest)
+
+
+def test_absent_empty_and_picture_folders(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.jpg").write_bytes(b"x")
+    found = find_inputs([tmp_path / "gone", tmp_path / "empty", tmp_path / "pictures"])
+    assert [word in item.reason for item, word in zip(found, ("exist", "no CT", "X-ray"), strict=True)] == [True] * 3
+
+
+def test_case_ids_are_unique_and_safe(tmp_path, chest, files):
+    names = ["a/ct.nii.gz", "b/ct.nii", "c/CT.nrrd", "d/my scan (1).nii.gz", "e/Лёгкие.nii", "f/..nii", "g/ct_2.nii"]
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    found = ids(find_inputs([tmp_path / name for name in names]))
+    assert found == ["ct", "ct_2", "CT_3", "my_scan_1", "case", "case_2", "ct_2_2"]
+
+
+def test_a_patients_name_does_not_become_a_case_id(tmp_path, chest, files):
+    folder = files.series(tmp_path / "Mustermann 2020", chest)
+    (given,) = find_inputs([folder])
+    assert "uster" not in given.case_id
+    assert given.case_id.startswith("case_")
+    assert "uster" not in repr(given).replace(str(folder), "")
+
+
+def test_the_same_path_twice_is_one_case_and_relative_paths_have_names(tmp_path, chest, files, monkeypatch):
+    folder = files.series(tmp_path / "ct", chest)
+    monkeypatch.chdir(folder)
+    assert ids(find_inputs([Path("."), Path(".")])) == ["ct"]
+
+
+def test_linked_folders_do_not_run_in_circles(tmp_path, chest, files):
+    files.series(tmp_path / "ct", chest)
+    os.symlink(tmp_path, tmp_path / "ct" / "up")
+    assert ids(find_inputs([tmp_path])) == ["ct"]

@@ -1,0 +1,337 @@
+"""The case document: its JSON round trip, and that every breach of the contract is refused by its field's name."""
+
+import ast
+import copy
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pneumoscreen import case as case_module
+from pneumoscreen.case import Case, ImageInfo, LungInfo, ModelInfo, Patch, ReaderMark, Region, lps_to_ras, opinions
+from pneumoscreen.errors import CaseError
+from pneumoscreen.verdict import DEFAULT_CLASSES, Classes
+
+CONTRACT: dict[str, Any] = {
+    "schema": "pneumoscreen.case/1",
+    "case_id": "ct-0007",
+    "modality": "CT",
+    "image": {"size": [512, 512, 70], "spacing_mm": [0.7, 0.7, 5.0], "sha256": "ab12", "series_uid": None},
+    "diagnosis": None,
+    "lungs": {
+        "left": {"volume_ml": 2100.5, "affected_percent": 3.1},
+        "right": {"volume_ml": 2530.0, "affected_percent": 9.8},
+    },
+    "regions": [
+        {
+            "id": "r1",
+            "source": "model",
+            "center_mm": [61.2, 14.0, -210.0],
+            "size_mm": [32.0, 28.0, 25.0],
+            "score": 0.93,
+            "side": "left",
+            "patches": [
+                {
+                    "slice": 41,
+                    "label": "covid19",
+                    "confidence": 0.91,
+                    "distance_from_edge": 0.04,
+                    "probabilities": {"covid19": 0.91, "influenza_a": 0.06, "irrelevant": 0.03},
+                },
+            ],
+            "label": "covid19",
+            "confidence": 0.91,
+            "reader": {"label": "covid19", "name": "reader-a", "at": "2026-11-22T10:00:00Z"},
+        }
+    ],
+    "verdict": {
+        "label": "covid19",
+        "rule": "softmax",
+        "probability": {"covid19": 0.94, "influenza_a": 0.4},
+        "confidence": {"covid19": 0.63, "influenza_a": 0.37},
+    },
+    "models": {"ct_candidates": {"version": 3, "sha256": "…"}, "ct_classifier": {"version": 5, "sha256": "…"}},
+    "timings_s": {"read": 0.4, "lungs": 1.2, "candidates": 3.9, "classify": 0.6, "total": 6.3},
+    "notes": ["The axes were flipped."],
+}
+RADIOGRAPH: dict[str, Any] = {
+    "schema": "pneumoscreen.case/1",
+    "case_id": "cxr-1",
+    "modality": "CXR",
+    "image": {"size": [512, 490], "spacing_mm": [0.2, 0.2], "sha256": "cd34", "series_uid": "1.2.3"},
+    "diagnosis": "cap",
+    "verdict": None,
+    "models": {},
+    "timings_s": {},
+    "cxr": {
+        "lung_boxes": {"left": [10.0, 20.0, 100.0, 200.0], "right": [150.0, 20.0, 100.0, 200.0]},
+        "probabilities": {"covid19": 0.2, "healthy": 0.1, "cap": 0.7},
+        "sides": {"left": 0.9, "right": 0.1},
+        "location": "left",
+        "reader": None,
+    },
+    "notes": [],
+}
+
+
+def changed(path: str, value: Any, document: dict[str, Any] = CONTRACT) -> dict[str, Any]:
+    """The document with the field at a path, such as ``regions.0.score``, replaced."""
+    result = copy.deepcopy(document)
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    holder: Any = result
+    for part in parents:
+        holder = holder[part]
+    holder[last] = value
+    return result
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("document", [CONTRACT, RADIOGRAPH], ids=["CT", "CXR"])
+    def test_the_contract_comes_back_as_it_went_in(self, document: dict[str, Any]) -> None:
+        assert Case.from_dict(document).to_dict() == document
+        assert json.loads(Case.from_json(json.dumps(document)).to_json()) == document
+
+    def test_fields_that_may_be_missing(self) -> None:
+        needed = {name: CONTRACT[name] for name in ("schema", "case_id", "modality", "image", "regions")}
+        found = Case.from_dict(needed)
+        assert (found.verdict, found.diagnosis, found.lungs, found.notes) == (None, None, {}, ())
+
+    def test_a_reader_who_is_not_quite_sure_is_kept(self) -> None:
+        document = changed("regions.0.reader.confidence", 0.8)
+        assert Case.from_dict(document).to_dict() == document
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def test_any_case_survives_json(self, data: st.DataObject) -> None:
+        case = data.draw(cases())
+        assert Case.from_json(case.to_json()) == case
+        assert Case.from_json(case.to_json()).to_json() == case.to_json()
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("schema", "pneumoscreen.case/2"),
+            ("case_id", ""),
+            ("case_id", 7),
+            ("case_id", "\ud800"),
+            ("modality", "MR"),
+            ("image", []),
+            ("image.size", [512, 512]),
+            ("image.size.0", 0),
+            ("image.size.0", 511.5),
+            ("image.spacing_mm", [0.7, 0.7, 0.0]),
+            ("image.spacing_mm", [0.7, 0.7]),
+            ("image.sha256", None),
+            ("image.series_uid", 5),
+            ("diagnosis", "irrelevant"),
+            ("diagnosis", "cap"),
+            ("lungs.left.volume_ml", -1.0),
+            ("lungs.right.affected_percent", 100.5),
+            ("lungs.right.affected_percent", math.nan),
+            ("regions", None),
+            ("regions", {}),
+            ("regions.0.id", ""),
+            ("regions.0.source", "robot"),
+            ("regions.0.center_mm", [1.0, 2.0]),
+            ("regions.0.center_mm.1", math.inf),
+            ("regions.0.center_mm.1", "2"),
+            ("regions.0.center_mm.1", 10**400),
+            ("regions.0.size_mm", [1.0, 0.0, 1.0]),
+            ("regions.0.size_mm.2", -1.0),
+            ("regions.0.score", 1.01),
+            ("regions.0.score", True),
+            ("regions.0.side", "both"),
+            ("regions.0.patches", "none"),
+            ("regions.0.patches.0.slice", -1),
+            ("regions.0.patches.0.slice", 41.0),
+            ("regions.0.patches.0.label", "no_infection_found"),
+            ("regions.0.patches.0.confidence", -0.1),
+            ("regions.0.patches.0.distance_from_edge", 1.5),
+            ("regions.0.patches.0.probabilities.covid19", 2),
+            ("regions.0.label", "plague"),
+            ("regions.0.label", None),
+            ("regions.0.confidence", None),
+            ("regions.0.confidence", 1.2),
+            ("regions.0.reader.label", "no_infection_found"),
+            ("regions.0.reader.name", ""),
+            ("regions.0.reader.confidence", 1.5),
+            ("regions.0.reader.at", None),
+            ("verdict.label", "irrelevant"),
+            ("verdict.rule", "majority"),
+            ("verdict.probability.covid19", 1.5),
+            ("verdict.confidence.covid19", -1),
+            ("models.ct_candidates.version", "3"),
+            ("models.ct_candidates.version", -1),
+            ("models.ct_candidates.sha256", ""),
+            ("timings_s.read", -0.1),
+            ("notes.0", 3),
+            ("notes", "text"),
+        ],
+    )
+    def test_a_bad_value_is_refused_by_its_field(self, path: str, value: Any) -> None:
+        with pytest.raises(CaseError) as refusal:
+            Case.from_dict(changed(path, value))
+        assert re.sub(r"\.(\d+)", r"[\1]", path) in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+    @pytest.mark.parametrize(
+        "path",
+        ["extra", "image.extra", "lungs.middle", "lungs.left.extra", "regions.0.extra", "regions.0.patches.0.extra",
+         "regions.0.patches.0.probabilities.extra", "regions.0.reader.extra", "verdict.extra",
+         "verdict.probability.extra", "models.ct_candidates.extra"],
+    )  # fmt: skip
+    def test_an_unknown_field_is_refused_by_name(self, path: str) -> None:
+        with pytest.raises(CaseError, match="is not part of") as refusal:
+            Case.from_dict(changed(path, 1))
+        assert path.replace(".0", "[0]") in str(refusal.value)
+
+    @pytest.mark.parametrize("field", ["schema", "case_id", "modality", "image", "regions"])
+    def test_a_missing_field_is_named(self, field: str) -> None:
+        document = {name: value for name, value in CONTRACT.items() if name != field}
+        with pytest.raises(CaseError, match=f"field {field} is missing"):
+            Case.from_dict(document)
+
+    def test_two_regions_of_one_name(self) -> None:
+        with pytest.raises(CaseError, match=r"regions\[1\].id repeats 'r1'"):
+            Case.from_dict(changed("regions", CONTRACT["regions"] * 2))
+
+    def test_a_region_that_a_reader_drew_names_its_reader(self) -> None:
+        document = changed("regions.0.source", "reader")
+        document["regions"][0]["reader"] = None
+        with pytest.raises(CaseError, match=r"regions\[0\].reader is missing"):
+            Case.from_dict(document)
+
+    @pytest.mark.parametrize(("path", "value"), [("cxr", RADIOGRAPH["cxr"])])
+    def test_a_ct_has_no_radiograph_findings(self, path: str, value: Any) -> None:
+        with pytest.raises(CaseError, match="cxr belongs to an X-ray"):
+            Case.from_dict(changed(path, value))
+
+    @pytest.mark.parametrize("field", ["regions", "lungs"])
+    def test_a_radiograph_has_no_regions(self, field: str) -> None:
+        with pytest.raises(CaseError, match=f"field {field} belongs to a CT"):
+            Case.from_dict(changed(field, CONTRACT[field], RADIOGRAPH))
+
+    @pytest.mark.parametrize("path", ["cxr.location", "cxr.sides.left", "cxr.lung_boxes.left", "cxr.probabilities.cap"])
+    def test_radiograph_fields_are_checked(self, path: str) -> None:
+        with pytest.raises(CaseError) as refusal:
+            Case.from_dict(changed(path, "everywhere", RADIOGRAPH))
+        assert path in str(refusal.value)
+
+    @pytest.mark.parametrize(
+        "text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, '{"schema": NaN}', '{"timings_s": {"\\ud800": 1}}']
+    )
+    def test_what_is_no_document_is_refused(self, text: str) -> None:
+        with pytest.raises(CaseError):
+            Case.from_json(text)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.data())
+    def test_anything_in_place_of_a_field_is_refused_or_read(self, data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(sorted(paths(CONTRACT))))
+        document = changed(path, data.draw(junk))
+        try:
+            case = Case.from_json(json.dumps(document))
+        except CaseError as refusal:
+            assert "\n" not in str(refusal)
+        else:
+            case.to_json().encode("utf-8")
+
+    def test_labels_follow_the_class_list_of_the_site(self) -> None:
+        site = Classes(("rsv", "hmpv"), "other", "clear")
+        with pytest.raises(CaseError, match=r"regions\[0\].patches\[0\].label must be one of rsv, hmpv, other"):
+            Case.from_dict(CONTRACT, site)
+
+
+class TestVerdictOfACase:
+    def region(self, **values: Any) -> Region:
+        base = Region("r1", "model", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0.5, "left", label="covid19", confidence=0.9)
+        return Region(**{**vars(base), **values})
+
+    def test_the_vote_of_the_patches_becomes_the_label(self) -> None:
+        patches = (Patch(1, "covid19", 0.4, 0.1), Patch(2, "irrelevant", 0.9, 0.1), Patch(3, "covid19", 0.5, 0.1))
+        voted = self.region(patches=patches).with_vote()
+        assert (voted.label, voted.confidence) == ("covid19", 0.5)
+
+    def test_a_reader_overrides_the_vote(self) -> None:
+        marked = self.region(reader=ReaderMark("irrelevant", "reader-a", "2026-11-22T10:00:00Z"))
+        assert marked.opinion == ("irrelevant", 1.0)
+        case = Case("c", "CT", ImageInfo((1, 1, 8), (1.0, 1.0, 1.0), "x"), regions=(marked,))
+        assert case.with_verdict().verdict.label == "no_infection_found"  # type: ignore[union-attr]
+
+    def test_a_region_that_nobody_labelled_does_not_count(self) -> None:
+        assert opinions([self.region(label=None, confidence=None), self.region()]) == [("covid19", 0.9)]
+
+
+class TestCoordinates:
+    def test_left_and_back_change_their_sign(self) -> None:
+        assert lps_to_ras((1.0, 2.0, 3.0)) == (-1.0, -2.0, 3.0)
+
+    def test_zero_stays_positive_zero(self) -> None:
+        assert [math.copysign(1.0, value) for value in lps_to_ras((0.0, 0.0, 0.0))] == [1.0, 1.0, 1.0]
+
+    @given(st.tuples(*[st.floats(-1e6, 1e6)] * 3))
+    def test_is_its_own_inverse(self, point: tuple[float, float, float]) -> None:
+        assert lps_to_ras(lps_to_ras(point)) == point
+
+
+def test_the_contract_modules_are_python_3_9() -> None:
+    for name in ("case.py", "verdict.py", "errors.py"):
+        text = Path(case_module.__file__).with_name(name).read_text(encoding="utf-8")
+        ast.parse(text, feature_version=(3, 9))
+
+
+text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+unit = st.floats(0.0, 1.0)
+length = st.floats(1e-3, 1e4)
+label = st.sampled_from(DEFAULT_CLASSES.patch_labels)
+point = st.tuples(*[st.floats(-1e5, 1e5)] * 3)
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(value: Any, prefix: str = "") -> list[str]:
+    """The path of every field of a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = []
+    for key, item in items:
+        path = f"{prefix}.{key}" if prefix else str(key)
+        found += [path, *paths(item, path)]
+    return found
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Screened CT cases, some of them read by a reader."""
+    patch = st.builds(Patch, st.integers(0, 999), label, unit, unit, st.dictionaries(label, unit))
+    mark = st.builds(ReaderMark, label, text, text, unit)
+    regions = []
+    for i in range(draw(st.integers(0, 4))):
+        reader = draw(st.none() | mark)
+        source = draw(st.sampled_from(("model", "reader"))) if reader else "model"
+        patches = tuple(draw(st.lists(patch, max_size=3)))
+        region = Region(f"r{i}", source, draw(point), draw(st.tuples(length, length, length)), draw(unit),
+                        draw(st.sampled_from(("left", "right"))), patches, reader=reader)  # fmt: skip
+        regions.append(region.with_vote() if patches else region)
+    size = draw(st.tuples(*[st.integers(1, 2000)] * 3))
+    case = Case(
+        case_id=draw(text),
+        modality="CT",
+        image=ImageInfo(size, draw(st.tuples(length, length, length)), draw(text), draw(st.none() | text)),
+        diagnosis=draw(st.none() | st.sampled_from(DEFAULT_CLASSES.case_labels)),
+        lungs=draw(st.dictionaries(st.sampled_from(("left", "right")), st.builds(LungInfo, length, unit))),
+        regions=tuple(regions),
+        models=draw(st.dictionaries(text, st.builds(ModelInfo, st.integers(1, 99), text), max_size=2)),
+        timings_s=draw(st.dictionaries(text, length, max_size=3)),
+        notes=tuple(draw(st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=9), max_size=2))),
+    )
+    return case.with_verdict() if draw(st.booleans()) else case
