@@ -77,9 +77,9 @@ build/phantoms:
 
 .PHONY: train-candidates train-classifier
 train-candidates: $(RUN) | build/phantoms  ## train the candidate network: STUDIES=folder (default 90 phantoms), ARGS='--resume'
-	@$(BIN)/pneumoscreen train ct_candidates --studies '$(or $(STUDIES),build/phantoms)' --config '$(or $(CONFIG),configs/paper.yaml)' --out '$(or $(RUNS),runs)/ct_candidates' $(ARGS)
+	@$(BIN)/pneumoscreen train ct_candidates --studies '$(or $(STUDIES),build/phantoms)' --config '$(or $(CONFIG),configs/ct_candidates.yaml)' --out '$(or $(RUNS),runs)/ct_candidates' $(ARGS)
 train-classifier: $(RUN) | build/phantoms  ## train the patch classifiers: STUDIES=folder (default 90 phantoms), ARGS='--resume'
-	@$(BIN)/pneumoscreen train ct_classifier --studies '$(or $(STUDIES),build/phantoms)' --config '$(or $(CONFIG),configs/paper.yaml)' --out '$(or $(RUNS),runs)/ct_classifier' $(ARGS)
+	@$(BIN)/pneumoscreen train ct_classifier --studies '$(or $(STUDIES),build/phantoms)' --config '$(or $(CONFIG),configs/ct_classifier.yaml)' --out '$(or $(RUNS),runs)/ct_classifier' $(ARGS)
 
 # ---- development ---------------------------------------------------------------------------------------------------
 

@@ -64,9 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         status = STATUS_INTERRUPTED
     except BrokenPipeError:
+        status = STATUS_BROKEN_PIPE
+    except SystemExit as ending:
+        # Typer turns a broken pipe into status 1, which here means a fault.
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise
+        status = STATUS_BROKEN_PIPE
+    if status == STATUS_BROKEN_PIPE:
         # The interpreter flushes standard output once more at its end; that must find an open file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = STATUS_BROKEN_PIPE
     if status == STATUS_INTERRUPTED:
         # A second Ctrl-C while threads wind down ends the program without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -144,13 +150,14 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for the figures; made where missing.")],
     cases: Annotated[int, typer.Option(min=1, help="Number of unseen synthetic cases.")] = 90,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first case.")] = 100_000,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of tables.")] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> None:
     """Screen a cohort of synthetic cases and print recall, f1 and accuracy in the paper's form."""
     from .commands.evaluate import evaluate_cohort
 
-    evaluate_cohort(out, cases=cases, seed=seed, model_dir=model_dir, device=device)
+    evaluate_cohort(out, cases=cases, seed=seed, model_dir=model_dir, device=device, as_json=json)
 
 
 @app.command()

@@ -35,9 +35,7 @@ class TestSlices:
         assert [patch.z for patch in extract_patches(volume(), lungs(), box((4.5, 11.5)))] == [7, 8, 9]
 
     @pytest.mark.parametrize(("z", "expected"), [((-0.5, 0.5), [0, 1]), ((18.5, 19.5), [18, 19])])
-    def test_at_the_end_of_the_volume_a_neighbour_is_missing(
-        self, z: tuple[float, float], expected: list[int]
-    ) -> None:
+    def test_at_the_end_of_the_volume_a_neighbour_is_missing(self, z: tuple[float, float], expected: list[int]) -> None:
         assert [patch.z for patch in extract_patches(volume(), lungs(), box(z))] == expected
 
     def test_a_slice_without_lung_is_left_out(self) -> None:

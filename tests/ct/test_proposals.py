@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
-from pneumoscreen.ct.proposals import IGNORED, NEGATIVE, POSITIVE, Proposals, SelectionSettings, is_hit
+from pneumoscreen.ct.proposals import IGNORED, NEGATIVE, POSITIVE, Proposals, SelectionSettings
+from pneumoscreen.evaluation.detection import hits
 
 SETTINGS = CandidateNetworkSettings()
 SHAPE = (24, 64, 80)
@@ -18,14 +19,17 @@ def feature_maps() -> tuple[torch.Tensor, ...]:
     return tuple(torch.zeros(1, 3, depth // z, height // y, width // x) for z, y, x in strides)
 
 
+ANCHORS = Proposals(SETTINGS).anchors(torch.zeros(1, 2, *SHAPE), feature_maps())
+
+
 @pytest.fixture(scope="module")
 def proposals() -> Proposals:
     return Proposals(SETTINGS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def anchors() -> torch.Tensor:
-    return Proposals(SETTINGS).anchors(torch.zeros(1, 2, *SHAPE), feature_maps())
+    return ANCHORS
 
 
 def test_anchors_stand_at_the_centres_of_their_cells(anchors: torch.Tensor) -> None:
@@ -51,7 +55,7 @@ def boxes_strategy() -> st.SearchStrategy[list[float]]:
 @given(boxes_strategy(), st.integers(0, 1000))
 def test_codes_bring_back_the_box(box: list[float], number: int) -> None:
     proposals = Proposals(SETTINGS)
-    anchor = proposals.anchors(torch.zeros(1, 2, *SHAPE), feature_maps())[number : number + 1]
+    anchor = ANCHORS[number : number + 1]
     wanted = torch.tensor([box])
     assert torch.allclose(proposals.decode(proposals.encode(wanted, anchor), anchor), wanted, atol=1e-2)
 
@@ -70,7 +74,9 @@ def test_infections_of_every_size_have_an_anchor_within_reach(size_mm: float) ->
     assert positive.any()
     # Codes beyond the coder's limit could never be decoded again.
     assert float(targets.codes[:, 3:].abs().max()) < 1.5
-    assert torch.allclose(proposals.decode(targets.codes, anchors[positive]), box.expand(len(targets.codes), -1), atol=1e-2)
+    assert torch.allclose(
+        proposals.decode(targets.codes, anchors[positive]), box.expand(len(targets.codes), -1), atol=1e-2
+    )
 
 
 def test_irrelevant_lesions_are_neither_found_nor_denied(proposals: Proposals, anchors: torch.Tensor) -> None:
@@ -78,9 +84,9 @@ def test_irrelevant_lesions_are_neither_found_nor_denied(proposals: Proposals, a
     irrelevant = torch.tensor([[12.0, 40, 50, 18, 54, 64]])
     targets = proposals.match(anchors, feature_maps(), infection, irrelevant)
     inside = anchors[targets.labels == IGNORED]
-    assert len(inside) and is_hit(inside, torch.cat([infection, irrelevant])).any(dim=1).all()
+    assert len(inside) and hits(inside, torch.cat([infection, irrelevant])).any(axis=1).all()
     positives = anchors[targets.labels == POSITIVE]
-    assert is_hit(positives, infection).all()
+    assert hits(positives, infection).all()
     assert (targets.labels == NEGATIVE).sum() > len(anchors) * 0.9
 
 
@@ -117,16 +123,3 @@ def test_selection_of_nothing_is_empty(proposals: Proposals, anchors: torch.Tens
     logits = torch.full((len(anchors),), -10.0)
     boxes, scores = proposals.select(logits, torch.zeros(len(anchors), 6), anchors, SHAPE, SelectionSettings())
     assert boxes.shape == (0, 6) and scores.shape == (0,)
-
-
-def test_a_hit_overlaps_or_holds_centres_mutually() -> None:
-    truth = torch.tensor([[0.0, 0, 0, 10, 10, 10]])
-    found = torch.tensor(
-        [
-            [4.0, 0, 0, 14, 10, 10],  # IoU 0.43
-            [4.0, 4, 4, 6, 6, 6],  # IoU 0.008, but each holds the other's centre
-            [7.0, 7, 7, 12, 12, 12],  # corner only
-        ]
-    )
-    assert is_hit(found, truth)[:, 0].tolist() == [True, True, False]
-    assert is_hit(torch.zeros(0, 6), truth).shape == (0, 1)

@@ -42,7 +42,10 @@ def test_boxes_come_back_and_the_grid_has_its_spacing(spacing: tuple[float, floa
     whole = np.array([*grid.low, *grid.high], dtype=np.float64) - 0.5
     assert np.allclose(grid.boxes_to_grid(whole[None])[0], [0, 0, 0, *grid.shape])
     extent = (np.asarray(grid.high) - grid.low) * np.asarray(spacing[::-1])
-    assert (np.abs(np.asarray(grid.shape) * np.asarray(SETTINGS.spacing_mm) - extent) <= 0.5001 * np.asarray(SETTINGS.spacing_mm)).all() or min(grid.shape) == 1
+    assert (
+        np.abs(np.asarray(grid.shape) * np.asarray(SETTINGS.spacing_mm) - extent)
+        <= 0.5001 * np.asarray(SETTINGS.spacing_mm)
+    ).all() or min(grid.shape) == 1
 
 
 def test_a_marked_cube_is_found_where_its_box_says() -> None:

@@ -1,5 +1,7 @@
 """Lesions found by candidate regions."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,7 +60,7 @@ def test_froc_by_hand():
 @given(st.lists(st.tuples(boxes, st.floats(0, 1)), max_size=8), st.lists(boxes, min_size=1, max_size=4))
 def test_froc_only_rises(regions, lesions):
     points = froc([match([box for box, _ in regions], [score for _, score in regions], lesions)])
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         assert after.recall >= before.recall
         assert after.false_regions_per_case >= before.false_regions_per_case
 

@@ -83,7 +83,13 @@ def write_series(
 def write_enhanced(path: Path, hu: NDArray[np.int16], order: list[int], intercepts: list[float]) -> Path:
     """Write one multi-frame CT: frame n holds slice ``order[n]`` with the rescale intercept ``intercepts[n]``."""
     ds = make_slice(hu, 0, generate_uid())
-    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"):
+    for keyword in (
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "PixelSpacing",
+        "RescaleSlope",
+        "RescaleIntercept",
+    ):
         delattr(ds, keyword)
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
     ds.BitsStored, ds.HighBit, ds.NumberOfFrames = 16, 15, len(order)

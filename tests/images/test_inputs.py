@@ -74,7 +74,8 @@ def test_companions_of_a_ct_series_are_no_cases(tmp_path, chest, files):
     scout.save_as(folder / "scout.dcm", write_like_original=False)
     shot = files.slice(chest, 0, "1.2.78", SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
     shot.save_as(folder / "dose.dcm", write_like_original=False)
-    report = files.slice(chest, 0, "1.2.79", Modality="SR", Rows=None, Columns=None, PixelData=None)
+    report = files.slice(chest, 0, "1.2.79", Modality="SR")
+    files.set_fields(report, Rows=None, Columns=None, PixelData=None)
     report.save_as(folder / "sr.dcm", write_like_original=False)
     found = find_inputs([folder])
     assert ids(found) == ["exam"]

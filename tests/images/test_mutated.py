@@ -9,7 +9,7 @@ import pytest
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images import Input, Volume, find_inputs, read_input, read_volume
 
-ROUNDS = 120
+rounds = pytest.mark.parametrize("rounds", [16, pytest.param(400, marks=pytest.mark.slow)])
 
 
 def mutate(data: bytes, rng: np.random.Generator) -> bytes:
@@ -56,12 +56,13 @@ def outcome(read: Callable[[], Volume]) -> str:
     ("suffix", "compress"),
     [("nii", False), ("nii.gz", True), ("nrrd", False), ("nrrd", True), ("mha", False), ("mha", True)],
 )
-def test_mutated_volume_files(tmp_path, chest, files, suffix, compress, capfd):
+@rounds
+def test_mutated_volume_files(tmp_path, chest, files, suffix, compress, capfd, rounds):
     path = files.image(tmp_path / f"ct.{suffix}", chest, "RAS", compress=compress)
     whole = path.read_bytes()
     rng = np.random.default_rng(7)
     outcomes = set()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         path.write_bytes(mutate(whole, rng))
         outcomes.add(outcome(lambda: read_volume(path)))
     assert "refused" in outcomes
@@ -69,7 +70,8 @@ def test_mutated_volume_files(tmp_path, chest, files, suffix, compress, capfd):
 
 
 @pytest.mark.parametrize("compressor", [None, "JPEG", "JPEG2000", "RLE"])
-def test_mutated_dicom_series(tmp_path, chest, files, compressor, capfd, recwarn):
+@rounds
+def test_mutated_dicom_series(tmp_path, chest, files, compressor, capfd, recwarn, rounds):
     folder = files.series(tmp_path / "ct", chest)
     if compressor:
         files.recompress(folder, compressor)
@@ -78,7 +80,7 @@ def test_mutated_dicom_series(tmp_path, chest, files, compressor, capfd, recwarn
     rng = np.random.default_rng(11)
     outcomes = set()
     recwarn.clear()
-    for _ in range(ROUNDS // 2):
+    for _ in range(rounds):
         path = paths[int(rng.integers(len(paths)))]
         path.write_bytes(mutate(whole[path], rng))
         outcomes.add(outcome(lambda: read_volume(folder)))
@@ -88,12 +90,13 @@ def test_mutated_dicom_series(tmp_path, chest, files, compressor, capfd, recwarn
     assert [str(w.message) for w in recwarn] == []
 
 
-def test_mutated_multi_frame_file(tmp_path, chest, files, capfd):
+@rounds
+def test_mutated_multi_frame_file(tmp_path, chest, files, capfd, rounds):
     path = files.enhanced(tmp_path / "multi.dcm", chest, list(range(12)), [-1024.0] * 12)
     whole = path.read_bytes()
     rng = np.random.default_rng(13)
     outcomes = set()
-    for _ in range(ROUNDS // 2):
+    for _ in range(rounds):
         path.write_bytes(mutate(whole, rng))
         outcomes.add(outcome(lambda: read_volume(path)))
     assert "refused" in outcomes

@@ -154,7 +154,9 @@ REFUSED_HEADERS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "error", "word"), [r[1:] for r in REFUSED_HEADERS], ids=[r[0] for r in REFUSED_HEADERS])
+@pytest.mark.parametrize(
+    ("fields", "error", "word"), [r[1:] for r in REFUSED_HEADERS], ids=[r[0] for r in REFUSED_HEADERS]
+)
 def test_refused_nifti_headers(tmp_path, chest, fields, error, word):
     path = nifti(tmp_path / "scan.nii", chest, **fields)
     with pytest.raises(error, match=word) as caught:

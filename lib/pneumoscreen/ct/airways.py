@@ -37,6 +37,8 @@ def find_airways(grid: LungGrid, inside: NDArray[np.bool_]) -> NDArray[np.bool_]
         bool [z, y, x]; empty when no airway is seen.
     """
     lumen = inside & (grid.hu < LUMEN_HU)
+    if not lumen.any():
+        return np.zeros_like(lumen)
     sections = _tube_sections(lumen, grid, SECTION_CM2[1])
     tubes, count = ndimage.label(sections)
     best = _best_tube(tubes, count, lumen, grid)
@@ -93,7 +95,6 @@ def _sections(
 
 
 def _best_tube(tubes: NDArray[np.int32], count: int, lumen: NDArray[np.bool_], grid: LungGrid) -> int:
-    depth, _, width = lumen.shape
     occupied = np.flatnonzero(lumen.any(axis=(1, 2)))
     across = np.flatnonzero(lumen.any(axis=(0, 1)))
     middle_z, middle_x = (occupied[0] + occupied[-1]) / 2, (across[0] + across[-1]) / 2

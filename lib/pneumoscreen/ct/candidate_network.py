@@ -155,9 +155,7 @@ class CandidateNetwork(nn.Module):
             nn.Conv3d(wide, narrow, _step(stage), stride=_step(stage))
             for stage, (wide, narrow) in enumerate(zip(widths[:-1], widths[1:], strict=True))
         )
-        self.up = nn.ModuleList(
-            nn.Conv3d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.up = nn.ModuleList(nn.Conv3d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True))
         self.decoder = nn.ModuleList(
             _stage(2 * width, width, blocks, batch)
             for width, blocks, batch in zip(widths, settings.decoder_blocks, over_batch, strict=False)

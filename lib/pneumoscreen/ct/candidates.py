@@ -80,7 +80,7 @@ class CandidateModel:
     """The network with its settings, on a device, ready to infer."""
 
     def __init__(self, network: CandidateNetwork, settings: CandidateSettings, device: torch.device) -> None:
-        self.network = network.to(device=device, memory_format=torch.channels_last_3d).eval()
+        self.network = network.to(device=device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
         self.settings = settings
         self.device = device
         self.proposals = Proposals(settings.network)
@@ -240,7 +240,7 @@ def _uncovered_components(probability: Tensor, boxes: Tensor, settings: Candidat
     components = regionprops(label(values > selection.infection), values)
     found = [c for c in components if c.area * voxel_ml >= selection.component_ml]
     extra = torch.tensor([c.bbox for c in found], dtype=boxes.dtype).reshape(-1, 6)
-    scores = torch.tensor([float(c.mean_intensity) for c in found], dtype=boxes.dtype)
+    scores = torch.tensor([float(c.intensity_mean) for c in found], dtype=boxes.dtype)
     if len(extra) and len(boxes):
         free = box_iou(extra, boxes).amax(dim=1) < selection.cover_iou
         extra, scores = extra[free], scores[free]

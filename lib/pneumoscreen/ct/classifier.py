@@ -162,7 +162,7 @@ class ClassifierModel:
     def __init__(self, network: ClassifierNetwork, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.network = network.to(device=self.device).eval()
-        self.network.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.trunk.to(memory_format=torch.channels_last)
         self.settings = network.settings
 
     @property
@@ -209,9 +209,7 @@ class ClassifierModel:
 
 
 @torch.inference_mode()
-def classify(
-    patches: Sequence[PatchImage], model: ClassifierModel, head: Head | None = None
-) -> NDArray[np.float64]:
+def classify(patches: Sequence[PatchImage], model: ClassifierModel, head: Head | None = None) -> NDArray[np.float64]:
     """Class probabilities of patches.
 
     Ours: single precision everywhere. The 60 patches of a scan take a fraction of a second on two cores,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 def relative_distance_from_edge(
-    lung: NDArray[np.bool_], spacing_yx_mm: Sequence[float], center_yx: Sequence[float]
+    lung: NDArray[np.bool_], spacing_yx_mm: Sequence[float], center_yx: Sequence[float] | NDArray[np.float64]
 ) -> float | None:
     """Distance of a patch centre from the edge of the lungs, as a share of the lungs' diagonal.
 

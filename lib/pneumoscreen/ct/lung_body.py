@@ -1,5 +1,7 @@
 """The air inside the body: what is neither outside the patient nor in the table."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -26,7 +28,11 @@ def inside_body(grid: LungGrid) -> NDArray[np.bool_]:
         bool [z, y, x] on the reduced grid.
     """
     tissue = grid.hu > TISSUE_HU
-    body = _largest(_open_in_slice(tissue, int(TABLE_PLATE_MM / grid.spacing[1])))
+    radius = int(TABLE_PLATE_MM / grid.spacing[1])
+    body = _largest(_open_in_slice(tissue, radius))
+    if radius:
+        # A thin chest wall is as thin as a table's plate: what touches the body comes back.
+        body = tissue & _filter_in_slice(body, 6 * radius + 1, ndimage.maximum_filter1d)
     pieces, count = ndimage.label(~body, IN_SLICE)
     if not count:
         return body
@@ -58,13 +64,16 @@ def _spread_outside(pieces: NDArray[np.int32], outside: NDArray[np.bool_], small
 def _open_in_slice(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     if radius < 1:
         return mask
-    opened = mask.astype(np.uint8)
     size = 2 * radius + 1
-    for axis in (1, 2):
-        opened = ndimage.minimum_filter1d(opened, size, axis=axis, mode="nearest")
-    for axis in (1, 2):
-        opened = ndimage.maximum_filter1d(opened, size, axis=axis, mode="nearest")
-    return opened.astype(bool)
+    eroded = _filter_in_slice(mask, size, ndimage.minimum_filter1d)
+    return _filter_in_slice(eroded, size, ndimage.maximum_filter1d)
+
+
+def _filter_in_slice(
+    mask: NDArray[np.bool_], size: int, rank: Callable[..., NDArray[np.uint8]]
+) -> NDArray[np.bool_]:
+    rows = rank(mask.view(np.uint8), size, axis=1, mode="nearest")
+    return rank(rows, size, axis=2, mode="nearest").astype(bool)
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

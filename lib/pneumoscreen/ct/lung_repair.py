@@ -19,25 +19,30 @@ from .lung_sides import BONE_HU, LEFT, RIGHT, Sides
 ANGLES = 180
 CLOSING_MM = 7.0
 GAP_DEGREES = 50
-GAP_MM = 60.0
+GAP_MM = 110.0
 COSTAL_DEGREES = (35.0, 140.0)
 HOLE_CM2 = 6.0
-THINNEST_FILL_MM = 5.0
+THINNEST_FILL_MM = 4.0
 LOST_CONTACT_MM = 7.0
 SPINE_HALF_MM = 20.0
 REPAIRED_DEGREES = (20.0, 145.0)
 MIRRORED_DEGREES = (0.0, 100.0)
-NARROWEST_GAP_DEGREES = 8.0
+NARROWEST_GAP_DEGREES = 4.0
 NARROWEST_LOSS_DEGREES = 12.0
 AORTA_DEGREES = 28.0
 SHALLOW_MM = 30.0
 DEEPEST_MM = 60.0
 MIRROR_SHARE = 0.92
-DIAPHRAGM_MM = 16.0
+DIAPHRAGM_MM = 24.0
 RIB_SHARE = 0.7
 RIB_GAP_MM = 25.0
 RIB_SLACK_MM = 4.0
-SMALLEST_FILL_ML = 3.0
+PLEURA_MM = 2.0
+RIB_DEPTH_MM = 28.0
+RIBBED_DEGREES = (15.0, 110.0)
+DORSAL_DEGREES = 75.0
+LATERAL_REACH_MM = 55.0
+SMALLEST_FILL_ML = 1.0
 
 
 @dataclass(frozen=True)
@@ -206,9 +211,12 @@ def _fill_to_wall(
     barrier: NDArray[np.bool_],
     middle: float,
 ) -> NDArray[np.uint8]:
-    """Fill from the outermost aerated block of each ray to the wall."""
+    """Fill from the outermost aerated block of each ray to the wall, or to the ribs where they are near."""
     outer = _farthest(_sample(frame, labels > 0), frame.step_mm)
     wall = np.minimum(wall, limit)
+    pleura = limit - RIB_SLACK_MM - PLEURA_MM
+    ribbed = _between_degrees(*RIBBED_DEGREES) & (outer > RIB_SHARE * pleura) & (pleura - outer < RIB_DEPTH_MM)
+    wall = np.where(ribbed, np.maximum(wall, pleura), wall)
     gap = (outer > 0) & (wall - outer > THINNEST_FILL_MM) & _between_degrees(*REPAIRED_DEGREES)
     gap = _wide_sectors(gap, NARROWEST_GAP_DEGREES)
     fill = (frame.radius > outer[:, frame.angle]) & (frame.radius <= wall[:, frame.angle]) & gap[:, frame.angle]
@@ -225,7 +233,7 @@ def _fill_from_mirror(
     barrier: NDArray[np.bool_],
     middle: float,
 ) -> NDArray[np.uint8]:
-    """In directions that lost contact with the wall, fill what is lung in the mirrored other side.
+    """Fill what is lung in the mirrored other side, in directions that lost contact with the wall and in masses.
 
     The two halves of the diaphragm differ in height, so that the mirrored lung counts only where it goes on
     for another ``DIAPHRAGM_MM`` below.
@@ -236,15 +244,26 @@ def _fill_from_mirror(
     contact_there = (mirrored_outer > 0) & (mirrored_outer > mirrored_wall - LOST_CONTACT_MM)
     lost = (outer < expected - LOST_CONTACT_MM) & contact_there & _between_degrees(*MIRRORED_DEGREES)
     lost = _lateral_sectors(lost)
-    if not lost.any():
-        return labels
     mirror = _mirror(labels > 0, middle)
     deeper = round(DIAPHRAGM_MM / grid.spacing[0])
     if deeper:
         mirror[deeper:] &= mirror[:-deeper].copy()
-    fill = mirror & lost[:, frame.angle] & (frame.radius <= expected[:, frame.angle])
-    fill &= (labels == 0) & ~barrier & ~_near_spine(grid, labels.shape, middle)
+    missing = mirror & (frame.radius <= expected[:, frame.angle]) & (labels == 0) & ~barrier
+    missing &= ~_near_spine(grid, labels.shape, middle)
+    dorsal = missing & (_directions() < DORSAL_DEGREES)[frame.angle]
+    fill = (missing & lost[:, frame.angle]) | _lateral_pieces(grid, dorsal, middle)
     return _add_fill(grid, labels, fill, middle)
+
+
+def _lateral_pieces(grid: LungGrid, missing: NDArray[np.bool_], middle: float) -> NDArray[np.bool_]:
+    """Pieces of a slice that reach far sideways: a mass in the lung does, the aorta beside the spine does not."""
+    thick = ndimage.binary_opening(missing, np.ones((1, 5, 5), dtype=bool))
+    pieces, count = ndimage.label(thick, IN_SLICE)
+    aside = np.broadcast_to(np.abs(np.arange(missing.shape[2]) - middle) * grid.spacing[2], missing.shape)
+    reach = ndimage.maximum(aside, pieces, np.arange(count + 1))
+    kept = np.asarray(reach) > LATERAL_REACH_MM
+    kept[0] = False
+    return kept[pieces]
 
 
 def _wide_sectors(sectors: NDArray[np.bool_], degrees: float) -> NDArray[np.bool_]:

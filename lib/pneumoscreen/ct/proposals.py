@@ -10,7 +10,7 @@ import torch
 from monai.apps.detection.utils.anchor_utils import AnchorGeneratorWithAnchorShape
 from monai.apps.detection.utils.ATSS_matcher import ATSSMatcher
 from monai.apps.detection.utils.box_coder import BoxCoder
-from monai.data.box_utils import box_iou, centers_in_boxes, box_centers, non_max_suppression
+from monai.data.box_utils import box_iou, non_max_suppression
 from pydantic import Field
 from torch import Tensor
 
@@ -21,6 +21,7 @@ POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
 
 _MATCH_CANDIDATES = 4
 _IGNORE_IOU = 0.1
+_GOOD_IOU = 0.4
 _SMALLEST_SIDE = 1.0
 _LARGEST_LOG_GROWTH = 1.5
 
@@ -97,7 +98,7 @@ class Proposals:
         per_level = [m.shape[2] * m.shape[3] * m.shape[4] for m in maps]
         _, matches = self._matcher(boxes, anchors, per_level, self._anchors_at)
         # Anchors that cover a lesion about as well as the chosen ones are no counter-examples.
-        good = box_iou(anchors, boxes).amax(dim=1) >= 0.4
+        good = box_iou(anchors, boxes).amax(dim=1) >= _GOOD_IOU
         labels[good] = IGNORED
         positive = matches >= 0
         labels[positive] = POSITIVE
@@ -138,21 +139,3 @@ class Proposals:
         boxes, scores = boxes[thick], scores[order][thick]
         keep = non_max_suppression(boxes, scores, settings.nms_iou)
         return boxes[keep], scores[keep]
-
-
-def is_hit(found: Tensor, truth: Tensor, iou: float = 0.1) -> Tensor:
-    """Which found boxes [n, 6] hit which true boxes [m, 6]: bool [n, m].
-
-    Ours: a hit overlaps with an IoU of at least 0.1, or each box holds the other's centre. A candidate
-    is a place for the classifier to look at, not an outline; an IoU of 0.1 in 3-D still means that
-    boxes of equal size coincide over about 57 % of every side.
-    """
-    if not len(found) or not len(truth):
-        return torch.zeros((len(found), len(truth)), dtype=torch.bool)
-    overlap = box_iou(found, truth) >= iou
-    mutual = torch.zeros_like(overlap)
-    for column in range(len(truth)):
-        inside = centers_in_boxes(box_centers(found), truth[column : column + 1].expand(len(found), -1))
-        holds = centers_in_boxes(box_centers(truth[column : column + 1]).expand(len(found), -1), found)
-        mutual[:, column] = inside & holds
-    return overlap | mutual

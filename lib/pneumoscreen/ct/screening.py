@@ -8,22 +8,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..case import SIDES, Case, LungInfo, ModelInfo, Patch, Region
+from ..case import Case, LungInfo, ModelInfo, Patch, Region
 from ..images.volume import Volume
 from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates import CandidateModel, Candidates, find_candidates
 from .classifier import ClassifierModel, Head, classify
-from .lungs import Lungs, segment_lungs
+from .lungs import Lungs, Side, segment_lungs
 from .patches import PatchImage, RegionError, extract_patches
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
+
+SIDES: tuple[Side, ...] = ("left", "right")
 
 STAGE_STARTS = {"read": 0.0, "lungs": 0.03, "candidates": 0.25, "classify": 0.9, "report": 0.97}
 """Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""
@@ -45,14 +48,15 @@ class Screening:
     infection: NDArray[np.bool_]
     candidate_boxes: NDArray[np.float64]
 
-    def label_map(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def label_map(self) -> NDArray[np.unsignedinteger[Any]]:
         """One value a region: region i has value i + 1.
 
         A region shows its infected voxels, or where it has none, all of its lung. Where regions
         overlap, the one with the higher score is in front.
         """
         count = len(self.candidate_boxes)
-        labels = np.zeros(self.infection.shape, dtype=np.uint8 if count < 256 else np.uint16)
+        smallest: type[np.unsignedinteger[Any]] = np.uint8 if count < 256 else np.uint16
+        labels = np.zeros(self.infection.shape, dtype=smallest)
         for i in reversed(range(count)):
             inside = box_voxels(self.candidate_boxes[i], labels.shape)
             shown = self.infection[inside]
@@ -218,9 +222,7 @@ class Screener:
         return {side: LungInfo(lungs.volume_ml(side, volume.spacing_mm), percent[side]) for side in percent}
 
 
-def affected_percent(
-    lungs: Lungs, infection: NDArray[np.bool_], boxes: NDArray[np.float64]
-) -> dict[str, float]:
+def affected_percent(lungs: Lungs, infection: NDArray[np.bool_], boxes: NDArray[np.float64]) -> dict[Side, float]:
     """How much of each lung is infected, in percent; a side without lung is left out.
 
     Ours: only infected voxels inside a region that was voted an infection count, so that the figure and
@@ -235,9 +237,9 @@ def affected_percent(
     for box in boxes:
         inside = box_voxels(box, infection.shape)
         counted[inside] = infection[inside]
-    percent = {}
-    for value, side in enumerate(SIDES, start=1):
-        lung = lungs.labels == value
+    percent: dict[Side, float] = {}
+    for side in SIDES:
+        lung = lungs.side_mask(side)
         if voxels := np.count_nonzero(lung):
             percent[side] = 100.0 * np.count_nonzero(lung & counted) / voxels
     return percent

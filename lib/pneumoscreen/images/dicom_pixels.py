@@ -1,19 +1,16 @@
 """Pixels of a DICOM stack as rescaled values, decoded by GDCM."""
 
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from .complaints import complaints_of
 from .dicom_header import SliceHeader
 from .dicom_series import Stack
 from .faults import DamagedError
@@ -21,8 +18,8 @@ from .hounsfield import HU_RANGE, PADDING_BELOW
 from .raw import RawImage, hash_files
 
 _PADDING = 2 * PADDING_BELOW
+_JPEG_MARKS = (b"JPEG",)
 _JPEG_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
-_stderr_lock = Lock()
 
 
 def read_stack(stack: Stack, name: str) -> RawImage:
@@ -37,7 +34,7 @@ def read_stack(stack: Stack, name: str) -> RawImage:
     jpeg = any(h.transfer_syntax in _JPEG_SYNTAXES for h in stack.slices)
     with ThreadPoolExecutor(max_workers=3) as pool:
         digest = pool.submit(hash_files, files)
-        with _jpeg_complaints() if jpeg else _no_complaints() as complaints:
+        with complaints_of(_JPEG_MARKS if jpeg else ()) as complaints:
             decoded = dict(zip(files, pool.map(_decode, files), strict=True))
         if complaints:
             raise DamagedError(f"{name} holds damaged JPEG data; copy it again from the scanner or archive")
@@ -68,9 +65,7 @@ def _decode(path: Path) -> NDArray[Any]:
     return pixels if pixels.ndim == 3 else pixels[np.newaxis]
 
 
-def _assemble(
-    slices: Sequence[SliceHeader], decoded: dict[Path, NDArray[Any]]
-) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _assemble(slices: Sequence[SliceHeader], decoded: dict[Path, NDArray[Any]]) -> tuple[NDArray[Any], tuple[str, ...]]:
     leads = {header.path: header for header in slices if header.frame == 0}
     planes = []
     for header in slices:
@@ -79,7 +74,8 @@ def _assemble(
             raise DamagedError(f"{header.path} does not hold the pixels that its header claims; copy it again")
         plane = _rescale(frames[header.frame], leads.get(header.path, header), header)
         planes.append(_mark_padding(plane, header))
-    values = np.stack([plane.astype(np.result_type(*planes), copy=False) for plane in planes])
+    kind = np.result_type(*{plane.dtype for plane in planes})
+    values = np.stack([plane.astype(kind, copy=False) for plane in planes])
     if slices[0].photometric == "MONOCHROME1":
         return _undo_monochrome1(values, slices)
     return values, ()
@@ -114,9 +110,7 @@ def _mark_padding(plane: NDArray[Any], header: SliceHeader) -> NDArray[Any]:
     return np.where(hollow, np.int32(_PADDING), plane)
 
 
-def _undo_monochrome1(
-    values: NDArray[Any], slices: Sequence[SliceHeader]
-) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _undo_monochrome1(values: NDArray[Any], slices: Sequence[SliceHeader]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """MONOCHROME1 asks for an inverted display; the values are HU all the same, or they are inverted too.
 
     GDCM inverts them. Which is right shows at the border of the slices, where the air is.
@@ -134,41 +128,3 @@ def _undo_monochrome1(
 def _border_median(values: NDArray[Any]) -> float:
     edges = (values[:, 0], values[:, -1], values[:, :, 0], values[:, :, -1])
     return float(np.median(np.concatenate([edge.ravel() for edge in edges])))
-
-
-@contextmanager
-def _no_complaints() -> Iterator[list[str]]:
-    yield []
-
-
-@contextmanager
-def _jpeg_complaints() -> Iterator[list[str]]:
-    """Catches what libjpeg writes to standard error: its only sign that the data were damaged.
-
-    Whatever else arrives there meanwhile is passed on. One decoding at a time.
-    """
-    complaints: list[str] = []
-    with _stderr_lock, tempfile.TemporaryFile() as caught:
-        kept = _redirect_stderr(caught.fileno())
-        try:
-            yield complaints
-        finally:
-            if kept is not None:
-                os.dup2(kept, 2)
-                os.close(kept)
-            caught.seek(0)
-            for line in caught.read().splitlines(keepends=True):
-                if b"JPEG" in line:
-                    complaints.append(line.decode("ascii", "replace"))
-                else:
-                    os.write(2, line)
-
-
-def _redirect_stderr(target: int) -> int | None:
-    """A duplicate of the old standard error, or None for a process that has none."""
-    try:
-        kept = os.dup(2)
-    except OSError:
-        return None
-    os.dup2(target, 2)
-    return kept

@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from .complaints import complaints_of
 from .faults import AbsentError, DamagedError, DimensionError, GeometryError, NotCTError
 from .meta_header import read_meta_header
 from .raw import RawImage, check_size, hash_files
@@ -20,6 +21,7 @@ from .raw import RawImage, check_size, hash_files
 # Deflate cannot do better than about 1030 to 1.
 _MAX_COMPRESSION = 1100
 _UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+_META_MARKS = (b"MetaImage", b"Uncompress", b"ideal =", b"M_Read", b"MetaObject")
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 _AGAIN = "copy or export it again"
 
@@ -147,18 +149,20 @@ def _read_itk(path: Path) -> RawImage:
     _check_bytes(path, header.needed_bytes, header.data_bytes, header.compressed)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
-    reader.SetImageIO("NrrdImageIO" if path.suffix.lower() in (".nrrd", ".nhdr") else "MetaImageIO")
+    is_nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
+    reader.SetImageIO("NrrdImageIO" if is_nrrd else "MetaImageIO")
     reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
-        if reader.GetNumberOfComponents() != 1 or reader.GetDimension() != len(header.size):
-            raise DimensionError(f"{path} holds colours or several values in a voxel; give the CT itself")
-        image = reader.Execute()
+        with complaints_of(() if is_nrrd else _META_MARKS) as complaints:
+            reader.ReadImageInformation()
+            if reader.GetNumberOfComponents() != 1 or reader.GetDimension() != len(header.size):
+                raise DimensionError(f"{path} holds colours or several values in a voxel; give the CT itself")
+            image = reader.Execute()
         values = sitk.GetArrayFromImage(image)
     except (RuntimeError, ValueError, TypeError):
         # ITK's RuntimeError; SimpleITK's TypeError and ValueError for pixel types that numpy has not.
         raise DamagedError(f"{path} is truncated or damaged; {_AGAIN}") from None
-    if values.dtype.kind not in "iuf" or values.shape != header.size[::-1]:
+    if complaints or values.dtype.kind not in "iuf" or values.shape != header.size[::-1]:
         raise DamagedError(f"{path} is damaged or holds no grey values; {_AGAIN}")
     return RawImage(
         values=values,

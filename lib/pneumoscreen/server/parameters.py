@@ -88,8 +88,8 @@ def parse_infer_params(text: str | None) -> dict[str, Any]:
 def parse_regions(regions: list[Any], classes: Classes) -> tuple[Region, ...]:
     """Regions as a client sends them, complete or with centre and size only.
 
-    What is left out: ``id`` becomes r1, r2, ...; ``source`` reader, ``score`` 1; ``side`` is a placeholder until
-    the lungs are known. Patches, label and confidence are computed anew, a reader's mark is kept.
+    What is left out: ``id`` becomes r1, r2, ...; ``source`` reader where there is a reader's mark, else model;
+    ``score`` 1; ``side`` is a placeholder until the lungs are known. Patches, label and confidence are computed anew, a reader's mark is kept.
 
     Raises:
         CaseError: if a region breaks the contract; the message names the field.
@@ -101,7 +101,9 @@ def parse_regions(regions: list[Any], classes: Classes) -> tuple[Region, ...]:
             raise CaseError(f"field regions[{number - 1}] must be a JSON object")
         # A number that a named region does not carry already.
         fresh = next(f"r{n}" for n in range(number, number + len(regions) + 1) if f"r{n}" not in taken)
-        entry = {"id": fresh, "source": "reader", "score": 1.0, "side": "left", **item}
+        # The contract wants a reader's name beside source "reader"; a bare box has none yet.
+        source = "model" if item.get("reader") is None else "reader"
+        entry = {"id": fresh, "source": source, "score": 1.0, "side": "left", **item}
         if isinstance(entry["id"], str):
             taken.add(entry["id"])
         filled.append({**entry, "patches": [], "label": None, "confidence": None})

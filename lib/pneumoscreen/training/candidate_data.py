@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 
 from ..config import Settings
 from ..ct.working_grid import WorkingGrid, WorkingGridSettings, network_input, place_grid
+from ..evaluation.truth import TrueLesion
 from ..images.volume import Volume
 from ..verdict import DEFAULT_CLASSES, Classes
 
@@ -29,33 +30,24 @@ _CACHE_VERSION = 1
 _PAD_HU = -1100
 
 
-class TrueLesion(Protocol):
-    """One marked finding: its number in the mask, its label and its index box."""
-
-    @property
-    def number(self) -> int: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def box(self) -> Sequence[float] | NDArray[np.float64]: ...
-
-
 class TrueCase(Protocol):
     """A CT with its truth, as phantoms and ``training.studies`` give it; ``infection`` None: boxes only."""
 
     @property
-    def volume(self) -> Volume: ...
+    def volume(self) -> Volume:
+        """The scan."""
 
     @property
-    def lungs(self) -> NDArray[np.uint8]: ...
+    def lungs(self) -> NDArray[np.uint8]:
+        """Lungs [z, y, x], any value but 0."""
 
     @property
-    def infection(self) -> NDArray[np.uint8] | None: ...
+    def infection(self) -> NDArray[np.uint8] | None:
+        """Lesion map [z, y, x]: number of the finding at each voxel."""
 
     @property
-    def lesions(self) -> Sequence[TrueLesion]: ...
+    def lesions(self) -> Sequence[TrueLesion]:
+        """All findings, infections and irrelevant ones."""
 
 
 @dataclass(frozen=True)
@@ -375,4 +367,3 @@ def collate(samples: Sequence[Sample]) -> Batch:
         [s.boxes for s in samples],
         [s.ignored for s in samples],
     )
-

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from ..ct.candidates import CandidateModel, candidates_on_grid
-from ..ct.proposals import is_hit
 from ..ct.working_grid import network_input, pad_to_multiple
+from ..evaluation.detection import hits
 from .candidate_data import PreparedCase, read_prepared
 
 
@@ -19,7 +19,7 @@ class CandidateFigures:
     Attributes:
         cases: how many.
         lesions: infections in them.
-        recall: share of the infections that a candidate hits (see ``is_hit``).
+        recall: share of the infections that a candidate hits (see ``evaluation.detection.hits``).
         candidates: mean number a case.
         dice: of the infection map, over all voxels of all cases that have a mask; 1 where there is nothing.
     """
@@ -51,8 +51,7 @@ def validate(model: CandidateModel, cases: Sequence[Path | PreparedCase]) -> Can
         image = network_input(torch.from_numpy(case.hu).float(), lungs, model.settings.grid)
         output = model.predict(pad_to_multiple(image, model.settings.network.grid_multiple))
         boxes, _, probability = candidates_on_grid(output, lungs, model)
-        hits = is_hit(boxes, torch.from_numpy(case.boxes))
-        found += int(hits.any(dim=0).sum())
+        found += int(hits(boxes.numpy(), case.boxes).any(axis=0).sum())
         lesions += len(case.boxes)
         candidates += len(boxes)
         if case.infection is not None:

@@ -139,7 +139,7 @@ class _Run:
         self._checkpoints = CheckpointFolder(out)
         _seed_all(settings.seed)
         network = CandidateNetwork(settings.model.network)
-        self._network = network.to(device=workplace.device, memory_format=torch.channels_last_3d)
+        self._network = network.to(device=workplace.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self._optimizer = torch.optim.AdamW(
             _parameter_groups(self._network, settings.weight_decay), lr=settings.learning_rate
         )
@@ -265,7 +265,7 @@ def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str,
 
 def _seed_all(seed: int) -> None:
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  MONAI draws from it
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 

@@ -6,6 +6,7 @@ read with ``weights_only=True``: no code runs from it.
 
 import json
 import os
+import pickle
 import re
 import shutil
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ class CheckpointFolder:
         for step in reversed(steps):
             try:
                 return self._read(step)
-            except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
+            except (OSError, EOFError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError):
                 continue
         if steps:
             raise ModelError(f"{self.folder}: every checkpoint is damaged; remove the folder to start again")

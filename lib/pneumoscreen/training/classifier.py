@@ -141,6 +141,22 @@ def mean_f1(confusion: NDArray[np.int64]) -> float:
     return float(np.mean(2 * hits[sums > 0] / sums[sums > 0]))
 
 
+def draw_patches(infected: NDArray[np.bool_], factor: float, count: int, generator: torch.Generator) -> Tensor:
+    """Draw patches with replacement, infections ``factor`` times as often as irrelevant ones (section 2.4).
+
+    Args:
+        infected: bool [n], which patches show an infection.
+        factor: published: 3.
+        count: how many to draw.
+        generator: source of the randomness.
+
+    Returns:
+        int64 [count], row numbers.
+    """
+    weights = torch.from_numpy(np.where(infected, factor, 1.0))
+    return torch.multinomial(weights, count, replacement=True, generator=generator)
+
+
 class _Run:
     """State of one training run in one process."""
 
@@ -152,23 +168,21 @@ class _Run:
             self.network = ClassifierNetwork(settings.network)
         self.network.set_distance_scale(self.training.distances)
         self.network.to(device=self.device)
-        self.network.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.trunk.to(memory_format=torch.channels_last)
         self.distributed = workplace.distribute(self.network)
         self.steps = max(len(self.training) // settings.batch, 1)
         self.optimizer = _optimizer(self.network, settings)
         self.schedule = _schedule(self.optimizer, settings, self.steps)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=workplace.uses_scaler)
-        irrelevant = len(settings.network.classes.infections)
-        weights = np.where(self.training.labels == irrelevant, 1.0, settings.infection_sampling)
-        self.weights = torch.from_numpy(weights)
 
     def train_epoch(self, epoch: int, progress: TrainingProgress) -> None:
         """One pass over as many patches as there are."""
         self.network.train()
         # A generator of its own for each epoch makes a resumed run draw what an uninterrupted one draws.
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + epoch)
+        infected = self.training.labels < len(self.settings.network.classes.infections)
         count = self.steps * self.settings.batch
-        order = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        order = draw_patches(infected, self.settings.infection_sampling, count, generator)
         # Processes share the draw and part later, each with its own variations.
         generator.manual_seed(generator.initial_seed() * 1_009 + self.workplace.rank)
         for step, rows in enumerate(order.split(self.settings.batch), start=1):
@@ -203,20 +217,21 @@ class _Run:
         found = {name: np.zeros((classes, classes), dtype=np.int64) for name in self.network.heads}
         for rows in np.array_split(np.arange(len(self.validation)), -(-len(self.validation) // 256)):
             pixels, distance, labels = _batch(self.validation, rows)
-            outputs = self.network(
-                pixels.to(self.device, memory_format=torch.channels_last), distance.to(self.device)
-            )
+            outputs = self.network(pixels.to(self.device, memory_format=torch.channels_last), distance.to(self.device))
             for name, logits in outputs.items():
                 np.add.at(found[name], (labels.numpy(), logits.argmax(dim=1).cpu().numpy()), 1)
         return found
 
     def checkpoint(self, epochs: int) -> Checkpoint:
         """The run as it stands after so many epochs."""
-        states = {"optimizer": self.optimizer, "schedule": self.schedule, "scaler": self.scaler}
         return Checkpoint(
             step=epochs * self.steps,
             model=self.network.state_dict(),
-            optimizer={name: holder.state_dict() for name, holder in states.items()},
+            optimizer={
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "scaler": self.scaler.state_dict(),
+            },
             progress={"epochs": epochs, "run": self._fingerprint()},
         )
 

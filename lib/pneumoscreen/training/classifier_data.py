@@ -6,6 +6,7 @@ to be retrained with every new candidate network.
 """
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -87,7 +88,7 @@ class PatchSet:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return cls(*(stored[f.name] for f in fields(cls)))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise PneumoScreenError(f"{path} is not a file of patches ({error}); remove it, it is made anew") from None
 
     @classmethod

@@ -1,0 +1,111 @@
+"""A real server process over a small studies folder, shared by all tests of the server.
+
+The networks are of the real kind but narrow and untrained: what they find is noise, which is all that these
+tests need, since the documents and label maps must be right whatever is found.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+
+from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
+from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
+from pneumoscreen.images.volume import Volume
+from pneumoscreen.models.store import ModelStore
+from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.server.client import Client
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TURNED = "PIR"
+"""An orientation in which every axis is another one and two are flipped."""
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """What the tests need to know of the server."""
+
+    client: Client
+    studies: Path
+    models: Path
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def phantom() -> Volume:
+    """One small synthetic scan."""
+    return generate_phantom(11, "covid19", PhantomSpec(matrix=128, slices=30)).volume
+
+
+@pytest.fixture(scope="session")
+def model_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with narrow untrained networks."""
+    store = ModelStore(tmp_path_factory.mktemp("models"))
+    origin = {"data": "none", "seed": 0, "command": "pytest", "figures": {}, "licence": "Apache-2.0"}
+    narrow = CandidateNetworkSettings(
+        channels=(8, 8, 16, 16, 16), encoder_blocks=(1, 1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1), proposal_channels=16
+    )
+    candidates = CandidateModel.untrained(CandidateSettings(network=narrow))
+    store.publish("ct_candidates", candidates.state(), {**origin, "network": candidates.card_network()})
+    classifier = ClassifierModel.untrained(ClassifierSettings(widths=(8, 16, 16, 32)))
+    store.publish("ct_classifier", classifier.state(), {**origin, "network": classifier.card_network()})
+    return store.root
+
+
+@pytest.fixture(scope="session")
+def studies(tmp_path_factory: pytest.TempPathFactory, phantom: Volume) -> Path:
+    """Studies folder: the phantom as it is and turned, a broken scan, no-lung noise, and junk."""
+    folder = tmp_path_factory.mktemp("studies")
+    image = phantom.to_sitk(phantom.hu)
+    sitk.WriteImage(image, folder / "upright.nii.gz")
+    sitk.WriteImage(sitk.DICOMOrient(image, TURNED), folder / "turned.nrrd")
+    (folder / "broken.nii.gz").write_bytes((folder / "upright.nii.gz").read_bytes()[:5000])
+    sitk.WriteImage(image * 0 + 40, folder / "flesh.nii.gz")
+    (folder / "._upright.nii.gz").write_bytes(b"\x00\x05\x16\x07 resource fork")
+    (folder / ".DS_Store").write_bytes(b"junk")
+    (folder / ".hidden.nrrd").write_bytes(b"junk")
+    (folder / "notes.txt").write_text("junk")
+    (folder / "notes.json").write_text("{}")
+    (folder / "empty folder").mkdir()
+    return folder
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(models: Path) -> dict[str, str]:
+    """Environment of a server process that uses the test's models."""
+    path = os.pathsep.join(filter(None, [str(REPOSITORY / "lib"), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PNEUMOSCREEN_MODELS": str(models), "PYTHONPATH": path}
+
+
+@pytest.fixture(scope="session")
+def server(studies: Path, model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """``pneumoscreen serve`` on a free port."""
+    log, port = tmp_path_factory.mktemp("log") / "server.log", free_port()
+    command = [sys.executable, "-m", "pneumoscreen", "serve", "--studies", str(studies), "--port", str(port)]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, env=environment(model_root), stdout=output, stderr=subprocess.STDOUT)
+    client = Client(f"http://127.0.0.1:{port}")
+    try:
+        client.wait_until_ready(120, lambda: process.poll() is None)
+        yield RunningServer(client, studies, model_root, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise

@@ -1,0 +1,71 @@
+"""The candidate network's losses on outputs whose quality is known."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pneumoscreen.ct.candidate_network import CandidateNetworkSettings, CandidateOutput
+from pneumoscreen.ct.proposals import POSITIVE, Proposals
+from pneumoscreen.ct.working_grid import WorkingGridSettings
+from pneumoscreen.training.candidate_data import AugmentationSettings, Batch, collate, crop_sample, prepare_case
+from pneumoscreen.training.candidate_loss import CandidateLoss
+
+CROP = (32, 96, 128)
+SETTINGS = CandidateNetworkSettings()
+
+
+@pytest.fixture(scope="module")
+def batch(toy_cases: list[Any]) -> Batch:
+    plain = AugmentationSettings.model_validate({"lesion_share": 0, "flip": 0, "zoom": 0})
+    grid = WorkingGridSettings()
+    return collate([crop_sample(prepare_case(c, grid), CROP, grid, plain, np.random.default_rng(0)) for c in toy_cases])
+
+
+def output_for(batch: Batch, right: bool) -> CandidateOutput:
+    """An output that says the truth, or its opposite."""
+    proposals = Proposals(SETTINGS)
+    depth, height, width = CROP
+    sizes = [(depth // z, height // y, width // x) for z, y, x in ((2, 4, 4), (4, 8, 8), (8, 16, 16))]
+    objectness = tuple(torch.full((len(batch.boxes), 3, *size), -8.0) for size in sizes)
+    deltas = tuple(torch.zeros(len(batch.boxes), 18, *size) for size in sizes)
+    anchors = proposals.anchors(batch.images, objectness)
+    for image, boxes in enumerate(batch.boxes):
+        targets = proposals.match(anchors, objectness, boxes, batch.ignored[image])
+        rows = iter(targets.codes)
+        start = 0
+        for level, size in enumerate(sizes):
+            count = 3 * int(np.prod(size))
+            labels = targets.labels[start : start + count].reshape(*size, 3)
+            start += count
+            for z, y, x, a in (labels == POSITIVE).nonzero().tolist():
+                objectness[level][image, a, z, y, x] = 8.0
+                deltas[level][image, 6 * a : 6 * a + 6, z, y, x] = next(rows)
+    sign = 1.0 if right else -1.0
+    infection = sign * (batch.infection * 20 - 10)
+    return CandidateOutput(infection, tuple(sign * m for m in objectness), tuple(sign * m for m in deltas))
+
+
+def test_the_truth_costs_nothing_and_its_opposite_much(batch: Batch) -> None:
+    assert sum(len(b) for b in batch.boxes) == 4
+    torch.manual_seed(0)
+    loss = CandidateLoss(Proposals(SETTINGS))
+    right, wrong = loss(output_for(batch, True), batch), loss(output_for(batch, False), batch)
+    assert float(right.total) < 0.05
+    assert float(wrong.objectness) > 4 and float(wrong.boxes) > 0.3
+    assert float(wrong.dice) > 0.9 and float(wrong.voxels) > 4
+
+
+def test_cases_without_a_mask_add_nothing_to_the_voxel_losses(batch: Batch) -> None:
+    blind = Batch(batch.images, batch.infection * 0, torch.tensor([False, False]), batch.boxes, batch.ignored)
+    losses = CandidateLoss(Proposals(SETTINGS))(output_for(batch, False), blind)
+    assert float(losses.dice) == 0 and float(losses.voxels) == 0
+    assert float(losses.objectness) > 4
+
+
+def test_a_batch_without_lesions_has_a_finite_loss(batch: Batch) -> None:
+    nothing = [torch.zeros(0, 6)] * 2
+    empty = Batch(batch.images, batch.infection * 0, batch.has_mask, nothing, nothing)
+    losses = CandidateLoss(Proposals(SETTINGS))(output_for(batch, True), empty)
+    assert np.isfinite(float(losses.total)) and float(losses.boxes) == 0

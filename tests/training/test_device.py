@@ -1,0 +1,25 @@
+"""The workplace of a training process."""
+
+import pytest
+import torch
+
+from pneumoscreen.errors import ConfigError
+from pneumoscreen.training.device import Workplace, find_workplace
+
+
+def test_a_single_process_on_the_cpu() -> None:
+    workplace = find_workplace("cpu")
+    assert workplace.device.type == "cpu" and workplace.is_first and not workplace.uses_scaler
+    network = torch.nn.Linear(2, 2)
+    assert workplace.distribute(network) is network
+
+
+def test_mixed_precision_on_the_cpu_is_bfloat16() -> None:
+    with Workplace(torch.device("cpu")).autocast():
+        assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.bfloat16
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_an_absent_gpu_is_refused() -> None:
+    with pytest.raises(ConfigError, match="cuda"):
+        find_workplace("cuda")
