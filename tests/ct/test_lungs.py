@@ -51,7 +51,7 @@ def chest() -> tuple[Volume, NDArray[np.uint8], NDArray[np.bool_]]:
     truth[ellipsoid(shape, (32, 58, 42), (23, 37, 29))] = 2
     truth[ellipsoid(shape, (18, 45, 92), (14, 18, 26))] = 0
     hu[truth > 0] = LUNG
-    consolidation = ellipsoid(shape, (26, 92, 40), (8, 14, 12)) & (truth == 2)
+    consolidation = ellipsoid(shape, (27, 86, 40), (7, 16, 12)) & (truth == 2)
     hu[consolidation] = 30
     trachea = np.broadcast_to(((y - 50) / 4.5) ** 2 + ((x - 79) / 4.5) ** 2 < 1, shape) & (z >= 34)
     hu[trachea] = AIR
@@ -74,7 +74,7 @@ def test_both_lungs_of_a_synthetic_chest(chest, found: Lungs) -> None:
 
 def test_consolidation_at_the_pleura_stays_inside(chest, found: Lungs) -> None:
     _, _, consolidation = chest
-    assert np.count_nonzero(consolidation & found.side_mask("right")) > 0.8 * np.count_nonzero(consolidation)
+    assert np.count_nonzero(consolidation & found.side_mask("right")) > 0.75 * np.count_nonzero(consolidation)
 
 
 def test_trachea_is_out(found: Lungs) -> None:
@@ -180,6 +180,6 @@ def test_lower_lobe_consolidation_of_a_patient_stays_inside(shared_data: Path) -
     volume = read(shared_data / "ct" / "radiopaedia_covid19" / "rid74879.nii.gz")
     lungs = segment_lungs(volume)
     # Around the dense posterobasal area of the right lower lobe, in front of the ribs.
-    assert lungs.side_mask("right")[14, 230:250, 90:110].mean() > 0.9
+    assert lungs.side_mask("right")[12, 218:238, 82:112].mean() > 0.95
     assert lungs.volume_ml("left", volume.spacing_mm) > 1500
     assert lungs.volume_ml("right", volume.spacing_mm) > 1500

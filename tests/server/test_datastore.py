@@ -99,7 +99,9 @@ def test_a_dicom_folder_is_an_image(folder: Path) -> None:
         datastore.remove_image("series.1")
 
 
-def test_an_image_is_known_by_its_path_only_inside_the_studies(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_image_is_known_by_its_path_only_inside_the_studies(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     datastore = StudiesDatastore(str(folder))
     assert datastore.id_of(str(folder / "a.nii.gz")) == "a"
     assert datastore.id_of(str(folder / ".." / folder.name / "a.nii.gz")) == "a"

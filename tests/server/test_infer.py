@@ -131,9 +131,7 @@ def test_the_classifier_labels_given_regions_as_the_screening_did(
     server: RunningServer, screenings: dict[str, Answer]
 ) -> None:
     screened = Case.from_dict(screenings["upright"].document)
-    sent = [
-        {"center_mm": list(region.center_mm), "size_mm": list(region.size_mm)} for region in screened.regions[:3]
-    ]
+    sent = [{"center_mm": list(region.center_mm), "size_mm": list(region.size_mm)} for region in screened.regions[:3]]
     case = Case.from_dict(server.client.infer("ct_classifier", "upright", {"regions": sent}).document)
     assert [region.id for region in case.regions] == ["r1", "r2", "r3"][: len(sent)]
     for got, expected in zip(case.regions, screened.regions, strict=False):

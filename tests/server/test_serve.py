@@ -26,7 +26,9 @@ def test_info_names_the_tasks(server: RunningServer) -> None:
 
 
 def test_info_answers_while_screenings_run_and_progress_tells_of_them(server: RunningServer) -> None:
-    jobs = [threading.Thread(target=server.client.infer, args=("ct_screening", image)) for image in ("upright", "turned")]
+    jobs = [
+        threading.Thread(target=server.client.infer, args=("ct_screening", image)) for image in ("upright", "turned")
+    ]
     for job in jobs:
         job.start()
     times, stages, waiting = [], set(), 0

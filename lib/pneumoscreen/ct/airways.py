@@ -78,9 +78,7 @@ def _tube_sections(lumen: NDArray[np.bool_], grid: LungGrid, largest_cm2: float)
     return _sections(pieces, count, grid, largest_cm2)[pieces]
 
 
-def _sections(
-    pieces: NDArray[np.int32], count: int, grid: LungGrid, largest_cm2: float
-) -> NDArray[np.bool_]:
+def _sections(pieces: NDArray[np.int32], count: int, grid: LungGrid, largest_cm2: float) -> NDArray[np.bool_]:
     """Which islands look like a tube cut across."""
     areas = np.bincount(pieces.ravel(), minlength=count + 1) * grid.pixel_cm2
     fits = (areas >= SECTION_CM2[0]) & (areas <= largest_cm2)

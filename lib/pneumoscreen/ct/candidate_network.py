@@ -8,6 +8,7 @@ batch where a crop holds many voxels and over groups of channels where it holds 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -153,9 +154,9 @@ class CandidateNetwork(nn.Module):
         )
         self.down = nn.ModuleList(
             nn.Conv3d(wide, narrow, _step(stage), stride=_step(stage))
-            for stage, (wide, narrow) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+            for stage, (wide, narrow) in enumerate(pairwise(widths))
         )
-        self.up = nn.ModuleList(nn.Conv3d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True))
+        self.up = nn.ModuleList(nn.Conv3d(low, high, 1) for high, low in pairwise(widths))
         self.decoder = nn.ModuleList(
             _stage(2 * width, width, blocks, batch)
             for width, blocks, batch in zip(widths, settings.decoder_blocks, over_batch, strict=False)

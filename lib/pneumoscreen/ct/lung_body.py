@@ -69,9 +69,7 @@ def _open_in_slice(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     return _filter_in_slice(eroded, size, ndimage.maximum_filter1d)
 
 
-def _filter_in_slice(
-    mask: NDArray[np.bool_], size: int, rank: Callable[..., NDArray[np.uint8]]
-) -> NDArray[np.bool_]:
+def _filter_in_slice(mask: NDArray[np.bool_], size: int, rank: Callable[..., NDArray[np.uint8]]) -> NDArray[np.bool_]:
     rows = rank(mask.view(np.uint8), size, axis=1, mode="nearest")
     return rank(rows, size, axis=2, mode="nearest").astype(bool)
 

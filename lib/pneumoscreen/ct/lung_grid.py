@@ -153,5 +153,5 @@ def _mean_blocks(
         edges = list(zip(before, after, strict=True))
         total = np.pad(total, edges, mode="edge")
     columns = sum(total[:, i :: factors[1]] for i in range(factors[1]))
-    blocks = sum(columns[i :: factors[0]] for i in range(factors[0]))  # type: ignore[index]
+    blocks = sum(columns[i :: factors[0]] for i in range(factors[0]))
     return (blocks // (len(slab) * factors[0] * factors[1])).astype(np.int16)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..images.volume import LEFT, RIGHT
 from .lung_body import IN_SLICE
 from .lung_grid import LungGrid
-from .lung_sides import BONE_HU, LEFT, RIGHT, Sides
+from .lung_sides import BONE_HU, Sides
 
 ANGLES = 180
 CLOSING_MM = 7.0
@@ -27,7 +28,7 @@ LOST_CONTACT_MM = 7.0
 SPINE_HALF_MM = 20.0
 REPAIRED_DEGREES = (20.0, 145.0)
 MIRRORED_DEGREES = (0.0, 100.0)
-NARROWEST_GAP_DEGREES = 4.0
+NARROWEST_GAP_DEGREES = 8.0
 NARROWEST_LOSS_DEGREES = 12.0
 AORTA_DEGREES = 28.0
 SHALLOW_MM = 30.0
@@ -38,11 +39,11 @@ RIB_SHARE = 0.7
 RIB_GAP_MM = 25.0
 RIB_SLACK_MM = 4.0
 PLEURA_MM = 2.0
-RIB_DEPTH_MM = 28.0
+RIB_DEPTH_MM = 16.0
 RIBBED_DEGREES = (15.0, 110.0)
 DORSAL_DEGREES = 75.0
 LATERAL_REACH_MM = 55.0
-SMALLEST_FILL_ML = 1.0
+SMALLEST_FILL_ML = 3.0
 
 
 @dataclass(frozen=True)
@@ -300,9 +301,7 @@ def _near_spine(grid: LungGrid, shape: tuple[int, ...], middle: float) -> NDArra
     return np.abs(np.arange(shape[2]) - middle) * grid.spacing[2] < SPINE_HALF_MM
 
 
-def _add_fill(
-    grid: LungGrid, labels: NDArray[np.uint8], fill: NDArray[np.bool_], middle: float
-) -> NDArray[np.uint8]:
+def _add_fill(grid: LungGrid, labels: NDArray[np.uint8], fill: NDArray[np.bool_], middle: float) -> NDArray[np.uint8]:
     """Add the connected pieces of a fill that are large enough, each block to its side of the middle."""
     fill = ndimage.binary_opening(fill, np.ones((1, 3, 3), dtype=bool))
     if not fill.any():

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..images.volume import LEFT, RIGHT
 from .lung_grid import LungGrid
 
-LEFT, RIGHT = 1, 2
 BONE_HU = 140
 MAIN_ML = 60.0
 PIECE_ML = 0.5
@@ -96,9 +96,7 @@ def air_reference(grid: LungGrid, inside: NDArray[np.bool_]) -> float:
     return float(np.percentile(outside, 25)) if outside.size > 1000 else -1000.0
 
 
-def _gas_pieces(
-    grid: LungGrid, pieces: NDArray[np.int32], count: int, inside: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _gas_pieces(grid: LungGrid, pieces: NDArray[np.int32], count: int, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pieces that are as thin as free air almost throughout, their partly filled rim left aside."""
     reference = air_reference(grid, inside)
     core = ndimage.minimum_filter1d(pieces, 3, axis=1)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import NoLungsError
-from ..images.volume import Volume
+from ..images.volume import LEFT, RIGHT, Volume
 from .airways import find_airways
 from .lung_body import inside_body
 from .lung_grid import LungGrid, reduce_volume, refine_labels
 from .lung_repair import repair_lungs
-from .lung_sides import LEFT, RIGHT, Sides, assign_sides
+from .lung_sides import Sides, assign_sides
 
 Side = Literal["left", "right"]
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..case import Case, LungInfo, ModelInfo, Patch, Region
-from ..images.volume import Volume
+from ..images.volume import Volume, box_voxels
 from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates import CandidateModel, Candidates, find_candidates
@@ -243,14 +243,6 @@ def affected_percent(lungs: Lungs, infection: NDArray[np.bool_], boxes: NDArray[
         if voxels := np.count_nonzero(lung):
             percent[side] = 100.0 * np.count_nonzero(lung & counted) / voxels
     return percent
-
-
-def box_voxels(box: NDArray[np.float64], shape: Sequence[int]) -> tuple[slice, slice, slice]:
-    """Voxels [z, y, x] whose centres lie in an index box, clipped to an array of this shape."""
-    low = np.clip(np.ceil(box[:3]), 0, shape).astype(int)
-    high = np.clip(np.ceil(box[3:]), low, shape).astype(int)
-    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return z, y, x
 
 
 def _patch(volume: Volume, image: PatchImage, probabilities: NDArray[np.float64], labels: Sequence[str]) -> Patch:

@@ -53,14 +53,20 @@ def box_iou(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
 def hits(regions: ArrayLike, lesions: ArrayLike) -> NDArray[np.bool_]:
     """Which region [n] hits which lesion [m].
 
-    Ours: a hit is an IoU of at least ``HIT_IOU``, or the lesion's centre inside the region: the second finds
-    lesions much smaller than the region drawn around them.
+    Ours: a hit is an IoU of at least ``HIT_IOU``, or each box holds the other's centre, which lets a small
+    lesion be found by a larger region about it, but not by one so large that it finds everything.
     """
     a = np.asarray(regions, dtype=np.float64).reshape(-1, 6)
     b = np.asarray(lesions, dtype=np.float64).reshape(-1, 6)
-    centers = (b[:, :3] + b[:, 3:]) / 2
-    inside = ((centers[None] >= a[:, None, :3]) & (centers[None] <= a[:, None, 3:])).all(axis=-1)
-    return np.asarray((box_iou(a, b) >= HIT_IOU) | inside)
+    mutual = _holds_center(a, b) & _holds_center(b, a).T
+    return np.asarray((box_iou(a, b) >= HIT_IOU) | mutual)
+
+
+def _holds_center(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which box [n] holds the centre of which other [m]."""
+    centers = (others[:, :3] + others[:, 3:]) / 2
+    held = (centers[None] >= boxes[:, None, :3]) & (centers[None] <= boxes[:, None, 3:])
+    return np.asarray(held.all(axis=-1))
 
 
 def match(regions: ArrayLike, scores: ArrayLike, lesions: ArrayLike) -> Detection:

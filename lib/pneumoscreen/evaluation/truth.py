@@ -11,8 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ct.screening import box_voxels
-from ..images.volume import Volume
+from ..images.volume import Volume, box_voxels
 from ..verdict import DEFAULT_CLASSES, Classes
 
 MIN_SHARE = 0.05

@@ -6,6 +6,7 @@ to the small rotation of an oblique scan. Continuous index boxes are [z0, y0, x0
 covers k - 0.5 to k + 0.5.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from ..case import ImageInfo
 
 CANONICAL_ORIENTATION = "LPS"
+LEFT, RIGHT = 1, 2
+"""Values of the patient's left and right lung in a lung map; 0 is neither."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,11 @@ class Volume:
         image.SetOrigin(self.origin_mm)
         image.SetDirection(self.direction.ravel().tolist())
         return image
+
+
+def box_voxels(box: NDArray[np.float64], shape: Sequence[int]) -> tuple[slice, slice, slice]:
+    """Voxels [z, y, x] whose centres lie in an index box, clipped to an array of this shape."""
+    low = np.clip(np.ceil(box[:3]), 0, shape).astype(int)
+    high = np.clip(np.ceil(box[3:]), low, shape).astype(int)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return z, y, x

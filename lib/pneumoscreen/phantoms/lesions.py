@@ -102,9 +102,7 @@ class LesionModel:
             total = total + np.sin(kx * gx + ky * gy + kz * gz + phase)
         return (total / np.sqrt(len(self.waves))).astype(np.float32)
 
-    def _lines(
-        self, gx: NDArray[np.float32], gy: NDArray[np.float32], gz: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def _lines(self, gx: NDArray[np.float32], gy: NDArray[np.float32], gz: NDArray[np.float32]) -> NDArray[np.float32]:
         kx, ky, kz, phase = self.waves[0]
         net = np.sin(0.75 * gx + 4 * ky * gy + phase) * np.sin(0.7 * gy + 4 * kz * gz + kx)
         return np.clip((np.abs(net) - 0.62) / 0.3, 0.0, 1.0).astype(np.float32)

@@ -14,14 +14,13 @@ from pydantic import Field
 from scipy import ndimage
 
 from ..config import Settings
-from ..images.volume import Volume
+from ..images.volume import LEFT, RIGHT, Volume
 from ..verdict import DEFAULT_CLASSES
 from .anatomy import Anatomy
 from .lesions import LesionModel
 from .placement import LungMap, draw_lesions
 from .vessels import Tubes, bronchus, grow_tree, paint_tubes
 
-LEFT, RIGHT = 1, 2
 SLAB_SLICES = 12
 MAX_PAINTED_MM = 2.6
 MIN_LESION_VOXELS = 12
@@ -284,9 +283,7 @@ class _Painter:
         return wall
 
 
-def window_of(
-    grid: Axes, low: NDArray[np.float64], high: NDArray[np.float64]
-) -> tuple[slice, slice, slice]:
+def window_of(grid: Axes, low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[slice, slice, slice]:
     """Index window (z, y, x) of the grid points between two corners (x, y, z in mm)."""
     found = []
     for i in (2, 1, 0):

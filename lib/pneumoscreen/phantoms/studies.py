@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from ..case import SIDES, Case, LungInfo, ReaderMark, Region
 from ..errors import PneumoScreenError
+from ..images.volume import LEFT, RIGHT, Volume
 from ..verdict import DEFAULT_CLASSES
-from ..images.volume import Volume
 from .implants import implant_lesions, mirrored
-from .phantom import LEFT, RIGHT, Lesion, Phantom, PhantomSpec, generate_phantom
+from .phantom import Lesion, Phantom, PhantomSpec, generate_phantom
 
 TRUTH_READER = "phantom truth"
 TRUTH_TIME = "2020-01-01T00:00:00Z"

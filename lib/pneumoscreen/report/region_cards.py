@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from ..case import Patch, Region
 from ..ct.patches import DEFAULT_SETTINGS
-from ..ct.screening import box_voxels
-from ..images.volume import Volume
+from ..images.volume import Volume, box_voxels
 from ..verdict import Classes
 from . import wording
 from .outlines import Contour, EdgeLine, edge_line, mask_contours, svg_path

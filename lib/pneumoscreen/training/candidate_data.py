@@ -137,7 +137,7 @@ def read_prepared(path: Path) -> PreparedCase:
                 path.stem,
                 arrays["hu"],
                 arrays["lungs"],
-                arrays["infection"] if "infection" in arrays else None,
+                arrays["infection"] if "infection" in arrays.files else None,
                 arrays["boxes"],
                 arrays["ignored"],
             )

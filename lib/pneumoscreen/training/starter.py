@@ -20,10 +20,9 @@ from safetensors.torch import load_file, save_file
 
 from ..config import load_config
 from ..ct.candidates import CandidateModel, find_candidates
-from ..ct.lung_sides import LEFT, RIGHT
 from ..ct.lungs import Lungs, segment_lungs
 from ..images.reader import read_volume
-from ..images.volume import Volume
+from ..images.volume import LEFT, RIGHT, Volume
 from ..phantoms import Phantom, generate_phantom, implant_lesions, mirrored
 from ..verdict import DEFAULT_CLASSES
 from .candidate_data import CaseCache
