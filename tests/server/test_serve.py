@@ -42,7 +42,9 @@ def test_info_answers_while_screenings_run_and_progress_tells_of_them(server: Ru
         assert sum(job["state"] == "running" for job in listed) <= 1, "one inference at a time"
         time.sleep(0.02)
     assert len(times) >= 5
-    assert statistics.median(times) < INFO_LIMIT_S
+    median = statistics.median(times)
+    print(f"/info/ meanwhile: median {median * 1000:.1f} ms, worst {max(times) * 1000:.0f} ms of {len(times)}")
+    assert median < INFO_LIMIT_S
     assert waiting == 1
     assert {"lungs", "candidates"} & stages
     done = server.client.progress("upright")

@@ -27,7 +27,7 @@ SETTINGS = CandidateTrainingSettings.model_validate(
         },
         "augmentation": {"noise": 5.0, "shift": 5.0, "zoom": 0.0, "picture": 0.0},
         "crop": (24, 48, 64),
-        "steps": 120,
+        "steps": 90,
         "learning_rate": 0.01,
         "validate_every": 1000,
         "save_every": 1000,
@@ -94,7 +94,7 @@ def test_the_shipped_configuration_is_valid() -> None:
 def test_epochs_count_rounds_over_the_cases() -> None:
     settings = SETTINGS.model_copy(update={"epochs": 1000})
     assert settings.total_steps(cases=528, world=2) == 132_000
-    assert SETTINGS.total_steps(cases=528, world=2) == 120
+    assert SETTINGS.total_steps(cases=528, world=2) == 90
 
 
 def test_a_crop_that_the_network_cannot_halve_is_refused() -> None:

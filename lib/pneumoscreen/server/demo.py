@@ -217,7 +217,8 @@ def _left_at_once(pool: ThreadPoolExecutor) -> Iterator[None]:
 
 
 def _print_results(console: Console, cases: list[Case], out: Path, studies: Path) -> None:
-    table = Table("case", "verdict", "confidence", "regions", "left / right lung affected", "seconds")
+    table = Table("case", "verdict", "confidence", "regions", "affected L / R", "seconds")
+    table.columns[0].overflow = "fold"
     for case in cases:
         table.add_row(*_row(case))
     console.print(table)
@@ -225,7 +226,7 @@ def _print_results(console: Console, cases: list[Case], out: Path, studies: Path
     console.print(
         "\nTo work on these cases in 3D Slicer:\n"
         f"  1. start the server again:  make serve STUDIES={studies}\n"
-        "  2. in Slicer, module MONAI Label (extension MONAILabel): server http://127.0.0.1:8000, then the green arrow\n"
+        "  2. in Slicer, module MONAI Label (extension MONAILabel): server http://127.0.0.1:8000, green arrow\n"
         "  3. Next Sample, then Auto Segmentation with the model ct_screening: its regions appear as segments",
         soft_wrap=True,
         highlight=False,

@@ -88,8 +88,9 @@ def parse_infer_params(text: str | None) -> dict[str, Any]:
 def parse_regions(regions: list[Any], classes: Classes) -> tuple[Region, ...]:
     """Regions as a client sends them, complete or with centre and size only.
 
-    What is left out: ``id`` becomes r1, r2, ...; ``source`` reader where there is a reader's mark, else model;
-    ``score`` 1; ``side`` is a placeholder until the lungs are known. Patches, label and confidence are computed anew, a reader's mark is kept.
+    What is left out: ``id`` becomes r1, r2, ...; ``source`` is reader where there is a reader's mark, else model;
+    ``score`` 1; ``side`` is a placeholder until the lungs are known. Patches, label and confidence are computed
+    anew, a reader's mark is kept.
 
     Raises:
         CaseError: if a region breaks the contract; the message names the field.

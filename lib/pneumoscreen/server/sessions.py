@@ -1,6 +1,7 @@
 """Upload sessions that unpack only what stays inside their own folder."""
 
 import shutil
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -28,8 +29,9 @@ class CheckedSessions(Sessions):
             if zipfile.is_zipfile(data_file):
                 shutil.unpack_archive(data_file, folder, "zip")
             else:
-                shutil.unpack_archive(data_file, folder, filter="data")
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, shutil.ReadError) as error:
+                with tarfile.open(data_file) as archive:
+                    archive.extractall(folder, filter="data")
+        except (OSError, ValueError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
             shutil.rmtree(folder, ignore_errors=True)
             reason = str(error).replace(data_file, Path(data_file).name)
             raise RequestError(f"the archive {Path(data_file).name} cannot be unpacked: {reason}") from None

@@ -29,7 +29,8 @@ class CandidateLosses:
 
     def values(self) -> dict[str, float]:
         """Plain numbers for the progress line."""
-        return {"loss": float(self.total), **{name: float(part) for name, part in vars(self).items()}}
+        parts = {name: float(part.detach()) for name, part in vars(self).items()}
+        return {"loss": sum(parts.values()), **parts}
 
 
 class CandidateLoss:

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from ..ct.candidates import CandidateModel, find_candidates
 from ..ct.lungs import Lungs, segment_lungs
 from ..images.reader import read_volume
 from ..images.volume import LEFT, RIGHT, Volume
+from ..models.store import ModelStore
 from ..phantoms import Phantom, generate_phantom, implant_lesions, mirrored
 from ..verdict import DEFAULT_CLASSES
 from .candidate_data import CaseCache
@@ -31,6 +33,10 @@ from .classifier import ClassifierTrainingSettings, train_classifier
 from .classifier_data import PatchSet, collect_patches
 
 LABELS = {"left": LEFT, "right": RIGHT}
+ATTRIBUTION = (
+    "Lung-PET-CT-Dx, The Cancer Imaging Archive, CC BY 4.0: Li P, Wang S, Li T, Lu J, HuangFu Y, Wang D (2020), "
+    "https://doi.org/10.7937/TCIA.2020.NNC2-0461"
+)
 CANDIDATE_PHANTOMS = range(1, 361)
 CANDIDATE_VALIDATION = range(337, 361)
 CANDIDATE_IMPLANTS = range(1, 91)
@@ -105,8 +111,8 @@ class _Worker:
         return PatchSet.join(sets)
 
 
-def make_candidates(worker: _Worker, processes: int) -> None:
-    """Train the candidate network; writes ``ct_candidates.safetensors`` to the work folder."""
+def make_candidates(worker: _Worker, processes: int, store: ModelStore) -> None:
+    """Train and publish the candidate network; leaves ``ct_candidates.safetensors`` in the work folder."""
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         jobs = [pool.submit(worker.prepare_candidates, part, processes) for part in range(processes)]
         files = sorted(path for job in jobs for path in job.result())
@@ -114,20 +120,50 @@ def make_candidates(worker: _Worker, processes: int) -> None:
     training = [path for path in files if path.stem not in held_out]
     validation = [path for path in files if path.stem in held_out]
     trained = train_candidates(training, worker.settings, worker.work / "candidates", validation=validation)
-    print(trained.figures)
     save_file(trained.model.state(), worker.work / "ct_candidates.safetensors")
+    population = f"held out: {len(validation)} phantoms"
+    figures = {"population": population, **(trained.figures.to_dict() if trained.figures else {})}
+    data = _describe(CANDIDATE_PHANTOMS, CANDIDATE_IMPLANTS) + f"; phantoms {_span(CANDIDATE_VALIDATION)} held out"
+    card = make_card("candidates", trained.model.card_network(), worker.settings.seed, figures, data)
+    print("published as version", store.publish("ct_candidates", trained.model.state(), card))
 
 
-def make_classifier(worker: _Worker, processes: int) -> None:
-    """Train the classifier; writes ``ct_classifier.safetensors`` to the work folder."""
+def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
+    """Train and publish the classifier on regions of the candidate network of the work folder."""
     path = worker.work / "patches.npz"
     if not path.exists():
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             jobs = [pool.submit(worker.collect_patches, part, processes) for part in range(processes)]
             PatchSet.join([job.result() for job in jobs]).save(path)
     trained = train_classifier(PatchSet.load(path), worker.patches, worker.work / "classifier")
-    print(trained.figures)
-    save_file(trained.model.state(), worker.work / "ct_classifier.safetensors")
+    data = _describe(CLASSIFIER_PHANTOMS, CLASSIFIER_IMPLANTS)
+    data += f"; {worker.patches.validation_share:.0%} of the patients held out, by the hash of their names"
+    card = make_card("classifier", trained.model.card_network(), worker.patches.seed, trained.figures, data)
+    print("published as version", store.publish("ct_classifier", trained.model.state(), card))
+
+
+def make_card(network: str, shape: dict[str, Any], seed: int, figures: dict[str, Any], data: str) -> dict[str, Any]:
+    """What the card of starter weights says of where they come from."""
+    return {
+        "network": shape,
+        "data": data,
+        "seed": seed,
+        "command": f"python -m pneumoscreen.training.starter {network} --scan lungdx_A0001_dicom --work DIR",
+        "figures": figures,
+        "licence": "Apache-2.0",
+        "attribution": ATTRIBUTION,
+    }
+
+
+def _describe(phantoms: range, implants: range) -> str:
+    return (
+        f"phantoms of seeds {_span(phantoms)}, and synthetic lesions of seeds {_span(implants)} in the right lung of "
+        "one real scan (Lung-PET-CT-Dx, patient A0001), every other one mirrored; no patient with pneumonia"
+    )
+
+
+def _span(seeds: range) -> str:
+    return f"{seeds.start}-{seeds.stop - 1}"
 
 
 def main() -> None:
@@ -139,6 +175,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for caches, checkpoints and results")
     parser.add_argument("--candidates-config", type=Path, default=Path("configs/ct_candidates.yaml"))
     parser.add_argument("--classifier-config", type=Path, default=Path("configs/ct_classifier.yaml"))
+    parser.add_argument("--model-dir", type=Path, help="model store to publish to; default: the project's own")
     parser.add_argument("--processes", type=int, default=2, help="processes that make the cases")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -150,7 +187,7 @@ def main() -> None:
         load_config(arguments.classifier_config, ClassifierTrainingSettings),
     )
     make = make_candidates if arguments.network == "candidates" else make_classifier
-    make(worker, arguments.processes)
+    make(worker, arguments.processes, ModelStore(arguments.model_dir))
 
 
 if __name__ == "__main__":
