@@ -1,6 +1,7 @@
 """``pneumoscreen train``: labelled studies in, a published model out."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -55,6 +56,9 @@ def train_task(
     if not resume and CheckpointFolder(checkpoints).steps():
         raise ConfigError(f"{out}: holds checkpoints of an earlier run; add --resume or name another folder")
     state, card = train(config, find_studies(studies), prepare_folder(out), checkpoints, store, device)
+    if os.environ.get("RANK", "0") != "0":
+        # Under torchrun every process arrives here with the same weights; the first one publishes them.
+        return
     card |= {
         "data": str(studies),
         "command": f"pneumoscreen train {task} --studies {studies} --config {config} --out {out}",
