@@ -16,6 +16,7 @@ from ..training.classifier import ClassifierTrainingSettings, train_classifier
 from ..training.classifier_studies import prepare_patches
 from ..training.device import DeviceName
 from ..training.studies import Study, find_studies
+from .device import pick_device
 from .folders import prepare_folder
 from .terminal import complain
 
@@ -51,11 +52,14 @@ def train_task(
     if device not in get_args(DeviceName):
         raise ConfigError(f"--device {device}: not a device for training; use {', '.join(get_args(DeviceName))}")
     train = {CANDIDATES: _train_candidates, CLASSIFIER: _train_classifier}[task]
+    pick_device(device)
     store = ModelStore(model_dir)
     checkpoints = out / "checkpoints"
     if not resume and CheckpointFolder(checkpoints).steps():
         raise ConfigError(f"{out}: holds checkpoints of an earlier run; add --resume or name another folder")
-    state, card = train(config, find_studies(studies), prepare_folder(out), checkpoints, store, device)
+    # Before hours of training, not after them.
+    prepare_folder(store.root)
+    state, card = train(config, find_studies(studies, complain), prepare_folder(out), checkpoints, store, device)
     if os.environ.get("RANK", "0") != "0":
         # Under torchrun every process arrives here with the same weights; the first one publishes them.
         return

@@ -1,5 +1,6 @@
 """What the user gave - files, DICOM folders, folders of cases - as one ``Input`` for each case."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,11 @@ def find_inputs(paths: Sequence[Path]) -> list[Input | Refused]:
     images beside a CT series. Volumes are not opened yet: they may still be refused by ``read_input``.
     """
     found: list[Input | Refused] = []
-    for path in dict.fromkeys(map(Path, paths)):
+    # `a` and `b/../a` are one case; realpath, unlike Path.resolve, bears links that lead in a circle.
+    given: dict[str, Path] = {}
+    for path in paths:
+        given.setdefault(os.path.realpath(path), Path(path))
+    for path in given.values():
         try:
             found += _find_in_folder(path) if path.is_dir() else [_find_file(path)]
         except PneumoScreenError as error:
@@ -128,9 +133,15 @@ def _find_in_folder(folder: Path) -> list[Input | Refused]:
     found: list[Input | Refused] = []
     pictures = 0
     for inner in _folders(folder):
-        entries = [path for path in _entries(inner) if path.is_file()]
-        found += [Input(_stem(path), path) for path in entries if path.name.lower().endswith(VOLUME_SUFFIXES)]
-        found += series_in_folder(inner)
+        try:
+            entries = [path for path in _entries(inner) if not path.is_dir()]
+            series = series_in_folder(inner)
+        except (AbsentError, OSError):
+            # One folder that may not be read does not cost the others their result.
+            found.append(Refused(inner, f"{inner} cannot be opened; check that it may be read"))
+            continue
+        found += [_volume_in_folder(path) for path in entries if path.name.lower().endswith(VOLUME_SUFFIXES)]
+        found += series
         pictures += sum(path.name.lower().endswith(PICTURE_SUFFIXES) for path in entries)
     if found:
         return found
@@ -141,11 +152,24 @@ def _find_in_folder(folder: Path) -> list[Input | Refused]:
     raise UnsupportedError(f"{folder} holds no CT; give a DICOM folder or a folder with NIfTI, NRRD or MHA files")
 
 
+def _volume_in_folder(path: Path) -> Input | Refused:
+    try:
+        return file_input(path)
+    except PneumoScreenError as error:
+        return Refused(path, str(error))
+    except OSError:
+        return Refused(path, f"{path} cannot be opened; check that it may be read")
+
+
 def _folders(folder: Path) -> Iterator[Path]:
     yield folder
-    for path in _entries(folder):
+    try:
         # A link to a folder above would never end.
-        if path.is_dir() and not path.is_symlink() and path.name.lower() not in _JUNK_FOLDERS:
+        inner = [path for path in _entries(folder) if path.is_dir() and not path.is_symlink()]
+    except (AbsentError, OSError):
+        return  # whoever took the folder finds this out as well, and says it
+    for path in inner:
+        if path.name.lower() not in _JUNK_FOLDERS:
             yield from _folders(path)
 
 
@@ -165,7 +189,7 @@ def _may_be_dicom(path: Path) -> bool:
     try:
         return looks_like_dicom(path)
     except OSError:
-        return False
+        return True  # read_headers names it; left out, a series would lose a slice in silence
 
 
 def _series_input(path: Path, headers: Sequence[SliceHeader], alone: bool) -> Input:

@@ -21,6 +21,7 @@ from monailabel.datastore.local import LocalDatastore, LocalDatastoreModel
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
 from ..case import Case
+from ..images.dicom_header import looks_like_dicom
 from ..models.durable import replace_durably
 from .failures import RequestError
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
@@ -29,7 +30,6 @@ WORK_FOLDER = ".pneumoscreen"
 """Hidden folder among the studies where the server keeps reports."""
 
 _SAFE_NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
-_DICOM_MAGIC_AT = 128
 _FILES_PROBED = 8
 
 logger = logging.getLogger(__name__)
@@ -193,15 +193,9 @@ def _holds_dicom(folder: Path) -> bool:
     """Whether one of the first files of a folder starts as DICOM files do."""
     try:
         files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-        return any(_is_dicom(path) for path in files[:_FILES_PROBED])
+        return any(looks_like_dicom(path) for path in files[:_FILES_PROBED])
     except OSError:
         return False
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(_DICOM_MAGIC_AT)
-        return file.read(4) == b"DICM"
 
 
 def _set_aside_if_damaged(index: Path) -> None:

@@ -1,14 +1,15 @@
 """``pneumoscreen demo``: the whole way once, as a clinic would walk it: studies, server, REST client, reports."""
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -20,50 +21,79 @@ from .. import RESEARCH_USE_ONLY
 from ..case import SIDES, Case
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
-from ..phantoms.studies import write_studies
+from ..phantoms.phantom import PhantomSpec, generate_phantom
 from ..report.wording import display_name
 from .client import Client, ServerError
+from .serve import PARENT_VARIABLE
 
-SEED = 42
+CASES = (("covid19", 42), ("influenza_a", 43), ("no_infection_found", 44))
+"""Diagnosis and seed of the phantoms: clear cases, neither early nor crowded, as a demonstration wants them."""
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
 _POLL_S = 0.3
+_SHORT_ID = 24
 _SERVER_LOG = "server.log"
 _MARK = ".pneumoscreen-demo"
 
 
-def run_demo(out: Path, ct: Path | None = None) -> int:
+@dataclass(frozen=True)
+class _Study:
+    """An image among the demo's studies; ``made_as`` is what a phantom was made to show."""
+
+    image: str
+    made_as: str | None = None
+
+
+def run_demo(out: Path, ct: Path | None = None, spec: PhantomSpec | None = None) -> int:
     """Screen three phantoms, or the given CT, over a server of its own; everything lies in ``out`` afterwards.
 
     Args:
         out: folder for studies, documents and reports; made where missing.
         ct: a CT (file or DICOM folder) or a folder of several, instead of phantoms.
+        spec: how the phantoms are scanned; the default is a clinical scan.
 
     Returns:
-        0 if every case was screened and its document is valid, else 1.
+        0 if every case was screened; else 2 for a given CT, 1 for phantoms. One line on standard error for each.
 
     Raises:
-        PneumoScreenError: if the CT cannot be read or the server does not start.
+        PneumoScreenError: if there is no CT behind the path or the server does not start.
     """
     console = Console()
     if threading.current_thread() is threading.main_thread():
         # A polite kill must stop the server too, as Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    studies = _fresh_studies(out)
+    inputs, failures = ([], []) if ct is None else _inputs(ct)
+    studies_folder = _fresh_studies(out)
     console.print(f"[bold]PneumoScreen demo[/bold]  {RESEARCH_USE_ONLY}")
     # The server imports for seconds; the studies are made meanwhile, and it finds them when they are needed.
-    with _server(studies, out / _SERVER_LOG) as (process, client_of):
+    with _server(studies_folder, out / _SERVER_LOG) as (process, client_of):
         with console.status("Making three phantom cases" if ct is None else f"Reading {ct}"):
-            images = _phantoms(studies) if ct is None else _copy(ct, studies)
-        with console.status("Starting the server"):
-            client = client_of()
-            client.wait_until_ready(START_LIMIT_S, lambda: process.poll() is None)
-        console.print(f"Server: {client.address}   studies: {studies}")
-        cases, failures = _screen(client, images, out, console)
+            studies = _phantoms(studies_folder, spec) if ct is None else _copy(inputs, studies_folder, failures)
+        if studies:
+            with console.status("Starting the server"):
+                client = client_of()
+                client.wait_until_ready(START_LIMIT_S, lambda: process.poll() is None)
+            console.print(f"Server: {client.address}   studies: {studies_folder}", soft_wrap=True, highlight=False)
+        cases = _screen(client, studies, out, console, failures) if studies else []
     for sentence in failures:
-        console.print(f"[red]{sentence}[/red]")
-    _print_results(console, cases, out, studies)
-    return 1 if failures or not cases else 0
+        print(" ".join(sentence.split()), file=sys.stderr, flush=True)
+    if cases:
+        _print_results(console, cases, out, studies_folder)
+    return 0 if not failures else 1 if ct is None else 2
+
+
+def _inputs(ct: Path) -> tuple[list[Input], list[str]]:
+    """The CTs behind a path, and a sentence for each that is refused.
+
+    Raises:
+        ServerError: if every one is refused.
+    """
+    found = find_inputs([ct])
+    refused = [item.reason for item in found if isinstance(item, Refused)]
+    inputs = [item for item in found if isinstance(item, Input)]
+    if not inputs:
+        raise ServerError(refused[0] if refused else f"{ct} holds no CT; name a DICOM folder, NIfTI, NRRD or MHA file")
+    return inputs, refused
 
 
 def _fresh_studies(out: Path) -> Path:
@@ -80,59 +110,77 @@ def _fresh_studies(out: Path) -> Path:
     return studies
 
 
-def _phantoms(studies: Path) -> list[str]:
-    """One phantom of each verdict; ids in the order in which they are screened."""
+def _phantoms(studies: Path, spec: PhantomSpec | None) -> list[_Study]:
+    """One phantom of each diagnosis, in the order in which they are screened; their truth is not written anywhere."""
+    made = []
     with _hidden_until_whole(studies) as folder:
-        paths = write_studies(folder, 3, SEED)
-        shutil.rmtree(folder / "labels")  # the truth stays out of the demo: nothing is to be looked up
-    return [path.name.removesuffix(".nii.gz") for path in paths]
+        for diagnosis, seed in CASES:
+            volume = generate_phantom(seed, diagnosis, spec).volume
+            path = folder / f"{volume.case_id}.nii.gz"
+            sitk.WriteImage(volume.to_sitk(volume.hu), path, useCompression=True, compressionLevel=1)
+            made.append(_Study(volume.case_id, diagnosis))
+    return made
 
 
-def _copy(ct: Path, studies: Path) -> list[str]:
-    """The readable CTs behind a path, as NIfTI files among the studies."""
-    ids = []
-    refused: list[str] = []
+def _copy(inputs: list[Input], studies: Path, failures: list[str]) -> list[_Study]:
+    """Copy CTs into the studies; a sentence goes to ``failures`` for each that cannot be."""
+    copied = []
     with _hidden_until_whole(studies) as folder:
-        for found in find_inputs([ct]):
-            if isinstance(found, Refused):
-                refused.append(found.reason)
+        for found in inputs:
+            try:
+                _copy_one(found, folder)
+            except PneumoScreenError as error:
+                failures.append(str(error))
                 continue
-            ids.append(_copy_one(found, folder))
-    if not ids:
-        raise ServerError(refused[0] if refused else f"{ct} holds no CT; name a DICOM folder, NIfTI, NRRD or MHA file")
-    return ids
+            copied.append(_Study(found.case_id))
+    return copied
 
 
-def _copy_one(found: Input, folder: Path) -> str:
+def _copy_one(found: Input, folder: Path) -> None:
+    # Copied as it is where the server offers its kind: the server shall read, and if need be repair, what the user has.
     name = found.path.name.lower()
-    if found.path.is_file() and name.endswith((".nii", ".nii.gz", ".nrrd", ".mha")):
-        # Copied as it is: the server shall read, and if need be repair, what the user has.
-        ending = next(e for e in (".nii.gz", ".nii", ".nrrd", ".mha") if name.endswith(e))
+    ending = next((ending for ending in (".nii.gz", ".nii", ".nrrd", ".mha") if name.endswith(ending)), None)
+    if found.headers:
+        series = folder / found.case_id
+        series.mkdir()
+        for number, path in enumerate(dict.fromkeys(header.path for header in found.headers), start=1):
+            shutil.copyfile(path, series / f"{number:05d}.dcm")
+    elif found.path.is_file() and ending:
         shutil.copyfile(found.path, folder / f"{found.case_id}{ending}")
     else:
         volume = read_input(found)
         sitk.WriteImage(volume.to_sitk(volume.hu), folder / f"{found.case_id}.nii.gz", useCompression=True)
-    return found.case_id
 
 
 @contextlib.contextmanager
 def _hidden_until_whole(studies: Path) -> Iterator[Path]:
     """A hidden folder whose files move among the studies at the end: the server never sees half a file."""
     folder = studies / ".incoming"
-    folder.mkdir()
-    yield folder
-    for path in folder.iterdir():
-        path.rename(studies / path.name)
-    folder.rmdir()
+    try:
+        folder.mkdir()
+        yield folder
+        for path in folder.iterdir():
+            path.rename(studies / path.name)
+        folder.rmdir()
+    except OSError as error:
+        raise ServerError(f"{studies} cannot be filled ({error.strerror or error}); name another folder") from None
 
 
 @contextlib.contextmanager
 def _server(studies: Path, log: Path) -> Iterator[tuple["subprocess.Popen[str]", "ClientOf"]]:
     """A server process on a free port, which ends with the block whatever happens in it."""
     command = [sys.executable, "-m", "pneumoscreen", "serve", "--studies", str(studies), "--port", "0"]
+    # A demo that is killed cannot stop its server: it watches for that itself.
+    environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches the demo alone, which then stops the server
         )
     address = ClientOf(process, log)
     try:
@@ -181,19 +229,21 @@ def _stop(process: "subprocess.Popen[str]") -> None:
         process.wait()
 
 
-def _screen(client: Client, images: list[str], out: Path, console: Console) -> tuple[list[Case], list[str]]:
-    """Screen every image over REST, save documents and reports; returns valid cases and what went wrong."""
-    cases, failures = [], []
+def _screen(
+    client: Client, studies: list[_Study], out: Path, console: Console, failures: list[str]
+) -> list[tuple[_Study, Case]]:
+    """Screen every image over REST and save documents and reports; a sentence goes to ``failures`` for each lost one."""
+    cases = []
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"), TimeElapsedColumn())
     pool = ThreadPoolExecutor(1)
     with Progress(*columns, console=console) as bars, _left_at_once(pool):
-        for image in images:
+        for study in studies:
+            image = study.image
             bar = bars.add_task(image, total=1.0, stage="")
             work = pool.submit(client.infer, "ct_screening", image, None, "json")
-            while not work.done():
+            while not wait([work], timeout=_POLL_S).done:
                 now = client.progress(image) or {"fraction": 0.0, "stage": ""}
                 bars.update(bar, completed=now["fraction"], stage=now["stage"])
-                time.sleep(_POLL_S)
             try:
                 case = Case.from_dict(work.result().document)
                 (out / f"{image}.json").write_text(case.to_json(), encoding="utf-8")
@@ -203,8 +253,8 @@ def _screen(client: Client, images: list[str], out: Path, console: Console) -> t
                 failures.append(f"{image}: {error}")
                 continue
             bars.update(bar, completed=1.0, stage="done")
-            cases.append(case)
-    return cases, failures
+            cases.append((study, case))
+    return cases
 
 
 @contextlib.contextmanager
@@ -216,13 +266,18 @@ def _left_at_once(pool: ThreadPoolExecutor) -> Iterator[None]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _print_results(console: Console, cases: list[Case], out: Path, studies: Path) -> None:
-    table = Table("case", "verdict", "confidence", "regions", "affected L / R", "seconds")
+def _print_results(console: Console, cases: list[tuple[_Study, Case]], out: Path, studies: Path) -> None:
+    with_truth = any(study.made_as for study, _ in cases)
+    table = Table(
+        "case", "verdict", "confi-\ndence", *(["made as"] if with_truth else []), "regions", "affected\nL / R %", "s"
+    )
+    table.columns[0].no_wrap = len(max((study.image for study, _ in cases), key=len)) <= _SHORT_ID
     table.columns[0].overflow = "fold"
-    for case in cases:
-        table.add_row(*_row(case))
+    for study, case in cases:
+        table.add_row(*_row(study, case, with_truth))
     console.print(table)
-    console.print(f"Reports (open in a browser) and case documents: {out.resolve()}/*.html, *.json", soft_wrap=True)
+    where = out.resolve()
+    console.print(f"Reports (open in a browser) and case documents: {where}/*.html, *.json", soft_wrap=True)
     console.print(
         "\nTo work on these cases in 3D Slicer:\n"
         f"  1. start the server again:  make serve STUDIES={studies}\n"
@@ -233,16 +288,16 @@ def _print_results(console: Console, cases: list[Case], out: Path, studies: Path
     )
 
 
-def _row(case: Case) -> tuple[str, ...]:
+def _row(study: _Study, case: Case, with_truth: bool) -> list[str]:
     verdict = case.verdict
     confidence = verdict.confidence.get(verdict.label) if verdict else None
     lungs = [case.lungs.get(side) for side in SIDES]
-    affected = ["-" if lung is None else f"{lung.affected_percent:.1f} %" for lung in lungs]
-    return (
+    return [
         case.case_id,
         display_name(verdict.label) if verdict else "-",
         "-" if confidence is None else f"{confidence:.2f}",
+        *([display_name(study.made_as) if study.made_as else "-"] if with_truth else []),
         str(len(case.regions)),
-        " / ".join(affected),
+        " / ".join("-" if lung is None else f"{lung.affected_percent:.1f}" for lung in lungs),
         f"{case.timings_s.get('total', 0.0):.1f}",
-    )
+    ]

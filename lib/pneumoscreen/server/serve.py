@@ -6,16 +6,23 @@ import gc
 import io
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from types import FrameType
 
 from .failures import ServeError
 
 DEFAULT_APP = Path(__file__).resolve().parents[3] / "apps" / "pneumoscreen"
+PARENT_VARIABLE = "PNEUMOSCREEN_PARENT"
+"""Names the process that started a server for itself: the server ends when that one is gone, however it ended."""
+
 _GRACE_S = 5
+_PARENT_POLL_S = 1.0
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -31,6 +38,7 @@ def serve(studies: Path, host: str = "127.0.0.1", port: int = 8000, app_dir: Pat
     Raises:
         ServeError: if folder, address or port cannot be used.
     """
+    _end_with_parent()
     studies, app_dir = _usable(studies), (app_dir or DEFAULT_APP).resolve()
     if not (app_dir / "main.py").is_file():
         raise ServeError(f"{app_dir} holds no main.py; name the app's folder")
@@ -75,6 +83,21 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket) -> None:
     server.run(sockets=[listener])
     if not server.started:
         raise ServeError("the server could not start; the lines above say why")
+
+
+def _end_with_parent() -> None:
+    parent = os.environ.pop(PARENT_VARIABLE, "")
+    if not parent.isdecimal():
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(parent):
+            time.sleep(_PARENT_POLL_S)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(2 * _GRACE_S)
+        os._exit(1)  # an inference that does not come to its next step in time
+
+    threading.Thread(target=watch, name="PARENT", daemon=True).start()
 
 
 def _usable(studies: Path) -> Path:

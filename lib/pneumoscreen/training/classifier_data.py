@@ -6,6 +6,7 @@ to be retrained with every new candidate network.
 """
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -75,8 +76,11 @@ class PatchSet:
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
+        # A killed run must not leave half a file under the final name: the next one would trip over it.
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        with partial.open("wb") as file:
             np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "PatchSet":

@@ -6,7 +6,7 @@ from 1) and ``labels/lungs/<case>.nii.gz`` (1 left, 2 right).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..case import Case, Region
 from ..ct.lungs import segment_lungs
 from ..errors import CaseError, ImageError, PneumoScreenError
-from ..images.inputs import Input, find_inputs
+from ..images.inputs import Input, Refused, find_inputs
 from ..images.reader import read_input
 from ..images.volume import CANONICAL_ORIENTATION, Volume
 from ..verdict import DEFAULT_CLASSES, Classes
@@ -101,15 +101,23 @@ class Study:
         )
 
 
-def find_studies(folder: Path) -> list[Study]:
+def find_studies(folder: Path, say: Callable[[str], None] | None = None) -> list[Study]:
     """The labelled cases of a studies folder, in order of their names.
+
+    Args:
+        folder: of the studies.
+        say: takes a line for each scan that cannot be a case.
 
     Raises:
         PneumoScreenError: if the folder is absent or holds no labelled scan.
     """
     if not folder.is_dir():
         raise PneumoScreenError(f"{folder} is not a folder; give the studies folder of MONAI Label")
-    scans = [item for item in find_inputs([folder]) if isinstance(item, Input)]
+    found = find_inputs([folder])
+    scans = [item for item in found if isinstance(item, Input)]
+    for item in found:
+        if say is not None and isinstance(item, Refused) and item.path != folder:
+            say(f"left out: {item.reason}")
     studies = [Study(scan, folder / DOCUMENTS / f"{scan.case_id}.json") for scan in scans]
     labelled = sorted((s for s in studies if s.document.is_file()), key=lambda study: study.case_id)
     if not labelled:
