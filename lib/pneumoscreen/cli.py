@@ -65,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = STATUS_INTERRUPTED
     except BrokenPipeError:
         status = STATUS_BROKEN_PIPE
+    except OSError as error:
+        # A full disk, a folder taken away: nothing to mend in the program.
+        complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        status = STATUS_BAD_INPUT
     except SystemExit as ending:
         # Typer turns a broken pipe into status 1, which here means a fault.
         if not isinstance(ending.__context__, BrokenPipeError):
@@ -168,10 +172,19 @@ def phantom(
     diagnosis: Annotated[str | None, typer.Option(help="One diagnosis for all cases.", show_default="in turn")] = None,
     matrix: Annotated[int, typer.Option(help="Pixels a row and rows a slice.")] = 256,
     slices: Annotated[int | None, typer.Option(help="Slices a case.", show_default="drawn from the seed")] = None,
+    onto: Annotated[
+        Path | None, typer.Option(help="A real scan: put synthetic lesions into its lungs instead.", show_default=False)
+    ] = None,
+    clear_side: Annotated[
+        str, typer.Option("--clear-side", help="With --onto: the lung without opacities: left, right or both.")
+    ] = "both",
 ) -> None:
     """Write synthetic chest CTs with their full truth as a MONAI Label studies folder."""
-    from .commands.phantom import write_phantoms
+    from .commands.phantom import write_lesions_onto, write_phantoms
 
+    if onto is not None:
+        write_lesions_onto(onto, out, cases=cases, seed=seed, clear_side=clear_side)
+        return
     write_phantoms(out, cases=cases, seed=seed, diagnosis=diagnosis, matrix=matrix, slices=slices)
 
 

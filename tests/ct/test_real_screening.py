@@ -109,6 +109,6 @@ def _tumour_center_mm(dicom: Path, boxes: Path) -> np.ndarray:
             best = (x1 - x0) * (y1 - y0)
             row_mm, column_mm = (float(v) for v in header.PixelSpacing)
             place = np.array([float(v) for v in header.ImagePositionPatient])
-            center = place + [(x0 + x1) / 2 * column_mm, (y0 + y1) / 2 * row_mm, 0.0]
+            center = place + np.array([(x0 + x1) / 2 * column_mm, (y0 + y1) / 2 * row_mm, 0.0])
     assert center is not None, "no tumour box belongs to a slice of the scan"
     return center

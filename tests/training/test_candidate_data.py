@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pneumoscreen.ct.working_grid import WorkingGridSettings
+from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.training.candidate_data import (
     AugmentationSettings,
     CaseCache,
@@ -59,7 +60,7 @@ def test_a_case_without_a_mask_stays_without(toy_cases: list[Any], tmp_path: Pat
 def test_a_damaged_cache_file_is_named(toy_cases: list[Any], tmp_path: Path) -> None:
     path = CaseCache(tmp_path, GRID).add(toy_cases[0])
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(OSError, match=r"toy-0\.npz is damaged"):
+    with pytest.raises(PneumoScreenError, match=r"toy-0\.npz is damaged"):
         read_prepared(path)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ImageError
 from ..images.volume import Volume
 from ..verdict import DEFAULT_CLASSES
 from .lesions import LesionModel
@@ -28,10 +29,11 @@ def implant_lesions(volume: Volume, lungs: NDArray[np.uint8], diagnosis: str, se
         seed: decides everything that is drawn.
 
     Raises:
-        ValueError: if the scan is oblique or the lung map is empty.
+        ImageError: if the scan is oblique.
+        ValueError: if the lung map is empty.
     """
     if not np.allclose(volume.direction, np.eye(3), atol=1e-3):
-        raise ValueError("lesions are put onto scans with axial slices only")
+        raise ImageError(f"{volume.source}: lesions are put onto scans with axial slices only; resample it first")
     if not lungs.any():
         raise ValueError("there is no lung to put lesions into")
     rng = np.random.default_rng([seed, DEFAULT_CLASSES.case_labels.index(diagnosis), 7])

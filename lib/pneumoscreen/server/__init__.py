@@ -7,3 +7,6 @@ Only this package knows MONAI Label. What it does other than the stock server, a
 - a user's mistake is answered with 4xx and one sentence, ``{"detail": "..."}`` (``failures``);
 - the index of the datastore is replaced, never rewritten in place (``datastore``).
 """
+
+WORK_FOLDER = ".pneumoscreen"
+"""Hidden folder among the studies where the server keeps reports and converted images."""

@@ -23,11 +23,9 @@ from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoun
 from ..case import Case
 from ..images.dicom_header import looks_like_dicom
 from ..models.durable import replace_durably
+from . import WORK_FOLDER
 from .failures import RequestError
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
-
-WORK_FOLDER = ".pneumoscreen"
-"""Hidden folder among the studies where the server keeps reports."""
 
 _SAFE_NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
 _FILES_PROBED = 8

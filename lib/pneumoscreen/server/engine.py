@@ -69,10 +69,10 @@ class Engine:
             ImageError: if it cannot be read.
         """
         start = time.perf_counter()
-        fingerprint = _fingerprint(path)
-        if self._scan is None or self._scan[:2] != (path, fingerprint):
+        state = fingerprint(path)
+        if self._scan is None or self._scan[:2] != (path, state):
             self._scan = self._lungs = None  # frees the memory before the next scan takes it
-            self._scan = (path, fingerprint, read_volume(path))
+            self._scan = (path, state, read_volume(path))
         return self._scan[2], time.perf_counter() - start
 
     def lungs(self, volume: Volume, progress: Callable[[str, float], None]) -> Lungs:
@@ -91,7 +91,7 @@ class Engine:
         self._lungs = (volume, lungs)
 
 
-def _fingerprint(path: Path) -> Fingerprint:
+def fingerprint(path: Path) -> Fingerprint:
     """Name, size and time of every file of a scan."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     stats = [(str(file), file.stat()) for file in files if file.exists()]

@@ -48,6 +48,7 @@ from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
 from .app import PneumoScreenApp
 from .failures import RequestError, UnknownError, status_of
+from .image_route import image_router
 from .infer_route import infer_router
 from .parameters import in_words, parse_object
 from .screening_routes import screening_router
@@ -78,6 +79,7 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     prefix = settings.MONAI_LABEL_API_STR
     web.include_router(infer_router(app), prefix=prefix)
     web.include_router(screening_router(app), prefix=prefix)
+    web.include_router(image_router(app), prefix=prefix)  # first come: the stock route of this path never answers
     for module in _STOCK:
         _copy_routes(module.router.routes, web, prefix, app)
     if settings.MONAI_LABEL_AUTH_ENABLE:

@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 
 from ..config import Settings
 from ..ct.working_grid import WorkingGrid, WorkingGridSettings, network_input, place_grid
+from ..errors import PneumoScreenError
 from ..evaluation.truth import TrueLesion
 from ..images.volume import Volume
 from ..verdict import DEFAULT_CLASSES, Classes
@@ -129,7 +130,7 @@ def read_prepared(path: Path) -> PreparedCase:
     """A prepared case from its file.
 
     Raises:
-        OSError: if the file is damaged; removing it makes the next run prepare the case again.
+        PneumoScreenError: if the file is damaged; removing it makes the next run prepare the case again.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -142,7 +143,7 @@ def read_prepared(path: Path) -> PreparedCase:
                 arrays["ignored"],
             )
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
-        raise OSError(f"{path} is damaged ({error}); remove it and train again") from None
+        raise PneumoScreenError(f"{path} is damaged ({error}); remove it and train again") from None
 
 
 class AugmentationSettings(Settings):

@@ -4,9 +4,12 @@ import hashlib
 import json
 import math
 import random
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -187,7 +190,7 @@ class _Run:
             collate_fn=collate,
             num_workers=settings.workers,
             prefetch_factor=4 if settings.workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
         )
         return iter(loader)
 
@@ -269,5 +272,14 @@ def _seed_all(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _one_thread(_worker: int) -> None:
+def _start_worker(_worker: int) -> None:
     torch.set_num_threads(1)
+    # Ctrl-C reaches every process of a terminal; the training process ends this one, which has nothing to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = _ignore_hang_up
+
+
+def _ignore_hang_up(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The thread that hands crops over reports here that the training process has gone; that is no fault."""
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, trace)

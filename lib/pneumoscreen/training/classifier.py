@@ -117,7 +117,8 @@ def train_classifier(
         if workplace.is_first:
             progress.note(
                 f"{' and '.join(settings.network.heads)} on {len(run.training)} patches, validation on "
-                f"{len(run.validation)}, {run.steps} steps an epoch, epoch {min(first + 1, settings.epochs)} of {settings.epochs}"
+                f"{len(run.validation)}, {run.steps} steps an epoch, "
+                f"epoch {min(first + 1, settings.epochs)} of {settings.epochs}"
             )
         for epoch in range(first, settings.epochs):
             run.train_epoch(epoch, progress)
