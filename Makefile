@@ -85,7 +85,8 @@ train-classifier: $(RUN) | build/phantoms  ## train the patch classifiers: STUDI
 
 .PHONY: test
 test: $(DEV)  ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@# One thread a worker: with two workers of two threads each on two cores, OpenMP's threads wait for each other.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV)  ## the slow tests: training, large cohorts, the acceptance figures
