@@ -1,9 +1,14 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell without job control starts its background jobs, and so all their children, with Ctrl-C ignored;
+# a handler here lets the programs under test be interrupted all the same.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -45,7 +45,9 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _start(arguments: Sequence[str], **streams: int) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-m", "pneumoscreen", *arguments], env=ENVIRONMENT, text=True, **streams)
+    return subprocess.Popen(
+        [sys.executable, "-m", "pneumoscreen", *arguments], env=ENVIRONMENT, encoding="utf-8", **streams
+    )
 
 
 class TestHelp:
@@ -55,7 +57,7 @@ class TestHelp:
             "sys.exit(bool({'torch', 'monai', 'SimpleITK', 'numpy'} & set(sys.modules)))"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False
+            [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, encoding="utf-8", check=False
         )
         assert done.returncode == 0
         for command in ("screen", "serve", "train", "evaluate", "phantom", "demo", "bench"):

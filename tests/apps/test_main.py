@@ -21,7 +21,7 @@ def test_monai_label_finds_the_app_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "._scan.nii.gz").write_bytes(b"x")
     plain = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, "-c", LOOK_IT_UP, str(APP), str(tmp_path)]
-    result = subprocess.run(command, env=plain, capture_output=True, text=True, timeout=240, check=False)
+    result = subprocess.run(command, env=plain, capture_output=True, encoding="utf-8", timeout=240, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.strip().splitlines()[-1] == (
         "['ct_candidates', 'ct_classifier', 'ct_screening'] ['first', 'random'] ['scan']"

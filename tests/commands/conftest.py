@@ -13,6 +13,7 @@ from pneumoscreen.cli import main
 from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
 from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
+from pneumoscreen.ct.proposals import SelectionSettings
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms import PhantomSpec
 from pneumoscreen.phantoms.studies import write_studies
@@ -69,7 +70,9 @@ def narrow_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     card = {"data": "none", "seed": 0, "command": "tests/commands", "figures": {}, "licence": "Apache-2.0"}
     networks = {
-        "ct_candidates": CandidateModel.untrained(CandidateSettings(network=CandidateNetworkSettings(**NARROW))),
+        "ct_candidates": CandidateModel.untrained(
+            CandidateSettings(network=CandidateNetworkSettings(**NARROW), selection=SelectionSettings(score=0.0))
+        ),
         "ct_classifier": ClassifierModel.untrained(ClassifierSettings(widths=(8, 8, 8, 8), features=16)),
     }
     for name, model in networks.items():

@@ -99,7 +99,7 @@ def test_an_ended_training_keeps_its_checkpoints(
         env={**os.environ, "PYTHONPATH": str(Path(pneumoscreen.__file__).parents[1])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
     )
     limit = time.monotonic() + 120

@@ -15,6 +15,7 @@ from pneumoscreen.images.volume import Volume
 
 SMALL = CandidateSettings.model_validate(
     {
+        "selection": {"score": 0.02},  # untrained networks are sure of nothing
         "network": {
             "channels": (8, 16, 16, 24),
             "encoder_blocks": (1, 1, 1, 1),
@@ -22,7 +23,7 @@ SMALL = CandidateSettings.model_validate(
             "proposal_stages": (2, 3),
             "anchor_scales": (1.0, 2.0),
             "proposal_channels": 16,
-        }
+        },
     }
 )
 

@@ -10,6 +10,7 @@ from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.ct.lungs import Lungs
 from pneumoscreen.ct.patches import RegionError
+from pneumoscreen.ct.proposals import SelectionSettings
 from pneumoscreen.ct.screening import Screener, Screening, affected_percent
 from pneumoscreen.errors import Cancelled
 from pneumoscreen.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
@@ -23,7 +24,9 @@ def phantom() -> Phantom:
 @pytest.fixture(scope="module")
 def screener() -> Screener:
     classifier = ClassifierModel.untrained(ClassifierSettings(widths=(8, 16, 16, 32)), seed=1)
-    return Screener(CandidateModel.untrained(CandidateSettings(), seed=1), classifier)
+    return Screener(
+        CandidateModel.untrained(CandidateSettings(selection=SelectionSettings(score=0.0)), seed=1), classifier
+    )
 
 
 @pytest.fixture(scope="module")

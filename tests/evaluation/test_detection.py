@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pneumoscreen.evaluation.detection import box_iou, froc, hits, lesion_recall, match
 
 LESION = [10.0, 20.0, 20.0, 14.0, 30.0, 30.0]
-AROUND = [0.0, 0.0, 0.0, 30.0, 80.0, 80.0]
+AROUND = [0.0, 0.0, 0.0, 24.0, 50.0, 50.0]
+EVERYTHING = [0.0, 0.0, 0.0, 30.0, 80.0, 80.0]
 BESIDE = [10.0, 30.0, 30.0, 14.0, 40.0, 40.0]
 HALF = [10.0, 25.0, 20.0, 14.0, 35.0, 30.0]
 
@@ -34,6 +35,8 @@ def test_iou_is_symmetric_and_at_most_one(a, b):
 def test_a_large_region_hits_the_lesion_in_its_midst_and_a_neighbour_does_not():
     assert box_iou([AROUND], [LESION])[0, 0] < 0.1
     assert hits([AROUND, HALF, BESIDE], [LESION])[:, 0].tolist() == [True, True, False]
+    # A region that holds the lesion somewhere among everything else has not found it.
+    assert not hits([EVERYTHING], [LESION]).any()
 
 
 def test_recall_counts_lesions_not_regions():

@@ -39,7 +39,7 @@ def start_demo(models: Path, *arguments: str) -> "subprocess.Popen[str]":
         env={**environment(models), "COLUMNS": "120"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
 
 

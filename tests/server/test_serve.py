@@ -75,7 +75,9 @@ def test_a_screening_can_be_cancelled(server: RunningServer) -> None:
 
 def start(*arguments: str, models: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pneumoscreen", "serve", *arguments]
-    return subprocess.run(command, env=environment(models), capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, env=environment(models), capture_output=True, encoding="utf-8", timeout=120, check=False
+    )
 
 
 def test_a_port_in_use_is_one_sentence(server: RunningServer) -> None:

@@ -55,7 +55,7 @@ class ClassifierTrainingSettings(Settings):
     network: ClassifierSettings = ClassifierSettings()
     data: PatchDataSettings = PatchDataSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
-    epochs: int = Field(24, ge=1)
+    epochs: int = Field(6, ge=1)
     batch: int = Field(64, ge=2)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
@@ -63,7 +63,7 @@ class ClassifierTrainingSettings(Settings):
     weight_decay: float = Field(0.02, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     infection_sampling: float = Field(3.0, gt=0)
-    validation_share: float = Field(0.15, gt=0, lt=1)
+    validation_share: float = Field(0.1, gt=0, lt=1)
     checkpoint_epochs: int = Field(1, ge=1)
     seed: int = Field(0, ge=0)
 

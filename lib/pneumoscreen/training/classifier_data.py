@@ -38,7 +38,7 @@ class PatchDataSettings(Settings):
         random_mm: shortest and longest side of these.
     """
 
-    loosened: int = Field(3, ge=0, le=100)
+    loosened: int = Field(1, ge=0, le=100)
     shift: float = Field(0.2, ge=0.0, le=0.5)
     stretch: float = Field(1.6, ge=1.0, le=4.0)
     random: int = Field(5, ge=0, le=100)
