@@ -65,7 +65,10 @@ def test_labels_are_the_diagnosis_or_irrelevant(collected: PatchSet, phantom: Ph
 
 def test_patches_are_pictures_with_finite_distances(collected: PatchSet) -> None:
     assert collected.pixels.dtype == np.uint8
-    assert (collected.pixels.std(axis=(1, 2)) > 2).all()
+    contrast = collected.pixels.std(axis=(1, 2))
+    # A random piece of clear lung may be nearly flat, but never constant.
+    assert contrast.min() > 0
+    assert np.median(contrast) > 5
     assert (collected.distances >= 0).all()
     assert (collected.distances <= 0.5).all()
     assert len(np.unique(collected.distances)) > 5
