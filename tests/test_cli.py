@@ -180,7 +180,7 @@ class TestScreen:
         lines = [line for line in capsys.readouterr().err.splitlines() if line != pneumoscreen.RESEARCH_USE_ONLY]
         assert len(lines) == 1
         assert named in lines[0]
-        assert Path("file").read_text() == "kept"
+        assert Path("file").read_text(encoding="utf-8") == "kept"
 
 
 class TestPhantom:

@@ -20,7 +20,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path, name: str) -
     (tmp_path / "file").write_text("kept")
     with pytest.raises(OutputError, match="a file stands where"):
         prepare_folder(tmp_path / name)
-    assert (tmp_path / "file").read_text() == "kept"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -48,7 +48,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert target.read_text() == "old"
+    assert target.read_text(encoding="utf-8") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["case.json"]
 
 
@@ -57,8 +57,8 @@ def test_a_write_takes_the_place_of_the_old_file(tmp_path: Path) -> None:
     target.write_text("old")
     with replacing(target) as part:
         part.write_text("new")
-        assert target.read_text() == "old"
-    assert target.read_text() == "new"
+        assert target.read_text(encoding="utf-8") == "old"
+    assert target.read_text(encoding="utf-8") == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["case.json"]
 
 

@@ -21,7 +21,9 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_lesions_come_onto_the_clear_side_and_its_mirror_image(scan: Path, tmp_path: Path) -> None:
     assert main(["phantom", "--onto", str(scan), "--clear-side", "right", "--out", str(tmp_path), "--cases", "2"]) == 0
     upright, mirrored = (
-        Case.from_json((tmp_path / "labels" / "final" / f"phantom-000008-implant-00000{n}.json").read_text())
+        Case.from_json(
+            (tmp_path / "labels" / "final" / f"phantom-000008-implant-00000{n}.json").read_text(encoding="utf-8")
+        )
         for n in (1, 2)
     )
     assert {region.side for region in upright.regions} == {"right"}

@@ -179,7 +179,7 @@ def test_a_wrong_folder_costs_one_line_before_any_work(
     ended = run(*words)
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert named in ended.err
-    assert Path("file").read_text() == "kept"
+    assert Path("file").read_text(encoding="utf-8") == "kept"
 
 
 def test_cases_that_cannot_be_used_are_named_and_the_others_trained_on(

@@ -60,8 +60,8 @@ def test_truth_is_infected_only_in_infected_cases(result):
 
 def test_text_and_json_hold_the_same_figures(result, tmp_path):
     result.write(tmp_path / "new")
-    document = json.loads((tmp_path / "new" / "cohort.json").read_text())
-    text = (tmp_path / "new" / "cohort.txt").read_text()
+    document = json.loads((tmp_path / "new" / "cohort.json").read_text(encoding="utf-8"))
+    text = (tmp_path / "new" / "cohort.txt").read_text(encoding="utf-8")
     assert document["cases"] == 3
     assert f"case accuracy {document['verdicts']['accuracy']:.3f} [" in text
     assert f"lesion recall {document['lesion_recall']['estimate']:.3f} [" in text

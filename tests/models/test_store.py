@@ -89,7 +89,7 @@ def test_a_damaged_newest_version_is_passed_over_with_a_message(store: ModelStor
         case "no card":
             card_file.unlink()
         case "card is not JSON":
-            card_file.write_text(card_file.read_text()[:40])
+            card_file.write_text(card_file.read_text(encoding="utf-8")[:40])
         case "empty card":
             card_file.write_text("{}")
     weights = store.load("ct_classifier")
@@ -112,7 +112,7 @@ def test_a_pickle_in_the_place_of_weights_is_refused(store: ModelStore) -> None:
     store.publish("ct_classifier", state(), CARD)
     folder = store.root / "ct_classifier" / "1"
     torch.save(state(), folder / WEIGHTS_FILE)
-    card = json.loads((folder / CARD_FILE).read_text())
+    card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
     card["sha256"] = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     (folder / CARD_FILE).write_text(json.dumps(card))
     with pytest.raises(ModelError, match="not a safetensors file"):

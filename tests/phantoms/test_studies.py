@@ -25,7 +25,10 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_documents_name_each_diagnosis_once_and_validate(studies: Path) -> None:
-    cases = [Case.from_json(path.read_text()) for path in sorted((studies / "labels" / "final").glob("*.json"))]
+    cases = [
+        Case.from_json(path.read_text(encoding="utf-8"))
+        for path in sorted((studies / "labels" / "final").glob("*.json"))
+    ]
     assert [case.diagnosis for case in cases] == list(DEFAULT_CLASSES.case_labels)
     for case in cases:
         assert case.verdict is not None
@@ -34,7 +37,7 @@ def test_documents_name_each_diagnosis_once_and_validate(studies: Path) -> None:
 
 def test_a_region_stands_where_its_lesion_is(studies: Path) -> None:
     for path in sorted((studies / "labels" / "final").glob("*.json")):
-        case = Case.from_json(path.read_text())
+        case = Case.from_json(path.read_text(encoding="utf-8"))
         scan = sitk.ReadImage(studies / f"{case.case_id}.nii.gz")
         lesions = sitk.ReadImage(studies / "labels" / "lesions" / f"{case.case_id}.nii.gz")
         lungs = sitk.ReadImage(studies / "labels" / "lungs" / f"{case.case_id}.nii.gz")

@@ -134,5 +134,5 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(folder: Path) -> None:
     index.write_bytes(index.read_bytes()[:30])
     datastore = StudiesDatastore(str(folder))
     assert sorted(datastore.list_images()) == ["a", "b.b"]
-    assert json.loads(index.read_text())["objects"].keys() == {"a", "b.b"}
+    assert json.loads(index.read_text(encoding="utf-8"))["objects"].keys() == {"a", "b.b"}
     assert len(list(folder.glob("datastore_v2.json.damaged-*"))) == 1

@@ -70,15 +70,15 @@ def test_three_phantoms_are_screened_over_rest(model_root: Path, out: Path) -> N
     assert errors == ""
     for diagnosis, seed in CASES:
         name = f"phantom-{seed:06d}"
-        case = Case.from_json((out / f"{name}.json").read_text())
+        case = Case.from_json((out / f"{name}.json").read_text(encoding="utf-8"))
         assert case.verdict is not None
         assert case.diagnosis is None, f"the truth, {diagnosis}, must not reach the server"
-        assert name in (out / f"{name}.html").read_text()
+        assert name in (out / f"{name}.html").read_text(encoding="utf-8")
         assert display_name(diagnosis) in row_of(name, printed), "what it was made as stands beside its verdict"
     assert {diagnosis for diagnosis, _ in CASES} == {"covid19", "influenza_a", "no_infection_found"}
     assert f"make serve STUDIES={out / 'studies'}" in printed
     assert not is_served(address_in(printed))
-    assert "Traceback" not in (out / "server.log").read_text()
+    assert "Traceback" not in (out / "server.log").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ def test_a_folder_of_the_users_is_not_emptied(model_root: Path, tmp_path: Path) 
     _, errors = demo.communicate(timeout=60)
     assert demo.returncode == 2
     assert "no demo made it" in errors
-    assert mine.read_text() == "mine"
+    assert mine.read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(
@@ -141,4 +141,4 @@ def test_no_server_outlives_the_demo(model_root: Path, tmp_path: Path, number: s
     while is_served(address):
         assert time.monotonic() < end, "the server still listens"
         time.sleep(0.1)
-    assert "Traceback" not in (tmp_path / "out" / "server.log").read_text()
+    assert "Traceback" not in (tmp_path / "out" / "server.log").read_text(encoding="utf-8")

@@ -214,5 +214,5 @@ def test_no_params_whatever_make_the_server_fail(server: RunningServer, params: 
 
 
 def test_the_log_holds_no_fault(server: RunningServer) -> None:
-    text = server.log.read_text()
+    text = server.log.read_text(encoding="utf-8")
     assert "Traceback" not in text, text[-3000:]

@@ -208,7 +208,7 @@ class ModelStore:
         # The file remembers numbers whose folders were deleted: an old report names its versions for good.
         path = self._folder(name) / LAST_VERSION_FILE
         try:
-            last = int(path.read_text())
+            last = int(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             last = 0
         return max([last, *self.versions(name)]) + 1
