@@ -47,6 +47,12 @@ def implant_lesions(volume: Volume, lungs: NDArray[np.uint8], diagnosis: str, se
     return Phantom(implanted, lungs, numbers, lesion_truth(numbers, lesions), diagnosis)
 
 
+def implant_either_way(volume: Volume, lungs: NDArray[np.uint8], diagnosis: str, seed: int) -> Phantom:
+    """``implant_lesions`` on the scan as it is for an odd seed, on its mirror image for an even one."""
+    scan = (volume, lungs) if seed % 2 else mirrored(volume, lungs)
+    return implant_lesions(*scan, diagnosis, seed)
+
+
 def mirrored(volume: Volume, lungs: NDArray[np.uint8]) -> tuple[Volume, NDArray[np.uint8]]:
     """The scan of the mirror-image patient: voxels flipped left to right, sides exchanged."""
     exchanged = np.array([0, 2, 1], np.uint8)[lungs[:, :, ::-1]]

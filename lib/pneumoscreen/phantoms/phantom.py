@@ -225,11 +225,10 @@ class _Painter:
         pixel = float(x[1] - x[0])
         lung = np.clip(tissue.lung_distance / pixel + 0.5, 0.0, 1.0).astype(np.float32)
         inner = base + np.float32(gradient) * y[None, :, None] + np.repeat(mottle, parts, axis=0)
-        cover = np.zeros_like(lung)
         number = np.zeros(lung.shape, np.uint8)
-        self._paint_lesions(grid, inner, cover, number, lung > 0.5)
+        self._paint_lesions(grid, inner, number, lung > 0.5)
         self._paint_tree(grid, inner, self.trees.vessels, 42.0)
-        self._paint_airways(grid, inner, cover)
+        self._paint_airways(grid, inner)
         whole = tissue.outside_hu + lung * (inner - tissue.outside_hu)
         out_of_lung = self._paint_main_airways(grid, whole)
         inside = (lung > 0.5) & (out_of_lung < 0.5)
@@ -245,7 +244,6 @@ class _Painter:
         self,
         grid: Axes,
         inner: NDArray[np.float32],
-        cover: NDArray[np.float32],
         number: NDArray[np.uint8],
         inside: NDArray[np.bool_],
     ) -> None:
@@ -258,7 +256,6 @@ class _Painter:
             part = inner[window]
             # A lesion adds to what is there: a second one over the first must not thin it out.
             part[...] = np.maximum(part, part + opacity * (hu - part))
-            np.maximum(cover[window], opacity, out=cover[window])
             number[window][(opacity > 0.4) & inside[window]] = value
 
     def _paint_tree(self, grid: Axes, inner: NDArray[np.float32], tubes: Tubes, hu: float) -> None:
@@ -266,7 +263,7 @@ class _Painter:
         paint_tubes(share, grid, tubes)
         np.maximum(inner, inner + share * (hu - inner), out=inner)
 
-    def _paint_airways(self, grid: Axes, inner: NDArray[np.float32], cover: NDArray[np.float32]) -> None:
+    def _paint_airways(self, grid: Axes, inner: NDArray[np.float32]) -> None:
         wall, lumen = np.zeros_like(inner), np.zeros_like(inner)
         paint_tubes(wall, grid, self.trees.airways, grow_mm=0.9)
         paint_tubes(lumen, grid, self.trees.airways)

@@ -92,11 +92,9 @@ def _irrelevant_weight(kind: str, lungs: LungMap) -> NDArray[np.float64]:
     inside = lungs.labels > 0
     if kind != "dependent atelectasis":
         return (inside & (lungs.depth_mm > 4.0)).astype(np.float64)
-    back = np.zeros_like(inside)
     # The rearmost lung voxels of each column: where a lying patient's lung is pressed together.
     flipped = np.flip(inside, axis=1)
-    first = np.flip(np.cumsum(flipped, axis=1) <= 2, axis=1) & inside
-    back |= first
+    back = np.flip(np.cumsum(flipped, axis=1) <= 2, axis=1) & inside
     lower = (np.arange(inside.shape[0]) < 0.55 * inside.shape[0])[:, None, None]
     return (back & lower).astype(np.float64)
 

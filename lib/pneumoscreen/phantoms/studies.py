@@ -11,12 +11,12 @@ from ..case import SIDES, Case, LungInfo, ReaderMark, Region
 from ..errors import PneumoScreenError
 from ..images.volume import LEFT, RIGHT, Volume
 from ..verdict import DEFAULT_CLASSES
-from .implants import implant_lesions, mirrored
+from .implants import implant_either_way
 from .phantom import Lesion, Phantom, PhantomSpec, generate_phantom
 
 TRUTH_READER = "phantom truth"
 TRUTH_TIME = "2020-01-01T00:00:00Z"
-LABELS = Path("labels") / "final"
+DOCUMENTS = Path("labels") / "final"
 LESION_MASKS = Path("labels") / "lesions"
 LUNG_MASKS = Path("labels") / "lungs"
 
@@ -72,8 +72,7 @@ def write_implants(
     """
 
     def phantom(done: int) -> Phantom:
-        scan = (volume, lungs) if (seed + done) % 2 else mirrored(volume, lungs)
-        return implant_lesions(*scan, _in_turn(done), seed + done)
+        return implant_either_way(volume, lungs, _in_turn(done), seed + done)
 
     return _write_all(out, cases, phantom, progress)
 
@@ -87,7 +86,7 @@ def _write_all(
 ) -> list[Path]:
     written = []
     try:
-        for folder in (LABELS, LESION_MASKS, LUNG_MASKS):
+        for folder in (DOCUMENTS, LESION_MASKS, LUNG_MASKS):
             (out / folder).mkdir(parents=True, exist_ok=True)
         for done in range(cases):
             written.append(write_phantom(out, phantom(done)))
@@ -105,7 +104,7 @@ def write_phantom(out: Path, phantom: Phantom) -> Path:
     sitk.WriteImage(volume.to_sitk(volume.hu), scan, useCompression=True, compressionLevel=1)
     for folder, mask in ((LESION_MASKS, phantom.infection), (LUNG_MASKS, phantom.lungs)):
         sitk.WriteImage(volume.to_sitk(mask), out / folder / scan.name, useCompression=True, compressionLevel=1)
-    document = out / LABELS / f"{volume.case_id}.json"
+    document = out / DOCUMENTS / f"{volume.case_id}.json"
     document.write_text(truth_document(phantom).to_json(), encoding="utf-8")
     return scan
 

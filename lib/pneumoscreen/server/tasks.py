@@ -70,6 +70,14 @@ class CtTask(InferTask):
     def run(self, request: TaskRequest) -> TaskResult:
         """Do the work; the caller holds ``engine.turn``."""
 
+    def _scan(self, request: TaskRequest, timings: dict[str, float]) -> tuple[Volume, Lungs]:
+        """The scan and its lungs; what reading and segmenting took goes into ``timings``."""
+        volume, timings["read"] = self.engine.read(request.path)
+        start = time.perf_counter()
+        lungs = self.engine.lungs(volume, request.progress)
+        timings["lungs"] = time.perf_counter() - start
+        return volume, lungs
+
     def is_valid(self) -> bool:
         """Always offered: without weights a request is answered with a sentence, not with an absent task."""
         return True
@@ -118,10 +126,7 @@ class CandidatesTask(CtTask):
         request.progress("read", 0.0)
         screener = self.engine.screener()
         timings: dict[str, float] = {}
-        volume, timings["read"] = self.engine.read(request.path)
-        start = time.perf_counter()
-        lungs = self.engine.lungs(volume, request.progress)
-        timings["lungs"] = time.perf_counter() - start
+        volume, lungs = self._scan(request, timings)
         start = time.perf_counter()
         found = find_candidates(
             volume, lungs, screener.candidates, lambda stage, share: request.progress("candidates", 0.25 + 0.75 * share)
@@ -171,10 +176,7 @@ class ClassifierTask(CtTask):
         request.progress("read", 0.0)
         screener = self.engine.screener()
         timings: dict[str, float] = {}
-        volume, timings["read"] = self.engine.read(request.path)
-        start = time.perf_counter()
-        lungs = self.engine.lungs(volume, request.progress)
-        timings["lungs"] = time.perf_counter() - start
+        volume, lungs = self._scan(request, timings)
         start = time.perf_counter()
         request.progress("classify", 0.6)
         labelled = screener.screen_regions(volume, lungs, [_sided(region, volume, lungs) for region in regions])

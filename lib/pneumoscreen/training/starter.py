@@ -28,7 +28,7 @@ from ..ct.lungs import Lungs, segment_lungs
 from ..images.reader import read_volume
 from ..images.volume import LEFT, RIGHT, Volume
 from ..models.store import ModelStore
-from ..phantoms import Phantom, generate_phantom, implant_lesions, mirrored
+from ..phantoms import Phantom, generate_phantom, implant_either_way
 from ..verdict import DEFAULT_CLASSES
 from .candidate_data import CaseCache
 from .candidates import CandidateTrainingSettings, train_candidates
@@ -69,8 +69,7 @@ class RealScan:
 
     def implant(self, seed: int, diagnosis: str) -> Phantom:
         """The scan of this seed: lesions drawn, every other one the mirror image."""
-        scan = (self.volume, self.lungs) if seed % 2 else mirrored(self.volume, self.lungs)
-        return implant_lesions(*scan, diagnosis, seed)
+        return implant_either_way(self.volume, self.lungs, diagnosis, seed)
 
 
 def _diagnosis(seed: int) -> str:

@@ -20,11 +20,9 @@ from ..errors import CaseError, ImageError, PneumoScreenError
 from ..images.inputs import Input, Refused, find_inputs
 from ..images.reader import read_input
 from ..images.volume import CANONICAL_ORIENTATION, Volume
+from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from ..verdict import DEFAULT_CLASSES, Classes
 
-DOCUMENTS = Path("labels") / "final"
-LESION_MASKS = Path("labels") / "lesions"
-LUNG_MASKS = Path("labels") / "lungs"
 _DAY = re.compile(r"[_-](day|d|t)\d+$", re.IGNORECASE)
 
 
