@@ -9,13 +9,13 @@ from ..config import load_config
 from ..ct.candidates import CandidateModel
 from ..errors import ConfigError
 from ..models.store import ModelStore
+from ..studies.cases import Study, find_studies
 from ..training.candidate_studies import prepare_studies
 from ..training.candidates import CandidateTrainingSettings, train_candidates
 from ..training.checkpoints import CheckpointFolder
 from ..training.classifier import ClassifierTrainingSettings, train_classifier
 from ..training.classifier_studies import prepare_patches
 from ..training.device import DeviceName
-from ..training.studies import Study, find_studies
 from .device import pick_device
 from .folders import prepare_folder
 from .terminal import complain

@@ -32,7 +32,7 @@ _PAD_HU = -1100
 
 
 class TrueCase(Protocol):
-    """A CT with its truth, as phantoms and ``training.studies`` give it; ``infection`` None: boxes only."""
+    """A CT with its truth, as phantoms and ``studies.cases`` give it; ``infection`` None: boxes only."""
 
     @property
     def volume(self) -> Volume:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError, PneumoScreenError
+from ..studies.cases import Study
 from ..verdict import DEFAULT_CLASSES, Classes
 from .candidate_data import CaseCache
 from .candidates import CandidateTrainingSettings
 from .classifier_data import in_validation
-from .studies import Study
 
 
 def prepare_studies(

@@ -8,8 +8,8 @@ import pytest
 
 from pneumoscreen.errors import CaseError
 from pneumoscreen.images.volume import Volume
-from pneumoscreen.training.classifier_studies import complete_truth
-from pneumoscreen.training.studies import MarkedLesion, StudyCase
+from pneumoscreen.studies.cases import MarkedLesion, StudyCase
+from pneumoscreen.studies.truth import complete_truth
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 SHAPE = (10, 40, 40)

@@ -8,10 +8,10 @@ import pytest
 from pneumoscreen.errors import ConfigError, PneumoScreenError
 from pneumoscreen.phantoms import PhantomSpec, generate_phantom
 from pneumoscreen.phantoms.studies import write_studies
+from pneumoscreen.studies.cases import find_studies
 from pneumoscreen.training.candidate_data import read_prepared
 from pneumoscreen.training.candidate_studies import prepare_studies
 from pneumoscreen.training.candidates import CandidateTrainingSettings
-from pneumoscreen.training.studies import find_studies
 
 SPEC = PhantomSpec(matrix=96, thickness_mm=8.0)
 

@@ -1,0 +1,1 @@
+"""Data that others labelled, brought into a studies folder as scans with case documents."""
