@@ -68,7 +68,7 @@ class ClassifierSettings(Settings):
     features: int = Field(256, gt=0)
     embedding: int = Field(16, gt=0)
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
-    temperatures: dict[Head, Annotated[float, Field(gt=0.0)]] = {}
+    temperatures: dict[Head, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
 
     @field_validator("classes")
     @classmethod
