@@ -1,1 +1,1 @@
-"""Active learning rehearsed: a pool of phantoms, a simulated reader with the truth, rounds of select, label, retrain."""
+"""Active learning rehearsed: a pool of phantoms, a simulated reader, rounds of selecting and retraining."""
