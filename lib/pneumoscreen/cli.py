@@ -36,7 +36,25 @@ app = typer.Typer(
 ModelDir = Annotated[
     Path | None, typer.Option("--model-dir", help="Folder of published models.", show_default="the project's own")
 ]
+TokensFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--tokens",
+        help="File of the API tokens; none for a server without.",
+        envvar="PNEUMOSCREEN_TOKENS",
+        show_envvar=True,
+        show_default="the user's own",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.")]
+
+
+class TokenRole(StrEnum):
+    """What the holder of a token may do; each may do what those before may."""
+
+    READER = "reader"
+    TRAINER = "trainer"
+    ADMINISTRATOR = "administrator"
 
 
 class TrainTask(StrEnum):
@@ -44,6 +62,15 @@ class TrainTask(StrEnum):
 
     CT_CANDIDATES = "ct_candidates"
     CT_CLASSIFIER = "ct_classifier"
+
+
+class EvaluationSide(StrEnum):
+    """Sides of the split by patient that can be evaluated."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+    TRAINING = "training"
+    ALL = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,11 +153,31 @@ def serve(
     studies: Annotated[Path, typer.Option(help="Folder of the studies that are offered to clients.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    tokens: TokensFile = None,
+    ssl_certfile: Annotated[
+        Path | None, typer.Option("--ssl-certfile", "--ssl_certfile", help="Serve HTTPS: certificate, a PEM file.")
+    ] = None,
+    ssl_keyfile: Annotated[
+        Path | None, typer.Option("--ssl-keyfile", "--ssl_keyfile", help="Serve HTTPS: private key, a PEM file.")
+    ] = None,
+    ssl_keyfile_password: Annotated[
+        str | None,
+        typer.Option(
+            "--ssl-keyfile-password",
+            "--ssl_keyfile_password",
+            envvar="PNEUMOSCREEN_SSL_KEYFILE_PASSWORD",
+            help="Password of the key; other users of the machine see an option, but not a variable.",
+        ),
+    ] = None,
 ) -> None:
-    """Start the MONAI Label server."""
-    from .server.serve import serve as start
+    """Start the MONAI Label server.
 
-    start(studies, host=host, port=port)
+    Other machines reach it by --host, and then only with a token: see `pneumoscreen tokens add --help`.
+    """
+    from .server.serve import serve as start
+    from .server.tls import tls_files
+
+    start(studies, host=host, port=port, tokens=tokens, tls=tls_files(ssl_certfile, ssl_keyfile, ssl_keyfile_password))
 
 
 @app.command()
@@ -138,30 +185,108 @@ def train(
     task: Annotated[TrainTask, typer.Argument(help="The network to train.")],
     studies: Annotated[Path, typer.Option(help="MONAI Label studies folder with case documents as labels.")],
     config: Annotated[Path, typer.Option(help="Settings, such as configs/paper.yaml.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the log; made where missing.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in OUT.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for plan, checkpoints and status; made where missing.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT, on what it began with.")] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Begin with random weights, not with those in use.")
+    ] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> None:
-    """Train a network on labelled studies and publish it."""
+    """Train a network on labelled studies and publish it, unless it is worse than the one in use."""
     from .commands.train import train_task
 
-    train_task(task.value, studies, config, out, resume=resume, model_dir=model_dir, device=device)
+    train_task(
+        task.value,
+        studies,
+        config,
+        out,
+        resume=resume,
+        from_scratch=from_scratch,
+        model_dir=model_dir,
+        device=device,
+    )
 
 
 @app.command()
 def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for the figures; made where missing.")],
-    cases: Annotated[int, typer.Option(min=1, help="Number of unseen synthetic cases.")] = 90,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first case.")] = 100_000,
+    studies: Annotated[
+        Path | None, typer.Option(help="Studies folder with labels.", show_default="synthetic cases")
+    ] = None,
+    side: Annotated[
+        EvaluationSide | None, typer.Option(help="Which patients of the studies.", show_default="test")
+    ] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Fit temperatures on the validation patients and publish them.")
+    ] = False,
+    cases: Annotated[int | None, typer.Option(min=1, help="Number of synthetic cases.", show_default="90")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the first synthetic case.", show_default="100000")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of tables.")] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> None:
-    """Screen a cohort of synthetic cases and print recall, f1 and accuracy in the paper's form."""
-    from .commands.evaluate import evaluate_cohort
+    """Screen cases of known truth: tables in the paper's form, curves, calibration, agreement; text, JSON and HTML."""
+    from .commands.evaluate import evaluate_models
 
-    evaluate_cohort(out, cases=cases, seed=seed, model_dir=model_dir, device=device, as_json=json)
+    evaluate_models(
+        out,
+        studies=studies,
+        side=side.value if side else None,
+        calibrate=calibrate,
+        cases=cases,
+        seed=seed,
+        model_dir=model_dir,
+        device=device,
+        as_json=json,
+    )
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the results; made where missing.")],
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="Strategy to compare; may be repeated.", show_default="random and combined"),
+    ] = None,
+    pool: Annotated[int, typer.Option(min=3, help="Synthetic cases to choose from, the start cases among them.")] = 150,
+    test: Annotated[int, typer.Option(min=3, help="Synthetic cases that judge.")] = 90,
+    start: Annotated[int, typer.Option(min=3, help="Cases labelled before the first round.")] = 12,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of choosing, labelling and training.")] = 5,
+    per_round: Annotated[int, typer.Option("--per-round", min=1, help="Cases labelled in a round.")] = 6,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each strategy.")] = 5,
+    config: Annotated[Path | None, typer.Option(help="Settings in YAML.", show_default="built in")] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="Folder for prepared cases, to be shared.", show_default="OUT/cases")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in OUT.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON instead of tables.")] = False,
+    model_dir: ModelDir = None,
+    device: Device = "auto",
+) -> None:
+    """Rehearse active learning on synthetic cases with a simulated reader: learning curves of the strategies."""
+    from .commands.simulate import simulate_reading
+
+    simulate_reading(
+        out,
+        strategies=strategy or (),
+        pool=pool,
+        test=test,
+        start=start,
+        rounds=rounds,
+        per_round=per_round,
+        seeds=seeds,
+        config=config,
+        cases=cases,
+        model_dir=model_dir,
+        device=device,
+        jobs=jobs,
+        resume=resume,
+        as_json=json,
+    )
 
 
 @app.command()
@@ -188,6 +313,56 @@ def phantom(
     write_phantoms(out, cases=cases, seed=seed, diagnosis=diagnosis, matrix=matrix, slices=slices)
 
 
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder of the scans with their annotations.")],
+    studies: Annotated[Path, typer.Option(help="Studies folder to import into; made where missing.")],
+    layout: Annotated[
+        str, typer.Option(help="auto, covid19-ct-seg, mosmed, masks, boxes, markups or voc.", metavar="NAME")
+    ] = "auto",
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of the annotations, if they lie elsewhere.", show_default="SOURCE")
+    ] = None,
+    diagnosis: Annotated[
+        str | None, typer.Option(help="Diagnosis of cases whose data give none.", show_default="from the data")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Label of regions whose data give none.", show_default="from the diagnosis")
+    ] = None,
+    reader: Annotated[str, typer.Option(help="Who marked the regions.", metavar="NAME")] = "import",
+    link: Annotated[bool, typer.Option("--link/--copy", help="Hard-link scans where possible, or copy.")] = False,
+    anonymous_ids: Annotated[
+        bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+) -> int:
+    """Bring existing scans and annotations into a studies folder with case documents.
+
+    Layouts: covid19-ct-seg (Ma et al. 2020); mosmed (CT-0 to CT-4); masks (<case>_mask.nii.gz, masks/<case>);
+    boxes (CSV with case,x0,y0,z0,x1,y1,z1,unit,label, or JSON); markups (ROI .mrk.json of 3D Slicer or MONAI Label);
+    voc (Pascal VOC boxes on DICOM slices, such as Lung-PET-CT-Dx).
+
+    A case that a reader annotated is left alone, and a second import of the same data changes nothing.
+    Exit status 0: all imported. 2: a case was refused; the others were imported.
+    """
+    from .commands.import_ import import_studies
+
+    return import_studies(
+        source,
+        studies,
+        layout=layout,
+        annotations=annotations,
+        diagnosis=diagnosis,
+        label=label,
+        reader=reader,
+        link=link,
+        anonymous_ids=anonymous_ids,
+        dry_run=dry_run,
+        as_json=json,
+    )
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for scans, documents and reports.")] = Path("demo-output"),
@@ -212,3 +387,109 @@ def bench(
     from .bench.run import run_bench
 
     run_bench(out, model_dir=model_dir, device=device)
+
+
+models = typer.Typer(
+    help="List models, publish a candidate, go back to an earlier version.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(models, name="models")
+
+
+@models.command("list")
+def list_models(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    model_dir: ModelDir = None,
+) -> None:
+    """Print every model: its versions, which is in use, figures, what is damaged, and the candidates with reasons."""
+    from .commands.models import list_models as print_models
+
+    print_models(model_dir=model_dir, as_json=json)
+
+
+@models.command("show")
+def show_model(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[str, typer.Argument(help="Version number, or id of a candidate.")],
+    model_dir: ModelDir = None,
+) -> None:
+    """Print the card of a version or candidate as JSON."""
+    from .commands.models import show_model as print_card
+
+    print_card(name, version, model_dir=model_dir)
+
+
+@models.command("publish")
+def publish_model(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    candidate: Annotated[str, typer.Argument(help="Id of the candidate; `models list` shows it.")],
+    model_dir: ModelDir = None,
+) -> None:
+    """Publish a kept candidate by hand: it becomes the next version and comes into use."""
+    from .commands.models import publish_candidate
+
+    publish_candidate(name, candidate, model_dir=model_dir)
+
+
+@models.command("rollback")
+def rollback_model(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    to: Annotated[
+        int | None, typer.Option(min=1, help="The version to put into use.", show_default="the one before")
+    ] = None,
+    model_dir: ModelDir = None,
+) -> None:
+    """Put the version before the one in use, or another, into use."""
+    from .commands.models import roll_back
+
+    roll_back(name, to, model_dir=model_dir)
+
+
+tokens_app = typer.Typer(
+    help="Make, list and revoke the API tokens by which the server knows who speaks.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(tokens_app, name="tokens")
+
+
+@tokens_app.command("add")
+def add_token(
+    reader: Annotated[str, typer.Option(help="Name under which the holder's annotations are kept.")],
+    role: Annotated[
+        TokenRole,
+        typer.Option(
+            help="reader: reads, screens, annotates. trainer: also trains, adjudicates, publishes. "
+            "administrator: also deletes and reads logs."
+        ),
+    ],
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="Days until it expires.", show_default="never")
+    ] = None,
+    tokens: TokensFile = None,
+) -> None:
+    """Make a token and print it, this once; the file keeps a hash of it."""
+    from .commands.tokens import add_token as add
+
+    add(reader, role.value, days, tokens)
+
+
+@tokens_app.command("list")
+def list_tokens(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON array instead of a table.")] = False,
+    tokens: TokensFile = None,
+) -> None:
+    """Print id, reader, role, dates and state of every token."""
+    from .commands.tokens import list_tokens as print_tokens
+
+    print_tokens(tokens, as_json=json)
+
+
+@tokens_app.command("revoke")
+def revoke_token(
+    token: Annotated[str, typer.Argument(metavar="ID", help="Id of the token; `tokens list` shows it.")],
+    tokens: TokensFile = None,
+) -> None:
+    """Revoke a token for good; a running server refuses it at once."""
+    from .commands.tokens import revoke_token as revoke
+
+    revoke(token, tokens)

@@ -1,7 +1,10 @@
-"""The model store: what is published comes back, damage is noticed, numbers are given once."""
+"""The model store: what is published comes back, damage is noticed, numbers are given once, and there is a way back."""
 
 import hashlib
 import json
+import os
+import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +12,16 @@ import pytest
 import torch
 
 from pneumoscreen.errors import ModelError
-from pneumoscreen.models.store import CARD_FIELDS, CARD_FILE, WEIGHTS_FILE, ModelStore
+from pneumoscreen.models.store import (
+    CARD_FIELDS,
+    CARD_FILE,
+    WEIGHTS_FILE,
+    ModelStore,
+    NothingBeforeError,
+    UnknownModelError,
+)
+
+NAME = "ct_classifier"
 
 CARD = {
     "network": {"depth": 18, "labels": ["covid19", "influenza_a", "irrelevant"]},
@@ -120,8 +132,6 @@ def test_a_pickle_in_the_place_of_weights_is_refused(store: ModelStore) -> None:
 
 
 def test_a_number_is_never_given_twice(store: ModelStore) -> None:
-    import shutil
-
     store.publish("ct_classifier", state(), CARD)
     store.publish("ct_classifier", state(), CARD)
     shutil.rmtree(store.root / "ct_classifier" / "2")
@@ -153,3 +163,205 @@ def test_a_failed_publication_leaves_nothing(store: ModelStore) -> None:
 def test_a_name_that_leaves_the_folder_is_refused(store: ModelStore, name: str) -> None:
     with pytest.raises(ModelError, match="not a model's name"):
         store.load(name)
+
+
+def value_in_use(store: ModelStore) -> float:
+    return float(store.load(NAME).state["a.weight"][0, 0])
+
+
+def published(store: ModelStore, *values: float) -> ModelStore:
+    for value in values:
+        store.publish(NAME, state(value), CARD)
+    return store
+
+
+def break_version(store: ModelStore, version: int) -> None:
+    file = store.root / NAME / str(version) / WEIGHTS_FILE
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+class TestCandidates:
+    def test_a_staged_network_is_not_in_use(self, store: ModelStore) -> None:
+        published(store, 0.25)
+        candidate = store.stage(NAME, state(0.5), CARD)
+        assert (store.versions(NAME), value_in_use(store)) == ([1], 0.25)
+        assert [kept.id for kept in store.candidates(NAME)] == [candidate]
+        weights = store.load_candidate(NAME, candidate)
+        assert (weights.version, float(weights.state["a.weight"][0, 0])) == (0, 0.5)
+
+    def test_a_promoted_one_is_the_next_version_in_use_with_its_card(self, store: ModelStore) -> None:
+        published(store, 0.25)
+        candidate = store.stage(NAME, state(0.5), CARD)
+        sha256 = store.load_candidate(NAME, candidate).sha256
+        assert store.promote(NAME, candidate, {"publication": {"reason": "better"}}) == 2
+        weights = store.load(NAME)
+        assert (weights.version, weights.sha256, value_in_use(store)) == (2, sha256, 0.5)
+        assert (weights.card["version"], weights.card["replaces"]) == (2, 1)
+        assert weights.card["publication"] == {"reason": "better"}
+        assert weights.card["created"] <= weights.card["published"]
+        assert store.candidates(NAME) == []
+
+    def test_a_reason_is_kept_with_the_candidate(self, store: ModelStore) -> None:
+        candidate = store.stage(NAME, state(), CARD)
+        assert store.candidates(NAME)[0].reason is None
+        store.annotate(NAME, candidate, {"publication": {"reason": "worse"}})
+        assert store.candidates(NAME)[0].reason == "worse"
+        assert store.load_candidate(NAME, candidate).card["network"] == CARD["network"]
+
+    def test_a_damaged_one_is_not_promoted(self, store: ModelStore) -> None:
+        published(store, 0.25)
+        candidate = store.stage(NAME, state(0.5), CARD)
+        file = store.candidate_folder(NAME, candidate) / WEIGHTS_FILE
+        file.write_bytes(file.read_bytes()[:-1])
+        with pytest.raises(ModelError, match="SHA-256"):
+            store.promote(NAME, candidate)
+        assert (store.versions(NAME), value_in_use(store)) == ([1], 0.25)
+
+    @pytest.mark.parametrize("candidate", ["", "..", "../1", "1", "20260101-000000-abcdef", "\0"])
+    def test_an_unknown_one_is_named(self, store: ModelStore, candidate: str) -> None:
+        published(store, 0.25)
+        for use in (store.promote, store.load_candidate):
+            with pytest.raises(UnknownModelError, match="has no candidate"):
+                use(NAME, candidate)
+
+    def test_a_candidate_is_promoted_once(self, store: ModelStore) -> None:
+        candidate = store.stage(NAME, state(), CARD)
+
+        def promote(_: int) -> int | None:
+            try:
+                return store.promote(NAME, candidate)
+            except UnknownModelError:
+                return None
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(filter(None, pool.map(promote, range(4)))) == [1]
+        assert store.versions(NAME) == [1]
+
+
+class TestRollback:
+    def test_the_version_before_comes_into_use(self, store: ModelStore) -> None:
+        published(store, 0.25, 0.5, 0.75)
+        assert (store.rollback(NAME), value_in_use(store), store.current(NAME)) == (2, 0.5, 2)
+        assert (store.rollback(NAME), value_in_use(store)) == (1, 0.25)
+        with pytest.raises(NothingBeforeError, match=r"version 1 is in use and no whole version.*there: 1, 2, 3"):
+            store.rollback(NAME)
+        assert (store.rollback(NAME, 3), value_in_use(store)) == (3, 0.75)
+
+    def test_nobody_is_led_back_to_a_version_that_was_taken_out_of_use(self, store: ModelStore) -> None:
+        published(store, 0.1, 0.2, 0.3)
+        store.rollback(NAME, 1)
+        published(store, 0.4)
+        assert store.card(NAME, 4)["replaces"] == 1
+        assert store.rollback(NAME) == 1
+        store.rollback(NAME, 4)
+        break_version(store, 4)
+        assert store.load(NAME).version == 1
+
+    def test_numbers_go_on_after_a_rollback(self, store: ModelStore) -> None:
+        published(store, 0.25, 0.5)
+        store.rollback(NAME)
+        assert store.publish(NAME, state(0.75), CARD) == 3
+        assert value_in_use(store) == 0.75
+
+    def test_damaged_versions_are_passed_over_but_refused_by_number(self, store: ModelStore) -> None:
+        published(store, 0.25, 0.5, 0.75)
+        break_version(store, 2)
+        with pytest.raises(ModelError, match="SHA-256"):
+            store.rollback(NAME, 2)
+        assert store.current(NAME) == 3
+        assert store.rollback(NAME) == 1
+
+    def test_unknown_models_and_versions_are_named(self, store: ModelStore) -> None:
+        with pytest.raises(UnknownModelError, match="ct_classifier has no version"):
+            store.rollback(NAME)
+        assert not store.root.exists()
+        published(store, 0.25)
+        with pytest.raises(UnknownModelError, match=r"no version 7 .*there: 1"):
+            store.rollback(NAME, 7)
+
+
+class TestPointer:
+    def test_a_folder_without_one_uses_the_newest(self, store: ModelStore) -> None:
+        published(store, 0.25, 0.5)
+        (store.root / NAME / "current").unlink()
+        weights = store.load(NAME)
+        assert (store.current(NAME), weights.version, weights.notes) == (2, 2, ())
+
+    @pytest.mark.parametrize("content", [b"", b"two", b"\xff\xfe", b"-1", b"0", b"1\n2", b"9" * 400, "\u0661".encode()])
+    def test_a_damaged_one_counts_as_none_and_is_told(self, store: ModelStore, content: bytes) -> None:
+        published(store, 0.25, 0.5)
+        store.rollback(NAME)
+        (store.root / NAME / "current").write_bytes(content)
+        weights = store.load(NAME)
+        assert (store.current(NAME), weights.version) == (2, 2)
+        assert "current is damaged" in weights.notes[0]
+
+    def test_one_that_is_a_folder_is_told(self, store: ModelStore) -> None:
+        published(store, 0.25)
+        (store.root / NAME / "current").unlink()
+        (store.root / NAME / "current").mkdir()
+        assert "cannot be read" in store.load(NAME).notes[0]
+
+    def test_one_that_names_a_missing_version_leads_to_the_next_older_one(self, store: ModelStore) -> None:
+        published(store, 0.25, 0.5, 0.75)
+        store.rollback(NAME)
+        shutil.rmtree(store.root / NAME / "2")
+        weights = store.load(NAME)
+        assert (store.current(NAME), weights.version) == (1, 1)
+        assert "names version 2, which is not there" in weights.notes[0]
+
+    def test_a_version_that_was_taken_out_of_use_is_never_a_fallback(self, store: ModelStore) -> None:
+        published(store, 0.25, 0.5)
+        store.rollback(NAME)
+        break_version(store, 1)
+        with pytest.raises(ModelError, match=r"no usable weights .*rollback ct_classifier --to 2"):
+            store.load(NAME)
+        store.rollback(NAME, 2)
+        assert value_in_use(store) == 0.5
+
+
+class TestPruning:
+    def test_the_last_ones_stay_and_numbers_are_remembered(self, store: ModelStore) -> None:
+        published(store, *(number / 8 for number in range(1, 8)))
+        assert store.prune(NAME) == [1, 2]
+        assert store.versions(NAME) == [3, 4, 5, 6, 7]
+        assert store.prune(NAME, 1) == [3, 4, 5]
+        assert store.versions(NAME) == [6, 7], "the one before stays as well"
+        shutil.rmtree(store.root / NAME / "7")
+        assert store.publish(NAME, state(), CARD) == 8
+        assert not list((store.root / NAME).glob(".removed*"))
+
+    def test_the_one_in_use_and_the_one_before_it_stay_however_old(self, store: ModelStore) -> None:
+        published(store, *(number / 8 for number in range(1, 8)))
+        store.rollback(NAME, 2)
+        assert store.prune(NAME, 2) == [3, 4, 5]
+        assert store.versions(NAME) == [1, 2, 6, 7]
+        with pytest.raises(ValueError, match="at least one"):
+            store.prune(NAME, 0)
+
+    def test_old_candidates_and_leftovers_go_fresh_ones_stay(self, store: ModelStore) -> None:
+        published(store, 0.5)
+        folder = store.root / NAME
+        candidates = [store.stage(NAME, state(), CARD) for _ in range(3)]
+        old = folder / ".current-killed"
+        old.write_text("1")
+        rest = folder / ".candidates" / ".stage-killed"
+        rest.mkdir()
+        store.prune(NAME, 1)
+        assert old.exists() and rest.exists() and len(store.candidates(NAME)) == 3
+        yesterday = time.time() - 25 * 3600
+        for path in (old, rest, *(folder / ".candidates" / candidate for candidate in candidates)):
+            os.utime(path, (yesterday, yesterday))
+        store.prune(NAME, 1)
+        assert not old.exists() and not rest.exists()
+        assert [kept.id for kept in store.candidates(NAME)] == [max(candidates)]
+        assert store.load(NAME).version == 1
+
+
+def test_a_store_that_cannot_be_written_is_one_sentence(store: ModelStore) -> None:
+    published(store, 0.25, 0.5)
+    pointer = store.root / NAME / "current"
+    pointer.unlink()
+    pointer.mkdir()
+    with pytest.raises(ModelError, match="ct_classifier cannot be changed"):
+        store.rollback(NAME)

@@ -5,11 +5,13 @@ tests need, since the documents and label maps must be right whatever is found.
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,7 @@ class RunningServer:
     studies: Path
     models: Path
     log: Path
+    process: "subprocess.Popen[bytes]"
 
 
 @pytest.fixture(scope="session")
@@ -89,24 +92,52 @@ def free_port() -> int:
 def environment(models: Path) -> dict[str, str]:
     """Environment of a server process that uses the test's models."""
     path = os.pathsep.join(filter(None, [str(REPOSITORY / "lib"), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PNEUMOSCREEN_MODELS": str(models), "PYTHONPATH": path}
+    # Without the tokens of whoever runs the tests.
+    return {**os.environ, "PNEUMOSCREEN_MODELS": str(models), "PNEUMOSCREEN_TOKENS": "none", "PYTHONPATH": path}
 
 
-@pytest.fixture(scope="session")
-def server(studies: Path, model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """``pneumoscreen serve`` on a free port."""
-    log, port = tmp_path_factory.mktemp("log") / "server.log", free_port()
-    command = [sys.executable, "-m", "pneumoscreen", "serve", "--studies", str(studies), "--port", str(port)]
+def copied_models(models: Path, target: Path) -> Path:
+    """A copy of a model store, for a test that publishes into it."""
+    shutil.copytree(models, target, dirs_exist_ok=True)
+    return target
+
+
+@contextmanager
+def serving(
+    studies: Path,
+    models: Path,
+    folders: pytest.TempPathFactory,
+    *arguments: str,
+    client: Callable[[str], Client] = Client,
+    **variables: str,
+) -> Iterator[RunningServer]:
+    """``pneumoscreen serve`` on a free port, with more arguments and environment variables where given.
+
+    ``client`` makes a client of the server's address, such as one with a token.
+    """
+    log, port = folders.mktemp("log") / "server.log", free_port()
+    words = ["serve", "--studies", str(studies), "--port", str(port), *arguments]
+    command = [sys.executable, "-m", "pneumoscreen", *words]
     with log.open("w") as output:
-        process = subprocess.Popen(command, env=environment(model_root), stdout=output, stderr=subprocess.STDOUT)
-    client = Client(f"http://127.0.0.1:{port}")
+        process = subprocess.Popen(
+            command, env={**environment(models), **variables}, stdout=output, stderr=subprocess.STDOUT
+        )
+    caller = client(f"http://127.0.0.1:{port}")
     try:
-        client.wait_until_ready(120, lambda: process.poll() is None)
-        yield RunningServer(client, studies, model_root, log)
+        caller.wait_until_ready(120, lambda: process.poll() is None)
+        yield RunningServer(caller, studies, models, log, process)
     finally:
-        process.send_signal(signal.SIGINT)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+
+
+@pytest.fixture(scope="session")
+def server(studies: Path, model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The server that most tests share."""
+    with serving(studies, model_root, tmp_path_factory) as running:
+        yield running

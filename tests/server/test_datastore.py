@@ -1,18 +1,26 @@
 """The studies folder as a datastore: what is offered, labels, and an index that survives."""
 
+import contextvars
 import json
 import shutil
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
 import SimpleITK as sitk
+from monailabel.interfaces.exception import LabelNotFoundException
 
-from pneumoscreen.case import Case
+from pneumoscreen.case import Case, ReaderMark
 from pneumoscreen.errors import PneumoScreenError
+from pneumoscreen.images import read_volume
 from pneumoscreen.server.datastore import StudiesDatastore
+from pneumoscreen.server.identity import Role, Speaker, set_speaker
+from pneumoscreen.studies.audit import AuditLog, case_digest
 
+from ..studies.conftest import document
 from .conftest import RunningServer
 
 
@@ -38,7 +46,8 @@ def test_a_case_document_goes_in_as_a_label_and_comes_back(server: RunningServer
     saved = requests.put(url, params=where, files={"label": ("case.json", text)}, timeout=60)
     assert saved.status_code == 200, saved.text
     back = requests.get(url, params={"label": "upright", "tag": "final"}, timeout=60)
-    assert back.text == text
+    assert back.json() == document
+    assert (saved.json()["version"], saved.json()["reader"], saved.json()["image"]) == (1, "reader-a", "upright")
     case = Case.from_json(back.text)
     assert case.regions[0].reader is not None
     assert case.regions[0].reader.name == "reader-a"
@@ -97,6 +106,178 @@ def test_a_dicom_folder_is_an_image(folder: Path) -> None:
     assert datastore.get_image_uri("series.1") == str(series)
     with pytest.raises(PneumoScreenError, match="does not delete folders"):
         datastore.remove_image("series.1")
+
+
+def write_slice(path: Path, modality: str, **tags: str) -> None:
+    """A DICOM file with one picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = sitk.GetImageFromArray(np.zeros((16, 16), np.int16))
+    image.SetMetaData("0008|0060", modality)
+    for tag, value in tags.items():
+        image.SetMetaData(tag.replace("_", "|"), value)
+    sitk.WriteImage(image, path)
+
+
+def test_nested_dicom_folders_are_images_with_ids_that_stay(folder: Path) -> None:
+    for series in ("patient/study 1/CT", "patient/study 2/CT", "other/study 1/CT"):
+        write_slice(folder / series / "IM0.dcm", "CT")
+    write_slice(folder / "annotations" / "a" / "IM0.dcm", "CT")
+    write_slice(folder / "labels" / "final" / "IM0.dcm", "CT")
+    write_slice(folder / "patient" / ".hidden" / "IM0.dcm", "CT")
+    (folder / "patient" / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    (folder / "patient" / "again").symlink_to(folder / "patient")
+    datastore = StudiesDatastore(str(folder))
+    nested = {name for name in datastore.list_images() if name not in ("a", "b.b")}
+    assert len(nested) == 3
+    assert {name.rsplit("_t", 1)[0] for name in nested} == {"patient", "other"}
+    places = {name: datastore.get_image_uri(name) for name in nested}
+    assert sorted(places.values()) == sorted(
+        str(folder / series) for series in ("patient/study 1/CT", "patient/study 2/CT", "other/study 1/CT")
+    )
+    write_slice(folder / "a new patient" / "study" / "CT" / "IM0.dcm", "CT")
+    datastore.refresh()
+    assert {name: datastore.get_image_uri(name) for name in nested} == places
+    again = StudiesDatastore(str(folder), read_only=True)
+    assert {name: again.get_image_uri(name) for name in nested} == places
+    shutil.rmtree(folder / "other")
+    datastore.refresh()
+    assert not any(name.startswith("other") for name in datastore.list_images())
+
+
+def test_radiographs_are_images_and_loose_slices_are_not(folder: Path) -> None:
+    write_slice(folder / "chest.dcm", "CR")
+    write_slice(folder / "slice.dcm", "CT")
+    (folder / "report.dcm").write_bytes(b"no DICOM")
+    picture = sitk.GetImageFromArray(np.zeros((16, 16), np.uint8))
+    for name in ("p.png", "q.JPG", "r.jpeg", "a.png"):
+        sitk.WriteImage(picture, folder / name.lower())
+    (folder / "q.jpg").rename(folder / "q.JPG")
+    datastore = StudiesDatastore(str(folder))
+    assert sorted(datastore.list_images()) == ["a", "b.b", "chest", "p", "q", "r"]
+    assert datastore.get_image_uri("q").endswith("q.JPG")
+    assert datastore.get_image_uri("a").endswith("a.nii.gz"), "the CT goes before a picture of it"
+
+
+def test_a_ct_that_comes_later_takes_the_place_of_its_picture(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"x")
+    datastore = StudiesDatastore(str(tmp_path))
+    (tmp_path / "x.nii.gz").write_bytes(b"x")
+    datastore.refresh()
+    assert datastore.get_image_uri("x").endswith("x.nii.gz")
+
+
+def test_screening_a_radiograph_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((16, 16), np.uint8)), tmp_path / "p.png")
+    write_slice(tmp_path / "chest.dcm", "CR")
+    datastore = StudiesDatastore(str(tmp_path))
+    for image in ("p", "chest"):
+        with pytest.raises(PneumoScreenError, match="X-ray screening is not in this version"):
+            read_volume(Path(datastore.get_image_uri(image)))
+
+
+def test_uploads_are_checked_and_never_half_there(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    datastore, source = StudiesDatastore(str(folder)), tmp_path_factory.mktemp("upload")
+    write_slice(source / "chest.dcm", "DX")
+    write_slice(source / "slice.dcm", "CT")
+    (source / "b.mha").write_bytes(b"scan")
+    assert datastore.add_image("new", str(source / "b.mha"), {}) == "new"
+    assert (folder / "new.mha").read_bytes() == b"scan"
+    assert datastore.add_image("", str(source / "chest.dcm"), {}) == "chest"
+    for image_id, name, said in (
+        ("s", "slice.dcm", "only if it is a radiograph"),
+        ("a", "b.mha", "of another format"),
+        ("../up", "b.mha", "not a plain name"),
+        ("x", "b.exe", "an image is one of"),
+    ):
+        with pytest.raises(PneumoScreenError, match=said):
+            datastore.add_image(image_id, str(source / name), {})
+    with pytest.raises(FileNotFoundError):
+        datastore.add_image("gone", str(source / "absent.mha"), {})
+    assert not list(folder.glob("*gone*")) and not list(folder.glob(".part-*"))
+    with pytest.raises(PneumoScreenError, match="no plain JSON object"):
+        datastore.add_image("nan", str(source / "b.mha"), {"note": float("nan")})
+    datastore.remove_image("new")
+    assert [(e["action"], e["case"]) for e in AuditLog(folder).entries()] == [
+        ("add_image", case_digest("new")),
+        ("add_image", case_digest("chest")),
+        ("remove_image", case_digest("new")),
+    ]
+
+
+def test_a_deleted_label_is_withdrawn_and_its_versions_stay(folder: Path) -> None:
+    datastore = StudiesDatastore(str(folder))
+    datastore.submit("a", document("a").to_json().encode())
+    label = folder / "labels" / "final" / "a.json"
+    assert datastore.datalist()[0]["label"] == str(label)
+    assert datastore.get_label_info("a", "final")["version"] == 1
+    datastore.remove_label("a", "final")
+    assert datastore.datalist() == [] and not label.exists()
+    assert [v.kind for v in datastore.submissions.store.versions("a")] == ["reader", "withdrawal"]
+    with pytest.raises(LabelNotFoundException):
+        datastore.remove_label("a", "final")
+    datastore.submit("a", document("a").to_json().encode())
+    datastore.remove_image("a")
+    assert [v.kind for v in datastore.submissions.store.versions("a")][-1] == "withdrawal"
+    assert "a" not in datastore.list_images()
+
+
+def test_the_data_set_holds_final_labels_and_whole_series(folder: Path) -> None:
+    for number in range(3):
+        write_slice(folder / "p" / "s" / "CT" / f"{number}.dcm", "CT")
+    datastore = StudiesDatastore(str(folder))
+    with pytest.raises(PneumoScreenError, match="no image has a final label"):
+        datastore.get_dataset_archive(None)
+    series = next(name for name in datastore.list_images() if name.startswith("p_t"))
+    for image in ("a", series):
+        datastore.submit(image, document(image).to_json().encode())
+    path = Path(datastore.get_dataset_archive(None))
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == sorted(
+            ["image/a.nii.gz", "label/a.json", f"label/{series}.json", "metadata.json"]
+            + [f"image/{series}/{number}.dcm" for number in range(3)]
+        )
+    path.unlink()
+    limited = Path(datastore.get_dataset_archive(1))
+    with zipfile.ZipFile(limited) as archive:
+        assert len(archive.namelist()) == 3
+    limited.unlink()
+
+
+def test_labels_of_older_folders_are_there_from_the_start(folder: Path) -> None:
+    label = folder / "labels" / "final" / "a.json"
+    label.parent.mkdir(parents=True)
+    label.write_text(document("a").to_json(), encoding="utf-8")
+    datastore = StudiesDatastore(str(folder))
+    assert [pair["label"] for pair in datastore.datalist()] == [str(label)]
+    datastore.submit("a", document("a", label="irrelevant").to_json().encode(), "reader-b")
+    assert [v.kind for v in datastore.submissions.store.versions("a")] == ["import", "reader"]
+
+
+def test_a_label_left_behind_by_a_crash_is_mended_at_the_start(folder: Path) -> None:
+    StudiesDatastore(str(folder)).submit("a", document("a").to_json().encode())
+    label = folder / "labels" / "final" / "a.json"
+    label.unlink()
+    assert StudiesDatastore(str(folder)).datalist()[0]["label"] == str(label)
+
+
+def test_names_of_readers(folder: Path) -> None:
+    """A known speaker's record carries the token's name, whatever the document says; known marks keep theirs."""
+    datastore = StudiesDatastore(str(folder))
+    by_a = datastore.submit("a", document("a", reader="reader-a").to_json().encode())
+    assert by_a.reader == "reader-a", "a single user's document names its reader"
+    context = contextvars.copy_context()
+    context.run(set_speaker, Speaker("reader-b", Role.READER))
+    more = document("a", reader="reader-a")
+    forged = replace(more.regions[0], id="r2", reader=ReaderMark("covid19", "reader-a", "2026-12-01T00:00:00Z"))
+    both = replace(more, regions=(*more.regions, forged))
+    by_b = context.run(datastore.submit, "a", both.to_json().encode(), "somebody else")
+    assert by_b.reader == "reader-b"
+    assert [region.reader.name for region in by_b.document.regions if region.reader] == ["reader-a", "reader-b"]
+    by_c = datastore.submit("a", by_b.document.to_json().encode(), "reader-c")
+    assert by_c.reader == "reader-c", "a single user may say who it is"
+    nobody = replace(document("a"), regions=())
+    assert datastore.submit("a", nobody.to_json().encode()).reader == "local"
+    assert [entry["speaker"] for entry in AuditLog(folder).entries()] == ["local", "reader-b", "local", "local"]
 
 
 def test_an_image_is_known_by_its_path_only_inside_the_studies(

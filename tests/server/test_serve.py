@@ -1,19 +1,29 @@
 """The server as a process: it answers while it works, reports progress, and refuses to start with a sentence."""
 
+import ipaddress
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from pneumoscreen.server.client import Client, ServerError
+from pneumoscreen.server.identity import Role
+from pneumoscreen.server.tokens import TokenFile
 
-from .conftest import RunningServer, environment
+from .conftest import RunningServer, environment, serving
 
 INFO_LIMIT_S = 0.1
 
@@ -109,3 +119,166 @@ def test_the_client_says_when_nobody_is_there() -> None:
         port = probe.getsockname()[1]
     with pytest.raises(ServerError, match="does not answer"):
         Client(f"http://127.0.0.1:{port}").get("/info/")
+
+
+EVERY_ADDRESS = "0.0.0.0"
+PASSWORD = "secret"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """PEM files of a certificate for 127.0.0.1."""
+
+    certificate: Path
+    key: Path
+    locked_key: Path
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return _self_signed(tmp_path_factory.mktemp("tls"))
+
+
+def _self_signed(folder: Path) -> Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pneumoscreen test")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    made = Certificate(folder / "server.crt", folder / "server.key", folder / "locked.key")
+    made.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    made.key.write_bytes(key.private_bytes(*form, serialization.NoEncryption()))
+    made.locked_key.write_bytes(key.private_bytes(*form, serialization.BestAvailableEncryption(PASSWORD.encode())))
+    return made
+
+
+def test_what_stops_a_start_does_not_wait_for_torch(model_root: Path) -> None:
+    code = (
+        "import sys; import pneumoscreen.server.serve, pneumoscreen.server.tls, pneumoscreen.commands.tokens; "
+        "sys.exit(bool({'torch', 'monailabel', 'SimpleITK'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(model_root), timeout=60, check=False)
+    assert done.returncode == 0
+
+
+class TestOpenAddress:
+    """An address that other machines reach: not without knowing who speaks."""
+
+    @pytest.mark.parametrize("host", [EVERY_ADDRESS, "::"])
+    def test_without_tokens_it_does_not_start_and_says_how_to_make_one(
+        self, host: str, tmp_path: Path, model_root: Path
+    ) -> None:
+        result = start("--studies", str(tmp_path), "--port", "0", "--host", host, models=model_root)
+        assert result.returncode == 2
+        (line,) = result.stderr.strip().splitlines()
+        assert line.startswith(f"{host} can be reached by other machines")
+        assert line.endswith("pneumoscreen tokens add --reader NAME --role administrator")
+
+    def test_a_revoked_token_is_none(self, tmp_path: Path, model_root: Path) -> None:
+        file = TokenFile(tmp_path / "tokens.json")
+        file.revoke(file.add("a", Role.ADMINISTRATOR)[0].id)
+        words = ("--studies", str(tmp_path), "--port", "0", "--host", EVERY_ADDRESS, "--tokens", str(file.path))
+        result = start(*words, models=model_root)
+        assert result.returncode == 2
+        assert result.stderr.strip().endswith(f"--role administrator --tokens {file.path}")
+
+    def test_without_tls_it_warns(self, tmp_path: Path, model_root: Path) -> None:
+        file = TokenFile(tmp_path / "tokens.json")
+        file.add("a", Role.READER)
+        with socket.socket() as taken:
+            taken.bind((EVERY_ADDRESS, 0))
+            taken.listen()
+            port = str(taken.getsockname()[1])
+            words = ("--studies", str(tmp_path), "--port", port, "--host", EVERY_ADDRESS, "--tokens", str(file.path))
+            result = start(*words, models=model_root)
+        warning, refusal = result.stderr.strip().splitlines()
+        assert "in clear" in warning and "--ssl-certfile" in warning
+        assert f"port {port} on {EVERY_ADDRESS} is in use" in refusal
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b'{"schema": "x", "tokens": []}'])
+def test_a_damaged_token_file_stops_it_on_loopback_too(tmp_path: Path, model_root: Path, content: bytes) -> None:
+    (tmp_path / "tokens.json").write_bytes(content)
+    words = ("--studies", str(tmp_path), "--port", "0", "--tokens", str(tmp_path / "tokens.json"))
+    result = start(*words, models=model_root)
+    assert (result.returncode, result.stdout, len(result.stderr.strip().splitlines())) == (2, "", 1)
+    assert "tokens.json is damaged" in result.stderr
+
+
+class TestTls:
+    def test_it_serves_https_to_other_machines(
+        self, certificate: Certificate, studies: Path, model_root: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        file = TokenFile(tmp_path_factory.mktemp("tokens") / "tokens.json")
+        _, token = file.add("reader-a", Role.READER)
+        files = ("--ssl-certfile", str(certificate.certificate), "--ssl-keyfile", str(certificate.locked_key))
+        with serving(
+            studies,
+            model_root,
+            tmp_path_factory,
+            *("--host", EVERY_ADDRESS, "--tokens", str(file.path), *files),
+            client=lambda address: Client(address.replace("http:", "https:"), token, verify=certificate.certificate),
+            PNEUMOSCREEN_SSL_KEYFILE_PASSWORD=PASSWORD,
+        ) as server:
+            assert server.client.get("/pneumoscreen/whoami").json()["reader"] == "reader-a"
+            printed = server.log.read_text()
+            assert f" at https://{EVERY_ADDRESS}:" in printed
+            assert "in clear" not in printed
+            address = server.client.address
+            with pytest.raises(ServerError, match="does not answer"):
+                Client(address, token).get("/info/")  # nobody vouches for this certificate
+            with pytest.raises(ServerError, match="does not answer"):
+                Client(address.replace("https:", "http:"), token).get("/info/")
+            assert _agreed_version(address, certificate) == "TLSv1.3"
+            with pytest.raises(ssl.SSLError):
+                _agreed_version(address, certificate, ssl.TLSVersion.TLSv1_1)
+
+    def test_what_cannot_be_used_is_one_sentence(
+        self, certificate: Certificate, tmp_path: Path, model_root: Path
+    ) -> None:
+        other = _self_signed(tmp_path)
+        junk = tmp_path / "junk.pem"
+        junk.write_text("junk")
+        refused = {
+            ("nowhere.pem", certificate.key): "nowhere.pem cannot be read for TLS",
+            (certificate.certificate, "nowhere.pem"): "nowhere.pem cannot be read for TLS",
+            (certificate.certificate, tmp_path): "cannot be read for TLS",
+            (certificate.certificate, other.key): "does not belong to the certificate",
+            (certificate.certificate, certificate.locked_key): "needs its password",
+            (junk, certificate.key): "holds no certificate in PEM form",
+            (certificate.certificate, junk): "holds no private key in PEM form",
+            (certificate.certificate, None): "--ssl-certfile is given without --ssl-keyfile",
+            (None, certificate.key): "--ssl-keyfile is given without --ssl-certfile",
+        }
+        for (chain, key), said in refused.items():
+            words = ["--studies", str(tmp_path), "--port", "0"]
+            words += ["--ssl-certfile", str(chain)] if chain else []
+            words += ["--ssl_keyfile", str(key)] if key else []
+            result = start(*words, models=model_root)
+            assert (result.returncode, len(result.stderr.strip().splitlines())) == (2, 1), result.stderr
+            assert said in result.stderr
+
+
+def _agreed_version(
+    address: str, certificate: Certificate, highest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+) -> str | None:
+    context = ssl.create_default_context(cafile=str(certificate.certificate))
+    context.maximum_version = highest
+    host, port = address.removeprefix("https://").split(":")
+    with (
+        socket.create_connection((host, int(port)), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secure,
+    ):
+        return secure.version()

@@ -1,17 +1,22 @@
 """Labelled cases from a studies folder, as the phantom writer makes it."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pneumoscreen.errors import ConfigError, PneumoScreenError
+from pneumoscreen.ct.candidates import CandidateSettings
+from pneumoscreen.errors import CaseError, PneumoScreenError
 from pneumoscreen.phantoms import PhantomSpec, generate_phantom
 from pneumoscreen.phantoms.studies import write_studies
-from pneumoscreen.studies.cases import find_studies
-from pneumoscreen.training.candidate_data import read_prepared
-from pneumoscreen.training.candidate_studies import prepare_studies
-from pneumoscreen.training.candidates import CandidateTrainingSettings
+from pneumoscreen.studies.cases import Study, StudyCase, find_studies
+from pneumoscreen.studies.truth import complete_truth
+from pneumoscreen.training.candidate_data import CaseCache, prepare_case, read_prepared
+from pneumoscreen.training.candidate_studies import prepare_study
+from pneumoscreen.verdict import DEFAULT_CLASSES
 
 SPEC = PhantomSpec(matrix=96, thickness_mm=8.0)
 
@@ -52,26 +57,80 @@ def test_unlabelled_scans_are_passed_over(studies_folder: Path, tmp_path: Path) 
     assert [study.case_id for study in find_studies(studies_folder)] == [f"phantom-{n:06d}" for n in (1, 2, 3)]
 
 
-def test_preparation_divides_by_patient_and_names_what_is_broken(studies_folder: Path, tmp_path: Path) -> None:
+def test_preparation_names_what_is_broken(studies_folder: Path, tmp_path: Path) -> None:
     studies = find_studies(studies_folder)
-    document = studies[1].document
-    whole = document.read_text(encoding="utf-8")
-    lines: list[str] = []
-    try:
-        document.write_text("{", encoding="utf-8")
-        settings = CandidateTrainingSettings(validation_share=0.0)
-        training, validation = prepare_studies(studies, settings, tmp_path, lines.append)
-    finally:
-        document.write_text(whole, encoding="utf-8")
-    assert [path.stem for path in training] == ["phantom-000001", "phantom-000003"] and validation == []
-    assert any("phantom-000002 is left out" in line and str(document) in line for line in lines)
-    assert len(read_prepared(training[0]).boxes) > 0
-    lines.clear()
-    assert len(prepare_studies(studies[:1], settings, tmp_path, lines.append)[0]) == 1
-    assert lines == [], "prepared once"
+    cache = CaseCache(tmp_path / "cache", CandidateSettings().grid)
+    whole = json.loads(studies[0].document.read_text(encoding="utf-8"))
+
+    def with_document(document: str) -> Study:
+        (tmp_path / "changed.json").write_text(document, encoding="utf-8")
+        return replace(studies[0], document=tmp_path / "changed.json")
+
+    with pytest.raises(CaseError, match=r"changed\.json: the case document is not valid JSON"):
+        prepare_study(with_document("{"), "a", cache)
+    contradiction = {**whole, "diagnosis": "no_infection_found"}
+    with pytest.raises(CaseError, match="field diagnosis is no_infection_found"):
+        prepare_study(with_document(json.dumps(contradiction)), "a", cache)
+    assert not list(cache.folder.rglob("*.npz"))
 
 
-def test_a_split_that_leaves_nothing_to_train_on_is_refused(studies_folder: Path, tmp_path: Path) -> None:
-    settings = CandidateTrainingSettings(validation_share=0.999)
-    with pytest.raises(ConfigError, match="no training case left"):
-        prepare_studies(find_studies(studies_folder), settings, tmp_path, lambda line: None)
+def test_corrected_labels_are_prepared_anew_and_the_old_ones_go(studies_folder: Path, tmp_path: Path) -> None:
+    study = find_studies(studies_folder)[0]
+    cache = CaseCache(tmp_path / "cache", CandidateSettings().grid)
+    first = prepare_study(study, study.origin(), cache)
+    assert prepare_study(study, study.origin(), cache) == first, "prepared once"
+    document = json.loads(study.document.read_text(encoding="utf-8"))
+    removed = next(region for region in document["regions"] if region["reader"]["label"] == "covid19")
+    document["regions"].remove(removed)
+    (tmp_path / "corrected.json").write_text(json.dumps(document), encoding="utf-8")
+    corrected = replace(study, document=tmp_path / "corrected.json")
+    assert corrected.origin() != study.origin()
+    before = read_prepared(first)
+    after = read_prepared(prepare_study(corrected, corrected.origin(), cache))
+    assert len(after.boxes) == len(before.boxes) - 1
+    assert before.infection is not None and after.infection is not None
+    assert 0 < after.infection.sum() < before.infection.sum(), "a region taken away leaves the mask"
+    assert not first.exists()
+
+
+@pytest.fixture(scope="module")
+def document(studies_folder: Path) -> dict[str, Any]:
+    """The truth of a phantom with infections, as a document."""
+    return dict(json.loads(find_studies(studies_folder)[0].document.read_text(encoding="utf-8")))
+
+
+def _loaded(studies_folder: Path, tmp_path: Path, document: dict[str, Any]) -> StudyCase:
+    path = tmp_path / "reader.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return replace(find_studies(studies_folder)[0], document=path).load()
+
+
+def test_a_region_keeps_its_voxels_whatever_its_label_and_id(
+    studies_folder: Path, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    true = find_studies(studies_folder)[0].load()
+    regions = [{**region, "id": f"r{9 - place}"} for place, region in enumerate(document["regions"])]
+    relabelled = {**regions[0], "reader": {**regions[0]["reader"], "label": "irrelevant"}}
+    case = _loaded(studies_folder, tmp_path, {**document, "regions": [relabelled, *regions[1:]][::-1]})
+    assert [lesion.number for lesion in case.lesions] == [lesion.number for lesion in true.lesions][::-1]
+    assert case.lesions[-1].label == "irrelevant"
+
+
+def test_a_moved_or_added_region_takes_nobody_elses_voxels(
+    studies_folder: Path, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    infected = next(r for r in document["regions"] if r["reader"]["label"] == "covid19")
+    others = [region for region in document["regions"] if region is not infected]
+    moved = {**infected, "center_mm": [c + s for c, s in zip(infected["center_mm"], infected["size_mm"], strict=True)]}
+    # Its digits and its place are those of a number in the mask.
+    added = {**moved, "id": "r1", "size_mm": [9.0, 9.0, 9.0]}
+    case = _loaded(studies_folder, tmp_path, {**document, "regions": [added, moved, *others]})
+    assert [lesion.number for lesion in case.lesions[:2]] == [0, 0]
+    assert all(lesion.number > 0 for lesion in case.lesions[2:])
+    complete = complete_truth(case, DEFAULT_CLASSES)
+    assert len({lesion.number for lesion in complete.lesions}) == len(complete.lesions)
+    prepared = prepare_case(case, CandidateSettings().grid)
+    assert prepared.infection is None, "a mask that lacks an infection would teach it as healthy"
+    untouched = case.lesions[2].number
+    assert case.infection is not None
+    assert (complete.infection == untouched).sum() > 0.5 * (case.infection == untouched).sum()

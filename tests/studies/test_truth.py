@@ -53,3 +53,23 @@ def test_two_types_without_a_diagnosis_are_refused() -> None:
 def test_an_infection_in_a_case_without_infection_is_refused() -> None:
     with pytest.raises(CaseError, match="field diagnosis is no_infection_found"):
         complete_truth(study(diagnosis="no_infection_found"), DEFAULT_CLASSES)
+
+
+def test_an_infection_mark_takes_the_type_of_the_diagnosis() -> None:
+    case = study("influenza_a", diagnosis="covid19")
+    clear = MarkedLesion(8, "irrelevant", np.array([0.0, 0.0, 0.0, 3.0, 3.0, 3.0]))
+    found = complete_truth(replace(case, lesions=(*case.lesions, clear)), DEFAULT_CLASSES)
+    assert [lesion.label for lesion in found.lesions] == ["covid19", "irrelevant"]
+
+
+def test_a_finding_that_the_mask_does_not_show_is_drawn_beside_those_it_shows() -> None:
+    mask = np.zeros(SHAPE, dtype=np.uint8)
+    mask[2:8, 10:20, 10:20] = 1
+    added = MarkedLesion(0, "covid19", np.array([2.0, 24.0, 24.0, 8.0, 32.0, 32.0]))
+    case = study()
+    shown = replace(case.lesions[0], number=1)
+    found = complete_truth(replace(case, infection=mask, lesions=(shown, added)), DEFAULT_CLASSES)
+    assert [lesion.number for lesion in found.lesions] == [1, 2]
+    assert (found.infection == 1).sum() == mask.sum()
+    assert found.infection[5, 28, 28] == 2
+    assert not (mask == 2).any(), "the mask that was given is left alone"

@@ -12,7 +12,7 @@ from pneumoscreen.errors import Cancelled, ConfigError
 from pneumoscreen.training.candidate_data import PreparedCase, prepare_case
 from pneumoscreen.training.candidates import CandidateTrainingSettings, train_candidates
 
-CONFIG = Path(__file__).resolve().parents[2] / "configs" / "ct_candidates.yaml"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SETTINGS = CandidateTrainingSettings.model_validate(
     {
         "model": {
@@ -86,9 +86,17 @@ def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
         train_candidates([], SETTINGS, tmp_path)
 
 
-def test_the_shipped_configuration_is_valid() -> None:
-    settings = load_config(CONFIG, CandidateTrainingSettings)
-    assert settings.model.network == CandidateTrainingSettings().model.network
+def test_the_sites_config_is_the_default_recipe_and_says_nothing_of_the_network() -> None:
+    settings = load_config(CONFIGS / "ct_candidates.yaml", CandidateTrainingSettings)
+    assert settings == CandidateTrainingSettings()
+    assert not settings.model.model_fields_set
+    assert (settings.split.validation, settings.split.test) == (0.15, 0.15)
+
+
+def test_the_starter_config_names_the_shipped_network() -> None:
+    starter = load_config(CONFIGS / "starter_candidates.yaml", CandidateTrainingSettings)
+    assert starter.model.network == CandidateTrainingSettings().model.network
+    assert (starter.split.validation, starter.split.test) == (0.08, 0.0)
 
 
 def test_epochs_count_rounds_over_the_cases() -> None:

@@ -1,5 +1,6 @@
 """Training of the classifier on toy patches: it learns, location helps M2 only, and it can be interrupted."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from pneumoscreen.config import load_config
 from pneumoscreen.errors import Cancelled, ConfigError
+from pneumoscreen.studies.split import Side, side_of
 from pneumoscreen.training.classifier import (
     ClassifierTrainingSettings,
     TrainedClassifier,
@@ -25,7 +27,7 @@ SETTINGS = ClassifierTrainingSettings.model_validate(
         "epochs": 6,
         "batch": 32,
         "learning_rate": 0.01,
-        "validation_share": 0.3,
+        "split": {"validation": 0.3, "test": 0.0},
     }
 )
 
@@ -116,5 +118,19 @@ def test_paper_config_is_the_published_recipe() -> None:
     assert paper.network.heads == ("m2",)
 
 
-def test_starter_config_is_the_default_recipe() -> None:
-    assert load_config(CONFIGS / "ct_classifier.yaml", ClassifierTrainingSettings) == ClassifierTrainingSettings()
+def test_the_sites_config_is_the_default_recipe() -> None:
+    settings = load_config(CONFIGS / "ct_classifier.yaml", ClassifierTrainingSettings)
+    assert settings == ClassifierTrainingSettings()
+    assert settings.network.dropout == 0.2
+    assert (settings.split.validation, settings.split.test) == (0.15, 0.15)
+
+
+def test_the_starter_config_keeps_the_patients_that_were_held_out() -> None:
+    starter = load_config(CONFIGS / "starter_classifier.yaml", ClassifierTrainingSettings)
+    assert (starter.split.validation, starter.split.test, starter.network.dropout) == (0.1, 0.0, 0.0)
+    # As the hash of the recipe that trained them had it: SHA-256 of "0:<name>" below a tenth.
+    held_out = [n for n in range(1001, 1241) if side_of(f"phantom-{n:06d}", starter.split) is Side.VALIDATION]
+    by_hash = [
+        n for n in range(1001, 1241) if int(sha256(f"0:phantom-{n:06d}".encode()).hexdigest()[:16], 16) < 2**64 / 10
+    ]
+    assert held_out == by_hash and 15 < len(held_out) < 35

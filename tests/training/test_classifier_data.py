@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pneumoscreen.ct.lungs import Lungs
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
+from pneumoscreen.studies.split import Side, SplitSettings, side_of
 from pneumoscreen.training.classifier_data import (
     SOURCES,
     PatchDataSettings,
     PatchSet,
     collect_cases,
     collect_patches,
-    in_validation,
+    gather,
+    gathered,
     split_patches,
 )
 
@@ -108,21 +108,35 @@ def test_joined_regions_stay_apart() -> None:
     assert joined.patients.tolist() == ["a", "a", "b"]
 
 
-class TestSplit:
-    def test_no_patient_is_on_both_sides(self) -> None:
-        patients = [f"p{i % 40}" for i in range(400)]
-        training, validation = split_patches(toy(patients), 0.25, seed=0)
-        assert not set(training.patients) & set(validation.patients)
-        assert len(training) + len(validation) == 400
-        assert 4 <= len(set(validation.patients)) <= 16
+def test_gathered_rows_are_those_of_the_files_and_stay_on_disk(collected: PatchSet, tmp_path: Path) -> None:
+    whole = PatchSet.join([collected, collected.select(collected.labels == 2)])
+    files = [tmp_path / f"{name}.npz" for name in "abc"]
+    collected.save(files[0])
+    collected.select(collected.labels > 9).save(files[1])
+    collected.select(collected.labels == 2).save(files[2])
+    found = gather(files, tmp_path / "all.npy")
+    for patches in (found, gathered(files, tmp_path / "all.npy")):
+        assert isinstance(patches.pixels, np.memmap)
+        for field in fields(PatchSet):
+            np.testing.assert_array_equal(getattr(patches, field.name), getattr(whole, field.name))
+    assert found.digest() == whole.digest() != collected.digest()
+    part = found.select(np.arange(len(found)) >= len(collected))
+    assert np.shares_memory(part.pixels, found.pixels), "rows side by side are not copied"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "all.npy", "b.npz", "c.npz"]
 
-    @given(st.text(min_size=1), st.integers(0, 9), st.floats(0, 1))
-    def test_a_larger_share_moves_nobody_back(self, patient: str, seed: int, share: float) -> None:
-        if in_validation(patient, share / 2, seed):
-            assert in_validation(patient, share, seed)
-        assert not in_validation(patient, 0.0, seed)
-        assert in_validation(patient, 1.0, seed)
+
+class TestSplit:
+    SHARES = SplitSettings(validation=0.25, test=0.25)
+
+    def test_no_patient_is_on_both_sides_and_test_patients_on_none(self) -> None:
+        patients = [f"p{i % 40}" for i in range(400)]
+        training, validation = split_patches(toy(patients), self.SHARES)
+        sides = {patient: side_of(patient, self.SHARES) for patient in patients}
+        assert {sides[str(p)] for p in training.patients} == {Side.TRAINING}
+        assert {sides[str(p)] for p in validation.patients} == {Side.VALIDATION}
+        kept = sum(side is not Side.TEST for side in sides.values())
+        assert len(training) + len(validation) == 10 * kept < 400
 
     def test_one_patient_cannot_be_split(self) -> None:
         with pytest.raises(PneumoScreenError, match="cannot be divided"):
-            split_patches(toy(["only"] * 9), 0.2, seed=0)
+            split_patches(toy(["only"] * 9), SplitSettings())

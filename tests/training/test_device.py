@@ -11,7 +11,12 @@ def test_a_single_process_on_the_cpu() -> None:
     workplace = find_workplace("cpu")
     assert workplace.device.type == "cpu" and workplace.is_first and not workplace.uses_scaler
     network = torch.nn.Linear(2, 2)
-    assert workplace.distribute(network) is network
+    network(torch.ones(1, 2)).sum().backward()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    workplace.share_weights(network)
+    workplace.average_gradients(network)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert torch.equal(network.weight.grad, torch.ones(2, 2)) and workplace.tell("alone") == "alone"
 
 
 def test_mixed_precision_on_the_cpu_is_bfloat16() -> None:

@@ -14,6 +14,7 @@ from statistics import median
 
 import httpx
 
+from ..server.tokens import NO_TOKENS
 from .process import BenchError, command
 
 START_LIMIT_S = 120.0
@@ -92,7 +93,7 @@ def _server(studies: Path) -> Iterator[tuple[str, float]]:
     address = f"http://127.0.0.1:{port}"
     start = time.perf_counter()
     process = subprocess.Popen(
-        command("serve", "--studies", str(studies), "--port", str(port)),
+        command("serve", "--studies", str(studies), "--port", str(port), "--tokens", NO_TOKENS),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -22,6 +22,7 @@ from ..config import Settings
 from ..errors import ModelError
 from ..images.volume import Volume
 from .candidate_network import CandidateNetwork, CandidateNetworkSettings, CandidateOutput
+from .precision import half_is_fast
 from .proposals import Proposals, SelectionSettings
 from .working_grid import WorkingGrid, WorkingGridSettings, network_input, pad_to_multiple, place_grid
 
@@ -84,6 +85,7 @@ class CandidateModel:
         self.settings = settings
         self.device = device
         self.proposals = Proposals(settings.network)
+        self._half = half_is_fast(device)
 
     @classmethod
     def load(cls, weights: _Weights, device: str = "cpu") -> "CandidateModel":
@@ -148,7 +150,7 @@ class CandidateModel:
     def _predict_window(self, images: Tensor) -> tuple[Tensor, ...]:
         images = images.contiguous(memory_format=torch.channels_last_3d)
         half = torch.bfloat16 if self.device.type == "cpu" else torch.float16
-        with torch.autocast(self.device.type, half):
+        with torch.autocast(self.device.type, half, enabled=self._half):
             output = self.network(images)
         return tuple(m.float() for m in (output.infection, *output.objectness, *output.deltas))
 

@@ -19,7 +19,7 @@ from ..images.volume import Volume, box_voxels
 from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates import CandidateModel, Candidates, find_candidates
-from .classifier import ClassifierModel, Head, classify
+from .classifier import ClassifierModel, Head, Judgement, judge
 from .lungs import Lungs, Side, segment_lungs
 from .patches import PatchImage, RegionError, extract_patches
 
@@ -41,12 +41,15 @@ class Screening:
         lungs: the lung masks.
         infection: bool [z, y, x], infected voxels anywhere in the lungs, as the candidate network sees them.
         candidate_boxes: float64 [n, 6], index boxes of ``case.regions``, in their order.
+        judgement: what the classifier made of the patches, those of the first region first; None where
+            nothing was classified.
     """
 
     case: Case
     lungs: Lungs
     infection: NDArray[np.bool_]
     candidate_boxes: NDArray[np.float64]
+    judgement: Judgement | None = None
 
     def label_map(self) -> NDArray[np.unsignedinteger[Any]]:
         """One value a region: region i has value i + 1.
@@ -116,6 +119,7 @@ class Screener:
         progress: Progress | None = None,
         diagnosis: str | None = None,
         read_s: float | None = None,
+        draws: int = 0,
     ) -> Screening:
         """Screen one scan.
 
@@ -124,6 +128,7 @@ class Screener:
             progress: told of each stage.
             diagnosis: clinical diagnosis, if known; it is written into the document and changes nothing else.
             read_s: seconds that reading took, for the document.
+            draws: of dropout, for ``Screening.judgement``; they change nothing else.
 
         Raises:
             NoLungsError: if the scan shows no lungs.
@@ -136,7 +141,7 @@ class Screener:
         with _stage("candidates", timings, report_progress):
             found = find_candidates(volume, lungs, self.candidates, _share(report_progress, "candidates", "classify"))
         with _stage("classify", timings, report_progress):
-            regions, boxes, notes = self._regions(volume, lungs, found)
+            regions, boxes, judgement, notes = self._regions(volume, lungs, found, draws)
         report_progress("report", STAGE_STARTS["report"])
         timings["total"] = sum(timings.values())
         case = Case(
@@ -150,7 +155,7 @@ class Screener:
             timings_s=timings,
             notes=(*volume.notes, *lungs.notes, *notes, *self.notes),
         ).with_verdict(self.classes)
-        return Screening(case, lungs, found.infection, boxes)
+        return Screening(case, lungs, found.infection, boxes, judgement)
 
     def screen_regions(self, volume: Volume, lungs: Lungs, regions: Sequence[Region]) -> tuple[Region, ...]:
         """Label given regions: the same regions with patches and vote, their readers' marks untouched.
@@ -165,15 +170,15 @@ class Screener:
                 images.append(extract_patches(volume, lungs, box, self.classifier.settings.patches))
             except RegionError as error:
                 raise RegionError(f"region {region.id}: {error}") from None
+        labelled, _ = self._label(volume, images)
         return tuple(
-            replace(region, patches=patches).with_vote()
-            for region, patches in zip(regions, self._label(volume, images), strict=True)
+            replace(region, patches=patches).with_vote() for region, patches in zip(regions, labelled, strict=True)
         )
 
     def _regions(
-        self, volume: Volume, lungs: Lungs, found: Candidates
-    ) -> tuple[tuple[Region, ...], NDArray[np.float64], tuple[str, ...]]:
-        """Labelled regions, best score first, their boxes, and a note on candidates that were left out."""
+        self, volume: Volume, lungs: Lungs, found: Candidates, draws: int
+    ) -> tuple[tuple[Region, ...], NDArray[np.float64], Judgement, tuple[str, ...]]:
+        """Labelled regions, best score first, their boxes and judgement, and a note on candidates left out."""
         kept, images = [], []
         for i, box in enumerate(found.boxes):
             try:
@@ -182,7 +187,8 @@ class Screener:
                 continue  # a candidate beside the lungs is none: nobody drew it, nobody misses it
             kept.append(i)
         regions = []
-        for number, (i, patches) in enumerate(zip(kept, self._label(volume, images), strict=True), start=1):
+        labelled, judgement = self._label(volume, images, draws)
+        for number, (i, patches) in enumerate(zip(kept, labelled, strict=True), start=1):
             center, size = volume.box_to_mm(found.boxes[i])
             region = Region(
                 id=f"r{number}",
@@ -196,18 +202,20 @@ class Screener:
             regions.append(region.with_vote())
         lost = len(found.boxes) - len(kept)
         notes = (f"{lost} candidate regions without lung in their central slices were left out",) if lost else ()
-        return tuple(regions), found.boxes[kept].reshape(-1, 6), notes
+        return tuple(regions), found.boxes[kept].reshape(-1, 6), judgement, notes
 
-    def _label(self, volume: Volume, images: Sequence[Sequence[PatchImage]]) -> list[tuple[Patch, ...]]:
+    def _label(
+        self, volume: Volume, images: Sequence[Sequence[PatchImage]], draws: int = 0
+    ) -> tuple[list[tuple[Patch, ...]], Judgement]:
         """The document's patches of each region, by stored slice; all regions go through the network together."""
-        flat = [image for region in images for image in region]
-        probabilities = iter(classify(flat, self.classifier, self.head))
+        judgement = judge([image for region in images for image in region], self.classifier, self.head, draws)
+        probabilities = iter(judgement.probabilities)
         labels = self.classes.patch_labels
         labelled = []
         for region in images:
             patches = [_patch(volume, image, next(probabilities), labels) for image in region]
             labelled.append(tuple(sorted(patches, key=lambda patch: patch.slice)))
-        return labelled
+        return labelled, judgement
 
     def _lung_infos(
         self,

@@ -1,277 +1,241 @@
-"""The whole pipeline on a cohort of cases with known truth, judged as the paper judges its 90 test cases.
+"""The whole pipeline on a cohort of cases with known truth, judged as the paper judges its 90 test cases."""
 
-``python -m pneumoscreen.evaluation.cohort --cases 90 --seed 100000 --out DIR`` runs it on phantoms.
-"""
-
-import argparse
-import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ct.screening import Screener
-from ..errors import PneumoScreenError
-from ..models.store import ModelStore
-from ..phantoms.phantom import Phantom, PhantomSpec, generate_phantom
-from ..verdict import DEFAULT_CLASSES, Classes
-from .bootstrap import Interval, cluster_bootstrap
-from .confusion import ConfusionMatrix, counts_table, figures_table
-from .detection import FrocPoint, froc, lesion_recall
-from .outcome import CaseOutcome, judge_case
-from .published import CASES, PATCHES_M1, PATCHES_M2, REGIONS
-from .truth import TrueCase
+from ..errors import NoLungsError, PneumoScreenError
+from ..verdict import Classes
+from .bootstrap import Interval, bootstrap_of_sums
+from .cases import LabelledCase
+from .confusion import ConfusionMatrix
+from .detection import FrocPoint, froc
+from .items import CaseItems, PatchItems
+from .outcome import CaseOutcome, Level, judge_case
+from .outcome_folder import OutcomeFolder
+from .tables import TableFigures, mean_f1_gain, table_figures
 
-DEFAULT_SEED = 100_000
-"""Far from the seeds of training: no phantom of a cohort has been seen."""
+LEVELS: tuple[Level, ...] = ("patches", "regions", "cases")
+"""Of the paper's Tables 1 and 2, 3 and 4, 5 and 6."""
 
-Matrix = Callable[[CaseOutcome], ConfusionMatrix]
+
+class Failure(NamedTuple):
+    """A case that could not be screened; it counts as a wrong verdict."""
+
+    case_id: str
+    reason: str
+    patient: str
+    diagnosis: str | None = None
+
+
+class LeftOut(NamedTuple):
+    """A case whose scan or labels cannot be used; it counts for nothing."""
+
+    case_id: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class CohortResult:
-    """Outcomes of a cohort and every figure that follows from them.
+    """Outcomes of a cohort and the figures that follow from them; intervals draw patients.
 
     Attributes:
         outcomes: one a screened case.
-        failures: case id and reason of each case that could not be screened; each counts as a wrong verdict.
+        failures: cases that could not be screened; each counts as a wrong verdict.
         classes: the class list.
         head: the classifier that gives the verdicts, ``m2`` where the weights hold it.
+        left_out: cases whose scan or labels cannot be used; they count for nothing.
     """
 
     outcomes: tuple[CaseOutcome, ...]
-    failures: tuple[tuple[str, str], ...]
+    failures: tuple[Failure, ...]
     classes: Classes
     head: str
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def heads(self) -> tuple[str, ...]:
         """The classifiers compared, in the order M1, M2."""
         return tuple(sorted(self.outcomes[0].heads)) if self.outcomes else ()
 
+    @cached_property
+    def patients(self) -> tuple[str, ...]:
+        """Every patient once, in the order of the cases."""
+        return tuple(dict.fromkeys(self._patients_of_cases()))
+
     def patches(self, head: str) -> ConfusionMatrix:
         """Patches of all cases (the paper's Table 1)."""
-        return _sum(self.outcomes, lambda outcome: outcome.patch_matrix(head, self.classes))
+        return self._matrix("patches", head)
 
     def regions(self, head: str | None = None) -> ConfusionMatrix:
         """Regions of all cases, after the vote (Table 3)."""
-        return _sum(self.outcomes, lambda outcome: outcome.region_matrix(head or self.head, self.classes))
+        return self._matrix("regions", head or self.head)
 
     def cases(self, head: str | None = None) -> ConfusionMatrix:
         """All screened cases (Table 5)."""
-        return _sum(self.outcomes, lambda outcome: outcome.case_matrix(head or self.head, self.classes))
+        return self._matrix("cases", head or self.head)
 
-    def accuracy(self) -> Interval:
-        """Share of right verdicts; a case that could not be screened counts as wrong."""
-        right = [float(outcome.heads[self.head].verdict == outcome.diagnosis) for outcome in self.outcomes]
-        return cluster_bootstrap(right + [0.0] * len(self.failures), lambda cases: float(np.mean(cases)))
+    def table(self, level: Level, head: str) -> TableFigures:
+        """Counts and figures of one level under one classifier, with intervals."""
+        return table_figures(self._counts(level, head), self._labels(level))
 
-    def patch_f1(self, head: str) -> Interval:
-        """Mean f1 of the patches under one classifier."""
-        return self._mean_f1([outcome.patch_matrix(head, self.classes) for outcome in self.outcomes])
-
-    def region_f1(self) -> Interval:
-        """Mean f1 of the regions after the vote."""
-        return self._mean_f1([outcome.region_matrix(self.head, self.classes) for outcome in self.outcomes])
-
-    def patch_f1_gain(self) -> Interval | None:
-        """Patch mean f1 of M2 less that of M1, over the same draws of cases; None where there is one classifier."""
+    def gain(self, level: Level) -> Interval | None:
+        """Mean f1 of M2 less that of M1 at one level; None where there is one classifier."""
         if self.heads != ("m1", "m2"):
             return None
-        pairs = [
-            (outcome.patch_matrix("m1", self.classes), outcome.patch_matrix("m2", self.classes))
-            for outcome in self.outcomes
-        ]
-        return cluster_bootstrap(
-            pairs, lambda drawn: _add([b for _, b in drawn]).mean_f1 - _add([a for a, _ in drawn]).mean_f1
-        )
+        return mean_f1_gain(self._counts(level, "m1"), self._counts(level, "m2"))
+
+    def accuracy(self, head: str | None = None) -> Interval:
+        """Share of right verdicts; a case that could not be screened counts as wrong."""
+        return self._share(lambda diagnosis: True, lambda diagnosis, verdict: diagnosis == verdict, head)
+
+    def sensitivity(self, head: str | None = None) -> Interval:
+        """Share of the infected cases, of whatever type, that are taken for infected ones."""
+        none = self.classes.none_found
+        return self._share(lambda diagnosis: diagnosis not in (None, none), lambda _, verdict: verdict != none, head)
+
+    def specificity(self, head: str | None = None) -> Interval:
+        """Share of the cases without infection in which none is found."""
+        none = self.classes.none_found
+        return self._share(lambda diagnosis: diagnosis == none, lambda _, verdict: verdict == none, head)
 
     def lesion_recall(self) -> Interval:
         """Share of infection lesions that a candidate region hits, before any classification."""
-        return cluster_bootstrap([outcome.detection for outcome in self.outcomes], lesion_recall)
+        found = [(outcome.detection.found, len(outcome.detection.first_hits)) for outcome in self.outcomes]
+        return self._ratio(found, [outcome.patient for outcome in self.outcomes])
 
     def froc(self) -> list[FrocPoint]:
         """Free-response curve of the candidate regions; empty where the cohort holds no lesion."""
         with_lesions = any(len(outcome.detection.first_hits) for outcome in self.outcomes)
         return froc([outcome.detection for outcome in self.outcomes]) if with_lesions else []
 
-    def to_dict(self) -> dict[str, Any]:
-        """Every figure and every outcome as plain JSON types."""
-        gain = self.patch_f1_gain()
-        return {
-            "cases": len(self.outcomes) + len(self.failures),
-            "failures": [{"case_id": name, "reason": reason} for name, reason in self.failures],
-            "head": self.head,
-            "lesion_recall": _interval(self.lesion_recall()),
-            "regions_per_case": _spread([float(len(outcome.true_regions)) for outcome in self.outcomes]),
-            "patches": {
-                head: {**self.patches(head).to_dict(), "mean_f1_interval": _interval(self.patch_f1(head))}
-                for head in self.heads
-            },
-            "patch_mean_f1_gain": _interval(gain) if gain else None,
-            "regions": {**self.regions().to_dict(), "mean_f1_interval": _interval(self.region_f1())},
-            "verdicts": {**self.cases().to_dict(), "accuracy_interval": _interval(self.accuracy())},
-            "lung_dice": _spread([outcome.lung_dice for outcome in self.outcomes]),
-            "affected_error": _spread([outcome.affected_error for outcome in self.outcomes]),
-            "seconds": {
-                stage: _spread([outcome.timings_s[stage] for outcome in self.outcomes if stage in outcome.timings_s])
-                for stage in (self.outcomes[0].timings_s if self.outcomes else ())
-            },
-            "froc": [vars(point) for point in self.froc()],
-            "outcomes": [outcome.to_dict() for outcome in self.outcomes],
-        }
-
-    def to_text(self) -> str:
-        """The figures in the form of the paper's Tables 1 to 6, with intervals and the paper's own for comparison."""
-        patches = [self.patches(head) for head in self.heads]
-        names = "/".join(head.upper() for head in self.heads)
-        count = len(self.outcomes) + len(self.failures)
-        sizes = _spread([float(len(outcome.true_regions)) for outcome in self.outcomes])
-        gain = self.patch_f1_gain()
-        published = f"paper: mean f1 {PATCHES_M1.mean_f1:.3f}/{PATCHES_M2.mean_f1:.3f}"
-        parts = [
-            f"{count} cases; intervals: 95 %, bootstrap over cases",
-            f"Candidates: lesion recall {self.lesion_recall()} with {sizes['mean']:.1f} regions a case "
-            f"(at most {sizes['max']:.0f})",
-            f"Patches, {names} (Tables 1 and 2; {published})",
-            counts_table(patches),
-            figures_table(patches),
-            *(f"{head.upper()} patch mean f1 {self.patch_f1(head)}" for head in self.heads),
-            *([f"M2 - M1 patch mean f1 {gain}"] if gain else []),
-            f"Regions after the vote, {self.head.upper()} (Tables 3 and 4; paper: mean f1 {REGIONS.mean_f1:.3f})",
-            counts_table([self.regions()]),
-            figures_table([self.regions()]),
-            f"region mean f1 {self.region_f1()}",
-            f"Cases after Noisy-OR, {self.head.upper()} (Tables 5 and 6; paper: accuracy {CASES.accuracy:.3f})",
-            counts_table([self.cases()]),
-            figures_table([self.cases()]),
-            f"case accuracy {self.accuracy()}",
-            self._measures(),
-            *(f"not screened: {name}: {reason}" for name, reason in self.failures),
-        ]
-        return "\n\n".join(parts) + "\n"
-
-    def write(self, out: Path) -> None:
-        """Write ``cohort.json`` and ``cohort.txt`` into a folder, which is made if it is missing.
-
-        Raises:
-            PneumoScreenError: if the folder cannot be written.
-        """
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / "cohort.json").write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", "utf-8")
-            (out / "cohort.txt").write_text(self.to_text(), "utf-8")
-        except OSError as error:
-            raise PneumoScreenError(f"{out}: the figures cannot be written here ({error.strerror or error})") from None
-
-    def _measures(self) -> str:
-        dice = _spread([outcome.lung_dice for outcome in self.outcomes])
-        affected = np.abs([outcome.affected_error for outcome in self.outcomes])
-        seconds = _spread([outcome.timings_s.get("total", 0.0) for outcome in self.outcomes])
-        return (
-            f"Lungs: Dice {dice['mean']:.3f} (lowest {dice['min']:.3f}); affected share off by "
-            f"{affected.mean():.1f} percentage points on average; {seconds['median']:.1f} s a case (median)"
+    def patch_items(self, head: str) -> PatchItems:
+        """Patches with their probabilities under a classifier."""
+        labels = [self.classes.patch_labels.index(name) for o in self.outcomes for name in o.true_patches]
+        return PatchItems(
+            probabilities=np.concatenate([outcome.heads[head].probabilities for outcome in self.outcomes]),
+            labels=np.array(labels, dtype=np.int64),
+            patients=np.repeat(self._places(), [len(outcome.true_patches) for outcome in self.outcomes]),
         )
 
-    def _mean_f1(self, matrices: Sequence[ConfusionMatrix]) -> Interval:
-        return cluster_bootstrap(matrices, lambda drawn: _add(drawn).mean_f1)
+    def case_items(self, head: str) -> CaseItems:
+        """Cases with their Noisy-OR P under a classifier."""
+        rows = [[outcome.heads[head].noisy_or[t] for t in self.classes.infections] for outcome in self.outcomes]
+        labels = [self.classes.case_labels.index(outcome.diagnosis) for outcome in self.outcomes]
+        return CaseItems(np.array(rows, dtype=np.float64), np.array(labels, dtype=np.int64), self._places())
+
+    def under(self, temperatures: Mapping[str, float]) -> "CohortResult":
+        """The same cohort judged under other temperatures."""
+        return replace(self, outcomes=tuple(outcome.under(temperatures, self.classes) for outcome in self.outcomes))
+
+    def _patients_of_cases(self) -> list[str]:
+        return [outcome.patient for outcome in self.outcomes] + [failure.patient for failure in self.failures]
+
+    def _labels(self, level: Level) -> tuple[str, ...]:
+        return self.classes.case_labels if level == "cases" else self.classes.patch_labels
+
+    def _matrix(self, level: Level, head: str) -> ConfusionMatrix:
+        return ConfusionMatrix(self._labels(level), self._counts(level, head).sum(axis=0))
+
+    def _counts(self, level: Level, head: str) -> NDArray[np.int64]:
+        """[patients, classes, classes]."""
+        labels = self._labels(level)
+        counts = np.zeros((len(self.patients), len(labels), len(labels)), dtype=np.int64)
+        place = {label: i for i, label in enumerate(labels)}
+        for patient, outcome in zip(self._places(), self.outcomes, strict=True):
+            for true, found in zip(*outcome.labels(level, head), strict=True):
+                counts[patient, place[true], place[found]] += 1
+        return counts
+
+    def _places(self) -> NDArray[np.int64]:
+        place = {patient: i for i, patient in enumerate(self.patients)}
+        return np.array([place[outcome.patient] for outcome in self.outcomes], dtype=np.int64)
+
+    def _share(
+        self, counted: Callable[[str | None], bool], right: Callable[[str, str], bool], head: str | None
+    ) -> Interval:
+        """Share of right ones among the cases whose diagnosis is counted; None: that of a failure is not known."""
+        head = head or self.head
+        found = [
+            (int(right(o.diagnosis, o.heads[head].verdict)) if counted(o.diagnosis) else 0, int(counted(o.diagnosis)))
+            for o in self.outcomes
+        ]
+        failed = [(0, int(counted(failure.diagnosis))) for failure in self.failures]
+        return self._ratio(found + failed, self._patients_of_cases())
+
+    def _ratio(self, found: Sequence[tuple[int, int]], patients: Sequence[str]) -> Interval:
+        place = {patient: i for i, patient in enumerate(self.patients)}
+        sums = np.zeros((len(self.patients), 2), dtype=np.int64)
+        for part_and_whole, patient in zip(found, patients, strict=True):
+            sums[place[patient]] += part_and_whole
+
+        def share(drawn: NDArray[Any]) -> NDArray[np.float64]:
+            nothing = np.full((len(drawn), 1), np.nan)
+            return np.divide(drawn[:, :1], drawn[:, 1:], out=nothing, where=drawn[:, 1:] > 0)
+
+        return bootstrap_of_sums(sums, share)[0]
 
 
-def evaluate_cohort(
-    cases: Iterable[TrueCase],
+Progress = Callable[[int, str], None]
+"""Told of each case done: how many so far, and a line on it."""
+
+
+def evaluate_cases(
+    cases: Iterable[LabelledCase],
     screener: Screener,
-    progress: Callable[[int, str], None] | None = None,
+    progress: Progress | None = None,
+    kept: OutcomeFolder | None = None,
 ) -> CohortResult:
     """Screen every case of a cohort and judge the results.
 
     Args:
-        cases: scans with their truth; taken one at a time, so that a generator keeps memory small.
+        cases: scans with their truth; read one at a time, so that memory holds one.
         screener: the networks to judge.
-        progress: told of each case done: how many so far, and a line on it.
+        progress: told of each case done.
+        kept: outcomes of an evaluation that was interrupted; those of this one are added.
 
     Raises:
         PneumoScreenError: if not a single case could be screened.
     """
-    outcomes: list[CaseOutcome] = []
-    failures: list[tuple[str, str]] = []
-    for number, case in enumerate(cases, start=1):
-        try:
-            outcome = judge_case(case, screener)
-        except PneumoScreenError as error:
-            failures.append((case.volume.case_id, str(error)))
-            line = f"{case.volume.case_id}: not screened: {error}"
-        else:
-            outcomes.append(outcome)
-            verdict = outcome.heads[screener.head or screener.classifier.head].verdict
-            line = f"{outcome.case_id}: {outcome.diagnosis} taken for {verdict}"
-        if progress is not None:
-            progress(number, line)
-    if not outcomes:
-        raise PneumoScreenError(f"no case of the cohort could be screened: {failures[0][1] if failures else 'no case'}")
+    judged: list[CaseOutcome | Failure | LeftOut] = []
     head = screener.head or screener.classifier.head
-    return CohortResult(tuple(outcomes), tuple(failures), screener.classes, head)
+    for number, case in enumerate(cases, start=1):
+        found: CaseOutcome | Failure | LeftOut | None = kept.find(case) if kept else None
+        if found is None:
+            found = _judge(case, screener)
+            if isinstance(found, CaseOutcome) and kept is not None:
+                kept.keep(case, found)
+        judged.append(found)
+        if progress is not None:
+            progress(number, _line(found, head))
+    outcomes = tuple(found for found in judged if isinstance(found, CaseOutcome))
+    failures = tuple(found for found in judged if isinstance(found, Failure))
+    left_out = tuple(found for found in judged if isinstance(found, LeftOut))
+    if not outcomes:
+        reasons = [failure.reason for failure in failures] + [case.reason for case in left_out]
+        raise PneumoScreenError(f"no case of the cohort could be screened: {reasons[0] if reasons else 'no case'}")
+    return CohortResult(outcomes, failures, screener.classes, head, left_out)
 
 
-def phantom_cohort(
-    count: int, seed: int, classes: Classes = DEFAULT_CLASSES, spec: PhantomSpec | None = None
-) -> Iterator[Phantom]:
-    """Unseen phantoms, the diagnoses in turn: 90 are 30 of each, as in the paper."""
-    for number in range(count):
-        yield generate_phantom(seed + number, classes.case_labels[number % len(classes.case_labels)], spec)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate on phantoms and print the tables; 2 with a line on standard error for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m pneumoscreen.evaluation.cohort", description=__doc__)
-    parser.add_argument("--cases", type=int, default=90, help="number of phantoms")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the first phantom")
-    parser.add_argument("--models", type=Path, default=None, help="folder of published models")
-    parser.add_argument("--device", default=None, help="cpu or cuda; default: the GPU where there is one")
-    parser.add_argument("--out", type=Path, default=None, help="folder for cohort.json and cohort.txt")
-    options = parser.parse_args(arguments)
-    if options.cases < 1:
-        parser.error("--cases must be at least 1")
+def _judge(case: LabelledCase, screener: Screener) -> CaseOutcome | Failure | LeftOut:
     try:
-        screener = Screener.from_store(ModelStore(options.models), options.device)
-        result = evaluate_cohort(
-            phantom_cohort(options.cases, options.seed),
-            screener,
-            lambda done, line: print(f"{done}/{options.cases} {line}", file=sys.stderr, flush=True),
-        )
-        if options.out is not None:
-            result.write(options.out)
+        truth = case.load()
+    except NoLungsError as error:
+        return Failure(case.case_id, str(error), case.patient)  # screening fails on it as well
     except PneumoScreenError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(result.to_text(), end="")
-    return 0
+        return LeftOut(case.case_id, str(error))
+    try:
+        return judge_case(truth, screener, case.patient)
+    except PneumoScreenError as error:
+        return Failure(case.case_id, str(error), case.patient, truth.diagnosis)
 
 
-def _sum(outcomes: Sequence[CaseOutcome], matrix: Matrix) -> ConfusionMatrix:
-    return _add([matrix(outcome) for outcome in outcomes])
-
-
-def _add(matrices: Sequence[ConfusionMatrix]) -> ConfusionMatrix:
-    return ConfusionMatrix(matrices[0].labels, np.sum([matrix.counts for matrix in matrices], axis=0))
-
-
-def _interval(interval: Interval) -> dict[str, float | None]:
-    return {name: None if np.isnan(value) else value for name, value in vars(interval).items()}
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    if not values:
-        return {}
-    return {
-        "mean": float(np.mean(values)),
-        "median": float(np.median(values)),
-        "min": float(np.min(values)),
-        "max": float(np.max(values)),
-    }
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _line(found: CaseOutcome | Failure | LeftOut, head: str) -> str:
+    if isinstance(found, CaseOutcome):
+        return f"{found.case_id}: {found.diagnosis} taken for {found.heads[head].verdict}"
+    return f"{found.case_id}: {'left out' if isinstance(found, LeftOut) else 'not screened'}: {found.reason}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,27 +69,31 @@ class ConfusionMatrix:
     @property
     def recall(self) -> NDArray[np.float64]:
         """Of each class, the share of its items that was found; NaN where it has none."""
-        return _ratio(self.counts.diagonal(), self.counts.sum(axis=1))
+        return self._figures(0)
 
     @property
     def precision(self) -> NDArray[np.float64]:
         """Of each class, the share of its predictions that was right; NaN where it was never predicted."""
-        return _ratio(self.counts.diagonal(), self.counts.sum(axis=0))
+        return self._figures(1)
 
     @property
     def f1(self) -> NDArray[np.float64]:
         """Harmonic mean of recall and precision of each class; NaN where it neither occurs nor is predicted."""
-        return _ratio(2 * self.counts.diagonal(), self.counts.sum(axis=0) + self.counts.sum(axis=1))
+        return self._figures(2)
 
     @property
     def mean_f1(self) -> float:
         """Mean f1 over the classes that occur or are predicted; NaN for no items."""
-        return float(np.nanmean(self.f1)) if self.total else float("nan")
+        return float(figures_of(self.counts[None])[0, -2])
 
     @property
     def accuracy(self) -> float:
         """Share of items that was labelled right; NaN for no items."""
-        return float(self.counts.trace() / self.total) if self.total else float("nan")
+        return float(figures_of(self.counts[None])[0, -1])
+
+    def _figures(self, number: int) -> NDArray[np.float64]:
+        size = len(self.labels)
+        return figures_of(self.counts[None])[0, number * size : (number + 1) * size]
 
     def to_dict(self) -> dict[str, object]:
         """Counts and figures as plain JSON types; NaN as null."""
@@ -101,6 +106,24 @@ class ConfusionMatrix:
             "mean_f1": _plain(np.array([self.mean_f1]))[0],
             "accuracy": _plain(np.array([self.accuracy]))[0],
         }
+
+
+def figures_of(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Every figure of many matrices at once.
+
+    Args:
+        counts: [n, classes, classes], rows actual, columns predicted.
+
+    Returns:
+        [n, 3 * classes + 2]: recall, precision and f1 of each class, mean f1 and accuracy; NaN where not defined.
+    """
+    hits = np.einsum("nii->ni", counts)
+    actual, predicted = counts.sum(axis=2), counts.sum(axis=1)
+    f1 = _ratio(2 * hits, actual + predicted)
+    defined = ~np.isnan(f1)
+    mean_f1 = _ratio(np.where(defined, f1, 0.0).sum(axis=1, keepdims=True), defined.sum(axis=1, keepdims=True))
+    accuracy = _ratio(hits.sum(axis=1, keepdims=True), actual.sum(axis=1, keepdims=True))
+    return np.concatenate([_ratio(hits, actual), _ratio(hits, predicted), f1, mean_f1, accuracy], axis=1)
 
 
 def counts_table(matrices: Sequence[ConfusionMatrix]) -> str:
@@ -156,8 +179,8 @@ def _layout(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
 def _plain(values: NDArray[np.float64]) -> list[float | None]:

@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .bootstrap import Interval, bootstrap_of_sums
+
 HIT_IOU = 0.1
 """Ours: overlap from which a region counts as having found a lesion; low, because classification needs only that
 the lesion is in the region, and lesions have no sharp border."""
+
+FROC_RATES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Ours: false regions a case at which recall is given; those of lung-nodule challenges, without the rates below 1,
+since the threshold is low on purpose and a classifier sorts the regions afterwards."""
+
+FROC_THRESHOLDS = 300
+"""Ours: thresholds that the draws of an interval look at; the curve itself looks at every score."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +119,34 @@ def froc(detections: Sequence[Detection]) -> list[FrocPoint]:
         FrocPoint(float(t), float((firsts >= t).mean()), float((false >= t).sum() / len(detections)))
         for t in thresholds
     ]
+
+
+def recall_at_rates(
+    detections: Sequence[Detection], patients: NDArray[np.int64], rates: Sequence[float] = FROC_RATES
+) -> list[Interval]:
+    """Highest lesion recall with at most so many false regions a case, with intervals over patients.
+
+    Args:
+        detections: one a case.
+        patients: int64 [cases], from 0: whose each case is.
+        rates: false regions a case.
+
+    Raises:
+        ValueError: if there is no case.
+    """
+    scores = np.unique(np.concatenate([d.scores for d in detections]))
+    count = min(len(scores), FROC_THRESHOLDS)
+    thresholds = np.quantile(scores, np.linspace(0.0, 1.0, count)) if count else scores
+    sums = np.zeros((int(patients.max(initial=-1)) + 1, 2 * count + 2))
+    for patient, d in zip(patients, detections, strict=True):
+        found = (d.first_hits[:, None] >= thresholds).sum(axis=0)
+        false = (d.scores[~d.hits][:, None] >= thresholds).sum(axis=0)
+        sums[patient] += np.concatenate([found, false, [len(d.first_hits), 1.0]])
+
+    def recalls(drawn: NDArray[Any]) -> NDArray[np.float64]:
+        lesions, cases = drawn[:, -2:-1], drawn[:, -1:]
+        recall = np.divide(drawn[:, :count], lesions, out=np.full((len(drawn), count), np.nan), where=lesions > 0)
+        false = drawn[:, count:-2] / np.maximum(cases, 1.0)
+        return np.stack([np.where(false <= rate, recall, 0.0).max(axis=1, initial=0.0) for rate in rates], axis=1)
+
+    return bootstrap_of_sums(sums, recalls)

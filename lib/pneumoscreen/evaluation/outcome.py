@@ -1,7 +1,8 @@
 """What a screening made of one case whose truth is known."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 from ..case import Region
 from ..ct.screening import Screener
 from ..images.volume import Volume
-from ..verdict import Classes, decide
-from .confusion import ConfusionMatrix
+from ..verdict import Classes, decide, vote
 from .detection import Detection, match
+from .temperature import apply_temperature
 from .truth import TrueCase, infection_lesions, label_patch, label_region
+
+Level = Literal["patches", "regions", "cases"]
+"""Of the paper's Tables 1 and 2, 3 and 4, 5 and 6."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,49 @@ class HeadOutcome:
         patches: labels of the patches, in the order of the regions and slices.
         regions: labels of the regions after the vote.
         verdict: label of the case.
+        uncalibrated: float64 [patches, classes], probabilities at temperature 1; rows sum to 1.
+        temperature: under which patches voted.
+        noisy_or: P of every infection type.
     """
 
     patches: tuple[str, ...]
     regions: tuple[str, ...]
     verdict: str
+    uncalibrated: NDArray[np.float64]
+    temperature: float
+    noisy_or: dict[str, float]
+
+    @classmethod
+    def decided(
+        cls, uncalibrated: NDArray[np.float64], sizes: Sequence[int], temperature: float, classes: Classes
+    ) -> "HeadOutcome":
+        """The outcome that patches lead to under a temperature: vote, Noisy-OR and verdict.
+
+        Args:
+            uncalibrated: float64 [patches, classes], probabilities at temperature 1.
+            sizes: number of patches of each region, in their order.
+            temperature: of the classifier.
+            classes: the class list.
+        """
+        probabilities = apply_temperature(uncalibrated, temperature)
+        best = probabilities.argmax(axis=1)
+        judged = [(classes.patch_labels[i], float(row[i])) for i, row in zip(best, probabilities, strict=True)]
+        ends = np.cumsum(sizes, dtype=np.int64)
+        voted = [vote(judged[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+        verdict = decide(voted, classes)
+        return cls(
+            patches=tuple(label for label, _ in judged),
+            regions=tuple(label for label, _ in voted),
+            verdict=verdict.label,
+            uncalibrated=uncalibrated,
+            temperature=temperature,
+            noisy_or=dict(verdict.probability),
+        )
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Probabilities [patches, classes] under the outcome's temperature."""
+        return apply_temperature(self.uncalibrated, self.temperature)
 
 
 @dataclass(frozen=True)
@@ -36,9 +78,11 @@ class CaseOutcome:
 
     Attributes:
         case_id: of the volume.
+        patient: whose scan it is; intervals draw patients.
         diagnosis: the truth.
         true_patches: true labels, in the order of ``HeadOutcome.patches``.
         true_regions: true labels, in the order of ``HeadOutcome.regions``.
+        sizes: number of patches of each region.
         heads: outcome by classifier, ``m1`` and ``m2`` where the weights hold both.
         detection: infection lesions against candidate regions.
         lung_dice: overlap of the lungs with the true ones.
@@ -47,33 +91,42 @@ class CaseOutcome:
     """
 
     case_id: str
+    patient: str
     diagnosis: str
     true_patches: tuple[str, ...]
     true_regions: tuple[str, ...]
+    sizes: tuple[int, ...]
     heads: dict[str, HeadOutcome]
     detection: Detection
     lung_dice: float
     affected_error: float
     timings_s: dict[str, float]
 
-    def patch_matrix(self, head: str, classes: Classes) -> ConfusionMatrix:
-        """Confusion of the case's patches under one classifier."""
-        return ConfusionMatrix.from_labels(classes.patch_labels, self.true_patches, self.heads[head].patches)
+    def labels(self, level: Level, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """True labels and those under one classifier, of the case's patches, its regions, or the case itself."""
+        judged = self.heads[head]
+        if level == "patches":
+            return self.true_patches, judged.patches
+        if level == "regions":
+            return self.true_regions, judged.regions
+        return (self.diagnosis,), (judged.verdict,)
 
-    def region_matrix(self, head: str, classes: Classes) -> ConfusionMatrix:
-        """Confusion of the case's regions, after the vote, under one classifier."""
-        return ConfusionMatrix.from_labels(classes.patch_labels, self.true_regions, self.heads[head].regions)
-
-    def case_matrix(self, head: str, classes: Classes) -> ConfusionMatrix:
-        """Confusion of the case itself: a single count."""
-        return ConfusionMatrix.from_labels(classes.case_labels, [self.diagnosis], [self.heads[head].verdict])
+    def under(self, temperatures: Mapping[str, float], classes: Classes) -> "CaseOutcome":
+        """The same patches judged under other temperatures; a classifier that is not named keeps its own."""
+        heads = {
+            name: HeadOutcome.decided(head.uncalibrated, self.sizes, temperatures.get(name, head.temperature), classes)
+            for name, head in self.heads.items()
+        }
+        return replace(self, heads=heads)
 
     def to_dict(self) -> dict[str, Any]:
-        """The outcome as plain JSON types."""
+        """The outcome as plain JSON types, without the patches."""
         return {
             "case_id": self.case_id,
+            "patient": self.patient,
             "diagnosis": self.diagnosis,
             "verdict": {name: head.verdict for name, head in self.heads.items()},
+            "noisy_or": {name: head.noisy_or for name, head in self.heads.items()},
             "lesions": len(self.detection.first_hits),
             "lesions_found": self.detection.found,
             "regions": len(self.true_regions),
@@ -85,11 +138,16 @@ class CaseOutcome:
         }
 
 
-def judge_case(case: TrueCase, screener: Screener) -> CaseOutcome:
+def judge_case(case: TrueCase, screener: Screener, patient: str | None = None) -> CaseOutcome:
     """Screen a case of known truth and set what was found beside it.
 
     The screening runs once, with the screener's own classifier; its candidate regions then go through
     every classifier that the weights hold, so that M1 and M2 are compared on the same patches.
+
+    Args:
+        case: scan and truth.
+        screener: the networks to judge.
+        patient: whose scan it is; None where every case is a patient of its own, as phantoms are.
 
     Raises:
         PneumoScreenError: if the case cannot be screened.
@@ -98,16 +156,22 @@ def judge_case(case: TrueCase, screener: Screener) -> CaseOutcome:
     screening = screener.screen(case.volume)
     boxes = screening.candidate_boxes
     regions = screening.case.regions
+    temperatures = screener.classifier.settings.temperatures
+    uncalibrated = screener.classifier.with_temperatures({}) if temperatures else screener.classifier
+    sizes = tuple(len(region.patches) for region in regions)
     heads: dict[str, HeadOutcome] = {}
     for head in screener.classifier.settings.heads:
-        other = Screener(screener.candidates, screener.classifier, head=head)
-        heads[head] = _head_outcome(other.screen_regions(case.volume, screening.lungs, regions), classes)
+        other = Screener(screener.candidates, uncalibrated, head=head)
+        judged = _probabilities(other.screen_regions(case.volume, screening.lungs, regions), classes)
+        heads[head] = HeadOutcome.decided(judged, sizes, temperatures.get(head, 1.0), classes)
     lesions = [np.asarray(lesion.box, dtype=np.float64) for lesion in infection_lesions(case, classes)]
     return CaseOutcome(
         case_id=case.volume.case_id,
+        patient=patient or case.volume.case_id,
         diagnosis=case.diagnosis,
         true_patches=_true_patches(case, regions, boxes, classes),
         true_regions=tuple(label_region(box, case, classes) for box in boxes),
+        sizes=sizes,
         heads=heads,
         detection=match(boxes, [region.score for region in regions], np.array(lesions).reshape(-1, 6)),
         lung_dice=dice(screening.lungs.labels > 0, case.lungs > 0),
@@ -122,13 +186,9 @@ def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     return 2.0 * np.count_nonzero(found & true) / total if total else 1.0
 
 
-def _head_outcome(regions: tuple[Region, ...], classes: Classes) -> HeadOutcome:
-    voted = [(str(region.label), float(region.confidence or 0.0)) for region in regions]
-    return HeadOutcome(
-        patches=tuple(patch.label for region in regions for patch in region.patches),
-        regions=tuple(label for label, _ in voted),
-        verdict=decide(voted, classes).label,
-    )
+def _probabilities(regions: Sequence[Region], classes: Classes) -> NDArray[np.float64]:
+    rows = [[patch.probabilities[name] for name in classes.patch_labels] for r in regions for patch in r.patches]
+    return np.array(rows, dtype=np.float64).reshape(-1, len(classes.patch_labels))
 
 
 def _true_patches(

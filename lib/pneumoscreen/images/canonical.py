@@ -23,8 +23,8 @@ def to_volume(raw: RawImage, case_id: str, source: Path) -> Volume:
         ImageError: of the type that names what is wrong with it.
     """
     name = str(source)
-    stored = _orientation(raw, name)
-    values, spacing, origin, direction = _orient(raw, stored)
+    stored = orientation_of(raw, name)
+    values, spacing, origin, direction = orient(raw, stored)
     _check_rotation(direction, name)
     check_geometry(name, spacing, values.shape[::-1])
     hounsfield = to_hounsfield(values, name)
@@ -43,7 +43,13 @@ def to_volume(raw: RawImage, case_id: str, source: Path) -> Volume:
     )
 
 
-def _orientation(raw: RawImage, name: str) -> str:
+def orientation_of(raw: RawImage, name: str) -> str:
+    """Orientation code of the file, as SimpleITK's DICOMOrient names it.
+
+    Raises:
+        GeometryError: if position or direction are no finite numbers.
+        TiltedError: if the axes are not at right angles.
+    """
     numbers = [*raw.spacing_mm, *raw.origin_mm, *raw.direction.ravel()]
     if not np.isfinite(numbers).all() or np.abs(raw.origin_mm).max() > 1e6:
         raise GeometryError(f"{name} gives a position or direction that is no finite number; export it again")
@@ -55,7 +61,7 @@ def _orientation(raw: RawImage, name: str) -> str:
     return str(sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(raw.direction.ravel().tolist()))
 
 
-def _orient(raw: RawImage, stored: str) -> tuple[np.ndarray, tuple, tuple, np.ndarray]:
+def orient(raw: RawImage, stored: str) -> tuple[np.ndarray, tuple, tuple, np.ndarray]:
     """Values [z, y, x], spacing, origin and direction in canonical orientation."""
     if stored == CANONICAL_ORIENTATION:
         return raw.values, raw.spacing_mm, raw.origin_mm, raw.direction

@@ -1,12 +1,13 @@
 """Headers of DICOM files: the few fields that place a slice, read without its pixels.
 
-Patients' names are looked at in one place only (``SliceHeader.names_patient``) and never kept.
+Patients' names and numbers are looked at in one place only (``names_patient``, ``patient_key``) and never kept.
 """
 
 import math
 import re
 import warnings
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ MAX_FRAMES = 4096
 _PIXEL_DATA = Tag("PixelData")
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _KEYWORDS = [
-    "SOPClassUID", "Modality", "ImageType", "SeriesInstanceUID", "SeriesNumber", "PatientName",
-    "PatientIdentityRemoved", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
+    "SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber",
+    "PatientName", "PatientID", "PatientIdentityRemoved", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
     "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation", "PixelPaddingValue",
     "PixelPaddingRangeLimit", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope",
     "RescaleIntercept", "GantryDetectorTilt", "SharedFunctionalGroupsSequence",
@@ -48,6 +49,9 @@ class SliceHeader:
         slope: rescale slope, or None if the header has none; likewise ``intercept``.
         padding: (lowest, highest) stored value that means "no picture here", or None.
         names_patient: the file's or folder's name holds a part of the patient's name.
+        instance_uid: SOPInstanceUID, the file's own.
+        patient_key: the same for all series of a patient: a hash of the patient's number, or of the study's UID
+            where the number is none; empty where both are missing.
     """
 
     path: Path
@@ -75,6 +79,8 @@ class SliceHeader:
     intercept: float | None
     gantry_tilt: float
     names_patient: bool
+    instance_uid: str
+    patient_key: str
 
     @property
     def pixel_bytes(self) -> int:
@@ -186,6 +192,8 @@ def _slice_header(
         intercept=_number(value("RescaleIntercept", "PixelValueTransformationSequence"), path),
         gantry_tilt=_number(value("GantryDetectorTilt", "CTAcquisitionDetailsSequence"), path) or 0.0,
         names_patient=_names_patient(dataset, path),
+        instance_uid=str(dataset.get("SOPInstanceUID") or ""),
+        patient_key=_patient_key(dataset),
     )
 
 
@@ -229,3 +237,16 @@ def _names_patient(dataset: Dataset, path: Path) -> bool:
         return False
     named = set(_LETTERS.split(str(dataset.get("PatientName") or "").lower())) - _NO_NAMES
     return any(len(word) > 2 for word in named & set(_LETTERS.split(f"{path.parent.name} {path.name}".lower())))
+
+
+def patient_key(number: str) -> str:
+    """What stands for a patient in place of the number that a hospital gave: the same for the same number."""
+    return sha256(number.encode()).hexdigest()[:12]
+
+
+def _patient_key(dataset: Dataset) -> str:
+    number = str(dataset.get("PatientID") or "").strip()
+    if not any(sign.isdigit() and sign != "0" for sign in number):
+        # "ANONYMOUS", "000000" and the like stand for many patients.
+        number = str(dataset.get("StudyInstanceUID") or "")
+    return patient_key(number) if number else ""

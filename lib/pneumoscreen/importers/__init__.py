@@ -1,1 +1,1 @@
-"""Data that others labelled, brought into a studies folder as scans with case documents."""
+"""Existing data into a studies folder: a module a layout, and what all layouts share."""

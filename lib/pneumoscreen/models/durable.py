@@ -1,8 +1,14 @@
 """Writing files that a crash or a full disk cannot leave half-written."""
 
 import os
+import shutil
 import tempfile
+import time
+from collections.abc import Container
 from pathlib import Path
+
+LEFTOVER_S = 24 * 3600.0
+"""Ours: age from which a hidden file is taken for what a killed process left behind."""
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -13,13 +19,16 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def replace_durably(path: Path, content: bytes) -> None:
-    """Put new content in the place of a file: after a crash the old or the new stands there, never a part."""
+def replace_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put new content in the place of a file: after a crash the old or the new stands there, never a part.
+
+    ``mode`` holds before the file has its name: 0o600 for what only its owner may read.
+    """
     handle, staged = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)
     try:
         write_durably(Path(staged), content)
-        os.chmod(staged, 0o644)  # mkstemp gives 0600: another user of the folder must be able to read it
+        os.chmod(staged, mode)  # mkstemp gives 0600; by default another user of the folder must be able to read it
         os.replace(staged, path)
     except BaseException:
         Path(staged).unlink(missing_ok=True)
@@ -34,3 +43,18 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def age_s(path: Path) -> float:
+    """Seconds since a file, or the list of files in a folder, was changed; 0 where it is gone meanwhile."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def remove_leftovers(folder: Path, except_for: Container[str] = ()) -> None:
+    """Delete the hidden files and folders that are older than a day: nobody is writing them any more."""
+    for path in folder.glob(".*"):
+        if path.name not in except_for and age_s(path) > LEFTOVER_S:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

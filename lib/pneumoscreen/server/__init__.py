@@ -5,6 +5,7 @@ Only this package knows MONAI Label. What it does other than the stock server, a
 - one inference runs at a time, in its own thread; every other request is answered meanwhile (``engine``, ``web``);
 - an image is named by its id in the studies folder; nothing else of the disk can be read (``app``, ``datastore``);
 - a user's mistake is answered with 4xx and one sentence, ``{"detail": "..."}`` (``failures``);
+- who speaks is settled before any route, by a token where the server has some (``access``, ``permissions``);
 - the index of the datastore is replaced, never rewritten in place (``datastore``).
 """
 

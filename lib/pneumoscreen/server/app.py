@@ -14,33 +14,49 @@ from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask
+from monailabel.interfaces.tasks.scoring import ScoringMethod
 from monailabel.interfaces.tasks.strategy import Strategy
-from monailabel.tasks.activelearning.first import First
-from monailabel.tasks.activelearning.random import Random
+from monailabel.interfaces.tasks.train import TrainTask
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..models.store import ModelStore
+from . import WORK_FOLDER
+from .background import BackgroundScoring, CaseScoring
 from .datastore import StudiesDatastore
 from .engine import CANDIDATES, CLASSIFIER, Engine
 from .failures import RequestError, UnknownError
+from .identity import speaker
 from .jobs import Job, JobBoard
+from .leases import Leases, known_reader
 from .parameters import InferParameters
+from .scoring import METHOD, PROGRESS_FILE, keep_score, score_store, start_scoring
+from .screenings import keep_screening
 from .sessions import CheckedSessions
 from .settings import apply_defaults
+from .strategies import reading_strategies
 from .tasks import CandidatesTask, ClassifierTask, CtTask, ScreeningTask, TaskRequest
+from .train_tasks import train_tasks
+from .trainings import Trainings
+from .worklist import Worklist
+
+SCREENING = "ct_screening"
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Inference:
-    """A checked inference that waits for its turn. ``image_id`` is None for an upload or a session."""
+    """A checked inference that waits for its turn. ``image_id`` is None for an upload or a session.
+
+    ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request.
+    """
 
     task: CtTask
     path: Path
     image_id: str | None
     parameters: InferParameters
     job: Job
+    reader: str
 
 
 class PneumoScreenApp(MONAILabelApp):
@@ -59,6 +75,31 @@ class PneumoScreenApp(MONAILabelApp):
             description=f"Screening of chest CT for pneumonia. {RESEARCH_USE_ONLY}",
             version=__version__,
         )
+        self.scores = score_store(self.work_folder)
+        self.leases = Leases(self.work_folder / "leases.json")
+        self.scoring_process = BackgroundScoring(
+            Path(self.studies), self.engine.store.root, self.work_folder / PROGRESS_FILE
+        )
+        self.worklist = Worklist(self)
+        self.trainings = (
+            Trainings(Path(self.studies), self.engine.store.root, self.on_training_finished)
+            if self.studies_are_folder
+            else None
+        )
+        if isinstance(self._datastore, StudiesDatastore):
+            submissions = self._datastore.submissions
+            submissions.when_stored = lambda stored: self.leases.release(stored.case_id, known_reader())
+
+    @property
+    def studies_are_folder(self) -> bool:
+        """Whether the studies lie on this machine, not on a DICOMweb server."""
+        return not self.studies.startswith(("http://", "https://"))
+
+    @property
+    def work_folder(self) -> Path:
+        """Where the server keeps what it knows of the cases; beside the app where the studies are no folder."""
+        datastore = self._datastore
+        return datastore.work_folder if isinstance(datastore, StudiesDatastore) else Path(self.app_dir) / WORK_FOLDER
 
     def _load_sessions(self, load: bool = False) -> CheckedSessions | None:
         if not load:
@@ -68,21 +109,32 @@ class PneumoScreenApp(MONAILabelApp):
     def init_infers(self) -> dict[str, InferTask]:
         """The infer tasks by name."""
         return {
-            "ct_screening": ScreeningTask(self.engine),
+            SCREENING: ScreeningTask(self.engine),
             CANDIDATES: CandidatesTask(self.engine),
             CLASSIFIER: ClassifierTask(self.engine),
         }
 
+    def init_trainers(self) -> dict[str, TrainTask]:
+        """The train tasks by name; they need a folder of studies."""
+        return train_tasks(Path(self.studies), self.engine.store) if self.studies_are_folder else {}
+
     def init_strategies(self) -> dict[str, Strategy]:
-        """How the next image is chosen."""
-        return {"random": Random(), "first": First()}
+        """How the next image is chosen, the default strategy first."""
+        return reading_strategies(self)
+
+    def init_scoring_methods(self) -> dict[str, ScoringMethod]:
+        """What the strategies choose by."""
+        return {METHOD: CaseScoring(self)}
 
     def init_datastore(self) -> Datastore:
         """The studies folder; another kind of address is left to MONAI Label."""
         if self.studies.startswith(("http://", "https://")):
             return super().init_datastore()
         return StudiesDatastore(
-            self.studies, settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD, settings.MONAI_LABEL_DATASTORE_READ_ONLY
+            self.studies,
+            settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD,
+            settings.MONAI_LABEL_DATASTORE_READ_ONLY,
+            self.engine.classes,
         )
 
     def on_init_complete(self) -> None:
@@ -93,6 +145,7 @@ class PneumoScreenApp(MONAILabelApp):
             from .web import take_over
 
             take_over(stock.app, self)
+            self.worklist.warm_up()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -115,12 +168,13 @@ class PneumoScreenApp(MONAILabelApp):
         else:
             image_id, path = self._locate(request.get("image"))
             shown = image_id
+            self.leases.touch(image_id, known_reader())
         diagnoses = self.engine.classes().case_labels
         if parameters.diagnosis is not None and parameters.diagnosis not in diagnoses:
             raise RequestError(f"parameter diagnosis: {parameters.diagnosis!r} is none of {', '.join(diagnoses)}")
         if parameters.save_label and image_id is None:
             raise RequestError("parameter save_label: only an image of the studies folder can have a label")
-        return Inference(task, path, image_id, parameters, self.board.add(name, shown))
+        return Inference(task, path, image_id, parameters, self.board.add(name, shown), speaker().reader)
 
     def run(self, inference: Inference) -> dict[str, Any]:
         """Do a prepared inference when its turn comes.
@@ -140,6 +194,10 @@ class PneumoScreenApp(MONAILabelApp):
             result = inference.task.run(request)
         logger.info("%s of image %s: %.1f s", job.task, job.image, result.case.timings_s.get("total", 0.0))
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
+        if inference.image_id is not None and result.score is not None:
+            keep_score(self.scores, inference.image_id, inference.path, result.score, case)
+        if inference.image_id is not None and job.task == SCREENING:
+            keep_screening(self.work_folder, case, result.label_map)
         document = case.to_dict()
         file = str(result.label_map) if result.label_map else None
         tag = inference.parameters.label_tag
@@ -149,6 +207,12 @@ class PneumoScreenApp(MONAILabelApp):
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """MONAI Label's entry for batch inference: prepare and run."""
         return self.run(self.prepare(request))
+
+    def on_save_label(self, image_id: str, label_id: str) -> dict[str, Any]:
+        """What ``PUT /datastore/label`` answers beside the ids: the version that a final label became."""
+        datastore = self._datastore
+        stored = datastore.stored_version() if isinstance(datastore, StudiesDatastore) else None
+        return {} if stored is None else stored.summary()
 
     def report_path(self, image_id: str | None) -> Path | None:
         """Where the report of the last screening of an image lies; None where reports are not kept."""
@@ -169,9 +233,21 @@ class PneumoScreenApp(MONAILabelApp):
             raise UnknownError(f"there is no session {session_id}; it may have expired, create it again")
         return Path(session.image)
 
+    def async_scoring(self, method: str | None, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """MONAI Label's own wish to score, where a site's settings have it do so after each request."""
+        start_scoring(self)
+        return {}
+
+    def on_training_finished(self, publication: object) -> None:
+        """Called in the server's process after a training: under other models every score is stale.
+
+        Where nothing was published the scoring finds nothing to do.
+        """
+        start_scoring(self)
+
     def model_file(self, model: str, validate: bool = True) -> str | None:
         """Weights file of a network, for ``GET /model/{model}``."""
-        versions = self.engine.newest_versions()
+        versions = self.engine.versions()
         if versions.get(model) is None:
             return None
         return str(self.engine.store.root / model / str(versions[model]) / "model.safetensors")
@@ -203,7 +279,7 @@ class PneumoScreenApp(MONAILabelApp):
         try:
             file = Path(folder) / f"{inference.image_id}.json"
             file.write_text(document, encoding="utf-8")
-            info = {"model": inference.job.task}
+            info = {"model": inference.job.task, "reader": inference.reader}
             return str(self._datastore.save_label(inference.image_id, str(file), tag, info))
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -33,10 +33,14 @@ class Client:
 
     Args:
         address: such as ``http://127.0.0.1:8000``.
+        token: an API token, where the server asks for one.
+        verify: for HTTPS: whether its certificate is checked, or the file of the authorities to check it by.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str | None = None, verify: bool | str | Path = True) -> None:
         self.address = address.rstrip("/")
+        self._token = token
+        self._verify = verify if isinstance(verify, bool) else str(verify)
 
     def get(self, path: str, timeout_s: float = 60.0) -> requests.Response:
         """``GET`` of a path.
@@ -87,9 +91,17 @@ class Client:
         """Fetch the HTML report of the last screening of an image."""
         target.write_bytes(self.get(f"/pneumoscreen/report/{image}").content)
 
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # As `auth` and not as a header: requests would put what ~/.netrc has for the host in a header's place.
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
     def _send(self, method: str, path: str, timeout_s: float | None, **more: Any) -> requests.Response:
         try:
-            response = requests.request(method, self.address + path, timeout=timeout_s, **more)
+            response = requests.request(
+                method, self.address + path, timeout=timeout_s, auth=self._sign, verify=self._verify, **more
+            )
         except requests.RequestException as error:
             raise ServerError(f"the server at {self.address} does not answer ({type(error).__name__})") from None
         if response.status_code >= 400:

@@ -1,34 +1,42 @@
 """The studies folder as MONAI Label's datastore, without what made the stock one lose or leak files.
 
-- Hidden and junk files (``._scan.nii.gz``) are no images; case documents are labels, never images.
-- A sub-folder that holds a DICOM series is an image; its id is the folder's name.
+- What is an image, and by which id, says ``image_files``: no junk, DICOM folders however deep, radiographs.
+- A final label goes through the annotation store: every submission is kept as a version, and deleting the label
+  withdraws the versions. Labels of other tags, such as what a model made, are plain files.
 - The index is replaced atomically, and a damaged one is set aside and rebuilt instead of stopping the server.
 - Ids and tags cannot lead out of the folder.
 
 Thread contract: requests are served by several threads; every method that changes the objects takes ``_guard``.
+Submissions take it only once they are stored.
 """
 
 import json
 import logging
 import os
-import re
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from monailabel.datastore.local import LocalDatastore, LocalDatastoreModel
+from monailabel.datastore.local import DataModel, ImageLabelModel, LocalDatastore, LocalDatastoreModel
+from monailabel.interfaces.datastore import DefaultLabelTag
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
 from ..case import Case
-from ..images.dicom_header import looks_like_dicom
 from ..models.durable import replace_durably
+from ..studies.layout import is_plain_name, plain_name_rule, split_name
+from ..studies.versions import READER, Annotation
+from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER
+from .archive import write_archive
 from .failures import RequestError
+from .image_files import ImageFiles, is_image_name, place_file, require_single_image
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
+from .submissions import Submissions, requested_base, requested_reader
 
-_SAFE_NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
-_FILES_PROBED = 8
+FINAL = DefaultLabelTag.FINAL.value
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +44,23 @@ logger = logging.getLogger(__name__)
 class StudiesDatastore(LocalDatastore):
     """Images, labels and their index in one local folder."""
 
-    def __init__(self, studies: str, auto_reload: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        studies: str,
+        auto_reload: bool = False,
+        read_only: bool = False,
+        classes: Callable[[], Classes] = lambda: DEFAULT_CLASSES,
+    ) -> None:
         self._guard = threading.RLock()
-        super().__init__(studies, extensions=list(LABEL_PATTERNS), auto_reload=auto_reload, read_only=read_only)
+        self._stored = threading.local()
+        self._files = ImageFiles(Path(studies))
+        self._places: dict[str, str] = {}
+        self.submissions = Submissions(Path(studies), classes)
+        os.makedirs(studies, exist_ok=True)
+        if not read_only:
+            self.submissions.store.repair()
+        self._find_images()
+        super().__init__(studies, extensions=["*.json", *IMAGE_PATTERNS], auto_reload=auto_reload, read_only=read_only)
 
     @property
     def work_folder(self) -> Path:
@@ -59,10 +81,24 @@ class StudiesDatastore(LocalDatastore):
         """Take a file in as an image; its id and ending are checked first."""
         if image_id:
             _require_safe("image id", image_id)
-        if not _is_image_name(os.path.basename(image_filename)):
+        name = os.path.basename(image_filename)
+        if not is_image_name(name):
             raise RequestError(f"an image is one of {', '.join(IMAGE_PATTERNS)}; convert {image_id!r} first")
-        with self._guard:
-            return str(super().add_image(image_id, image_filename, image_info))
+        if name.lower().endswith(".dcm"):
+            require_single_image(Path(image_filename))
+        _require_storable(image_info)
+        ending = split_name(name)[1]
+        image_id = image_id or split_name(name)[0]
+        with self._guard, FileLock(self._lock_file):
+            there = self._datastore.objects.get(image_id)
+            if there is not None and there.image.ext != ending:
+                raise RequestError(f"there is an image {image_id} of another format; remove it first, or rename this")
+            place_file(image_filename, Path(self._datastore_path) / f"{image_id}{ending}")
+            info = {**(image_info or {}), "ts": int(time.time()), "name": f"{image_id}{ending}"}
+            self._datastore.objects[image_id] = ImageLabelModel(image=DataModel(info=info, ext=ending))
+            self._update_datastore_file(lock=False)
+        self.submissions.record("add_image", image_id)
+        return image_id
 
     def remove_image(self, image_id: str) -> None:
         """Remove an image and its labels."""
@@ -70,24 +106,94 @@ class StudiesDatastore(LocalDatastore):
             raise RequestError(f"image {image_id} is a DICOM folder; the server does not delete folders")
         with self._guard:
             super().remove_image(image_id)
+        self.submissions.record("remove_image", image_id)
 
     def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: dict[str, Any]) -> str:
-        """Save a label; a JSON label must be a valid case document."""
+        """Save a label. A JSON label must be a valid case document; a final label becomes an annotation."""
+        self._stored.version = None
         _require_safe("label tag", label_tag)
-        name = os.path.basename(label_filename)
-        if name.endswith(".json"):
-            Case.from_json(Path(label_filename).read_text(encoding="utf-8", errors="replace"))
-        elif not _is_image_name(name):
+        _require_storable(label_info)
+        if image_id not in self._datastore.objects:
+            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
+        name, info = os.path.basename(label_filename), dict(label_info or {})
+        ending = split_name(name)[1]
+        if f"*{ending.lower()}" not in LABEL_PATTERNS:
             raise RequestError(f"a label is one of {', '.join(LABEL_PATTERNS)}, which {name!r} is not")
-        with self._guard:
-            return str(super().save_label(image_id, label_filename, label_tag, label_info))
+        if label_tag == FINAL:
+            self._submit_file(image_id, Path(label_filename), ending, info)
+            return image_id
+        if ending == ".json":
+            self._parsed(Path(label_filename).read_bytes())
+        with self._guard, FileLock(self._lock_file):
+            folder = Path(self._datastore.label_path(label_tag))
+            folder.mkdir(parents=True, exist_ok=True)
+            place_file(label_filename, folder / f"{image_id}{ending}")
+            self._enter_label(image_id, label_tag, ending, info)
+        return image_id
+
+    def submit(
+        self,
+        image_id: str,
+        document: bytes,
+        reader: str | None = None,
+        base: int | None = None,
+        kind: str = READER,
+        info: dict[str, Any] | None = None,
+    ) -> Annotation:
+        """Keep a case document as the next version of an image's annotation.
+
+        Args:
+            image_id: the image.
+            document: JSON text.
+            reader: whom the request names; see ``submissions``.
+            base: version that it was made from.
+            kind: ``reader`` or ``adjudication``.
+            info: what the index shall say of the label beside who made it.
+
+        Raises:
+            PneumoScreenError: if it is refused.
+        """
+        if image_id not in self._datastore.objects:
+            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
+        case = self._parsed(document)
+        if case.case_id != image_id:
+            raise RequestError(f"field case_id is {case.case_id[:80]!r}, but the image is {image_id!r}; correct it")
+        stored = self.submissions.submit(case, reader, base, kind)
+        self.show_annotation(image_id, info)
+        return stored
+
+    def show_annotation(self, image_id: str, info: dict[str, Any] | None = None) -> None:
+        """Let the index say what the annotation store has for an image as its final label."""
+        with self._guard, FileLock(self._lock_file):
+            counting = self.submissions.store.counting(image_id)
+            image = self._datastore.objects.get(image_id)
+            if image is None:
+                return
+            if counting is None:
+                image.labels.pop(FINAL, None)
+                self._update_datastore_file(lock=False)
+                return
+            about = counting.summary()
+            about = {key: about[key] for key in ("version", "reader", "at", "kind")}
+            self._enter_label(image_id, FINAL, ".json", {**(info or {}), **about})
+
+    def stored_version(self) -> Annotation | None:
+        """What this thread's last ``save_label`` stored as an annotation; None if it was none."""
+        found: Annotation | None = getattr(self._stored, "version", None)
+        return found
 
     def remove_label(self, label_id: str, label_tag: str) -> None:
-        """Remove one label."""
-        if not self.get_label_uri(label_id, label_tag):
+        """Remove one label. The versions of an annotation are kept; none of them counts any more."""
+        label = self._datastore.label(label_id, label_tag)
+        if label is None:
             raise LabelNotFoundException(f"there is no label of image {label_id} with tag {label_tag}")
+        if label_tag == FINAL and label.ext == ".json":
+            self.submissions.withdraw(label_id)
+            self.show_annotation(label_id)
+            return
         with self._guard:
             super().remove_label(label_id, label_tag)
+        self.submissions.record("remove_label", label_id, tag=label_tag)
 
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """Index entry of an image and its path."""
@@ -103,19 +209,27 @@ class StudiesDatastore(LocalDatastore):
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
         """Change the index entry of an image."""
+        _require_storable(info)
         with self._guard:
             super().update_image_info(image_id, info)
 
     def update_label_info(self, label_id: str, label_tag: str, info: dict[str, Any]) -> None:
         """Change the index entry of a label."""
+        _require_storable(info)
         with self._guard:
             super().update_label_info(label_id, label_tag, info)
 
     def get_dataset_archive(self, limit_cases: int | None) -> str:
-        """A ZIP of images and final labels."""
-        if not self.datalist():
+        """A ZIP of images and final labels; of a DICOM series all files, in a folder of the image's name."""
+        with self._guard:
+            labelled = sorted(self._datastore.filter_by_tag(FINAL))
+            index = self._datastore.model_dump_json(exclude={"base_path"})
+        if not labelled:
             raise RequestError("no image has a final label yet, so there is no dataset to download")
-        return str(super().get_dataset_archive(limit_cases))
+        if limit_cases is not None and limit_cases > 0:
+            labelled = labelled[:limit_cases]
+        pairs = [(name, self.get_image_uri(name), self.get_label_uri(name, FINAL)) for name in labelled]
+        return write_archive([(name, Path(image), Path(label)) for name, image, label in pairs], index)
 
     def status(self) -> dict[str, Any]:
         """Counts of images and labels."""
@@ -132,22 +246,66 @@ class StudiesDatastore(LocalDatastore):
         with self._guard:
             super().refresh()
 
+    def _submit_file(self, image_id: str, file: Path, ending: str, info: dict[str, Any]) -> None:
+        if ending == ".json":
+            reader, base = requested_reader(info), requested_base(info)
+            self._stored.version = self.submit(image_id, file.read_bytes(), reader, base, info=info)
+            return
+        self._stored.version = self.submissions.submit_label_map(
+            image_id, Path(self.get_image_uri(image_id)), file, info
+        )
+        self.show_annotation(image_id, info)
+
+    def _parsed(self, document: bytes) -> Case:
+        try:
+            text = document.decode()
+        except UnicodeDecodeError:
+            raise RequestError("the case document is not UTF-8 text; save it again") from None
+        return Case.from_json(text, self.submissions.store.classes)
+
+    def _enter_label(self, image_id: str, tag: str, ending: str, info: dict[str, Any]) -> None:
+        """Put a label into the index; the caller holds guard and lock file."""
+        about = {**info, "ts": int(time.time()), "name": f"{image_id}{ending}"}
+        self._datastore.objects[image_id].labels[tag] = DataModel(info=about, ext=ending)
+        self._update_datastore_file(lock=False)
+
     # What follows overrides the stock class's own steps.
 
     def _to_id(self, file: str) -> tuple[str, str]:
-        # The stock one also cuts an ending out of the middle of a name.
-        for pattern in LABEL_PATTERNS:
-            ending = pattern.removeprefix("*")
-            if file.endswith(ending):
-                return file.removesuffix(ending), ending
-        return file, ""
+        # An image's id may look like a file name; the stock one also cuts an ending out of the middle of a name.
+        place = self._places.get(file)
+        return (file, "") if place is not None and self._is_folder(place) else split_name(file)
+
+    def _filename(self, id: str, ext: str) -> str:  # noqa: A002
+        # Only the image of a DICOM folder has no ending; a folder further down lies elsewhere than its id says.
+        return id + ext if ext else self._places.get(id, id)
+
+    def _is_folder(self, place: str) -> bool:
+        return os.path.isdir(os.path.join(self._datastore_path, place))
+
+    def _find_images(self) -> None:
+        self._places = self._files.search()
 
     def _list_files(self, path: str, patterns: list[str]) -> dict[str, str]:
-        is_image_folder = os.path.realpath(path) == os.path.realpath(self._datastore.image_path())
-        if not is_image_folder:
-            return {name: name for name in super()._list_files(path, patterns) if not name.startswith(".")}
-        names = sorted(entry.name for entry in os.scandir(path) if _is_image(entry))
-        return {name: name for name in names}
+        if os.path.realpath(path) != os.path.realpath(self._datastore.image_path()):
+            names = super()._list_files(path, list(LABEL_PATTERNS))
+            return {name: name for name in names if not name.startswith(".")}
+        # A file by its name, a folder by its id.
+        found = (image_id if self._is_folder(place) else place for image_id, place in self._places.items())
+        return {name: name for name in found}
+
+    def _reconcile_datastore(self) -> None:
+        with self._guard:
+            self._find_images()
+            super()._reconcile_datastore()
+            for image_id, place in self._places.items():
+                # A CT that arrived later than a picture of the same name, or in another format.
+                ending = "" if self._is_folder(place) else split_name(place)[1]
+                if self._datastore.objects[image_id].image.ext != ending:
+                    self._datastore.objects[image_id].image = DataModel(
+                        info={"ts": int(time.time()), "name": place}, ext=ending
+                    )
+                    self._update_datastore_file()
 
     def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
         if throw_exception:
@@ -171,29 +329,16 @@ class StudiesDatastore(LocalDatastore):
 
 
 def _require_safe(what: str, value: str) -> None:
-    if not _SAFE_NAME.fullmatch(value):
-        raise RequestError(f"{what} {value!r} is not a plain name: no slashes, no leading dot, at most 200 characters")
+    if not is_plain_name(value):
+        raise RequestError(plain_name_rule(what, value))
 
 
-def _is_image_name(name: str) -> bool:
-    return not name.startswith(".") and any(name.endswith(pattern.removeprefix("*")) for pattern in IMAGE_PATTERNS)
-
-
-def _is_image(entry: "os.DirEntry[str]") -> bool:
-    if entry.name.startswith("."):
-        return False
-    if entry.is_dir():
-        return entry.name != "labels" and _holds_dicom(Path(entry.path))
-    return _is_image_name(entry.name)
-
-
-def _holds_dicom(folder: Path) -> bool:
-    """Whether one of the first files of a folder starts as DICOM files do."""
+def _require_storable(info: dict[str, Any]) -> None:
+    """Refuse what the index could not be read back with: no number, half a character, or nested too deeply."""
     try:
-        files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-        return any(looks_like_dicom(path) for path in files[:_FILES_PROBED])
-    except OSError:
-        return False
+        DataModel.model_validate_json(json.dumps({"info": info or {}}, allow_nan=False))
+    except (ValueError, TypeError, RecursionError):
+        raise RequestError("what is said of the label or image is no plain JSON object; check params") from None
 
 
 def _set_aside_if_damaged(index: Path) -> None:

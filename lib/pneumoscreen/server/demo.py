@@ -25,7 +25,8 @@ from ..phantoms.phantom import PhantomSpec, generate_phantom
 from ..report.wording import display_name
 from . import WORK_FOLDER
 from .client import Client, ServerError
-from .serve import PARENT_VARIABLE
+from .parent import PARENT_VARIABLE
+from .tokens import NO_TOKENS
 
 CASES = (("covid19", 42), ("influenza_a", 46), ("no_infection_found", 53))
 """Diagnosis and seed of the phantoms: chosen to be clear cases, so three right verdicts here are no accuracy."""
@@ -173,7 +174,8 @@ def _hidden_until_whole(studies: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _server(studies: Path, log: Path) -> Iterator[tuple["subprocess.Popen[str]", "ClientOf"]]:
     """A server process on a free port, which ends with the block whatever happens in it."""
-    command = [sys.executable, "-m", "pneumoscreen", "serve", "--studies", str(studies), "--port", "0"]
+    options = ["--studies", str(studies), "--port", "0", "--tokens", NO_TOKENS]
+    command = [sys.executable, "-m", "pneumoscreen", "serve", *options]
     # A demo that is killed cannot stop its server: it watches for that itself.
     environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
     with log.open("w", encoding="utf-8") as errors:

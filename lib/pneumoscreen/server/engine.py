@@ -4,10 +4,13 @@ Thread contract: ``turn`` is the only lock; whoever calls another method holds i
 so two at once would only make both late and double the memory.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,47 +23,83 @@ from ..images.volume import Volume
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES, Classes
 
-CANDIDATES, CLASSIFIER = "ct_candidates", "ct_classifier"
+CANDIDATES, CLASSIFIER = NETWORKS = ("ct_candidates", "ct_classifier")
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Networks in memory, the state of the store that they stand for, and why they are not what it asks for."""
+
+    state: tuple[Any, ...]
+    screener: Screener
+    problem: str | None = None
+
 
 class Engine:
-    """Networks from a store, reloaded when a newer version is published, and the scan read last."""
+    """Networks from a store, reloaded when another version comes into use, and the scan read last."""
 
     def __init__(self, store: ModelStore) -> None:
         self.store = store
         self.turn = threading.Lock()
-        self._screener: Screener | None = None
-        self._loaded: dict[str, int | None] = {}
+        self._loaded: _Loaded | None = None
         self._scan: tuple[Path, Fingerprint, Volume] | None = None
         self._lungs: tuple[Volume, Lungs] | None = None
 
-    def newest_versions(self) -> dict[str, int | None]:
-        """Newest version of each network, None where there is none. Needs no lock and reads no weights."""
-        return {name: max(self.store.versions(name), default=None) for name in (CANDIDATES, CLASSIFIER)}
+    def versions(self) -> dict[str, int | None]:
+        """Version of each network in use, None where there is none. Needs no lock and reads no weights."""
+        loaded = self._loaded
+        if loaded is not None and loaded.state == self._state():
+            return {name: loaded.screener.models[name].version for name in NETWORKS}
+        return {name: self.store.current(name) for name in NETWORKS}
+
+    def loaded(self) -> dict[str, Any]:
+        """The networks in memory and what is to be said of them, as JSON values. Needs no lock."""
+        loaded = self._loaded
+        if loaded is None:
+            return {"loaded": {}, "notes": []}
+        models = {name: asdict(info) for name, info in loaded.screener.models.items()}
+        return {"loaded": models, "notes": list(_with_problem(loaded).notes)}
 
     def classes(self) -> Classes:
-        """Class list of the current classifier, read from its card. Needs no lock."""
-        for version in reversed(self.store.versions(CLASSIFIER)):
+        """Class list of the classifier in use, read from its card. Needs no lock."""
+        version = self.store.current(CLASSIFIER)
+        while version is not None:
             try:
                 network = self.store.card(CLASSIFIER, version)["network"]
                 return ClassifierSettings.model_validate(network).classes.classes
             except (ModelError, ValidationError):
-                continue
+                version = self.store.before(CLASSIFIER, version)
         return DEFAULT_CLASSES
 
     def screener(self) -> Screener:
-        """The current networks.
+        """The networks in use.
+
+        Where the store has none that can be loaded any more, those in memory stay, and their notes say so.
 
         Raises:
             ModelError: if there are none, or they do not fit the program.
         """
-        newest = self.newest_versions()
-        if self._screener is None or newest != self._loaded:
-            self._screener = Screener.from_store(self.store)
-            self._loaded = newest
-        return self._screener
+        state = self._state()
+        if self._loaded is None or self._loaded.state != state:
+            self._loaded = self._load(state, self._loaded)
+        return _with_problem(self._loaded)
+
+    def _load(self, state: tuple[Any, ...], before: _Loaded | None) -> _Loaded:
+        try:
+            return _Loaded(state, Screener.from_store(self.store))
+        except ModelError as error:
+            if before is None:
+                raise
+            problem = f"the networks loaded before stay in use until the server ends: {error}"
+            logger.warning(problem)
+            return _Loaded(state, before.screener, problem)
+
+    def _state(self) -> tuple[Any, ...]:
+        return tuple(self.store.fingerprint(name) for name in NETWORKS)
 
     def read(self, path: Path) -> tuple[Volume, float]:
         """A scan and the seconds that reading it took; the last one is kept while its file stays the same.
@@ -96,3 +135,11 @@ def fingerprint(path: Path) -> Fingerprint:
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     stats = [(str(file), file.stat()) for file in files if file.exists()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def _with_problem(loaded: _Loaded) -> Screener:
+    """The networks with a note on what is wrong, for the documents."""
+    if loaded.problem is None:
+        return loaded.screener
+    old = loaded.screener
+    return Screener(old.candidates, old.classifier, old.models, (*old.notes, loaded.problem), old.head)

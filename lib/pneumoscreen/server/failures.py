@@ -15,16 +15,28 @@ class UnknownError(RequestError):
     status = 404
 
 
+class BusyError(RequestError):
+    """Work of a kind of which one is done at a time, and one is being done."""
+
+    status = 429
+
+
 class ServeError(PneumoScreenError):
     """The server cannot be started."""
 
 
 def status_of(error: Exception) -> int:
     """The HTTP status of an error whose message may be shown to the client."""
+    # Here and not above: what stops a start (`ServeError`) must not wait for torch.
+    from ..models.store import NothingBeforeError, UnknownModelError
+    from ..studies.annotations import ConflictError, NoVersionError, StorageError
+
     if isinstance(error, RequestError):
         return error.status
-    if isinstance(error, Cancelled):
+    if isinstance(error, (UnknownModelError, NoVersionError)):
+        return 404
+    if isinstance(error, (Cancelled, NothingBeforeError, ConflictError)):
         return 409
-    if isinstance(error, (ModelError, ConfigError)):
+    if isinstance(error, (ModelError, ConfigError, StorageError)):
         return 503  # the site's to mend, not the client's
     return 422

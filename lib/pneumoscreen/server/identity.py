@@ -8,6 +8,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 
+LONGEST_NAME = 100
+"""Characters of a reader's name (ours)."""
+
 
 class Role(IntEnum):
     """What a speaker may do; each role may do what those before it may."""
@@ -15,6 +18,11 @@ class Role(IntEnum):
     READER = 1
     TRAINER = 2
     ADMINISTRATOR = 3
+
+    @property
+    def label(self) -> str:
+        """The role's name as users write it."""
+        return self.name.lower()
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,11 @@ SINGLE_USER = Speaker("local", Role.ADMINISTRATOR, is_known=False)
 """Whoever sits at the machine of a server on loopback that has no tokens."""
 
 _speaker: ContextVar[Speaker] = ContextVar("speaker", default=SINGLE_USER)
+
+
+def is_reader_name(name: str) -> bool:
+    """Whether a name can stand in records and log lines: one line that shows, no spaces around it."""
+    return 0 < len(name) <= LONGEST_NAME and name == name.strip() and name.isprintable()
 
 
 def speaker() -> Speaker:

@@ -15,7 +15,6 @@ from monailabel.config import RBAC_USER
 from monailabel.endpoints.datastore import download_image
 
 from ..images import read_volume
-from . import WORK_FOLDER
 from .app import PneumoScreenApp
 from .datastore import StudiesDatastore
 from .engine import fingerprint
@@ -30,22 +29,22 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
     """The route, which stands before MONAI Label's own."""
     router = APIRouter(tags=["Datastore"])
 
-    def series_of(image: str) -> Path | None:
-        """The DICOM folder of an image; None for an image that is a file, or unknown."""
+    def series_of(image: str) -> tuple[Path, Path] | None:
+        """The DICOM folder of an image and where its NRRD is kept; None for an image that is a file, or unknown."""
         if "\x00" in image:
             raise RequestError("image holds a null character")
         store = app.datastore()
         if not isinstance(store, StudiesDatastore) or store.id_of(image) != image:
             return None
         path = Path(store.get_image_uri(image))
-        return path if path.is_dir() else None
+        return (path, store.work_folder / "images") if path.is_dir() else None
 
     @router.get("/datastore/image", summary=f"{RBAC_USER}Download Image", response_model=None)
     def image_file(image: str, user: CurrentUser) -> Response:
         series = series_of(image)
         if series is None:
             return download_image(image)
-        return FileResponse(_as_nrrd(series, series.parent / WORK_FOLDER / "images"), filename=f"{image}.nrrd")
+        return FileResponse(_as_nrrd(*series), filename=f"{image}.nrrd")
 
     @router.head("/datastore/image", summary=f"{RBAC_USER}Check If Image Exists", response_model=None)
     def is_there(image: str, user: CurrentUser, check_sum: str | None = None) -> Response:
@@ -63,7 +62,7 @@ def _as_nrrd(series: Path, folder: Path) -> Path:
         ImageError: if it cannot be read.
     """
     state = hashlib.sha256(repr(fingerprint(series)).encode()).hexdigest()[:16]
-    name = hashlib.sha256(series.name.encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(series)).hexdigest()[:16]
     target = folder / f"{name}.{state}.nrrd"
     with _converting:
         if not target.is_file():

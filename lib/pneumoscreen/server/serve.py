@@ -8,25 +8,37 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from .failures import ServeError
+from .loopback import is_loopback
+from .parent import end_with_parent
+from .tls import TlsFiles
+from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
 
 DEFAULT_APP = Path(__file__).resolve().parents[3] / "apps" / "pneumoscreen"
-PARENT_VARIABLE = "PNEUMOSCREEN_PARENT"
-"""Names the process that started a server for itself: the server ends when that one is gone, however it ended."""
+
+Where = tuple[socket.AddressFamily, socket.SocketKind, int, Any]
+"""A socket's family, kind, protocol and address."""
 
 _GRACE_S = 5
-_PARENT_POLL_S = 1.0
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def serve(studies: Path, host: str = "127.0.0.1", port: int = 8000, app_dir: Path | None = None) -> None:
+def serve(
+    studies: Path,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    app_dir: Path | None = None,
+    tokens: Path | None = None,
+    tls: TlsFiles | None = None,
+) -> None:
     """Serve a folder of studies until interrupted.
 
     Args:
@@ -34,21 +46,48 @@ def serve(studies: Path, host: str = "127.0.0.1", port: int = 8000, app_dir: Pat
         host: address to listen on. Ours: this machine only; the stock server listens to everybody.
         port: 0 takes a free one; the line that is printed once the server stands names it.
         app_dir: folder with the app's ``main.py`` and ``model``.
+        tokens: file of the API tokens; by default the environment's or the user's.
+        tls: certificate and key; None serves plain HTTP.
 
     Raises:
-        ServeError: if folder, address or port cannot be used.
+        ServeError: if folder, address, port or the files for TLS cannot be used, or the address is open to others and
+            nobody could say who they are.
+        TokensError: if the token file cannot be used.
     """
     _end_with_parent()
     studies, app_dir = _usable(studies), (app_dir or DEFAULT_APP).resolve()
     if not (app_dir / "main.py").is_file():
         raise ServeError(f"{app_dir} holds no main.py; name the app's folder")
-    # Before the imports: a taken port is reported at once, not after ten seconds.
-    listener = _bind(host, port)
+    # Before the imports: what is wrong is reported at once, not after ten seconds.
+    context = tls.context() if tls is not None else None
+    where = _resolve(host, port)
+    _require_speakers(host, where, tokens)
+    if context is None and not is_loopback(where[-1][0]):
+        warning = "No TLS: tokens and scans travel in clear; see --ssl-certfile and --ssl-keyfile"
+        print(warning, file=sys.stderr, flush=True)
+    listener = _bind(where, host, port)
     with contextlib.closing(listener):
-        _run(studies, app_dir, listener)
+        _run(studies, app_dir, listener, context)
 
 
-def _run(studies: Path, app_dir: Path, listener: socket.socket) -> None:
+def _require_speakers(host: str, where: Where, tokens: Path | None) -> None:
+    """Refuse an address that others can reach while nobody can say who they are."""
+    path = configured_file(tokens)
+    entries = TokenFile(path).read() if path is not None else ()
+    if tokens is not None:
+        os.environ[TOKENS_VARIABLE] = NO_TOKENS if path is None else str(path)  # where the app looks
+    if is_loopback(where[-1][0]) or any(token.state == "active" for token in entries):
+        return
+    from .oidc import is_switched_on
+
+    if not is_switched_on():
+        raise ServeError(
+            f"{host} can be reached by other machines and there is no valid token to know their users by; "
+            f"make one with: {command_to_make_one(path)}"
+        )
+
+
+def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT, force=True)
     logging.getLogger("pneumoscreen").setLevel(logging.INFO)
     logging.getLogger("timeloop").disabled = True  # announces its jobs through a handler of its own
@@ -63,7 +102,7 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     apply_defaults()
     share_with_subprocesses(str(app_dir), str(studies), port)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    address = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -78,7 +117,13 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket) -> None:
             app_instance().board.cancel_all()
             super().handle_exit(sig, frame)
 
-    config = uvicorn.Config(stock.app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_S)
+    config = uvicorn.Config(
+        stock.app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
+    )
     server = Server(config)
     server.run(sockets=[listener])
     if not server.started:
@@ -86,18 +131,12 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket) -> None:
 
 
 def _end_with_parent() -> None:
-    parent = os.environ.pop(PARENT_VARIABLE, "")
-    if not parent.isdecimal():
-        return
-
-    def watch() -> None:
-        while os.getppid() == int(parent):
-            time.sleep(_PARENT_POLL_S)
+    def end() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(2 * _GRACE_S)
         os._exit(1)  # an inference that does not come to its next step in time
 
-    threading.Thread(target=watch, name="PARENT", daemon=True).start()
+    end_with_parent(end)
 
 
 def _usable(studies: Path) -> Path:
@@ -114,13 +153,18 @@ def _usable(studies: Path) -> Path:
     return studies.resolve()
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _resolve(host: str, port: int) -> Where:
     if not 0 <= port <= 65535:
         raise ServeError(f"port {port} is not between 0 and 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (socket.gaierror, UnicodeError) as error:
         raise ServeError(f"host {host!r} is not an address of this machine ({error})") from None
+    return family, kind, protocol, address
+
+
+def _bind(where: Where, host: str, port: int) -> socket.socket:
+    family, kind, protocol, address = where
     listener = socket.socket(family, kind, protocol)
     if os.name == "posix" and sys.platform != "cygwin":
         # After a restart the old connections still linger; a server that listens is refused all the same.

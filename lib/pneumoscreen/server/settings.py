@@ -5,9 +5,11 @@ from typing import Any
 
 from monailabel.config import settings
 
-IMAGE_PATTERNS = ("*.nii.gz", "*.nii", "*.nrrd", "*.mha")
-LABEL_PATTERNS = ("*.json", *IMAGE_PATTERNS)
-"""A label is a case document; label maps of stock clients are kept too."""
+from ..studies.layout import RADIOGRAPH_ENDINGS, VOLUME_ENDINGS
+
+IMAGE_PATTERNS = tuple(f"*{ending}" for ending in (*VOLUME_ENDINGS, *RADIOGRAPH_ENDINGS))
+LABEL_PATTERNS = ("*.json", *(f"*{ending}" for ending in VOLUME_ENDINGS))
+"""A label is a case document; label maps of stock clients become one."""
 
 _DEFAULTS: dict[str, Any] = {
     "MONAI_LABEL_PROJECT_NAME": "PneumoScreen",
@@ -17,7 +19,7 @@ _DEFAULTS: dict[str, Any] = {
     "MONAI_LABEL_TASKS_TRAIN": True,
     "MONAI_LABEL_TASKS_SCORING": True,
     "MONAI_LABEL_TRACKING_ENABLED": False,
-    "MONAI_LABEL_DATASTORE_FILE_EXT": list(LABEL_PATTERNS),
+    "MONAI_LABEL_DATASTORE_FILE_EXT": ["*.json", *IMAGE_PATTERNS],
 }
 
 

@@ -14,6 +14,9 @@ import SimpleITK as sitk
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from .. import RESEARCH_USE_ONLY
+from ..active_learning.epistemic import DRAWS
+from ..active_learning.scores import CaseScore
+from ..active_learning.scoring import score_screening
 from ..case import Case, LungInfo, ModelInfo, Region
 from ..ct.candidates import find_candidates
 from ..ct.lungs import Lungs
@@ -49,10 +52,11 @@ class TaskRequest:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A case and, where the task draws one, the temporary file of its label map."""
+    """A case and, where the task makes them, the temporary file of its label map and its score."""
 
     case: Case
     label_map: Path | None = None
+    score: CaseScore | None = None
 
 
 class CtTask(InferTask):
@@ -84,7 +88,7 @@ class CtTask(InferTask):
 
     def info(self) -> dict[str, Any]:
         """MONAI Label's description of a task, and the versions of the networks."""
-        return {**super().info(), "versions": self.engine.newest_versions()}
+        return {**super().info(), "versions": self.engine.versions()}
 
     def __call__(self, request: Any) -> tuple[str | None, dict[str, Any]]:
         """MONAI Label's own way to call a task; this app calls ``run``."""
@@ -105,11 +109,12 @@ class ScreeningTask(CtTask):
         request.progress("read", 0.0)
         screener = self.engine.screener()
         volume, read_s = self.engine.read(request.path)
-        screening = screener.screen(volume, request.progress, request.parameters.diagnosis, read_s)
+        screening = screener.screen(volume, request.progress, request.parameters.diagnosis, read_s, DRAWS)
         self.engine.keep_lungs(volume, screening.lungs)
         if request.report is not None:
             _report(volume, screening, request.report, self.engine)
-        return TaskResult(screening.case, _write_label_map(volume, screening, request.parameters))
+        score = score_screening(volume.case_id, screening, screener.classes)
+        return TaskResult(screening.case, _write_label_map(volume, screening, request.parameters), score)
 
 
 class CandidatesTask(CtTask):

@@ -14,6 +14,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -28,14 +29,12 @@ from monailabel.endpoints import (
     batch_infer,
     datastore,
     info,
-    login,
     logs,
     model,
     ohif,
     proxy,
     scoring,
     session,
-    train,
 )
 from monailabel.interfaces.exception import (
     ImageNotFoundException,
@@ -43,19 +42,28 @@ from monailabel.interfaces.exception import (
     MONAILabelError,
     MONAILabelException,
 )
+from starlette.datastructures import UploadFile
 
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
+from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
+from .door import guard
 from .failures import RequestError, UnknownError, status_of
+from .identity_routes import login_router, whoami_router
 from .image_route import image_router
 from .infer_route import infer_router
+from .model_routes import model_router
 from .parameters import in_words, parse_object
+from .scoring_routes import scoring_router
 from .screening_routes import screening_router
+from .train_routes import train_router
+from .worklist_routes import worklist_router
 
-_STOCK = (info, model, batch_infer, train, activelearning, scoring, datastore, logs, ohif, session)
+_STOCK = (info, model, batch_infer, activelearning, scoring, datastore, logs, ohif, session)
 _OBJECT_FIELDS = ("params", "info")
 _SWITCH_INTERVAL_S = 0.002
+_LONGEST_ENDING = 100
 
 logger = logging.getLogger(__name__)
 
@@ -70,20 +78,27 @@ def take_over(stock: FastAPI, app: PneumoScreenApp) -> None:
 def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     """The application: routes, error answers, and other origins only where the site names them."""
     web = FastAPI(title=settings.MONAI_LABEL_PROJECT_NAME, version=__version__, docs_url=None, redoc_url="/docs")
-    if settings.MONAI_LABEL_CORS_ORIGINS:
-        origins = [str(origin).rstrip("/") for origin in settings.MONAI_LABEL_CORS_ORIGINS]
-        web.add_middleware(
+    origins = [str(origin).rstrip("/") for origin in settings.MONAI_LABEL_CORS_ORIGINS]
+    realm = guard(web, app, origins)
+    if origins:
+        web.add_middleware(  # outside of the guard: a browser's preflight brings no token and meets no route
             CORSMiddleware, allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
         )
     _answer_errors(web)
     prefix = settings.MONAI_LABEL_API_STR
     web.include_router(infer_router(app), prefix=prefix)
     web.include_router(screening_router(app), prefix=prefix)
+    web.include_router(model_router(app), prefix=prefix)
+    web.include_router(annotation_router(app), prefix=prefix)
+    web.include_router(whoami_router(), prefix=prefix)
+    web.include_router(worklist_router(app), prefix=prefix)
+    web.include_router(scoring_router(app), prefix=prefix)
+    web.include_router(train_router(app), prefix=prefix)
     web.include_router(image_router(app), prefix=prefix)  # first come: the stock route of this path never answers
     for module in _STOCK:
         _copy_routes(module.router.routes, web, prefix, app)
-    if settings.MONAI_LABEL_AUTH_ENABLE:
-        web.include_router(login.router, prefix=prefix)
+    if realm is not None:
+        web.include_router(login_router(realm), prefix=prefix)
     if app.studies.startswith(("http://", "https://")):
         web.include_router(proxy.router, prefix=prefix)
     for route in stock.routes:
@@ -145,6 +160,8 @@ def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
     for name, value in values.items():
         if isinstance(value, str) and "\x00" in value:
             raise RequestError(f"{name} holds a null character")
+        if isinstance(value, UploadFile):
+            _check_upload(value, name)
         if name in _OBJECT_FIELDS and isinstance(value, str):
             parse_object(value, name)
     known: dict[str, Any] = {"/train/{model}": app._trainers, "/batch/infer/{model}": app._infers}
@@ -153,6 +170,13 @@ def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
         raise UnknownError(f"there is no task {values['model']!r} here; there are: {there}")
     if path == "/scoring/{method}" and values["method"] not in app._scoring_methods:
         raise UnknownError(f"there is no scoring method {values['method']!r}")
+
+
+def _check_upload(file: UploadFile, field: str) -> None:
+    """The stock endpoint makes a temporary file that ends as the client's file does."""
+    ending = "".join(PurePath(file.filename or "").suffixes)
+    if not ending.isprintable() or len(ending.encode()) > _LONGEST_ENDING:
+        raise RequestError(f"form field {field}: the file's name has an ending of no format that is known")
 
 
 def _answer_errors(web: FastAPI) -> None:

@@ -1,12 +1,13 @@
 """Training cases from a MONAI Label studies folder: scans, case documents as labels, and masks where there are any.
 
-``<case>.nii.gz`` or any other input beside ``labels/final/<case>.json``; optional masks
-``labels/lesions/<case>.nii.gz`` (a number for each finding: that of the region's place in the document,
-from 1) and ``labels/lungs/<case>.nii.gz`` (1 left, 2 right).
+``<case>.nii.gz`` or any other input beside ``labels/final/<case>.json``, the document that counts; optional masks
+``labels/lesions/<case>.nii.gz`` (a number for each finding, see ``lesion_masks``) and ``labels/lungs/<case>.nii.gz``
+(1 left, 2 right).
 """
 
-import re
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..case import Case, Region
+from ..case import Case
 from ..ct.lungs import segment_lungs
 from ..errors import CaseError, ImageError, PneumoScreenError
 from ..images.inputs import Input, Refused, find_inputs
@@ -22,13 +23,13 @@ from ..images.reader import read_input
 from ..images.volume import CANONICAL_ORIENTATION, Volume
 from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from ..verdict import DEFAULT_CLASSES, Classes
-
-_DAY = re.compile(r"[_-](day|d|t)\d+$", re.IGNORECASE)
+from .lesion_masks import numbers_of
+from .patients import patient_of, read_patients
 
 
 @dataclass(frozen=True)
 class MarkedLesion:
-    """A region of a document: number in the mask, patch label, index box on the volume's grid."""
+    """A region of a document: number in the mask (0: the mask does not show it), patch label, index box."""
 
     number: int
     label: str
@@ -58,20 +59,41 @@ class StudyCase:
 
 @dataclass(frozen=True)
 class Study:
-    """A labelled case that has not been read yet."""
+    """A labelled case that has not been read yet.
+
+    Attributes:
+        scan: the image.
+        document: its label.
+        folder: the studies folder, where masks are looked for.
+        patient: whose scan it is; see ``patients``.
+    """
 
     scan: Input
     document: Path
+    folder: Path
+    patient: str
 
     @property
     def case_id(self) -> str:
         """The case's name."""
         return self.scan.case_id
 
-    @property
-    def patient(self) -> str:
-        """Whose scan it is. Ours: the case's name without a trailing visit such as ``_day5``."""
-        return _DAY.sub("", self.case_id)
+    def origin(self) -> str:
+        """16 hex digits that change when the document, a mask or the scan does.
+
+        Of scan and masks, which are too large to be read for this, size and time count.
+        """
+        try:
+            document = hashlib.sha256(self.document.read_bytes()).hexdigest()
+        except OSError:
+            document = ""  # loading will say what is wrong with it
+        scan = self.scan.path
+        files = sorted(path for path in scan.iterdir() if path.is_file()) if scan.is_dir() else [scan]
+        files += [self.folder / masks / f"{self.case_id}.nii.gz" for masks in (LESION_MASKS, LUNG_MASKS)]
+        stats = [(path.name, path.stat()) for path in files if path.is_file()]
+        stamps = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+        parts = json.dumps([document, self.scan.series_uid, stamps])
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def load(self, classes: Classes = DEFAULT_CLASSES) -> StudyCase:
         """Read scan, document and masks.
@@ -86,17 +108,41 @@ class Study:
         except CaseError as error:
             raise CaseError(f"{self.document}: {error}") from None
         volume = read_input(self.scan)
-        root = self.document.parents[2]
-        infection = _mask(root / LESION_MASKS, self.case_id, volume)
-        lungs = _mask(root / LUNG_MASKS, self.case_id, volume)
+        infection = _mask(self.folder / LESION_MASKS, self.case_id, volume)
+        lungs = _mask(self.folder / LUNG_MASKS, self.case_id, volume)
         return StudyCase(
             volume,
             segment_lungs(volume).labels if lungs is None else lungs,
             infection,
-            _lesions(case.regions, infection, volume),
+            _lesions(case, infection, volume),
             case.diagnosis,
             self.patient,
         )
+
+
+def find_scans(folder: Path, say: Callable[[str], None] | None = None) -> list[Study]:
+    """The scans of a studies folder with the places of their labels, labelled or not, in order of their names.
+
+    Args:
+        folder: of the studies.
+        say: takes a line for each scan that cannot be a case.
+
+    Raises:
+        PneumoScreenError: if the folder is absent or its list of patients is wrong.
+    """
+    if not folder.is_dir():
+        raise PneumoScreenError(f"{folder} is not a folder; give the studies folder of MONAI Label")
+    patients = read_patients(folder)
+    found = find_inputs([folder])
+    for item in found:
+        if say is not None and isinstance(item, Refused) and item.path != folder:
+            say(f"left out: {item.reason}")
+    studies = [
+        Study(scan, folder / DOCUMENTS / f"{scan.case_id}.json", folder, patient_of(scan, patients))
+        for scan in found
+        if isinstance(scan, Input)
+    ]
+    return sorted(studies, key=lambda study: study.case_id)
 
 
 def find_studies(folder: Path, say: Callable[[str], None] | None = None) -> list[Study]:
@@ -107,17 +153,9 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None) -> list
         say: takes a line for each scan that cannot be a case.
 
     Raises:
-        PneumoScreenError: if the folder is absent or holds no labelled scan.
+        PneumoScreenError: if the folder is absent, holds no labelled scan, or its list of patients is wrong.
     """
-    if not folder.is_dir():
-        raise PneumoScreenError(f"{folder} is not a folder; give the studies folder of MONAI Label")
-    found = find_inputs([folder])
-    scans = [item for item in found if isinstance(item, Input)]
-    for item in found:
-        if say is not None and isinstance(item, Refused) and item.path != folder:
-            say(f"left out: {item.reason}")
-    studies = [Study(scan, folder / DOCUMENTS / f"{scan.case_id}.json") for scan in scans]
-    labelled = sorted((s for s in studies if s.document.is_file()), key=lambda study: study.case_id)
+    labelled = [study for study in find_scans(folder, say) if study.document.is_file()]
     if not labelled:
         raise PneumoScreenError(
             f"{folder} holds no labelled scan: {DOCUMENTS}/<case>.json is needed beside the scans; "
@@ -126,25 +164,17 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None) -> list
     return labelled
 
 
-def _lesions(
-    regions: Sequence[Region], infection: NDArray[np.uint8] | None, volume: Volume
-) -> tuple[MarkedLesion, ...]:
-    """The regions a label is known for: the reader's, else the one that the document votes for."""
-    found = []
-    for place, region in enumerate(regions, start=1):
-        if region.opinion is None:
-            continue
-        box = volume.box_from_mm(np.asarray(region.center_mm), np.asarray(region.size_mm))
-        found.append(MarkedLesion(_number(region, place, infection), region.opinion[0], box))
-    return tuple(found)
+def _lesions(case: Case, infection: NDArray[np.uint8] | None, volume: Volume) -> tuple[MarkedLesion, ...]:
+    """The regions a label is known for: the reader's, else the one that the document votes for.
 
-
-def _number(region: Region, place: int, infection: NDArray[np.uint8] | None) -> int:
-    """The mask's value for a region: the digits of its id where the mask holds that value, else its place."""
-    digits = re.search(r"\d+$", region.id)
-    if infection is not None and digits and bool((infection == int(digits.group())).any()):
-        return int(digits.group())
-    return place
+    Ours: whoever submits a document stands for all of it, so that a region that the reader left as the model
+    labelled it counts as labelled so.
+    """
+    regions = [region for region in case.regions if region.opinion is not None]
+    boxes = [volume.box_from_mm(np.asarray(r.center_mm), np.asarray(r.size_mm)) for r in regions]
+    numbers = [0] * len(regions) if infection is None else numbers_of(regions, boxes, infection)
+    opinions = [region.opinion[0] for region in regions if region.opinion is not None]
+    return tuple(map(MarkedLesion, numbers, opinions, boxes))
 
 
 def _mask(folder: Path, case_id: str, volume: Volume) -> NDArray[np.uint8] | None:

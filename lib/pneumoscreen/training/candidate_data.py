@@ -3,9 +3,10 @@
 Ours throughout but for cropping and flipping, which are the paper's (section 2.7).
 """
 
+import glob
 import hashlib
+import io
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from ..ct.working_grid import WorkingGrid, WorkingGridSettings, network_input, p
 from ..errors import PneumoScreenError
 from ..evaluation.truth import TrueLesion
 from ..images.volume import Volume
+from ..models.durable import replace_durably
 from ..verdict import DEFAULT_CLASSES, Classes
 
 _CACHE_VERSION = 1
@@ -75,6 +77,9 @@ class PreparedCase:
 def prepare_case(case: TrueCase, settings: WorkingGridSettings, classes: Classes = DEFAULT_CLASSES) -> PreparedCase:
     """A case resampled once onto the working grid, exactly as ``find_candidates`` does it.
 
+    A mask that does not show every infection (a lesion's number is 0) is not used: what it leaves out would be taught
+    as healthy.
+
     Raises:
         NoLungsError: if the case shows no lungs.
     """
@@ -82,8 +87,9 @@ def prepare_case(case: TrueCase, settings: WorkingGridSettings, classes: Classes
     infected = [lesion for lesion in case.lesions if lesion.label != classes.irrelevant]
     irrelevant = [lesion for lesion in case.lesions if lesion.label == classes.irrelevant]
     infection = None
-    if case.infection is not None:
-        mask = np.isin(case.infection, [lesion.number for lesion in infected])
+    numbers = [lesion.number for lesion in infected]
+    if case.infection is not None and all(numbers):
+        mask = np.isin(case.infection, numbers)
         infection = (grid.sample(mask) >= 0.5).numpy().astype(np.uint8)
     return PreparedCase(
         case.volume.case_id,
@@ -109,21 +115,28 @@ class CaseCache:
         self._settings = settings
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def path(self, case_id: str) -> Path:
-        """The file of a case."""
-        return self.folder / f"{case_id}.npz"
+    def path(self, case_id: str, origin: str = "") -> Path:
+        """The file of a case; ``origin`` tells apart what was prepared from other labels (see ``Study.origin``)."""
+        return self.folder / origin / f"{case_id}.npz"
 
-    def add(self, case: TrueCase, classes: Classes = DEFAULT_CLASSES) -> Path:
+    def add(self, case: TrueCase, classes: Classes = DEFAULT_CLASSES, origin: str = "") -> Path:
         """Prepare a case unless that has been done; returns its file."""
-        path = self.path(case.volume.case_id)
+        path = self.path(case.volume.case_id, origin)
         if not path.exists():
             prepared = prepare_case(case, self._settings, classes)
-            arrays = {name: value for name, value in vars(prepared).items() if isinstance(value, np.ndarray)}
-            partial = path.with_name(f".{path.name}.{os.getpid()}")
-            with partial.open("wb") as stream:
-                np.savez(stream, **arrays)
-            partial.rename(path)
+            content = io.BytesIO()
+            np.savez(
+                content, **{name: value for name, value in vars(prepared).items() if isinstance(value, np.ndarray)}
+            )
+            path.parent.mkdir(exist_ok=True)
+            replace_durably(path, content.getvalue())
         return path
+
+    def drop_others(self, case_id: str, origin: str) -> None:
+        """Remove what was prepared of a case from labels that count no more."""
+        for path in self.folder.glob(f"*/{glob.escape(case_id)}.npz"):
+            if path.parent.name != origin:
+                path.unlink(missing_ok=True)
 
 
 def read_prepared(path: Path) -> PreparedCase:
@@ -347,6 +360,13 @@ class Batch:
     has_mask: Tensor
     boxes: list[Tensor]
     ignored: list[Tensor]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, rows: slice) -> "Batch":
+        """Some of the samples."""
+        return Batch(self.images[rows], self.infection[rows], self.has_mask[rows], self.boxes[rows], self.ignored[rows])
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device, images channels-last."""

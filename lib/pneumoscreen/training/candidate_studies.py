@@ -1,47 +1,27 @@
-"""From a studies folder to the prepared training and validation cases of the candidate network."""
+"""From a labelled study to a prepared case of the candidate network, kept for all trainings to come."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..errors import ConfigError, PneumoScreenError
 from ..studies.cases import Study
+from ..studies.truth import diagnosis_of
 from ..verdict import DEFAULT_CLASSES, Classes
 from .candidate_data import CaseCache
-from .candidates import CandidateTrainingSettings
-from .classifier_data import in_validation
 
 
-def prepare_studies(
-    studies: Sequence[Study],
-    settings: CandidateTrainingSettings,
-    cache: Path,
-    say: Callable[[str], None] = print,
-    classes: Classes = DEFAULT_CLASSES,
-) -> tuple[list[Path], list[Path]]:
-    """Prepare every study once and divide them by patient.
+def prepare_study(study: Study, origin: str, cache: CaseCache, classes: Classes = DEFAULT_CLASSES) -> Path:
+    """Prepare a study once; returns its file.
 
-    A case that cannot be read is named and passed over: one broken scan does not stop a training.
-
-    Returns:
-        Files of the training cases and of the validation cases.
+    Args:
+        study: the case.
+        origin: of its labels and scan; what was prepared from older ones is removed.
+        cache: where prepared cases lie.
+        classes: the site's class list.
 
     Raises:
-        ConfigError: if no case is left to train on.
+        PneumoScreenError: if the case cannot be used: scan or label cannot be read, or the label contradicts itself.
     """
-    folder = CaseCache(cache, settings.model.grid)
-    training: list[Path] = []
-    validation: list[Path] = []
-    for done, study in enumerate(studies, start=1):
-        path = folder.path(study.case_id)
-        if not path.exists():
-            try:
-                folder.add(study.load(classes), classes)
-            except PneumoScreenError as error:
-                say(f"{study.case_id} is left out: {error}")
-                continue
-            say(f"prepared {done}/{len(studies)} {study.case_id}")
-        held_out = in_validation(study.patient, settings.validation_share, settings.seed)
-        (validation if held_out else training).append(path)
-    if not training:
-        raise ConfigError("there is no training case left: add labelled cases or lower validation_share")
-    return training, validation
+    case = study.load(classes)
+    diagnosis_of(case, classes)
+    path = cache.add(case, classes, origin)
+    cache.drop_others(study.case_id, origin)
+    return path

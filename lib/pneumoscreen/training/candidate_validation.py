@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..ct.candidates import CandidateModel, candidates_on_grid
 from ..ct.working_grid import network_input, pad_to_multiple
@@ -41,16 +42,21 @@ class CandidateFigures:
         return asdict(self)
 
 
+def candidates_of(case: PreparedCase, model: CandidateModel) -> tuple[Tensor, Tensor, Tensor]:
+    """Boxes, scores and infection probability of a prepared case, as ``candidates_on_grid`` gives them."""
+    lungs = torch.from_numpy(case.lungs) > 0
+    image = network_input(torch.from_numpy(case.hu).float(), lungs, model.settings.grid)
+    output = model.predict(pad_to_multiple(image, model.settings.network.grid_multiple))
+    return candidates_on_grid(output, lungs, model)
+
+
 def validate(model: CandidateModel, cases: Sequence[Path | PreparedCase]) -> CandidateFigures:
     """Figures of a model over prepared cases, with everything that ``find_candidates`` does on the grid."""
     found = lesions = candidates = 0
     both = either = 0
     for item in cases:
         case = read_prepared(item) if isinstance(item, Path) else item
-        lungs = torch.from_numpy(case.lungs) > 0
-        image = network_input(torch.from_numpy(case.hu).float(), lungs, model.settings.grid)
-        output = model.predict(pad_to_multiple(image, model.settings.network.grid_multiple))
-        boxes, _, probability = candidates_on_grid(output, lungs, model)
+        boxes, _, probability = candidates_of(case, model)
         found += int(hits(boxes.numpy(), case.boxes).any(axis=0).sum())
         lesions += len(case.boxes)
         candidates += len(boxes)

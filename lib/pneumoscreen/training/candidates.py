@@ -6,7 +6,7 @@ import math
 import random
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..config import Settings
@@ -23,12 +23,15 @@ from ..ct.candidate_network import CandidateNetwork
 from ..ct.candidates import CandidateModel, CandidateSettings
 from ..ct.proposals import Proposals
 from ..errors import ConfigError
+from ..studies.split import DEFAULT_SPLIT, SplitSettings
 from .candidate_data import AugmentationSettings, Batch, CropDataset, PreparedCase, collate
 from .candidate_loss import CandidateLoss
 from .candidate_validation import CandidateFigures, validate
 from .checkpoints import Checkpoint, CheckpointFolder
 from .device import DeviceName, Workplace, find_workplace
-from .progress import ProgressCallback, TrainingProgress
+from .memory import PartedBatch
+from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
+from .warm_start import start_from
 
 NAME = "ct_candidates"
 Cases = Sequence[Path | PreparedCase]
@@ -46,7 +49,8 @@ class CandidateTrainingSettings(Settings):
         epochs: rounds over the training cases, one crop a case.
         learning_rate: the highest; it rises over ``warmup`` of the run and falls as a cosine to 0.
         seed: of weights, crops and variation.
-        validation_share: share of the patients held out.
+        split: shares of the patients that validate and that are kept for tests.
+        amp: mixed precision.
         validate_every, save_every: in steps.
         validation_cases: at most this many of the held-out cases are looked at each time.
         workers: processes that prepare crops; 0: the training process itself.
@@ -63,7 +67,8 @@ class CandidateTrainingSettings(Settings):
     warmup: float = Field(0.05, ge=0, lt=1)
     gradient_clip: float = Field(5.0, gt=0)
     seed: int = Field(0, ge=0)
-    validation_share: float = Field(0.1, ge=0, lt=1)
+    split: SplitSettings = DEFAULT_SPLIT
+    amp: bool = True
     validate_every: int = Field(800, gt=0)
     save_every: int = Field(200, gt=0)
     validation_cases: int = Field(12, ge=0)
@@ -85,7 +90,7 @@ class CandidateTrainingSettings(Settings):
 
     def fingerprint(self) -> str:
         """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        free = {"validate_every", "save_every", "validation_cases", "workers", "device", "validation_share"}
+        free = {"validate_every", "save_every", "validation_cases", "workers", "device", "split"}
         text = json.dumps(self.model_dump(mode="json", exclude=free), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -107,6 +112,10 @@ def train_candidates(
     validation: Cases = (),
     resume: bool = True,
     progress: ProgressCallback | None = None,
+    say: Callable[[str], None] | None = None,
+    initial_state: Mapping[str, Tensor] | None = None,
+    observers: tuple[TrainingObserver, ...] = (),
+    workplace: Workplace | None = None,
 ) -> TrainedCandidates:
     """Train the candidate network.
 
@@ -117,58 +126,98 @@ def train_candidates(
         validation: held-out cases, of other patients.
         resume: go on from the newest checkpoint in ``out`` if there is one.
         progress: called at every step; may raise ``Cancelled``, which leaves the checkpoints in place.
+        say: takes a line every few seconds; by default they go to standard error.
+        initial_state: weights to begin with, those of a network of the same settings; default: random ones.
+        observers: told of every step and every figure.
+        workplace: of this process where it was found before; it is then left open.
 
     Raises:
-        ConfigError: if there are no cases, or ``out`` holds a run with other settings.
+        ConfigError: if there are no cases, ``out`` holds a run with other settings, or the initial weights do not fit.
+        PneumoScreenError: if not even one crop fits into memory.
     """
     if not cases:
         raise ConfigError(f"{NAME}: there is no training case; a studies folder needs scans with case documents")
-    workplace = find_workplace(settings.device)
+    place = workplace or find_workplace(settings.device)
     try:
-        return _Run(cases, settings, out, validation, workplace).train(resume, progress)
+        run = _Run(cases, settings, out, validation, place, initial_state, say or say_on_stderr)
+        return run.train(resume, progress, observers)
     finally:
-        workplace.close()
+        if workplace is None:
+            place.close()
 
 
 class _Run:
     """One process's part of a run."""
 
     def __init__(
-        self, cases: Cases, settings: CandidateTrainingSettings, out: Path, validation: Cases, workplace: Workplace
+        self,
+        cases: Cases,
+        settings: CandidateTrainingSettings,
+        out: Path,
+        validation: Cases,
+        workplace: Workplace,
+        initial_state: Mapping[str, Tensor] | None,
+        say: Callable[[str], None],
     ) -> None:
-        self._cases, self._settings, self._validation = cases, settings, validation
+        self._cases, self._settings, self._validation, self._say = cases, settings, validation, say
         self._workplace = workplace
         self._steps = settings.total_steps(len(cases), workplace.world)
         self._checkpoints = CheckpointFolder(out)
         _seed_all(settings.seed)
         network = CandidateNetwork(settings.model.network)
+        self._initial = start_from(network, initial_state, NAME)
         self._network = network.to(device=workplace.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        workplace.share_weights(self._network)
+        self._memory = PartedBatch(settings.batch, say=say)
         self._optimizer = torch.optim.AdamW(
             _parameter_groups(self._network, settings.weight_decay), lr=settings.learning_rate
         )
-        self._scaler = torch.amp.GradScaler(workplace.device.type, enabled=workplace.uses_scaler)
+        self._scaler = torch.amp.GradScaler(workplace.device.type, enabled=workplace.uses_scaler and settings.amp)
         self._loss = CandidateLoss(Proposals(settings.model.network))
 
-    def train(self, resume: bool, progress: ProgressCallback | None) -> TrainedCandidates:
+    def train(
+        self, resume: bool, progress: ProgressCallback | None, observers: tuple[TrainingObserver, ...]
+    ) -> TrainedCandidates:
         start = self._restore() if resume else 0
-        network = self._workplace.distribute(self._network)
-        callback = progress if self._workplace.is_first else None
-        say = None if self._workplace.is_first else (lambda line: None)
-        lines = TrainingProgress(NAME, self._steps, start, callback, say=say)
+        lines = self._progress(start, progress, observers)
         lines.note(f"{len(self._cases)} cases, {self._steps} steps from {start}, on {self._workplace.device}")
         figures: CandidateFigures | None = None
         for step, batch in enumerate(self._batches(start), start):
-            values = self._step(network, batch, step)
+            values = self._step(batch, step)
             done = step + 1
             last = done == self._steps
             if last or done % self._settings.save_every == 0:
                 self._save(done)
             if last or done % self._settings.validate_every == 0:
-                figures = self._figures(last) or figures
-                if figures is not None:
-                    lines.note(f"step {done} held-out {figures}")
+                figures = self._measure(done, last, lines) or figures
             lines.step(done, values)
+        self._workplace.share_weights(self._network)
         return TrainedCandidates(self._model(), figures or self._figures(True), self._steps)
+
+    def _progress(
+        self, start: int, callback: ProgressCallback | None, observers: tuple[TrainingObserver, ...]
+    ) -> TrainingProgress:
+        """Where this process reports to: only the first one is heard."""
+        first, crops = self._workplace.is_first, self._settings.batch * self._workplace.world
+        return TrainingProgress(
+            NAME,
+            self._steps,
+            start,
+            callback if first else None,
+            say=self._say if first else (lambda line: None),
+            observers=observers if first else (),
+            epoch_steps=len(self._cases) / crops,
+        )
+
+    def _measure(self, done: int, all_cases: bool, lines: TrainingProgress) -> CandidateFigures | None:
+        if self._workplace.is_first and self._validation:
+            lines.validating()
+        figures = self._figures(all_cases)
+        if figures is not None:
+            lines.note(f"step {done} held-out {figures}")
+            lines.measured(done, {"recall": figures.recall, "dice": figures.dice})
+        self._workplace.wait()
+        return figures
 
     def _batches(self, start: int) -> Iterator[Batch]:
         settings, world = self._settings, self._workplace.world
@@ -194,23 +243,33 @@ class _Run:
         )
         return iter(loader)
 
-    def _step(self, network: nn.Module, batch: Batch, step: int) -> dict[str, float]:
-        # The choice of anchors is random; seeded by the step, so that a resumed run chooses alike.
-        torch.manual_seed(self._settings.seed * 1_000_003 + step * self._workplace.world + self._workplace.rank)
+    def _step(self, batch: Batch, step: int) -> dict[str, float]:
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(step)
-        batch = batch.to(self._workplace.device)
-        network.train()
-        with self._workplace.autocast():
-            output = network(batch.images)
-        losses = self._loss(output, batch)
-        self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(losses.total).backward()
+        self._network.train()
+        values = self._memory.run(lambda parts: self._gradients(batch, step, parts))
+        self._workplace.average_gradients(self._network)
         self._scaler.unscale_(self._optimizer)
         nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.gradient_clip)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        return losses.values()
+        return values
+
+    def _gradients(self, batch: Batch, step: int, parts: int) -> dict[str, float]:
+        """Fill the gradients of a batch, done in parts; returns its losses."""
+        # The choice of anchors is random; seeded by the step, so that a resumed run chooses alike.
+        torch.manual_seed(self._settings.seed * 1_000_003 + step * self._workplace.world + self._workplace.rank)
+        self._optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, float] = {}
+        for rows in self._memory.rows(len(batch), parts):
+            part = batch.part(rows).to(self._workplace.device)
+            with self._workplace.autocast(self._settings.amp):
+                output = self._network(part.images)
+            losses, share = self._loss(output, part), len(part) / len(batch)
+            self._scaler.scale(share * losses.total).backward()
+            for name, value in losses.values().items():
+                sums[name] = sums.get(name, 0.0) + share * value
+        return sums
 
     def _rate(self, step: int) -> float:
         rise = self._settings.warmup * self._steps
@@ -233,7 +292,7 @@ class _Run:
     def _save(self, done: int) -> None:
         if self._workplace.is_first:
             states: dict[str, Any] = {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
-            progress = {"fingerprint": self._fingerprint()}
+            progress = {"fingerprint": self._fingerprint(), "parts": self._memory.parts}
             self._checkpoints.save(Checkpoint(done, self._network.state_dict(), states, progress))
         self._workplace.wait()
 
@@ -249,12 +308,13 @@ class _Run:
         self._network.load_state_dict(checkpoint.model)
         self._optimizer.load_state_dict(checkpoint.optimizer["optimizer"])
         self._scaler.load_state_dict(checkpoint.optimizer["scaler"])
+        self._memory.parts = int(checkpoint.progress["parts"])
         return checkpoint.step
 
     def _fingerprint(self) -> str:
         names = [case.stem if isinstance(case, Path) else case.case_id for case in self._cases]
         digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-        return f"{self._settings.fingerprint()}-{digest}-{self._workplace.world}"
+        return f"{self._settings.fingerprint()}-{digest}-{self._initial}-{self._workplace.world}"
 
 
 def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

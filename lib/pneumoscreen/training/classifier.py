@@ -22,20 +22,27 @@ from torch.nn import functional
 from ..config import Settings
 from ..ct.classifier import ClassifierModel, ClassifierNetwork, ClassifierSettings
 from ..errors import ConfigError
+from ..studies.split import DEFAULT_SPLIT, SplitSettings
 from .augmentation import AugmentationSettings, augment
 from .checkpoints import Checkpoint, CheckpointFolder
 from .classifier_data import PatchDataSettings, PatchSet, split_patches
-from .device import DeviceName, Workplace, find_workplace
-from .progress import ProgressCallback, TrainingProgress
+from .device import Workplace, find_workplace
+from .memory import PartedBatch
+from .patch_inference import logits_of, patch_batch
+from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
+from .warm_start import start_from
 
 TASK = "ct_classifier"
+_SMALLEST_PART = 2
+"""Batch normalisation over a single patch of the smallest size has nothing to normalise by."""
+_SHORTEST_CYCLE = 10
 
 
 class ClassifierTrainingSettings(Settings):
     """A training run, as ``configs/ct_classifier.yaml`` and ``configs/paper.yaml`` describe it.
 
     Attributes:
-        network: what is trained.
+        network: what is trained. Ours: with dropout, which has no weights, so that a model without it goes on with it.
         data: which patches of a case are used.
         augmentation: how patches are varied.
         epochs: passes; an epoch draws as many patches as the training set holds.
@@ -47,12 +54,13 @@ class ClassifierTrainingSettings(Settings):
         label_smoothing: of the cross-entropy; Noisy-OR multiplies doubts, so an over-sure classifier
             makes over-sure cases.
         infection_sampling: how often an infection patch is drawn against an irrelevant one.
-        validation_share: of the patients.
+        split: shares of the patients that validate and that are kept for tests.
+        amp: mixed precision, where the device is faster with it.
         checkpoint_epochs: a checkpoint is kept every so many epochs, and at the end.
-        seed: of split, weights, order and variation.
+        seed: of weights, order and variation.
     """
 
-    network: ClassifierSettings = ClassifierSettings()
+    network: ClassifierSettings = ClassifierSettings(dropout=0.2)
     data: PatchDataSettings = PatchDataSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     epochs: int = Field(6, ge=1)
@@ -63,9 +71,15 @@ class ClassifierTrainingSettings(Settings):
     weight_decay: float = Field(0.02, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     infection_sampling: float = Field(3.0, gt=0)
-    validation_share: float = Field(0.1, gt=0, lt=1)
+    split: SplitSettings = DEFAULT_SPLIT
+    amp: bool = True
     checkpoint_epochs: int = Field(1, ge=1)
     seed: int = Field(0, ge=0)
+
+    def fingerprint(self) -> str:
+        """Changes with every setting that changes what is learnt; a run resumes only under its own."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs"}), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -87,52 +101,43 @@ def train_classifier(
     patches: PatchSet,
     settings: ClassifierTrainingSettings,
     checkpoints: Path | None = None,
-    device: DeviceName = "auto",
+    device: str = "auto",
     callback: ProgressCallback | None = None,
     say: Callable[[str], None] | None = None,
+    *,
+    initial_state: Mapping[str, Tensor] | None = None,
+    observers: tuple[TrainingObserver, ...] = (),
+    workplace: Workplace | None = None,
 ) -> TrainedClassifier:
     """Train on a set of patches, going on from the newest checkpoint where there is one.
 
-    The same patches, settings and device give the same weights, interrupted or not. Under ``torchrun``
-    every process takes its share of each batch, and the first one writes.
+    The same patches, settings, initial weights and device give the same weights, interrupted or not. Under
+    ``torchrun`` every process takes its share of each batch, and the first one writes.
 
     Args:
-        patches: training and validation patches together; they are split by patient.
+        patches: training and validation patches together; they are split by patient, and the test patients' left out.
         settings: the run.
         checkpoints: folder for the run's checkpoints; None keeps none.
         device: ``auto`` takes the GPU where there is one.
         callback: called with (task, fraction done) at every step; may raise ``Cancelled``.
         say: takes a line every few seconds; by default they go to standard error.
+        initial_state: weights to begin with, those of a network of the same settings; default: random ones.
+        observers: told of every step and every figure.
+        workplace: of this process where it was found before; it is then left open.
 
     Raises:
-        PneumoScreenError: if the patches cannot be split.
-        ConfigError: if there is no such device, or the checkpoints belong to another run.
+        PneumoScreenError: if the patches cannot be split, or not even two of them fit into memory at once.
+        ConfigError: if there is no such device, the checkpoints belong to another run, or the initial weights do not
+            fit.
     """
-    workplace = find_workplace(device)
+    place = workplace or find_workplace(device)
     try:
-        run = _Run(patches, settings, workplace)
         folder = CheckpointFolder(checkpoints) if checkpoints is not None else None
-        first = run.resume(folder)
-        progress = TrainingProgress(TASK, settings.epochs * run.steps, first * run.steps, callback, say=say)
-        if workplace.is_first:
-            progress.note(
-                f"{' and '.join(settings.network.heads)} on {len(run.training)} patches, validation on "
-                f"{len(run.validation)}, {run.steps} steps an epoch, "
-                f"epoch {min(first + 1, settings.epochs)} of {settings.epochs}"
-            )
-        for epoch in range(first, settings.epochs):
-            run.train_epoch(epoch, progress)
-            last = epoch + 1 == settings.epochs
-            if workplace.is_first and (last or (epoch + 1) % settings.checkpoint_epochs == 0):
-                scores = " ".join(f"{name} f1 {mean_f1(matrix):.3f}" for name, matrix in run.validate().items())
-                progress.note(f"epoch {epoch + 1}/{settings.epochs} validation {scores}")
-                if folder is not None:
-                    folder.save(run.checkpoint(epoch + 1))
-            workplace.wait()
-        confusion = run.validate()
+        run = _Run(patches, settings, place, initial_state, say or say_on_stderr)
+        return run.train(folder, callback, observers if place.is_first else ())
     finally:
-        workplace.close()
-    return TrainedClassifier(ClassifierModel(run.network, workplace.device), confusion, run.figures(confusion))
+        if workplace is None:
+            place.close()
 
 
 def mean_f1(confusion: NDArray[np.int64]) -> float:
@@ -161,20 +166,78 @@ def draw_patches(infected: NDArray[np.bool_], factor: float, count: int, generat
 class _Run:
     """State of one training run in one process."""
 
-    def __init__(self, patches: PatchSet, settings: ClassifierTrainingSettings, workplace: Workplace) -> None:
-        self.settings, self.workplace, self.device = settings, workplace, workplace.device
-        self.training, self.validation = split_patches(patches, settings.validation_share, settings.seed)
+    def __init__(
+        self,
+        patches: PatchSet,
+        settings: ClassifierTrainingSettings,
+        workplace: Workplace,
+        initial_state: Mapping[str, Tensor] | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self.settings, self.workplace, self.device, self._say = settings, workplace, workplace.device, say
+        self.training, self.validation = split_patches(patches, settings.split)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = ClassifierNetwork(settings.network)
         self.network.set_distance_scale(self.training.distances)
+        self.initial = start_from(self.network, initial_state, TASK)
         self.network.to(device=self.device)
         self.network.trunk.to(memory_format=torch.channels_last)
-        self.distributed = workplace.distribute(self.network)
+        workplace.share_weights(self.network)
+        self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
         self.steps = max(len(self.training) // settings.batch, 1)
         self.optimizer = _optimizer(self.network, settings)
         self.schedule = _schedule(self.optimizer, settings, self.steps)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=workplace.uses_scaler)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=workplace.uses_scaler and settings.amp)
+        self._half = settings.amp
+
+    def train(
+        self,
+        folder: CheckpointFolder | None,
+        callback: ProgressCallback | None,
+        observers: tuple[TrainingObserver, ...],
+    ) -> TrainedClassifier:
+        """All epochs that are not done yet."""
+        first, epochs = self.resume(folder), self.settings.epochs
+        progress = TrainingProgress(
+            TASK,
+            epochs * self.steps,
+            first * self.steps,
+            callback,
+            say=self._say,
+            observers=observers,
+            epoch_steps=self.steps,
+        )
+        if self.workplace.is_first:
+            progress.note(
+                f"{' and '.join(self.settings.network.heads)} on {len(self.training)} patches, validation on "
+                f"{len(self.validation)}, {self.steps} steps an epoch, "
+                f"epoch {min(first + 1, epochs)} of {epochs}"
+            )
+        confusion: dict[str, NDArray[np.int64]] | None = None
+        for epoch in range(first, epochs):
+            self.train_epoch(epoch, progress)
+            last = epoch + 1 == epochs
+            if self.workplace.is_first and (last or (epoch + 1) % self.settings.checkpoint_epochs == 0):
+                confusion = self._measure(epoch + 1, progress)
+                if folder is not None:
+                    folder.save(self.checkpoint(epoch + 1))
+            self.workplace.wait()
+        self.workplace.share_weights(self.network)
+        confusion = confusion or self.validate()
+        return TrainedClassifier(ClassifierModel(self.network, self.device), confusion, self.figures(confusion))
+
+    def _measure(self, epochs: int, progress: TrainingProgress) -> dict[str, NDArray[np.int64]]:
+        progress.validating()
+        confusion = self.validate()
+        # First the head that screening listens to.
+        f1 = {f"{name} f1": mean_f1(confusion[name]) for name in sorted(confusion, reverse=True)}
+        progress.note(
+            f"epoch {epochs}/{self.settings.epochs} validation "
+            + " ".join(f"{name} {value:.3f}" for name, value in f1.items())
+        )
+        progress.measured(epochs * self.steps, f1)
+        return confusion
 
     def train_epoch(self, epoch: int, progress: TrainingProgress) -> None:
         """One pass over as many patches as there are."""
@@ -186,41 +249,51 @@ class _Run:
         order = draw_patches(infected, self.settings.infection_sampling, count, generator)
         # Processes share the draw and part later, each with its own variations.
         generator.manual_seed(generator.initial_seed() * 1_009 + self.workplace.rank)
-        for step, rows in enumerate(order.split(self.settings.batch), start=1):
+        for step, rows in enumerate(order.split(self.settings.batch), start=epoch * self.steps + 1):
             own = rows[self.workplace.rank :: self.workplace.world]
-            pixels, distance, labels = _batch(self.training, own.numpy())
-            losses = self._step(augment(pixels, self.settings.augmentation, generator), distance, labels)
+            pixels, distance, labels = patch_batch(self.training, own.numpy())
+            losses = self._step(step, augment(pixels, self.settings.augmentation, generator), distance, labels)
             if self.workplace.is_first:
-                progress.step(epoch * self.steps + step, losses)
+                progress.step(step, losses)
 
-    def _step(self, pixels: Tensor, distance: Tensor, labels: Tensor) -> dict[str, float]:
-        with self.workplace.autocast(enabled=_half_is_fast(self.device)):
-            outputs = self.distributed(
-                pixels.to(self.device, memory_format=torch.channels_last), distance.to(self.device)
-            )
-        target, smoothing = labels.to(self.device), self.settings.label_smoothing
-        losses = {
-            name: functional.cross_entropy(logits.float(), target, label_smoothing=smoothing)
-            for name, logits in outputs.items()
-        }
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(torch.stack(list(losses.values())).sum()).backward()
+    def _step(self, step: int, pixels: Tensor, distance: Tensor, labels: Tensor) -> dict[str, float]:
+        losses = self.memory.run(lambda parts: self._gradients(step, parts, pixels, distance, labels))
+        self.workplace.average_gradients(self.network)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
-        return {name: loss.item() for name, loss in losses.items()}
+        return losses
 
-    @torch.no_grad()
+    def _gradients(self, step: int, parts: int, pixels: Tensor, distance: Tensor, labels: Tensor) -> dict[str, float]:
+        """Fill the gradients of a batch, done in parts; returns its losses."""
+        # Dropout draws from torch's own numbers; seeded by the step, so that a resumed run draws alike.
+        torch.manual_seed(self.settings.seed * 1_000_003 + step * self.workplace.world + self.workplace.rank)
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, float] = dict.fromkeys(self.settings.network.heads, 0.0)
+        smoothing = self.settings.label_smoothing
+        for rows in self.memory.rows(len(labels), parts):
+            with self.workplace.autocast(enabled=self._half):
+                outputs = self.network(
+                    pixels[rows].to(self.device, memory_format=torch.channels_last), distance[rows].to(self.device)
+                )
+            target, share = labels[rows].to(self.device), len(labels[rows]) / len(labels)
+            losses = {
+                name: share * functional.cross_entropy(logits.float(), target, label_smoothing=smoothing)
+                for name, logits in outputs.items()
+            }
+            self.scaler.scale(torch.stack(list(losses.values())).sum()).backward()
+            for name, loss in losses.items():
+                sums[name] += loss.item()
+        return {name: sums[name] for name in self.network.heads}
+
     def validate(self) -> dict[str, NDArray[np.int64]]:
         """Confusion matrix of each head on the validation patches."""
         self.network.eval()
         classes = len(self.settings.network.classes.classes.patch_labels)
         found = {name: np.zeros((classes, classes), dtype=np.int64) for name in self.network.heads}
-        for rows in np.array_split(np.arange(len(self.validation)), -(-len(self.validation) // 256)):
-            pixels, distance, labels = _batch(self.validation, rows)
-            outputs = self.network(pixels.to(self.device, memory_format=torch.channels_last), distance.to(self.device))
+        for rows, outputs in logits_of(self.network, self.device, self.validation):
             for name, logits in outputs.items():
-                np.add.at(found[name], (labels.numpy(), logits.argmax(dim=1).cpu().numpy()), 1)
+                np.add.at(found[name], (self.validation.labels[rows], logits.argmax(dim=1).cpu().numpy()), 1)
         return found
 
     def checkpoint(self, epochs: int) -> Checkpoint:
@@ -233,7 +306,7 @@ class _Run:
                 "schedule": self.schedule.state_dict(),
                 "scaler": self.scaler.state_dict(),
             },
-            progress={"epochs": epochs, "run": self._fingerprint()},
+            progress={"epochs": epochs, "run": self._fingerprint(), "parts": self.memory.parts},
         )
 
     def resume(self, folder: CheckpointFolder | None) -> int:
@@ -250,13 +323,13 @@ class _Run:
         self.optimizer.load_state_dict(found.optimizer["optimizer"])
         self.schedule.load_state_dict(found.optimizer["schedule"])
         self.scaler.load_state_dict(found.optimizer["scaler"])
+        self.memory.parts = int(found.progress["parts"])
         return int(found.progress["epochs"])
 
     def _fingerprint(self) -> str:
-        settings = self.settings.model_dump(mode="json", exclude={"checkpoint_epochs"})
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        digest = hashlib.sha256(f"{self.settings.fingerprint()} {self.initial} {self.workplace.world}".encode())
         for part in (self.training, self.validation):
-            digest.update(part.pixels.tobytes() + part.labels.tobytes())
+            digest.update(part.digest())
         return digest.hexdigest()
 
     def figures(self, confusion: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
@@ -272,14 +345,6 @@ class _Run:
         }
 
 
-def _half_is_fast(device: torch.device) -> bool:
-    """Whether half precision pays: always on a GPU; on a CPU only with instructions for it."""
-    if device.type != "cpu":
-        return True
-    abilities = torch.cpu.get_capabilities()
-    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
-
-
 def _optimizer(network: ClassifierNetwork, settings: ClassifierTrainingSettings) -> torch.optim.Optimizer:
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
@@ -293,12 +358,6 @@ def _schedule(
 ) -> torch.optim.lr_scheduler.LRScheduler:
     if settings.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.epochs * steps + 1, pct_start=0.2
-    )
-
-
-def _batch(patches: PatchSet, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels float32 [b, 1, size, size] in 0 to 1, distances float32 [b] and labels int64 [b]."""
-    pixels = torch.from_numpy(patches.pixels[rows]).float().div_(255.0)[:, None]
-    return pixels, torch.from_numpy(patches.distances[rows]), torch.from_numpy(patches.labels[rows])
+    # A cycle of fewer steps has no rise, which torch cannot divide by.
+    total = max(settings.epochs * steps + 1, _SHORTEST_CYCLE)
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=total, pct_start=0.2)

@@ -6,11 +6,14 @@ to be retrained with every new candidate network.
 """
 
 import hashlib
+import io
 import os
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +24,14 @@ from ..ct.lungs import Lungs
 from ..ct.patches import PatchImage, PatchSettings, RegionError, extract_patches
 from ..errors import PneumoScreenError
 from ..evaluation.truth import TrueCase, label_patch
+from ..models.durable import replace_durably
+from ..studies.split import Side, SplitSettings, side_of
 from ..verdict import DEFAULT_CLASSES, Classes
 
 SOURCES = ("candidate", "finding", "loosened", "random")
 """Where a region comes from: the candidate network, a true box, a true box moved and scaled, anywhere."""
+
+_HASHED_ROWS = 4096
 
 
 class PatchDataSettings(Settings):
@@ -51,7 +58,7 @@ class PatchSet:
 
     Attributes:
         pixels: uint8 [n, size, size]; 255 is the upper end of the HU window. Ours: a byte is as fine as the
-            noise of a CT in this window, and keeps tens of thousands of patches in memory.
+            noise of a CT in this window. May lie in a file that is mapped into memory (``gather``).
         labels: int64 [n], index into ``Classes.patch_labels``.
         distances: float32 [n], relative distance-from-edge.
         regions: int64 [n], running number of the region a patch belongs to.
@@ -70,30 +77,40 @@ class PatchSet:
         return len(self.labels)
 
     def select(self, chosen: NDArray[np.bool_]) -> "PatchSet":
-        """The rows where ``chosen`` [n] holds."""
-        return PatchSet(*(getattr(self, f.name)[chosen] for f in fields(self)))
+        """The rows where ``chosen`` [n] holds; rows that lie side by side are not copied."""
+        rows = np.flatnonzero(chosen)
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+            return PatchSet(*(getattr(self, f.name)[rows[0] : rows[-1] + 1] for f in fields(self)))
+        return PatchSet(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    def digest(self) -> bytes:
+        """SHA-256 of pixels and labels, which need not be in memory for it."""
+        found = hashlib.sha256(self.labels.tobytes())
+        for start in range(0, len(self), _HASHED_ROWS):
+            found.update(self.pixels[start : start + _HASHED_ROWS].tobytes())
+        return found.digest()
 
     def save(self, path: Path) -> None:
-        """Write to an ``.npz`` file."""
+        """Write to an ``.npz`` file; a killed run never leaves half a file under the name."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A killed run must not leave half a file under the final name: the next one would trip over it.
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
-        partial.replace(path)
+        content = io.BytesIO()
+        np.savez_compressed(content, **{f.name: getattr(self, f.name) for f in fields(self)})
+        replace_durably(path, content.getvalue())
 
     @classmethod
-    def load(cls, path: Path) -> "PatchSet":
-        """Read what ``save`` wrote.
+    def load(cls, path: Path, with_pixels: bool = True) -> "PatchSet":
+        """Read what ``save`` wrote; without its pixels, ``pixels`` is [n, 0, 0].
 
         Raises:
             PneumoScreenError: if the file is not a patch file.
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return cls(*(stored[f.name] for f in fields(cls)))
+                names = [f.name for f in fields(cls) if with_pixels or f.name != "pixels"]
+                columns = {name: stored[name] for name in names}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise PneumoScreenError(f"{path} is not a file of patches ({error}); remove it, it is made anew") from None
+        return cls(**{"pixels": np.zeros((len(columns["labels"]), 0, 0), dtype=np.uint8), **columns})
 
     @classmethod
     def join(cls, parts: Sequence["PatchSet"]) -> "PatchSet":
@@ -198,26 +215,66 @@ def collect_cases(
     return PatchSet.join(parts)
 
 
-def in_validation(patient: str, share: float, seed: int) -> bool:
-    """Whether a patient belongs to validation: by a hash of the name, so that new cases move nobody."""
-    digest = hashlib.sha256(f"{seed}:{patient}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+def gather(files: Sequence[Path], target: Path) -> PatchSet:
+    """The rows of several saved sets one after the other, their pixels in one file that is mapped into memory.
+
+    So the memory that a training needs does not grow with the studies: a row is read when it is drawn, and what was
+    read the system takes back where memory is short.
+
+    Args:
+        files: saved sets; empty ones are passed over.
+        target: the ``.npy`` file to write the pixels to; replaced where there is one.
+
+    Raises:
+        PneumoScreenError: if a file is damaged or there are no rows at all.
+    """
+    handle, staged = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            # The header of an array file has the same length for every number of rows.
+            _write_header(stream, (0, 0, 0))
+            count = side = 0
+            for file in files:
+                pixels = PatchSet.load(file).pixels
+                stream.write(pixels.tobytes())
+                count, side = count + len(pixels), pixels.shape[1] if len(pixels) else side
+            stream.seek(0)
+            _write_header(stream, (count, side, side))
+        os.replace(staged, target)
+    finally:
+        Path(staged).unlink(missing_ok=True)
+    return gathered(files, target)
 
 
-def split_patches(patches: PatchSet, share: float, seed: int) -> tuple[PatchSet, PatchSet]:
-    """Training and validation patches, divided by patient.
+def gathered(files: Sequence[Path], target: Path) -> PatchSet:
+    """What ``gather`` made of the same files, for another process.
+
+    Raises:
+        PneumoScreenError: if a file is damaged or there are no rows at all.
+    """
+    columns = PatchSet.join([PatchSet.load(file, with_pixels=False) for file in files])
+    return replace(columns, pixels=np.load(target, mmap_mode="c"))  # torch wants arrays it could write to
+
+
+def _write_header(stream: BinaryIO, shape: tuple[int, int, int]) -> None:
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def split_patches(patches: PatchSet, shares: SplitSettings) -> tuple[PatchSet, PatchSet]:
+    """Training and validation patches, divided by patient; those of the test patients are in neither.
 
     Raises:
         PneumoScreenError: if one of the two would be empty.
     """
-    names = {str(name): in_validation(str(name), share, seed) for name in np.unique(patches.patients)}
-    held_out = np.array([names[str(name)] for name in patches.patients], dtype=bool)
-    if held_out.all() or not held_out.any():
+    names, owner = np.unique(patches.patients, return_inverse=True)
+    sides = np.array([side_of(str(name), shares) for name in names], dtype=object)[owner]
+    training, validation = sides == Side.TRAINING, sides == Side.VALIDATION
+    if not training.any() or not validation.any():
         raise PneumoScreenError(
-            f"{len(names)} patients cannot be divided into training and validation with validation_share {share:g} "
-            f"and seed {seed}; add cases or change one of the two"
+            f"{len(names)} patients cannot be divided into training and validation with split.validation "
+            f"{shares.validation:g} and split.test {shares.test:g}; label cases of more patients or change the shares"
         )
-    return patches.select(~held_out), patches.select(held_out)
+    return patches.select(training), patches.select(validation)
 
 
 def _loosen(box: NDArray[np.float64], settings: PatchDataSettings, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -157,7 +157,7 @@ def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
     trained = train_classifier(PatchSet.load(path), worker.patches, worker.work / "classifier")
     data = _describe(CLASSIFIER_PHANTOMS, CLASSIFIER_IMPLANTS)
     data += f"; random pieces of these two lungs without infection, seeds {_span(CLEAR_CASES)}"
-    data += f"; {worker.patches.validation_share:.0%} of the patients held out, by the hash of their names"
+    data += f"; {worker.patches.split.validation:.0%} of the patients held out, by the hash of their names"
     card = make_card("classifier", trained.model.card_network(), worker.patches.seed, trained.figures, data)
     print("published as version", store.publish("ct_classifier", trained.model.state(), card))
 
@@ -198,8 +198,8 @@ def main() -> None:
     )
     parser.add_argument("--clear-side", choices=sorted(CLEAR_SIDES), default="right", help="lung without opacities")
     parser.add_argument("--work", type=Path, required=True, help="folder for caches, checkpoints and results")
-    parser.add_argument("--candidates-config", type=Path, default=Path("configs/ct_candidates.yaml"))
-    parser.add_argument("--classifier-config", type=Path, default=Path("configs/ct_classifier.yaml"))
+    parser.add_argument("--candidates-config", type=Path, default=Path("configs/starter_candidates.yaml"))
+    parser.add_argument("--classifier-config", type=Path, default=Path("configs/starter_classifier.yaml"))
     parser.add_argument("--model-dir", type=Path, help="model store to publish to; default: the project's own")
     parser.add_argument("--processes", type=int, default=2, help="processes that make the cases")
     arguments = parser.parse_args()

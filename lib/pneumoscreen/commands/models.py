@@ -1,0 +1,120 @@
+"""``pneumoscreen models``: what the store holds, publishing by hand, and the way back."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..models.catalogue import catalogue
+from ..models.store import ModelStore
+from ..models.weights import read_card
+from ..training.publishing import publish_by_hand
+from .folders import require_folder
+
+WIDE = 150
+"""Columns where no terminal says how many there are."""
+
+BY = "command line"
+
+
+def list_models(*, model_dir: Path | None, as_json: bool) -> None:
+    """Print every model with its versions and candidates; damaged ones are marked.
+
+    Raises:
+        PneumoScreenError: if a folder was named that does not exist.
+    """
+    store = _store(model_dir)
+    models = catalogue(store)
+    if as_json:
+        print(json.dumps({"models": models}, indent=2, ensure_ascii=False))
+        return
+    if not models:
+        print(f"no models in {store.root}; train them or copy them there")
+        return
+    console = Console(width=shutil.get_terminal_size((WIDE, 24)).columns, highlight=False)
+    for model in models:
+        console.print(_table(model))
+        if model["problem"]:
+            console.print(Text(model["problem"]))
+
+
+def show_model(name: str, version: str, *, model_dir: Path | None) -> None:
+    """Print the card of a version or of a candidate.
+
+    Raises:
+        ModelError: if there is none, or its card is damaged.
+    """
+    store = _store(model_dir)
+    if version.isascii() and version.isdigit():
+        card = store.card(name, int(version))
+    else:
+        card = read_card(store.candidate_folder(name, version))
+    print(json.dumps(card, indent=2, ensure_ascii=False))
+
+
+def publish_candidate(name: str, candidate_id: str, *, model_dir: Path | None) -> None:
+    """Publish a kept candidate and say what that did.
+
+    Raises:
+        ModelError: if there is no such candidate, it is damaged or does not fit the program.
+    """
+    store = _store(model_dir)
+    before = store.current(name)
+    reason = next((kept.reason for kept in store.candidates(name) if kept.id == candidate_id), None)
+    version = publish_by_hand(store, name, candidate_id, BY)
+    history = f"; it had been kept because: {reason}" if reason else "; it had never been compared"
+    print(f"{_changed(name, before, version)}: candidate {candidate_id} was published by hand{history}")
+
+
+def roll_back(name: str, to: int | None, *, model_dir: Path | None) -> None:
+    """Put an earlier version into use and say which.
+
+    Raises:
+        ModelError: if there is none to go back to, or it is damaged.
+    """
+    store = _store(model_dir)
+    before = store.current(name)
+    version = store.rollback(name, to)
+    print(f"{_changed(name, before, version)}; a running server takes it at its next inference")
+
+
+def _store(model_dir: Path | None) -> ModelStore:
+    if model_dir is not None:
+        require_folder(model_dir, "the folder of models")
+    return ModelStore(model_dir)
+
+
+def _changed(name: str, before: int | None, version: int) -> str:
+    return f"{name} version {version} is in use (before: {before if before is not None else 'none'})"
+
+
+def _table(model: dict[str, Any]) -> Table:
+    table = Table("version", "state", "published", "figures", title=model["name"], title_justify="left", expand=False)
+    for entry in model["versions"]:
+        state = "in use" if entry["current"] else ""
+        table.add_row(str(entry["version"]), *_cells(entry, state))
+    for entry in model["candidates"]:
+        table.add_row(entry["id"], *_cells(entry, "candidate"))
+    return table
+
+
+def _cells(entry: dict[str, Any], state: str) -> tuple[str, str, Text]:
+    if entry["damage"]:
+        state = f"{state}, damaged" if state else "damaged"
+    told = entry["damage"] or entry.get("reason") or ", ".join(_figures(entry.get("figures"))) or "-"
+    # Text, because messages hold brackets, which would be taken for markup.
+    return state, str(entry.get("published") or entry.get("created") or "-")[:16].replace("T", " "), Text(told)
+
+
+def _figures(figures: Any, name: str = "") -> Iterator[str]:
+    """The fractions among a card's figures, by name; counts and tables stay in the card."""
+    if isinstance(figures, dict):
+        for key, value in figures.items():
+            yield from _figures(value, f"{name} {key}".strip())
+    elif isinstance(figures, float):
+        yield f"{name} {figures:.3f}"

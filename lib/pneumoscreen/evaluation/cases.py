@@ -1,0 +1,84 @@
+"""The cases of known truth that an evaluation takes: those of one side of a studies folder, or phantoms."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import PneumoScreenError
+from ..phantoms.phantom import Phantom, PhantomSpec, generate_phantom
+from ..studies.cases import Study, find_studies
+from ..studies.split import Side, side_of
+from ..studies.truth import complete_truth
+from ..verdict import DEFAULT_CLASSES, Classes
+from .truth import TrueCase
+
+
+@dataclass(frozen=True)
+class LabelledCase:
+    """A case of known truth that has not been read yet.
+
+    Attributes:
+        case_id: its name, safe for files.
+        patient: whose scan it is.
+        origin: changes when scan or labels change.
+        load: reads scan and truth; raises ``PneumoScreenError`` where one of them cannot be used.
+    """
+
+    case_id: str
+    patient: str
+    origin: str
+    load: Callable[[], TrueCase]
+
+
+def studies_of_side(
+    folder: Path, side: Side | None = Side.TEST, say: Callable[[str], None] | None = None
+) -> list[Study]:
+    """The labelled studies of a folder whose patients are on one side of the split.
+
+    Args:
+        folder: of the studies.
+        side: which patients; None takes all.
+        say: takes a line for each scan that cannot be a case.
+
+    Raises:
+        PneumoScreenError: if the folder holds no labelled case, or none on that side.
+    """
+    studies = find_studies(folder, say)
+    chosen = [study for study in studies if side is None or side_of(study.patient) is side]
+    if not chosen:
+        sides = Counter(side_of(patient) for patient in {study.patient for study in studies})
+        counts = ", ".join(f"{other.value} {sides[other]}" for other in Side)
+        raise PneumoScreenError(
+            f"{folder}: none of its {len(studies)} labelled cases is on the {side} side of the split (patients: "
+            f"{counts}); label more cases or choose with --side {'|'.join(Side)}|all"
+        )
+    return chosen
+
+
+def labelled_cases(studies: Sequence[Study], classes: Classes = DEFAULT_CLASSES) -> list[LabelledCase]:
+    """Studies as cases of known truth; boxes without masks are painted."""
+    return [_labelled(study, classes) for study in studies]
+
+
+def phantom_cases(
+    count: int, seed: int, classes: Classes = DEFAULT_CLASSES, spec: PhantomSpec | None = None
+) -> list[LabelledCase]:
+    """Unseen phantoms, the diagnoses in turn: 90 are 30 of each, as in the paper; each is a patient of its own."""
+    return [_phantom(seed + i, classes.case_labels[i % len(classes.case_labels)], spec) for i in range(count)]
+
+
+def _labelled(study: Study, classes: Classes) -> LabelledCase:
+    def load() -> TrueCase:
+        return complete_truth(study.load(classes), classes)
+
+    return LabelledCase(study.case_id, study.patient, study.origin(), load)
+
+
+def _phantom(seed: int, diagnosis: str, spec: PhantomSpec | None) -> LabelledCase:
+    def load() -> Phantom:
+        return generate_phantom(seed, diagnosis, spec)
+
+    name = f"phantom-{seed:06d}"
+    made_from = (spec or PhantomSpec()).model_dump_json()
+    return LabelledCase(name, name, f"{seed} {diagnosis} {made_from}", load)

@@ -1,0 +1,63 @@
+"""Temperatures for a published classifier, fitted on the validation patients and stored with the same weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..ct.classifier import MODEL_NAME, ClassifierModel
+from ..errors import PneumoScreenError
+from ..models.store import ModelStore, Weights
+from .cohort import CohortResult
+from .temperature import fit_temperature
+
+SAME = 0.005
+"""Ours: temperatures nearer than this are the same one; a version that changes nothing is not worth its number."""
+
+
+def fit_heads(validation: CohortResult) -> dict[str, float]:
+    """The temperature of each classifier, from the patches of validation cases.
+
+    Raises:
+        PneumoScreenError: if the cases have no patches.
+    """
+    found: dict[str, float] = {}
+    for head in validation.heads:
+        items = validation.under({head: 1.0}).patch_items(head)
+        if not len(items.labels):
+            raise PneumoScreenError("no candidate region of the validation cases has patches; add validation cases")
+        found[head] = round(fit_temperature(items.probabilities, items.labels), 4)
+    return found
+
+
+def publish_temperatures(
+    store: ModelStore, weights: Weights, temperatures: Mapping[str, float], validation: CohortResult, command: str
+) -> int | None:
+    """Store the same weights under new temperatures as the newest version.
+
+    Args:
+        store: of the models.
+        weights: the version that was calibrated.
+        temperatures: of each of its classifiers.
+        validation: what they were fitted on.
+        command: for the card.
+
+    Returns:
+        The version, or None where the weights have these temperatures already.
+
+    Raises:
+        ModelError: if it cannot be published.
+    """
+    model = ClassifierModel.load(weights)
+    fitted = {head: temperatures[head] for head in model.settings.heads}
+    if all(abs(model.settings.temperatures.get(head, 1.0) - value) < SAME for head, value in fitted.items()):
+        return None
+    patches = sum(len(outcome.true_patches) for outcome in validation.outcomes)
+    note: dict[str, Any] = {
+        "from_version": weights.version,
+        "temperatures": fitted,
+        "validation_patients": len({outcome.patient for outcome in validation.outcomes}),
+        "validation_cases": len(validation.outcomes),
+        "validation_patches": patches,
+        "command": command,
+    }
+    card = {**weights.card, "network": model.with_temperatures(fitted).card_network(), "calibration": note}
+    return store.publish(MODEL_NAME, weights.state, card)

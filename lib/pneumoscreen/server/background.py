@@ -1,0 +1,145 @@
+"""MONAI Label's scoring method, and the process that does the scoring in the background.
+
+MONAI Label's own runner is not used: the process that it starts builds a whole second app on the same folder, tells
+nothing of its progress and outlives a server that was killed. What it answers stays as it is: ``id``, ``status``,
+``request``, ``start_ts``, ``end_ts`` and ``details``, with ``progress`` beside it.
+
+Thread contract: ``_lock`` guards the tasks; a thread a process waits for its end, without the lock.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.scoring import ScoringMethod
+
+import pneumoscreen
+
+from .parent import PARENT_VARIABLE
+from .scoring import METHOD, read_progress, score_cases
+
+if TYPE_CHECKING:
+    from .app import PneumoScreenApp
+
+_KEPT = 20
+_LINES = 20
+
+
+class CaseScoring(ScoringMethod):
+    """MONAI Label's scoring method; called by itself (``run_sync``) it scores between the inferences of readers."""
+
+    def __init__(self, app: "PneumoScreenApp") -> None:
+        super().__init__("How much each case would teach: uncertainty, Monte-Carlo dropout and features")
+        self._app = app
+
+    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any]:
+        """Score every case that has no fresh score.
+
+        Raises:
+            ModelError: if there are no models to score with.
+        """
+        app = self._app
+
+        def images() -> dict[str, Path]:
+            return {name: Path(datastore.get_image_uri(name)) for name in datastore.list_images()}
+
+        finished, progress_file = app.worklist.finished(), app.scoring_process.progress_file
+        return asdict(score_cases(app.engine, images, app.scores, finished, progress_file))
+
+
+class BackgroundScoring:
+    """At most one scoring process.
+
+    Args:
+        studies: the studies folder.
+        models: root of the model store.
+        progress_file: where the process tells its progress.
+    """
+
+    def __init__(self, studies: Path, models: Path, progress_file: Path) -> None:
+        self.progress_file = progress_file
+        self._studies, self._models = studies, models
+        self._lock = threading.Lock()
+        self._tasks: list[dict[str, Any]] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._wanted_again = False
+
+    def start(self, again: bool = False) -> dict[str, Any] | None:
+        """Start one; None where one runs already, which is followed by another one if ``again``."""
+        with self._lock:
+            if self._process is not None:
+                self._wanted_again = self._wanted_again or again
+                return None
+            return self._run()
+
+    def stop(self) -> dict[str, Any] | None:
+        """End the process; returns its task, None where none runs. Scores that were made stay."""
+        with self._lock:
+            if self._process is None:
+                return None
+            self._wanted_again = False
+            self._tasks[-1]["status"] = "STOPPED"
+            self._process.kill()
+            return self._view(self._tasks[-1])
+
+    def listing(self) -> list[dict[str, Any]]:
+        """The scorings of this server, oldest first."""
+        with self._lock:
+            return [self._view(task) for task in self._tasks]
+
+    def _run(self) -> dict[str, Any]:
+        self._wanted_again = False
+        self.progress_file.unlink(missing_ok=True)  # that of the last one
+        library = str(Path(pneumoscreen.__file__).resolve().parents[1])
+        paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pneumoscreen.server.scoring_process", str(self._studies), str(self._models)],
+            env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # an interrupt at the terminal is the server's
+        )
+        task: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "status": "RUNNING",
+            "request": {"method": METHOD},
+            "start_ts": _stamp(),
+            "details": deque(maxlen=_LINES),
+        }
+        self._process = process
+        self._tasks = [*self._tasks[1 - _KEPT :], task]
+        threading.Thread(target=self._wait, args=(process, task), name="SCORING", daemon=True).start()
+        return self._view(task)
+
+    def _wait(self, process: "subprocess.Popen[str]", task: dict[str, Any]) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                task["details"].append(line.rstrip())
+        status = process.wait()
+        with self._lock:
+            self._process = None
+            task["end_ts"] = _stamp()
+            if task["status"] == "RUNNING":
+                task["status"] = "DONE" if status == 0 else "ERROR"
+            if self._wanted_again:
+                self._run()
+
+    def _view(self, task: dict[str, Any]) -> dict[str, Any]:
+        view = {**task, "details": list(task["details"])}
+        return {**view, "progress": read_progress(self.progress_file)} if task is self._tasks[-1] else view
+
+
+def _stamp() -> str:
+    return datetime.now().strftime("%Y-%m-%d %H:%M:%S")

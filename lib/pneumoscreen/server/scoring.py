@@ -1,0 +1,208 @@
+"""Scoring of all cases: a process of its own, at the lowest priority, that ends when the server does.
+
+Why not in the thread of the inferences: a reader who asks meanwhile would wait for the end of a case, and the
+reading of a scan holds the interpreter. The process competes with nobody: its threads run when no other wants the
+core (``SCHED_IDLE``, and nice 19 where that is unknown). ``background`` starts and stops it.
+
+It takes up where it stopped: a case whose score is of the current models and the current scan is left alone, and
+every score is on the disk before the next case begins. Unread cases come first; those already read follow, because a
+core set compares the unread with them. When other models come into use meanwhile, it begins anew with those.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..active_learning.epistemic import DRAWS
+from ..active_learning.score_file import Finding, ScoreStore, StoredScore
+from ..active_learning.scores import CaseScore
+from ..active_learning.scoring import score_screening
+from ..case import Case, ModelInfo
+from ..errors import PneumoScreenError
+from ..models.durable import replace_durably
+from ..studies.layout import FINAL_LABELS, is_plain_name, split_name
+from .engine import Engine, fingerprint
+
+if TYPE_CHECKING:
+    from .app import PneumoScreenApp
+
+METHOD = "uncertainty"
+"""Name of the scoring method; it computes everything that the strategies need."""
+
+PROGRESS_FILE = "scoring.json"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ScoringProgress:
+    """Where a scoring stands.
+
+    Attributes:
+        total: cases that had no fresh score when it began.
+        done: those that have been looked at, failed ones included.
+        failed: those that could not be screened.
+        time_left_s: expected; None before the first case is done.
+    """
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    time_left_s: float | None = None
+
+
+def start_scoring(app: "PneumoScreenApp") -> None:
+    """Score in the background every case that has no fresh score: after a training, or when other models are used."""
+    if app.studies_are_folder:
+        app.scoring_process.start(again=True)
+
+
+def score_cases(
+    engine: Engine,
+    images: Callable[[], Mapping[str, Path]],
+    scores: ScoreStore,
+    finished: AbstractSet[str],
+    progress_file: Path,
+) -> ScoringProgress:
+    """Score every case that has no fresh score, unread ones first.
+
+    Args:
+        engine: the networks.
+        images: file or folder of every case there is now.
+        scores: where they are kept.
+        finished: the cases already read.
+        progress_file: where the progress is told.
+
+    Raises:
+        ModelError: if there are no models to score with.
+    """
+    progress, started = ScoringProgress(0), time.monotonic()
+    tried: set[tuple[str, str]] = set()
+    while True:
+        with engine.turn:
+            models = engine.screener().models
+        state = json.dumps({name: asdict(info) for name, info in sorted(models.items())})
+        paths = images()
+        names = sorted(paths, key=lambda name: (name in finished, name))
+        new = [name for name in names if (name, state) not in tried]
+        todo = [name for name in new if not _is_fresh(name, paths[name], scores, models)]
+        progress = replace(progress, total=progress.done + len(todo))
+        _write(progress_file, progress)
+        if not todo:
+            return progress
+        for case_id in todo:
+            tried.add((case_id, state))
+            with engine.turn:
+                if engine.screener().models != models:
+                    break  # another version came into use: what is left must be told anew
+                stored = score_scan(case_id, paths[case_id], engine)
+            scores.put(stored)
+            done = progress.done + 1
+            left = (time.monotonic() - started) / done * (progress.total - done)
+            progress = ScoringProgress(progress.total, done, progress.failed + (stored.score is None), round(left, 1))
+            _write(progress_file, progress)
+
+
+def score_scan(case_id: str, path: Path, engine: Engine) -> StoredScore:
+    """Screen a scan and score it; the caller holds ``engine.turn``.
+
+    Returns:
+        The score, or for a scan that cannot be screened the reason.
+
+    Raises:
+        ModelError: if there are no models.
+    """
+    screener = engine.screener()
+    scan = scan_state(path)
+    try:
+        volume, read_s = engine.read(path)
+        screening = screener.screen(volume, read_s=read_s, draws=DRAWS)
+        score = score_screening(case_id, screening, screener.classes)
+    except PneumoScreenError as error:
+        return StoredScore(case_id, None, screener.models, scan, error=" ".join(str(error).split()))
+    except (MemoryError, torch.OutOfMemoryError, OSError):
+        raise  # the machine's trouble, not the case's: it must not mark the case
+    except Exception:
+        logger.exception("a case cannot be scored")
+        return StoredScore(case_id, None, screener.models, scan, error="the screening failed; the log has the reason")
+    return stored_score(score, screening.case, scan)
+
+
+def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:
+    """A score with what its screening found, ready to be kept."""
+    verdict = case.verdict
+    finding = None
+    if verdict is not None:
+        finding = Finding(case.modality, verdict.label, verdict.exported, len(case.regions))
+    return StoredScore(score.case_id, score, case.models, scan, finding)
+
+
+def keep_score(scores: ScoreStore, case_id: str, path: Path, score: CaseScore, case: Case) -> None:
+    """Keep the score of a screening that somebody asked for; that it cannot be kept is no reason to fail."""
+    if not is_plain_name(case_id):
+        return
+    try:
+        scores.put(stored_score(replace(score, case_id=case_id), case, scan_state(path)))
+    except OSError as error:
+        logger.warning("the score of a screening could not be kept: %s", error.strerror)
+
+
+def scan_state(path: Path) -> str:
+    """A short name for the present state of a scan's files, wherever the studies folder lies."""
+    state = [(os.path.relpath(name, path), size, changed_ns) for name, size, changed_ns in fingerprint(path)]
+    return hashlib.sha256(repr(state).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def score_store(work_folder: Path) -> ScoreStore:
+    """The scores of a studies folder."""
+    return ScoreStore(work_folder / "scores")
+
+
+def finished_cases(studies: Path) -> set[str]:
+    """Cases with an annotation that counts."""
+    try:
+        names = os.listdir(studies / FINAL_LABELS)
+    except FileNotFoundError:
+        return set()
+    return {split_name(name)[0] for name in names if not name.startswith(".")}
+
+
+def models_in_use(engine: Engine) -> dict[str, ModelInfo]:
+    """Version and SHA-256 of the networks in use, without reading weights."""
+    found = {}
+    for name, version in engine.versions().items():
+        if version is not None:
+            try:
+                found[name] = ModelInfo(version, str(engine.store.card(name, version)["sha256"]))
+            except PneumoScreenError:
+                continue  # a damaged version: every score is stale until it is mended
+    return found
+
+
+def _is_fresh(case_id: str, path: Path, scores: ScoreStore, models: Mapping[str, ModelInfo]) -> bool:
+    if not is_plain_name(case_id):
+        return True  # no file can be named after it
+    stored = scores.get(case_id)
+    return stored is not None and stored.is_fresh(models, scan_state(path))
+
+
+def _write(file: Path, progress: ScoringProgress) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_durably(file, json.dumps(asdict(progress)).encode())
+
+
+def read_progress(file: Path) -> dict[str, Any] | None:
+    """The progress that a scoring wrote last; None if there is none."""
+    try:
+        return asdict(ScoringProgress(**json.loads(file.read_bytes())))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,88 @@
+"""The last screening of each image, kept beside its report: what a reader's label map and the worklist refer to.
+
+``.pneumoscreen/screenings/<image>.json`` is the case document; the label map that went with it lies beside it.
+"""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..case import Case
+from ..errors import CaseError
+from ..models.durable import replace_durably
+from ..studies.audit import utc_text
+from ..studies.layout import is_plain_name
+from ..verdict import Classes
+
+_FOLDER = "screenings"
+_MAP_ENDINGS = (".nrrd", ".nii.gz", ".nii")
+
+logger = logging.getLogger(__name__)
+
+
+def keep_screening(work_folder: Path, case: Case, label_map: Path | None) -> None:
+    """Keep the document and label map of a screening in the place of the last one of this image.
+
+    A disk that cannot be written costs the reader no result: it is noted in the log.
+
+    Args:
+        work_folder: the server's folder among the studies.
+        case: the document; its case id is the image's id.
+        label_map: the file that is returned to the client; copied.
+    """
+    if not is_plain_name(case.case_id):
+        return
+    folder = work_folder / _FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending in _MAP_ENDINGS:
+            target = folder / f"{case.case_id}{ending}"
+            if label_map is not None and label_map.name.endswith(ending):
+                replace_durably(target, label_map.read_bytes())
+                label_map = None
+            else:
+                target.unlink(missing_ok=True)
+        replace_durably(folder / f"{case.case_id}.json", case.to_json().encode())
+    except OSError as error:
+        logger.warning("a screening could not be kept in %s: %s", folder, error)
+
+
+def last_screening(work_folder: Path, image_id: str, classes: Classes) -> Case | None:
+    """The document of the last screening of an image; None if there is none that the class list fits."""
+    path = work_folder / _FOLDER / f"{image_id}.json"
+    if not is_plain_name(image_id):
+        return None
+    try:
+        return Case.from_json(path.read_text(encoding="utf-8"), classes)
+    except (OSError, UnicodeDecodeError, CaseError):
+        return None
+
+
+def screened_at(work_folder: Path, image_id: str) -> str | None:
+    """When the last screening of an image was kept: UTC, ISO 8601; None if there is none."""
+    path = work_folder / _FOLDER / f"{image_id}.json"
+    try:
+        return utc_text(datetime.fromtimestamp(path.stat().st_mtime, UTC)) if is_plain_name(image_id) else None
+    except OSError:
+        return None
+
+
+def shown_regions(work_folder: Path, image_id: str) -> set[int] | None:
+    """Numbers of the regions that the label map of the last screening shows; None if no map was kept.
+
+    A region can lie wholly behind others; a reader who works on the label map never saw it.
+    """
+    if not is_plain_name(image_id):
+        return None
+    for ending in _MAP_ENDINGS:
+        path = work_folder / _FOLDER / f"{image_id}{ending}"
+        if path.is_file():
+            try:
+                values = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+            except RuntimeError:
+                return None
+            return set(np.unique(values).tolist()) - {0}
+    return None

@@ -1,0 +1,208 @@
+"""What readers submit, on its way into the annotation store: whose it is, what it was made from, and the audit entry.
+
+Whose it is: where tokens say who speaks, the record carries that name, and marks in the document by another name
+that no stored version holds are put under it. On a server of a single user the request may name the reader, else
+the document's new marks do.
+
+Thread contract: no lock of its own; the store locks each case. Label maps are read one at a time, since each holds a
+whole scan in memory.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..case import Case
+from ..images import read_volume
+from ..images.volume import Volume
+from ..studies.annotations import AnnotationStore, StorageError
+from ..studies.audit import AuditLog, Detail, utc_text
+from ..studies.label_maps import Painting, case_from_label_map, read_label_map, segment_names, sides_of
+from ..studies.marks import author_of, marks_of, signed_by
+from ..studies.versions import ADJUDICATION, READER, Annotation
+from ..verdict import Classes
+from . import WORK_FOLDER
+from .failures import RequestError
+from .identity import speaker
+from .screenings import last_screening, screened_at, shown_regions
+
+_reading = threading.Lock()
+
+
+class Submissions:
+    """The way into the annotations of one studies folder.
+
+    Args:
+        studies: the studies folder.
+        classes: the class list that documents must keep to, asked at each submission.
+
+    Attributes:
+        when_stored: told of each submission once it is on the disk.
+    """
+
+    def __init__(self, studies: Path, classes: Callable[[], Classes]) -> None:
+        self._studies = studies
+        self._classes = classes
+        self._log = AuditLog(studies)
+        self.when_stored: Callable[[Annotation], object] = lambda stored: None
+
+    @property
+    def store(self) -> AnnotationStore:
+        """The annotations, with the class list of today."""
+        return AnnotationStore(self._studies, self._classes())
+
+    def submit(
+        self,
+        case: Case,
+        reader: str | None = None,
+        base: int | None = None,
+        kind: str = READER,
+        label_map: Path | None = None,
+    ) -> Annotation:
+        """Keep a document.
+
+        Args:
+            case: the document.
+            reader: whom the request names; only a server of a single user believes it.
+            base: version that the document was made from.
+            kind: ``reader`` or ``adjudication``.
+            label_map: to keep beside it.
+
+        Raises:
+            PneumoScreenError: if it is refused.
+        """
+        store, who = self.store, speaker()
+        known = {mark for version in store.versions(case.case_id) for mark in marks_of(version.document)}
+        if who.is_known:
+            name = who.reader
+            case = signed_by(case, name, known)
+        else:
+            name = reader or author_of(case, known) or who.reader
+        stored = store.submit(case, name, base=base, kind=kind, label_map=label_map)
+        action = "adjudicate" if kind == ADJUDICATION else "submit"
+        self.record(action, case.case_id, version=stored.version, reader=name, label_map=label_map is not None)
+        self.when_stored(stored)
+        return stored
+
+    def submit_label_map(self, image_id: str, image: Path, file: Path, params: Mapping[str, Any]) -> Annotation:
+        """Turn a label map into a document and keep both.
+
+        Args:
+            image_id: the image that it belongs to.
+            image: its file or folder.
+            file: the label map.
+            params: of the request: ``label_info``, ``reader``, ``base``, ``diagnosis``.
+
+        Raises:
+            PneumoScreenError: if the label map does not fit the image or cannot be labelled.
+        """
+        classes, who = self._classes(), speaker()
+        reader = who.reader if who.is_known else requested_reader(params) or who.reader
+        with _reading:
+            volume = read_volume(image)
+            values = read_label_map(file, volume)
+            names = segment_names(params.get("label_info"), np.flatnonzero(np.bincount(values.ravel()))[1:].tolist())
+            known = self._newest_document(image_id)
+            painting = Painting(values, names, reader, utc_text(datetime.now(UTC)))
+            case = case_from_label_map(
+                painting,
+                volume,
+                _without_regions(image_id, volume, known, _requested_diagnosis(params, classes)),
+                known,
+                sides_of(volume),
+                classes,
+                shown_regions(self._studies / WORK_FOLDER, image_id),
+            )
+        return self.submit(case, reader, requested_base(params), label_map=file)
+
+    def adjudicate(self, case_id: str, number: int, reader: str | None = None) -> Annotation:
+        """Settle a case by one of its versions.
+
+        Args:
+            case_id: the case.
+            number: the version that counts from now on.
+            reader: whom the request names; only a server of a single user believes it.
+
+        Raises:
+            PneumoScreenError: if there is no such version.
+        """
+        who = speaker()
+        name = who.reader if who.is_known else reader or who.reader
+        settled = self.store.adjudicate(case_id, number, name)
+        self.record("adjudicate", case_id, version=settled.version, chosen=number, reader=name)
+        return settled
+
+    def withdraw(self, case_id: str) -> Annotation:
+        """Let nothing of a case count any more.
+
+        Raises:
+            PneumoScreenError: if nothing counts.
+        """
+        withdrawn = self.store.withdraw(case_id, speaker().reader)
+        self.record("withdraw", case_id, version=withdrawn.version)
+        return withdrawn
+
+    def record(self, action: str, case_id: str, **details: Detail) -> None:
+        """Enter an action of the speaker into the audit log.
+
+        Raises:
+            StorageError: if it cannot be written: what cannot be accounted for is not acknowledged.
+        """
+        try:
+            self._log.record(speaker().reader, action, case_id, **details)
+        except OSError as error:
+            reason = error.strerror or error
+            raise StorageError(f"the audit log cannot be written ({reason}); mend the studies folder") from None
+
+    def _newest_document(self, image_id: str) -> Case | None:
+        """The newer one of the last screening and the annotation that counts: what the client's numbers refer to."""
+        work = self._studies / WORK_FOLDER
+        screening = last_screening(work, image_id, self._classes())
+        counting = self.store.counting(image_id)
+        if counting is None or (screening is not None and (screened_at(work, image_id) or "") > counting.at):
+            diagnosis = None if counting is None else counting.document.diagnosis
+            return screening and replace(screening, diagnosis=screening.diagnosis or diagnosis)
+        return counting.document
+
+
+def requested_base(params: Mapping[str, Any]) -> int | None:
+    """The version that a request says its document was made from.
+
+    Raises:
+        RequestError: if it is no whole number.
+    """
+    base = params.get("base")
+    if base is not None and (isinstance(base, bool) or not isinstance(base, int) or base < 0):
+        raise RequestError("parameter base must be the number of a version")
+    return base
+
+
+def requested_reader(params: Mapping[str, Any]) -> str | None:
+    """The reader that a request names.
+
+    Raises:
+        RequestError: if it is no text.
+    """
+    reader = params.get("reader")
+    if reader is not None and not isinstance(reader, str):
+        raise RequestError("parameter reader must be a text")
+    return reader or None
+
+
+def _requested_diagnosis(params: Mapping[str, Any], classes: Classes) -> str | None:
+    diagnosis = params.get("diagnosis")
+    if diagnosis is not None and diagnosis not in classes.case_labels:
+        raise RequestError(f"parameter diagnosis must be one of {', '.join(classes.case_labels)}")
+    return diagnosis
+
+
+def _without_regions(image_id: str, volume: Volume, known: Case | None, diagnosis: str | None) -> Case:
+    """What is known of a case beside its regions."""
+    if known is None:
+        return Case(image_id, "CT", volume.image_info(), diagnosis, notes=volume.notes)
+    return replace(known, image=volume.image_info(), diagnosis=diagnosis or known.diagnosis, regions=(), timings_s={})

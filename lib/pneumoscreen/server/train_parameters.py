@@ -1,0 +1,158 @@
+"""What a client may ask of a training, checked before a process is started for it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import torch
+from monailabel.utils.others.generic import device_map
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from ..ct.candidates import CandidateSettings
+from ..ct.classifier import ClassifierSettings, Head
+from ..training.candidates import CandidateTrainingSettings
+from ..training.classifier import ClassifierTrainingSettings
+from .failures import RequestError
+from .parameters import in_words
+
+AS_IN_USE = "as in use"
+CANDIDATE_EPOCHS = 20
+"""Ours: rounds over the training cases, one crop of each a round."""
+CLASSIFIER_DROPOUT = ClassifierTrainingSettings().network.dropout
+
+NOT_USED = ("val_split", "val_batch_size", "dataset", "dataloader", "early_stop_patience", "tracking_run_name")
+"""Parameters of MONAI Label's own trainings that a client may send along; see ``train_tasks``."""
+
+
+def _first(value: Any) -> Any:
+    """A list is MONAI Label's way to offer a choice; its first entry is what is meant."""
+    return value[0] if isinstance(value, list) and value else value
+
+
+class TrainParameters(BaseModel):
+    """The parameters that both trainings have.
+
+    Attributes:
+        name: folder of the logs of this training, below that of the task.
+        pretrained: begin with the weights in use where their network fits.
+        resume: go on with an interrupted run of the same parameters.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or a GPU's name as MONAI Label lists it.
+        max_epochs: of the training; None takes the task's own.
+        train_batch_size: samples a step; None takes the task's own.
+        learning_rate: the highest; None takes the task's own.
+        multi_gpu: use all GPUs that ``gpus`` names, a process each.
+        gpus: ``all``, or numbers such as ``0,2``.
+        amp: mixed precision.
+        tracking: ``mlflow`` writes its logs beside those of TensorBoard.
+        tracking_uri: address of an MLflow server; by default they go into the folder of the logs.
+        tracking_experiment_name: in MLflow; by default the task.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    name: str = Field("train_01", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    pretrained: bool = True
+    resume: bool = True
+    device: Annotated[str, BeforeValidator(_first)] = "auto"
+    max_epochs: int | None = Field(None, ge=1, le=1_000_000)
+    train_batch_size: int | None = Field(None, ge=1, le=65_536)
+    learning_rate: float | None = Field(None, gt=0, le=10)
+    multi_gpu: bool = True
+    gpus: str = Field("all", pattern=r"^(all|[0-9]{1,2}(,[0-9]{1,2})*)$")
+    amp: bool = True
+    tracking: Annotated[Literal["None", "mlflow"] | None, BeforeValidator(_first)] = None
+    tracking_uri: str = Field("", pattern=r"^(https?://.+)?$", max_length=500)
+    tracking_experiment_name: str = Field("", max_length=200)
+
+    @field_validator("device")
+    @classmethod
+    def _device_is_there(cls, value: str) -> str:
+        named = device_map().get(value, value)
+        number = named.removeprefix("cuda").removeprefix(":") or "0"
+        if named in ("auto", "cpu"):
+            return named
+        if not named.startswith("cuda") or not number.isdecimal():
+            raise ValueError(f"{value!r} is not a device; use auto, cpu, cuda or cuda:N")
+        if int(number) >= torch.cuda.device_count():
+            raise ValueError(f"{value!r} is not there: this machine has {torch.cuda.device_count()} usable GPUs")
+        return named
+
+    @field_validator("gpus")
+    @classmethod
+    def _gpus_are_there(cls, value: str) -> str:
+        missing = [n for n in value.split(",") if n != "all" and int(n) >= torch.cuda.device_count()]
+        if missing:
+            raise ValueError(f"GPU {missing[0]} is not there: this machine has {torch.cuda.device_count()} usable GPUs")
+        return value
+
+    def settings(self) -> CandidateTrainingSettings | ClassifierTrainingSettings:
+        """The settings of the run."""
+        raise NotImplementedError
+
+    def changes(self) -> dict[str, Any]:
+        """What is asked for otherwise than the task does it by itself."""
+        asked = {"batch": self.train_batch_size, "learning_rate": self.learning_rate}
+        return {"amp": self.amp, **{name: value for name, value in asked.items() if value is not None}}
+
+
+class CandidatesParameters(TrainParameters):
+    """Parameters of ``ct_candidates``."""
+
+    def settings(self) -> CandidateTrainingSettings:
+        """The settings of the run."""
+        epochs = self.max_epochs or CANDIDATE_EPOCHS
+        return CandidateTrainingSettings(model=CandidateSettings(), epochs=epochs, **self.changes())
+
+
+class ClassifierParameters(TrainParameters):
+    """Parameters of ``ct_classifier``.
+
+    Attributes:
+        heads: ``m1``, ``m2`` or ``m1,m2``; by default those of the model in use.
+    """
+
+    train_batch_size: int | None = Field(None, ge=2, le=65_536)
+    heads: Annotated[tuple[Head, ...] | None, BeforeValidator(lambda value: _heads(value))] = None
+
+    def settings(self) -> ClassifierTrainingSettings:
+        """The settings of the run."""
+        network = {"dropout": CLASSIFIER_DROPOUT, **({"heads": self.heads} if self.heads else {})}
+        asked = {} if self.max_epochs is None else {"epochs": self.max_epochs}
+        return ClassifierTrainingSettings(network=ClassifierSettings(**network), **asked, **self.changes())
+
+
+def _heads(value: Any) -> Any:
+    """A tuple of heads of what a client writes: a text, or a list of texts."""
+    if value is None or value == AS_IN_USE or (isinstance(value, list) and value[:1] == [AS_IN_USE]):
+        return None
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    heads = tuple(str(part).strip().lower() for part in parts)
+    if len(set(heads)) != len(heads) or not set(heads) <= {"m1", "m2"}:
+        raise ValueError("must be m1, m2 or m1,m2")
+    return heads
+
+
+PARAMETERS: Mapping[str, type[TrainParameters]] = {
+    "ct_candidates": CandidatesParameters,
+    "ct_classifier": ClassifierParameters,
+}
+
+
+def check(model: str, values: Mapping[str, Any]) -> tuple[TrainParameters, tuple[str, ...]]:
+    """Parameters of a training.
+
+    Args:
+        model: the task.
+        values: as the client sent them.
+
+    Returns:
+        The parameters, and the names of those that MONAI Label knows and this project does not use.
+
+    Raises:
+        RequestError: if one is unknown, or has a wrong type or value; the message names it.
+    """
+    unused = tuple(name for name in NOT_USED if name in values)
+    known = {name: value for name, value in values.items() if name not in (*NOT_USED, "model")}
+    try:
+        return PARAMETERS[model].model_validate(known), unused
+    except ValidationError as error:
+        raise RequestError(in_words(error.errors()[0], "parameter")) from None

@@ -1,0 +1,42 @@
+"""A training in a process of its own: ``python -m pneumoscreen.server.training_process TASK STUDIES MODELS REQUEST``.
+
+It runs at a lower priority than the server, so that readers' inferences come first, and it ends with the server,
+however that one ends: a thread looks whether the parent is still there and otherwise kills the whole process group,
+the processes of several GPUs and of the data included.
+
+Standard output holds one sentence a line for whoever asks how the training goes; standard error is the server's log.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from .parent import end_with_parent
+
+LOWER_PRIORITY = 10
+"""Nice steps below the server."""
+
+
+def main(task: str, studies: Path, models: Path, request: str) -> int:
+    """Train; returns the exit status: 0 done, 2 a mistake that its user can mend, which is printed."""
+    end_with_parent(lambda: os.killpg(os.getpgrp(), signal.SIGKILL))
+    os.nice(LOWER_PRIORITY)
+    # Only now, because they take seconds.
+    from ..errors import PneumoScreenError
+    from ..models.store import ModelStore
+    from .settings import apply_defaults
+    from .train_tasks import train_tasks
+
+    apply_defaults()
+    try:
+        train_tasks(studies, ModelStore(models))[task](json.loads(request))
+    except PneumoScreenError as error:
+        print(" ".join(str(error).split()), flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]))

@@ -1,0 +1,210 @@
+"""What is known of every case, put together from scans, scores, leases and annotations, quick for thousands of cases.
+
+Reading and checking every version of thousands of cases takes minutes. A summary of each case's annotations is
+therefore remembered, in a file as well, and made anew when the case's folder or label changed. The file holds nothing
+that cannot be made again.
+
+Thread contract: one lock guards the summaries.
+"""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..active_learning.score_file import StoredScore
+from ..case import ModelInfo
+from ..models.durable import replace_durably
+from ..studies.annotations import AnnotationStore
+from ..studies.layout import ANNOTATIONS, FINAL_LABELS, is_plain_name
+from ..studies.versions import Annotation, counting_of, current_of
+from .datastore import StudiesDatastore
+from .leases import Lease
+from .scoring import finished_cases, models_in_use
+
+if TYPE_CHECKING:
+    from .app import PneumoScreenApp
+
+_WORTH_WRITING = 50
+"""Summaries made since the file was written; a restart makes fewer than these again."""
+
+logger = logging.getLogger(__name__)
+
+
+class CaseState(StrEnum):
+    """Where a case stands; a case that somebody reads is in progress even when it was done before."""
+
+    NEW = "new"
+    SCREENED = "screened"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+class ScoreState(StrEnum):
+    """What is known of a case's score: of the models in use, of older ones, that it failed, or nothing."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """The annotations of a case in short: readers whose word has not been withdrawn, and what counts."""
+
+    versions: int = 0
+    readers: tuple[str, ...] = ()
+    at: str | None = None
+    diagnosis: str | None = None
+    modality: str | None = None
+
+
+class Worklist:
+    """The cases of a server.
+
+    Args:
+        app: whose datastore, scores and leases are asked.
+    """
+
+    def __init__(self, app: "PneumoScreenApp") -> None:
+        self._app = app
+        self._studies = Path(app.studies)
+        self._file = app.work_folder / "summaries.json"
+        self._lock = threading.Lock()
+        self._known = self._read()
+        self._unwritten = 0
+
+    def warm_up(self) -> None:
+        """Read in the background what the first listing needs."""
+        threading.Thread(target=self.rows, name="WORKLIST", daemon=True).start()
+
+    def finished(self) -> set[str]:
+        """Cases with an annotation that counts."""
+        datastore = self._app.datastore()
+        if not isinstance(datastore, StudiesDatastore):
+            return set(datastore.get_labeled_images())
+        return finished_cases(self._studies)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every case as JSON values, in order of their names."""
+        images = sorted(self._app.datastore().list_images())
+        finished, leases, scores = self.finished(), self._app.leases.current(), self._app.scores.all()
+        models = models_in_use(self._app.engine)
+        annotated = self._annotated(finished)
+        return [
+            _row(name, name in finished, leases.get(name), scores.get(name), annotated.get(name, Annotated()), models)
+            for name in images
+        ]
+
+    def _annotated(self, finished: set[str]) -> dict[str, Annotated]:
+        """Summaries of the cases that have annotations or a label."""
+        try:
+            names = set(os.listdir(self._studies / ANNOTATIONS)) | finished
+        except FileNotFoundError:
+            names = finished
+        store = AnnotationStore(self._studies, self._app.engine.classes())
+        with self._lock:
+            found = {name: self._summary(name, store) for name in names if is_plain_name(name)}
+            if self._unwritten >= _WORTH_WRITING:
+                self._write()
+        return found
+
+    def _summary(self, case_id: str, store: AnnotationStore) -> Annotated:
+        places = (self._studies / ANNOTATIONS / case_id, self._studies / FINAL_LABELS / f"{case_id}.json")
+        state = [_changed(place) for place in places]
+        known = self._known.get(case_id)
+        if known is None or known[0] != state:
+            known = self._known[case_id] = state, _summarise(store.versions(case_id))
+            self._unwritten += 1
+        return known[1]
+
+    def _write(self) -> None:
+        content = {case_id: [state, asdict(summary)] for case_id, (state, summary) in self._known.items()}
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            replace_durably(self._file, json.dumps(content).encode())
+            self._unwritten = 0
+        except OSError as error:
+            logger.warning("%s cannot be written (%s)", self._file, error.strerror)
+
+    def _read(self) -> dict[str, tuple[list[int], Annotated]]:
+        try:
+            content = json.loads(self._file.read_bytes())
+            return {
+                case_id: (state, Annotated(**{**summary, "readers": tuple(summary["readers"])}))
+                for case_id, (state, summary) in content.items()
+            }
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return {}
+
+
+def _changed(place: Path) -> int:
+    try:
+        return os.stat(place).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _summarise(versions: Sequence[Annotation]) -> Annotated:
+    counting = counting_of(versions)
+    document = None if counting is None else counting.document
+    return Annotated(
+        len(versions),
+        tuple(sorted(current_of(versions))),
+        versions[-1].at if versions else None,
+        None if document is None else document.diagnosis,
+        None if document is None else document.modality,
+    )
+
+
+def _row(
+    case_id: str,
+    is_finished: bool,
+    lease: Lease | None,
+    stored: StoredScore | None,
+    annotated: Annotated,
+    models: Mapping[str, ModelInfo],
+) -> dict[str, Any]:
+    finding = None if stored is None else stored.finding
+    score = None if stored is None else stored.score
+    times = [time for time in (annotated.at, stored.at if stored else None) if time]
+    return {
+        "id": case_id,
+        "state": _state(is_finished, lease, stored).value,
+        "finished": is_finished,
+        "lease": None if lease is None else lease.to_dict(),
+        "modality": annotated.modality or (finding.modality if finding else None),
+        "diagnosis": annotated.diagnosis,
+        "verdict": finding.label if finding else None,
+        "confidence": finding.confidence if finding else None,
+        "regions": finding.regions if finding else None,
+        "uncertainty": score.uncertainty if score else None,
+        "epistemic": score.epistemic if score else None,
+        "score": _score_state(stored, models).value,
+        "error": stored.error if stored else None,
+        "readers": list(annotated.readers),
+        "versions": annotated.versions,
+        "updated": max(times, default=None),
+    }
+
+
+def _state(is_finished: bool, lease: Lease | None, stored: StoredScore | None) -> CaseState:
+    if lease is not None:
+        return CaseState.IN_PROGRESS
+    if is_finished:
+        return CaseState.DONE
+    return CaseState.SCREENED if stored is not None and stored.score is not None else CaseState.NEW
+
+
+def _score_state(stored: StoredScore | None, models: Mapping[str, ModelInfo]) -> ScoreState:
+    if stored is None:
+        return ScoreState.MISSING
+    if stored.error is not None:
+        return ScoreState.FAILED
+    return ScoreState.FRESH if stored.is_fresh(models) else ScoreState.STALE

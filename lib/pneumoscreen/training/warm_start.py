@@ -1,0 +1,106 @@
+"""Fine-tuning: a training that goes on from the weights in use, where its network is theirs.
+
+What a configuration does not say of the network follows the model in use, so that a site that trains again need not
+know what its model is made of. A configuration that asks for another network gets it, from random weights.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from ..config import Settings
+from ..ct.candidates import CandidateSettings
+from ..ct.classifier import ClassifierSettings
+from ..errors import ConfigError
+from ..models.weights import Weights
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+_FREE_OF_THE_CLASSIFIER = {"dropout", "temperatures"}
+"""Settings of a network that its weights do not depend on."""
+_FREE_OF_THE_CANDIDATES = {"selection", "inference"}
+
+
+def follow(wanted: SettingsT, current: Mapping[str, Any] | None) -> SettingsT:
+    """The network to train: what a configuration says of it, and for the rest what the card in use says.
+
+    Args:
+        wanted: of the configuration.
+        current: entry ``network`` of the card; None where there is none.
+    """
+    try:
+        found = type(wanted).model_validate(current if current is not None else {})
+    except ValidationError:
+        return wanted  # written by another version of the program: its weights will not fit either
+    return found.model_copy(update={name: getattr(wanted, name) for name in wanted.model_fields_set})
+
+
+def follow_classifier(wanted: ClassifierSettings, current: Mapping[str, Any] | None) -> ClassifierSettings:
+    """As ``follow``; temperatures are fitted anew after the training."""
+    return follow(wanted, current).model_copy(update={"temperatures": {}})
+
+
+def classifier_state(wanted: ClassifierSettings, weights: Weights) -> dict[str, Tensor]:
+    """The weights of a classifier for a network to train; one with fewer heads takes only those.
+
+    Raises:
+        ConfigError: if they do not fit; the message says why.
+    """
+    current = _settings_of(weights, ClassifierSettings)
+    free = _FREE_OF_THE_CLASSIFIER | {"heads"}
+    _require_same(weights, wanted.model_dump(exclude=free), current.model_dump(exclude=free))
+    if not set(wanted.heads) <= set(current.heads):
+        raise ConfigError(f"{_name(weights)} holds {' and '.join(current.heads)}, not {' and '.join(wanted.heads)}")
+    kept = tuple(f"heads.{head}." for head in wanted.heads)
+    return {key: value for key, value in weights.state.items() if not key.startswith("heads.") or key.startswith(kept)}
+
+
+def candidates_state(wanted: CandidateSettings, weights: Weights) -> dict[str, Tensor]:
+    """The weights of a candidate network for a network to train.
+
+    Raises:
+        ConfigError: if they do not fit; the message says why.
+    """
+    current = _settings_of(weights, CandidateSettings)
+    free = _FREE_OF_THE_CANDIDATES
+    _require_same(weights, wanted.model_dump(exclude=free), current.model_dump(exclude=free))
+    return dict(weights.state)
+
+
+def start_from(network: nn.Module, state: Mapping[str, Tensor] | None, task: str) -> str:
+    """Fill a network with the weights to begin with; returns what tells them from others.
+
+    Raises:
+        ConfigError: if they do not fit.
+    """
+    if state is None:
+        return "random"
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{task}: the initial weights do not fit the network of the settings ({reason})") from None
+    found = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        found.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def _settings_of(weights: Weights, kind: type[SettingsT]) -> SettingsT:
+    try:
+        return kind.model_validate(weights.card.get("network"))
+    except ValidationError:
+        raise ConfigError(f"the card of {_name(weights)} does not describe a network of this program") from None
+
+
+def _require_same(weights: Weights, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    other = [name for name in wanted if wanted[name] != current[name]]
+    if other:
+        raise ConfigError(f"{_name(weights)} is another network (its {', '.join(other)} are not those of the settings)")
+
+
+def _name(weights: Weights) -> str:
+    return f"{weights.name} version {weights.version}"

@@ -1,0 +1,67 @@
+"""A case's score from its patches: the same terms as from its document."""
+
+import numpy as np
+import pytest
+
+from pneumoscreen.active_learning.scoring import score_case
+from pneumoscreen.active_learning.uncertainty import combine, uncertainty_parts
+from pneumoscreen.case import Patch, Region
+from pneumoscreen.ct.classifier import Judgement
+from pneumoscreen.verdict import DEFAULT_CLASSES
+
+LABELS = DEFAULT_CLASSES.patch_labels
+
+
+def judgement(rng: np.random.Generator, patches: int, draws: int = 5, sharpness: float = 0.5) -> Judgement:
+    return Judgement(
+        rng.dirichlet([sharpness] * 3, patches).reshape(patches, 3),
+        rng.random((patches, 16), dtype=np.float32),
+        rng.dirichlet([sharpness] * 3, (draws, patches)).reshape(draws, patches, 3),
+    )
+
+
+@pytest.mark.parametrize("sizes", [(3, 3, 2, 3), (1,), (3,) * 20, ()])
+def test_it_tells_the_same_as_the_document(sizes: tuple[int, ...]) -> None:
+    found = judgement(np.random.default_rng(len(sizes)), sum(sizes))
+    rows, regions = iter(found.probabilities), []
+    for number, size in enumerate(sizes):
+        patches = []
+        for slice_ in range(size):
+            row = next(rows)
+            best = int(row.argmax())
+            patches.append(
+                Patch(slice_, LABELS[best], float(row[best]), 0.1, dict(zip(LABELS, row.tolist(), strict=True)))
+            )
+        box = (0.0, 0.0, 0.0), (9.0, 9.0, 9.0)
+        regions.append(Region(f"r{number}", "model", *box, 0.5, "left", tuple(patches)).with_vote())
+    score = score_case("case", found, np.repeat(np.arange(len(sizes)), sizes), DEFAULT_CLASSES)
+    expected = uncertainty_parts(regions, DEFAULT_CLASSES)
+    assert score.parts == pytest.approx(expected)
+    assert score.uncertainty == pytest.approx(combine(expected))
+    assert np.linalg.norm(score.embedding) == pytest.approx(1.0 if sizes else 0.0, abs=1e-5)
+
+
+def test_the_order_of_patches_and_the_names_of_regions_do_not_matter() -> None:
+    rng = np.random.default_rng(5)
+    found, regions = judgement(rng, 18), np.repeat([4, 9, 2, 7, 5, 0], 3)
+    order = rng.permutation(18)
+    mixed = Judgement(found.probabilities[order], found.features[order], found.samples[:, order])
+    one, other = (score_case("x", *pair, DEFAULT_CLASSES) for pair in ((found, regions), (mixed, regions[order] + 100)))
+    assert other.uncertainty == pytest.approx(one.uncertainty)
+    assert other.epistemic == pytest.approx(one.epistemic)
+    assert np.allclose(other.embedding, one.embedding, atol=1e-6)
+
+
+def test_a_doubtful_case_scores_above_a_sure_one_and_an_empty_one_scores_nothing() -> None:
+    regions = np.repeat(np.arange(6), 3)
+    sure, torn = (judgement(np.random.default_rng(1), 18, sharpness=sharpness) for sharpness in (0.02, 20.0))
+    scores = [score_case("x", found, regions, DEFAULT_CLASSES) for found in (sure, torn)]
+    assert scores[1].uncertainty > 2 * scores[0].uncertainty
+    empty = score_case("x", judgement(np.random.default_rng(1), 0), [], DEFAULT_CLASSES)
+    assert (empty.uncertainty, empty.epistemic) == (0.0, 0.0)
+    assert not empty.embedding.any()
+
+
+def test_each_patch_needs_its_region() -> None:
+    with pytest.raises(ValueError, match="18 patches need as many region numbers"):
+        score_case("x", judgement(np.random.default_rng(1), 18), [1, 2, 3], DEFAULT_CLASSES)

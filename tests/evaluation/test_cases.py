@@ -1,0 +1,67 @@
+"""Which cases an evaluation takes: one side of a studies folder, and phantoms."""
+
+import pytest
+
+from pneumoscreen.case import Case
+from pneumoscreen.errors import PneumoScreenError
+from pneumoscreen.evaluation.cases import labelled_cases, phantom_cases, studies_of_side
+from pneumoscreen.phantoms.phantom import PhantomSpec
+from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, write_studies
+from pneumoscreen.studies.split import Side, side_of
+from pneumoscreen.verdict import DEFAULT_CLASSES
+
+SPEC = PhantomSpec(matrix=64, slices=20)
+
+
+def test_each_study_is_on_one_side_only(tmp_path):
+    names = [f"phantom-{seed:06d}" for seed in range(1, 31)]
+    (tmp_path / DOCUMENTS).mkdir(parents=True)
+    for name in names:  # listing opens neither scans nor labels
+        (tmp_path / f"{name}.nii.gz").touch()
+        (tmp_path / DOCUMENTS / f"{name}.json").touch()
+    found = {side: [study.case_id for study in studies_of_side(tmp_path, side)] for side in Side}
+    assert sorted(name for side in found.values() for name in side) == names
+    assert [study.case_id for study in studies_of_side(tmp_path, None)] == names
+    assert all(side_of(name) is side for side, inside in found.items() for name in inside)
+
+
+def test_an_empty_side_says_what_there_is_and_what_to_do(tmp_path):
+    seed = next(seed for seed in range(1, 99) if side_of(f"phantom-{seed:06d}") is Side.TRAINING)
+    write_studies(tmp_path, 1, seed, SPEC)
+    with pytest.raises(PneumoScreenError) as refused:
+        studies_of_side(tmp_path, Side.TEST)
+    message = str(refused.value)
+    assert "none of its 1 labelled cases is on the test side" in message
+    assert "training 1, validation 0, test 0" in message
+    assert "--side training|validation|test|all" in message
+
+
+def test_boxes_without_masks_are_truth_enough(tmp_path):
+    write_studies(tmp_path, 1, 7, SPEC, diagnosis="covid19")
+    (tmp_path / LESION_MASKS / "phantom-000007.nii.gz").unlink()
+    [case] = labelled_cases(studies_of_side(tmp_path, None))
+    truth = case.load()
+    assert truth.diagnosis == "covid19"
+    assert truth.infection.any()
+    assert case.patient == "phantom-000007"
+
+
+def test_the_origin_changes_with_the_label_and_with_nothing_else(tmp_path):
+    write_studies(tmp_path, 1, 7, SPEC)
+
+    def origin() -> str:
+        return labelled_cases(studies_of_side(tmp_path, None))[0].origin
+
+    before = origin()
+    assert origin() == before
+    document = tmp_path / DOCUMENTS / "phantom-000007.json"
+    case = Case.from_json(document.read_text(encoding="utf-8"))
+    document.write_text(type(case)(**{**vars(case), "notes": ("read again",)}).to_json(), encoding="utf-8")
+    assert origin() != before
+
+
+def test_phantoms_take_turns_and_are_made_when_they_are_needed():
+    cases = phantom_cases(4, 500, spec=SPEC)
+    assert [case.case_id for case in cases] == [f"phantom-{seed:06d}" for seed in range(500, 504)]
+    assert len({case.origin for case in cases}) == 4
+    assert cases[2].load().diagnosis == DEFAULT_CLASSES.case_labels[2]

@@ -1,0 +1,121 @@
+"""The reader's loop by REST alone: next case, screen, correct, submit, train, publish, screen again, roll back.
+
+The scans are phantoms whose truth plays the reader; the networks are narrow, so that a training takes seconds.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import SimpleITK as sitk
+
+from pneumoscreen.case import Case
+from pneumoscreen.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
+from pneumoscreen.phantoms.studies import truth_document
+from pneumoscreen.studies.split import Side, side_of
+
+from .conftest import RunningServer, copied_models, serving
+
+SPEC = PhantomSpec(matrix=96, slices=24)
+CASES = 9
+TRAINING_LIMIT_S = 240.0
+READER = "reader-a"
+
+
+def _phantoms() -> dict[str, Phantom]:
+    """Phantoms of which some validate and the others train: the split goes by their names."""
+    found: dict[Side, list[int]] = {side: [] for side in Side}
+    for seed in range(1, 200):
+        found[side_of(f"phantom-{seed:06d}")].append(seed)
+    seeds = [*found[Side.TRAINING][: CASES - 3], *found[Side.VALIDATION][:3]]
+    made = [generate_phantom(seed, spec=SPEC) for seed in seeds]
+    return {phantom.volume.case_id: phantom for phantom in made}
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[str, Phantom]:
+    return _phantoms()
+
+
+@pytest.fixture(scope="module")
+def clinic(
+    truth: dict[str, Phantom], model_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server over scans that nobody has read yet."""
+    studies = tmp_path_factory.mktemp("clinic")
+    for phantom in truth.values():
+        volume = phantom.volume
+        sitk.WriteImage(volume.to_sitk(volume.hu), studies / f"{volume.case_id}.nii.gz")
+    with serving(studies, copied_models(model_root, tmp_path_factory.mktemp("models")), tmp_path_factory) as server:
+        yield server
+
+
+def _post(server: RunningServer, path: str, **body: Any) -> dict[str, Any]:
+    answer = requests.post(server.client.address + path, json=body, timeout=120)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def _corrected(document: dict[str, Any], phantom: Phantom) -> dict[str, Any]:
+    """What a reader makes of a screening: the model's regions are irrelevant, the true ones are drawn in their place."""
+    case, true = Case.from_dict(document), truth_document(phantom).to_dict()
+    for region in true["regions"]:
+        region["reader"]["name"] = READER
+    regions = case.to_dict()["regions"]
+    for region in regions:
+        region["reader"] = {"label": "irrelevant", "name": READER, "at": "2026-11-24T10:00:00Z"}
+    marked = {**case.to_dict(), "regions": [*regions, *true["regions"]], "diagnosis": phantom.diagnosis}
+    return Case.from_dict(marked).with_verdict().to_dict()
+
+
+def _read_one(server: RunningServer, truth: dict[str, Phantom]) -> str:
+    """Next case, screen, correct, submit; returns the case."""
+    image = _post(server, "/activelearning/combined", client_id=READER)["id"]
+    document = server.client.infer("ct_screening", image, output="json").document
+    corrected = _corrected(document, truth[image])
+    answer = requests.put(f"{server.client.address}/pneumoscreen/annotations/{image}", json=corrected, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["version"], answer.json()["reader"]) == (1, READER)
+    return str(image)
+
+
+def _trained(server: RunningServer) -> dict[str, Any]:
+    """The status of the training once it has ended."""
+    end = time.monotonic() + TRAINING_LIMIT_S
+    while time.monotonic() < end:
+        status = dict(server.client.get("/train/").json())
+        if status["status"] not in ("SUBMITTED", "RUNNING"):
+            return status
+        time.sleep(0.5)
+    raise AssertionError(f"the training did not end within {TRAINING_LIMIT_S:.0f} s: {status}")
+
+
+def test_the_whole_loop(clinic: RunningServer, truth: dict[str, Phantom]) -> None:
+    read = {_read_one(clinic, truth) for _ in truth}
+    assert read == set(truth), "every case is handed out once"
+    assert "id" not in _post(clinic, "/activelearning/combined", client_id=READER), "finished cases do not come back"
+    assert _post(clinic, "/activelearning/combined", client_id=READER, include_done=True)["id"] in truth
+
+    before = clinic.client.infer("ct_screening", next(iter(truth)), output="json").document
+    assert before["models"]["ct_classifier"]["version"] == 1
+    started = _post(clinic, "/train/ct_classifier", max_epochs=4, train_batch_size=32)
+    assert started["status"] in ("SUBMITTED", "RUNNING")
+    ended = _trained(clinic)
+    assert ended["status"] == "DONE", ended
+    progress = ended["progress"]
+    assert progress["epoch"] == progress["epochs"] == 4
+    publication = progress["publication"]
+    assert publication["published"], publication
+
+    after = clinic.client.infer("ct_screening", next(iter(truth)), output="json").document
+    assert after["models"]["ct_classifier"]["version"] == publication["version"] == 2
+    back = requests.post(f"{clinic.client.address}/pneumoscreen/models/ct_classifier/rollback", json={}, timeout=60)
+    assert back.status_code == 200, back.text
+    again = clinic.client.infer("ct_screening", next(iter(truth)), output="json").document
+    assert again["models"]["ct_classifier"] == before["models"]["ct_classifier"]
+    assert [p["probabilities"] for r in again["regions"] for p in r["patches"]] == [
+        p["probabilities"] for r in before["regions"] for p in r["patches"]
+    ]
