@@ -60,7 +60,7 @@ def _post(server: RunningServer, path: str, **body: Any) -> dict[str, Any]:
 
 
 def _corrected(document: dict[str, Any], phantom: Phantom) -> dict[str, Any]:
-    """What a reader makes of a screening: the model's regions are irrelevant, the true ones are drawn in their place."""
+    """What a reader makes of a screening: the model's regions are irrelevant, the true ones stand beside them."""
     case, true = Case.from_dict(document), truth_document(phantom).to_dict()
     for region in true["regions"]:
         region["reader"]["name"] = READER

@@ -57,10 +57,7 @@ def test_a_second_fit_starts_from_the_plain_logits(model: ClassifierModel) -> No
 )
 def test_too_little_to_fit_on_is_said(model: ClassifierModel, count: int, patients: int) -> None:
     few = toy(count)
-    few = PatchSet(
-        *(getattr(few, name) for name in ("pixels", "labels", "distances", "regions", "sources")),
-        _names(count, patients),
-    )
+    few = replace(few, patients=np.array([f"p{i % patients}" for i in range(count)]))
     found = calibrate(model.with_temperatures({"m1": 3.0}), few)
     assert found.figures == {} and found.model.settings.temperatures == {}
     assert found.note.startswith(f"no temperature was fitted: {count} validation patches of {patients} patient")

@@ -237,7 +237,7 @@ class _Run:
         missing = [case for case in wanted if not recipe.file_of(case).is_file()]
         found = planned_studies(plan, self.studies, self.out) if missing else {}
         for number, case in enumerate(missing, start=1):
-            reporter.say(f"preparing case {number} of {len(missing)}")
+            reporter.enter(TrainingState.PREPARING, f"preparing case {number} of {len(missing)}")
             reason = _prepare_one(recipe, case, found.get(case.case_id))
             if reason is None:
                 self.say(f"prepared {number}/{len(missing)} {case.case_id}")
