@@ -1,6 +1,9 @@
 """Temperatures: an over-sure classifier is cooled, its labels stay, and too few patches are left alone."""
 
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 

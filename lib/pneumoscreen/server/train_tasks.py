@@ -119,7 +119,7 @@ class StudyTrainTask(BasicTrainTask):
             clear_run(self.folder)
         logs = self._logs(parameters, str(request["run_id"])) if rank == 0 else None
         for name in unused:
-            print(f"parameter {name} has no effect on this training", flush=True)
+            _say(f"parameter {name} has no effect on this training")
         with logs or nullcontext():
             publication = run_training(
                 self.name,
@@ -130,7 +130,7 @@ class StudyTrainTask(BasicTrainTask):
                 device=parameters.device,
                 resume=resumes,
                 pretrained=parameters.pretrained,
-                say=lambda line: print(line, flush=True),
+                say=_say,
                 observers=(logs,) if logs is not None else (),
                 command=f"POST /train/{self.name}",
             )
@@ -142,7 +142,7 @@ class StudyTrainTask(BasicTrainTask):
             uses_mlflow = parameters.tracking == "mlflow"
         experiment = parameters.tracking_experiment_name or self.name
         tracking = TrackingSettings(parameters.tracking_uri, experiment, f"run_{run_id}")
-        return TrainLogs(self.folder / parameters.name, run_id, tracking if uses_mlflow else None)
+        return TrainLogs(self.folder / parameters.name, run_id, tracking if uses_mlflow else None, _say)
 
     def _keep_stats(self, publication: Publication, seconds: float) -> dict[str, Any]:
         """What ``/info/`` shows of the last training, under MONAI Label's names."""
@@ -208,3 +208,8 @@ def train_tasks(studies: Path, store: ModelStore) -> dict[str, TrainTask]:
 def training_folder(studies: Path, task: str) -> Path:
     """Where the trainings of a task live."""
     return studies / WORK_FOLDER / "training" / task
+
+
+def _say(line: str) -> None:
+    """A sentence for whoever asks how the training goes; see ``training_process``."""
+    print(line, flush=True)
