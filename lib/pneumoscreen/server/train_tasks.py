@@ -22,7 +22,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -212,4 +212,5 @@ def training_folder(studies: Path, task: str) -> Path:
 
 def _say(line: str) -> None:
     """A sentence for whoever asks how the training goes; see ``training_process``."""
-    print(line, flush=True)
+    with suppress(BrokenPipeError):  # nobody listens any more: the server is gone, and this process is about to be
+        print(line, flush=True)
