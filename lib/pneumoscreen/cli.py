@@ -1,4 +1,4 @@
-"""The command line: ``pneumoscreen screen | serve | train | evaluate | simulate | phantom | import | demo | bench | models | tokens``.
+"""The command line: ``pneumoscreen COMMAND``; ``pneumoscreen --help`` lists the commands.
 
 This module knows options and exit statuses; the work of a command stands in ``commands/`` or in the part
 it belongs to and is imported when the command runs, so that ``pneumoscreen --help`` answers at once.
