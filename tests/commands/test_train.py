@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import pneumoscreen
 from pneumoscreen.ct.candidates import CandidateModel
@@ -124,6 +125,44 @@ def test_an_ended_training_keeps_its_checkpoints(
 
 
 @pytest.mark.parametrize(
+    ("task", "changes"),
+    [("ct_candidates", {"steps": 12, "save_every": 4, "validate_every": 99}), ("ct_classifier", {"epochs": 12})],
+)
+def test_a_killed_training_is_resumed_to_the_same_model(
+    task: str, changes: dict[str, Any], options: Any, run: Run, tmp_path: Path
+) -> None:
+    assert run(*options(task, "whole", **changes), "--from-scratch").status == 0
+    words = [*options(task, "killed", **changes), "--from-scratch"]
+    checkpoints = tmp_path / "killed" / "checkpoints"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pneumoscreen", *words],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(pneumoscreen.__file__).parents[1]),
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),  # sums in another order are other sums
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    limit = time.monotonic() + 120
+    while not list(checkpoints.glob("checkpoint-*")) and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.005)
+    process.kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, err.decode()
+    resumed = run(*words, "--resume")
+    assert resumed.status == 0, resumed.err
+    store = ModelStore(tmp_path / "models")
+    publications = [json.loads((tmp_path / name / "publication.json").read_text()) for name in ("whole", "killed")]
+    assert publications[0]["candidate"] == publications[1]["candidate"]
+    cards = [
+        store.card(task, p["version"]) if p["published"] else store.load_candidate(task, p["candidate_id"]).card
+        for p in publications
+    ]
+    assert cards[0]["sha256"] == cards[1]["sha256"]
+
+
+@pytest.mark.parametrize(
     ("task", "changes", "named"),
     [
         ("ct_candidates", {"stepz": 3}, "out.yaml: key stepz: not a setting of this task"),
@@ -163,7 +202,7 @@ def test_settings_of_the_other_task_are_refused(options: Any, run: Run) -> None:
         ("--studies", "unlabelled", "unlabelled holds no labelled scan"),
         ("--out", "file", "file: a file stands where the output folder should be"),
         ("--model-dir", "file", "file: a file stands where the output folder should be"),
-        ("--device", "abacus", "--device abacus: not a device for training"),
+        ("--device", "abacus", "--device abacus: not a device; use auto, cpu, cuda or cuda:N"),
     ],
 )
 def test_a_wrong_folder_costs_one_line_before_any_work(

@@ -16,6 +16,7 @@ from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.server import WORK_FOLDER
+from pneumoscreen.server.background import BackgroundScoring
 from pneumoscreen.server.engine import Engine
 from pneumoscreen.server.scoring import models_in_use, score_scan
 
@@ -78,6 +79,9 @@ def test_scores_are_made_in_the_background_and_the_next_scoring_takes_up_where_o
     wait_for("a first case is scored", lambda: any(stored.score for stored in scores(clinic).values()))
     (worker,) = workers(clinic)
     assert worker.nice() == 19 or os.sched_getscheduler(worker.pid) == os.SCHED_IDLE
+    assert os.getsid(worker.pid) == os.getsid(clinic.process.pid), (
+        "in a session of its own its priority would not count"
+    )
     begin = time.perf_counter()
     clinic.client.get("/info/")
     assert time.perf_counter() - begin < 5.0
@@ -151,6 +155,24 @@ def test_the_scoring_ends_with_its_server(clinic: RunningServer) -> None:
     clinic.process.kill()
     clinic.process.wait(20)
     wait_for("the scoring ends", lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_scoring_that_is_asked_for_meanwhile_follows_and_tells_why_it_cannot_score(tmp_path: Path) -> None:
+    scoring = BackgroundScoring(tmp_path, tmp_path / "no models", tmp_path / "progress.json")
+    assert scoring.listing() == []
+    assert scoring.stop() is None
+    assert scoring.start() is not None
+    assert scoring.start() is None
+    assert scoring.start(again=True) is None
+    wait_for("both end", lambda: [task["status"] for task in scoring.listing()] == ["ERROR", "ERROR"])
+    assert all("no usable weights of ct_candidates" in task["details"][0] for task in scoring.listing())
+    scoring.start()
+    scoring.start(again=True)
+    stopped = scoring.stop()
+    assert stopped is not None and stopped["status"] == "STOPPED"
+    assert scoring.start() is not None, "the next one does not wait for the end of what was stopped"
+    scoring.stop()
+    assert [task["status"] for task in scoring.listing()][2:] == ["STOPPED", "STOPPED"]
 
 
 def test_a_scan_without_lungs_is_scored_with_its_reason(tmp_path: Path, phantom: Volume, model_root: Path) -> None:

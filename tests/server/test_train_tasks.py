@@ -15,15 +15,18 @@ from typing import Any
 import psutil
 import pytest
 import requests
+import torch
+from monailabel.tasks.train.basic_train import main_worker
 
 from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
 from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS, write_phantom
+from pneumoscreen.server.train_tasks import train_tasks
 from pneumoscreen.studies.split import Side, side_of
 
-from .conftest import RunningServer, copied_models, serving
+from .conftest import RunningServer, copied_models, free_port, serving
 
 SPEC = PhantomSpec(matrix=64, slices=20)
 LIMIT_S = 280.0
@@ -299,3 +302,21 @@ def test_a_training_ends_with_its_server_and_goes_on_with_the_next(
         assert len(ended["progress"]["metrics"]) == 6
     with serving(*place, tmp_path_factory, OMP_NUM_THREADS="1") as server:
         assert _status(server)["progress"] == ended["progress"], "the last training is told of after a restart"
+
+
+@pytest.mark.slow
+def test_several_processes_train_one_model_as_monai_label_spawns_them(
+    place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a machine with two GPUs does, on the CPU: MONAI Label's own worker in two processes."""
+    studies, models = place
+    task = train_tasks(studies, ModelStore(models))["ct_classifier"]
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    request = {"max_epochs": 2, "train_batch_size": 16, "device": "cpu", "multi_gpu": True, "run_id": "1"}
+    torch.multiprocessing.spawn(main_worker, nprocs=2, args=(2, request, [], task))
+    stats = task.stats()
+    assert stats["epoch"] == 2 and stats["publication"]["compared_with"] == 1
+    folder = studies / ".pneumoscreen" / "training" / "ct_classifier" / "train_01"
+    assert len(list(folder.glob("events_1/*"))) == 1, "one process writes"

@@ -2,21 +2,25 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from pneumoscreen.ct.candidates import CandidateSettings
 from pneumoscreen.errors import CaseError, PneumoScreenError
 from pneumoscreen.phantoms import PhantomSpec, generate_phantom
-from pneumoscreen.phantoms.studies import write_studies
-from pneumoscreen.studies.cases import Study, StudyCase, find_studies
+from pneumoscreen.phantoms.studies import DOCUMENTS, write_studies
+from pneumoscreen.studies.cases import Study, StudyCase, find_scans, find_studies
+from pneumoscreen.studies.layout import nested_id
 from pneumoscreen.studies.truth import complete_truth
 from pneumoscreen.training.candidate_data import CaseCache, prepare_case, read_prepared
 from pneumoscreen.training.candidate_studies import prepare_study
 from pneumoscreen.verdict import DEFAULT_CLASSES
+
+from ..images.conftest import make_chest, write_series
 
 SPEC = PhantomSpec(matrix=96, thickness_mm=8.0)
 
@@ -134,3 +138,20 @@ def test_a_moved_or_added_region_takes_nobody_elses_voxels(
     untouched = case.lesions[2].number
     assert case.infection is not None
     assert (complete.infection == untouched).sum() > 0.5 * (case.infection == untouched).sum()
+
+
+def test_labels_are_found_under_the_servers_ids(studies_folder: Path, tmp_path: Path) -> None:
+    scan = (studies_folder / "phantom-000001.nii.gz").read_bytes()
+    label = (studies_folder / DOCUMENTS / "phantom-000001.json").read_bytes()
+    (tmp_path / DOCUMENTS).mkdir(parents=True)
+    for name in ("Scan 1 (b).nii.gz", "by hand!.nii.gz", "twice.nii.gz"):
+        (tmp_path / name).write_bytes(scan)
+    sitk.WriteImage(sitk.ReadImage(str(tmp_path / "twice.nii.gz")), tmp_path / "twice.nrrd")
+    write_series(tmp_path / "patient" / "study" / "series", make_chest())
+    nested = nested_id(PurePath("patient/study/series"))
+    for name in ("Scan 1 (b)", "by_hand", "twice", nested):
+        (tmp_path / DOCUMENTS / f"{name}.json").write_bytes(label)
+    assert [study.case_id for study in find_studies(tmp_path)] == sorted(["Scan 1 (b)", "by_hand", nested, "twice"])
+    twice = next(study for study in find_studies(tmp_path) if study.case_id == "twice")
+    assert twice.scan.path.name == "twice.nii.gz"
+    assert {study.case_id for study in find_scans(tmp_path)} == {"Scan 1 (b)", "by_hand", nested, "twice", "twice_2"}

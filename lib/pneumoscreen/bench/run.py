@@ -16,6 +16,7 @@ from .. import __version__
 from .latency import measure_latency
 from .process import ScreeningRun, has_gpu, run_screening, two_cores
 from .scans import bench_scan
+from .training import measure_first_word, measure_throughput
 
 THIN, THICK = 300, 70
 THICK_RUNS = 3
@@ -63,6 +64,7 @@ def run_bench(out: Path, model_dir: Path | None = None, device: str = "auto") ->
         Figure("server: /info/ while screening, worst", max(latency.answers_ms), "ms"),
         Figure("server: the screening meanwhile", latency.screening_s, "s"),
     ]
+    figures += _training_figures(cores, model_dir, device)
     _print(figures, len(cores))
     out.write_text(json.dumps(_document(figures, len(cores)), indent=2) + "\n", encoding="utf-8")
     return figures
@@ -101,6 +103,25 @@ def _gpu_figures(scan: Path, model_dir: Path | None) -> list[Figure]:
             if stage != "total"
         ),
     ]
+
+
+def _training_figures(cores: set[int], model_dir: Path | None, device: str) -> list[Figure]:
+    """A higher throughput is better, so that it has no target here."""
+    first = measure_first_word(model_dir, cores)
+    figures = [
+        Figure("training: start to first progress message", first.message_s, "s", 10.0),
+        Figure("training: start to first step, 4 small cases prepared", first.step_s, "s"),
+    ]
+    places = [("cpu", "", cores)]
+    if device != "cpu" and has_gpu():
+        places.append(("cuda", " on the GPU, mixed precision", set(os.sched_getaffinity(0))))
+    for name, where, where_cores in places:
+        speed = measure_throughput(name, where_cores)
+        figures += [
+            Figure(f"training: ct_classifier (M1 and M2){where}", speed.patches, "patches/s"),
+            Figure(f"training: ct_candidates{where}", speed.volumes, "volumes/s"),
+        ]
+    return figures
 
 
 def _print(figures: list[Figure], cores: int) -> None:

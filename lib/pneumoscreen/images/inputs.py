@@ -18,8 +18,8 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _JUNK_SUFFIXES = (".json", ".html", ".htm", ".txt", ".csv", ".tsv", ".md", ".xml", ".pdf", ".log", ".yaml", ".yml")
 _JUNK_NAMES = ("thumbs.db", "desktop.ini", "dicomdir", "lockfile", "version")
-# MONAI Label keeps its label maps and documents here, beside the images.
-_JUNK_FOLDERS = ("labels", "__macosx")
+# A studies folder keeps its label maps, documents and records here, beside the images.
+_JUNK_FOLDERS = ("labels", "annotations", "audit", "__macosx")
 _MAX_ID = 80
 
 

@@ -86,9 +86,9 @@ class BackgroundScoring:
         with self._lock:
             if self._process is None:
                 return None
-            self._wanted_again = False
-            self._tasks[-1]["status"] = "STOPPED"
             self._process.kill()
+            self._process, self._wanted_again = None, False
+            self._tasks[-1] |= {"status": "STOPPED", "end_ts": _stamp()}
             return self._view(self._tasks[-1])
 
     def listing(self) -> list[dict[str, Any]]:
@@ -108,7 +108,9 @@ class BackgroundScoring:
             stdout=subprocess.PIPE,
             text=True,
             errors="replace",
-            start_new_session=True,  # an interrupt at the terminal is the server's
+            # An interrupt at the terminal is the server's. No session of its own: the kernel's autogroups would give
+            # that one as much of the processor as all of the server gets, whatever its priority.
+            process_group=0,
         )
         task: dict[str, Any] = {
             "id": str(uuid.uuid4()),
@@ -129,10 +131,10 @@ class BackgroundScoring:
                 task["details"].append(line.rstrip())
         status = process.wait()
         with self._lock:
+            if self._process is not process:
+                return  # it was stopped
             self._process = None
-            task["end_ts"] = _stamp()
-            if task["status"] == "RUNNING":
-                task["status"] = "DONE" if status == 0 else "ERROR"
+            task |= {"status": "DONE" if status == 0 else "ERROR", "end_ts": _stamp()}
             if self._wanted_again:
                 self._run()
 

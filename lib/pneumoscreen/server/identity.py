@@ -8,9 +8,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 
-LONGEST_NAME = 100
-"""Characters of a reader's name (ours)."""
-
 
 class Role(IntEnum):
     """What a speaker may do; each role may do what those before it may."""
@@ -44,11 +41,6 @@ SINGLE_USER = Speaker("local", Role.ADMINISTRATOR, is_known=False)
 """Whoever sits at the machine of a server on loopback that has no tokens."""
 
 _speaker: ContextVar[Speaker] = ContextVar("speaker", default=SINGLE_USER)
-
-
-def is_reader_name(name: str) -> bool:
-    """Whether a name can stand in records and log lines: one line that shows, no spaces around it."""
-    return 0 < len(name) <= LONGEST_NAME and name == name.strip() and name.isprintable()
 
 
 def speaker() -> Speaker:

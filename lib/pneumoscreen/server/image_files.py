@@ -20,7 +20,6 @@ from ..images.dicom_header import looks_like_dicom
 from ..images.inputs import file_input
 from ..models.durable import fsync_folder
 from ..studies.layout import ANNOTATIONS, AUDIT, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
-from ..studies.layout import split_name as split_name  # for ``scoring``, which asks for it here
 from .failures import RequestError
 
 _NOT_SEARCHED = {"labels", ANNOTATIONS.name, AUDIT.name}

@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from monailabel.config import settings
 
+from ..studies.layout import is_reader_name
 from .failures import RequestError
-from .identity import Role, Speaker, is_reader_name
+from .identity import Role, Speaker
 
 AUDIENCE_VARIABLE = "PNEUMOSCREEN_OIDC_AUDIENCE"
 

@@ -115,6 +115,7 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLCont
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             app_instance().board.cancel_all()
+            app_instance().scoring_process.stop()  # at its priority it may be long in noticing the end by itself
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(

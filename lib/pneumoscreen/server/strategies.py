@@ -24,9 +24,10 @@ from ..active_learning.score_file import StoredScore
 from ..active_learning.scores import CaseScore
 from ..active_learning.strategies import DESCRIPTIONS, STRATEGIES, choose
 from ..case import ModelInfo
+from ..studies.layout import LONGEST_NAME, is_reader_name
 from .engine import CLASSIFIER
 from .failures import RequestError, UnknownError
-from .identity import is_reader_name, speaker
+from .identity import speaker
 from .leases import HeldError, Lease
 from .parameters import in_words
 from .scoring import METHOD
@@ -74,7 +75,7 @@ def reader_of(client_id: str | None) -> str:
     if who.is_known or client_id is None:
         return who.reader
     if not is_reader_name(client_id):
-        raise RequestError("parameter client_id must be a name: one line of at most 100 characters")
+        raise RequestError(f"parameter client_id must be a name: one line of at most {LONGEST_NAME} characters")
     return client_id
 
 

@@ -30,7 +30,8 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 from ..config import Settings
 from ..errors import PneumoScreenError
 from ..models.durable import replace_durably
-from .identity import LONGEST_NAME, Role, Speaker, is_reader_name
+from ..studies.layout import LONGEST_NAME, is_reader_name
+from .identity import Role, Speaker
 
 TOKENS_VARIABLE = "PNEUMOSCREEN_TOKENS"
 NO_TOKENS = "none"

@@ -94,7 +94,8 @@ class StudyTrainTask(BasicTrainTask):
         """
         parameters, _ = check(self.name, request)
         use_all = parameters.multi_gpu and parameters.device in ("auto", "cuda")
-        checked = {**parameters.model_dump(), "model": self.name, "multi_gpu": use_all}
+        tracking = parameters.tracking or ("mlflow" if stock_settings.MONAI_LABEL_TRACKING_ENABLED else "None")
+        checked = {**parameters.model_dump(), "model": self.name, "multi_gpu": use_all, "tracking": tracking}
         with socket.socket() as free:  # where the processes of several GPUs meet
             free.bind(("127.0.0.1", 0))
             os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free.getsockname()[1]))
@@ -137,12 +138,11 @@ class StudyTrainTask(BasicTrainTask):
         return self._keep_stats(publication, time.monotonic() - start) if rank == 0 else {}
 
     def _logs(self, parameters: TrainParameters, run_id: str) -> TrainLogs:
-        uses_mlflow = stock_settings.MONAI_LABEL_TRACKING_ENABLED
-        if parameters.tracking is not None:
-            uses_mlflow = parameters.tracking == "mlflow"
         experiment = parameters.tracking_experiment_name or self.name
         tracking = TrackingSettings(parameters.tracking_uri, experiment, f"run_{run_id}")
-        return TrainLogs(self.folder / parameters.name, run_id, tracking if uses_mlflow else None, _say)
+        return TrainLogs(
+            self.folder / parameters.name, run_id, tracking if parameters.tracking == "mlflow" else None, _say
+        )
 
     def _keep_stats(self, publication: Publication, seconds: float) -> dict[str, Any]:
         """What ``/info/`` shows of the last training, under MONAI Label's names."""

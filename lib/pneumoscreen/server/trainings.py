@@ -214,7 +214,7 @@ class Trainings:
             stdout=subprocess.PIPE,
             text=True,
             errors="replace",
-            start_new_session=True,  # a group of its own, which ends as a whole
+            process_group=0,  # ends as a whole; no session, in which the kernel's autogroups would undo its priority
         )
         logger.info("training %s of %s started as process %d", training.id, training.model, self._process.pid)
         return self._process

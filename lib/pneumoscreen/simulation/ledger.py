@@ -66,7 +66,7 @@ class Ledger:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._rounds = out / "rounds"
+        self.folder = out / "rounds"
 
     def open(self, settings: SimulationSettings, plan: Plan, candidates_sha256: str, resume: bool) -> None:
         """Begin, or go on with what is there.
@@ -80,9 +80,9 @@ class Ledger:
         fixed = {"pool": plan.pool, "test": plan.test, "start": plan.start, "per_round": plan.per_round}
         text = json.dumps([_VERSION, settings.model_dump(mode="json"), fixed, candidates_sha256], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
-        path = self._rounds / "simulation.key"
+        path = self.folder / "simulation.key"
         if not path.exists():
-            self._rounds.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             replace_durably(path, key.encode())
             return
         if not resume:
@@ -124,4 +124,4 @@ class Ledger:
         replace_durably(path, json.dumps({**asdict(turn), **asdict(record)}).encode())
 
     def _path(self, turn: Turn) -> Path:
-        return self._rounds / f"seed-{turn.seed:04d}" / f"{turn.strategy}-{turn.round}.json"
+        return self.folder / f"seed-{turn.seed:04d}" / f"{turn.strategy}-{turn.round}.json"

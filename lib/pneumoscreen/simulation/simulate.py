@@ -18,6 +18,8 @@ from .rounds import Rehearsal
 from .settings import Plan, SimulationSettings
 
 CANDIDATES = "ct_candidates"
+EVERY_S = 10.0
+"""Seconds between two lines on the progress."""
 
 TaskT = TypeVar("TaskT")
 
@@ -108,7 +110,7 @@ def _counted(
     name: str, count: int, following: Callable[[TaskT], Sequence[TaskT]], say: Callable[[str], None] | None
 ) -> Callable[[TaskT], Sequence[TaskT]]:
     """``following``, which also tells how many tasks are done and how much time is left."""
-    progress = TrainingProgress(name, count, say=say)
+    progress = TrainingProgress(name, count, every_s=EVERY_S, say=say)
     done = 0
 
     def tell(task: TaskT) -> Sequence[TaskT]:

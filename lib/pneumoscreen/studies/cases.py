@@ -7,8 +7,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from ..images.reader import read_input
 from ..images.volume import CANONICAL_ORIENTATION, Volume
 from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from ..verdict import DEFAULT_CLASSES, Classes
+from .layout import image_id
 from .lesion_masks import numbers_of
 from .patients import patient_of, read_patients
 
@@ -137,10 +139,9 @@ def find_scans(folder: Path, say: Callable[[str], None] | None = None) -> list[S
     for item in found:
         if say is not None and isinstance(item, Refused) and item.path != folder:
             say(f"left out: {item.reason}")
+    scans = _named_as_labels([item for item in found if isinstance(item, Input)], folder)
     studies = [
-        Study(scan, folder / DOCUMENTS / f"{scan.case_id}.json", folder, patient_of(scan, patients))
-        for scan in found
-        if isinstance(scan, Input)
+        Study(scan, folder / DOCUMENTS / f"{scan.case_id}.json", folder, patient_of(scan, patients)) for scan in scans
     ]
     return sorted(studies, key=lambda study: study.case_id)
 
@@ -162,6 +163,26 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None) -> list
             "label cases or make phantoms with `pneumoscreen phantom`"
         )
     return labelled
+
+
+def _named_as_labels(scans: Sequence[Input], folder: Path) -> list[Input]:
+    """The scans under the names that their labels have: the server's ids.
+
+    A label that was put into the folder by hand may have the name that the command line gives a scan, and so has
+    each series of a folder that holds several.
+    """
+    holds = Counter(scan.path for scan in scans)
+    taken: set[str] = set()
+    named = []
+    for scan in scans:
+        name = image_id(folder, scan.path.relative_to(folder))
+        is_by_hand = (folder / DOCUMENTS / f"{scan.case_id}.json").is_file()
+        is_served = (folder / DOCUMENTS / f"{name}.json").is_file() or not is_by_hand
+        if holds[scan.path] > 1 or name in taken or not is_served:
+            name = scan.case_id
+        taken.add(name)
+        named.append(replace(scan, case_id=name))
+    return named
 
 
 def _lesions(case: Case, infection: NDArray[np.uint8] | None, volume: Volume) -> tuple[MarkedLesion, ...]:

@@ -58,8 +58,8 @@ def require_plain_name(field: str, name: str) -> None:
 
 
 def is_reader_name(name: str) -> bool:
-    """Whether a name can stand in a record: one line of text, not blank, at most 200 characters."""
-    return bool(name.strip()) and name.isprintable() and len(name) <= LONGEST_NAME
+    """Whether a name can stand in records and log lines: one line that shows, no spaces around it."""
+    return 0 < len(name) <= LONGEST_NAME and name == name.strip() and name.isprintable()
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -23,8 +23,9 @@ class PatchCache:
     Args:
         folder: of all patches.
         settings: which patches, and how they are cut.
-        candidates: the network whose regions are used as well; the lungs are then segmented as in screening.
-        candidates_sha256: of its weights; other weights make other patches.
+        candidates: the network whose regions are used as well; the lungs are then segmented as in screening. Only who
+            adds patches needs it.
+        candidates_sha256: of its weights, which tells the folder: other weights make other patches.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class PatchCache:
     ) -> None:
         parts_of_settings = (settings.network.patches, settings.data, settings.network.classes)
         made_with = [part.model_dump(mode="json") for part in parts_of_settings]
-        key = [_CACHE_VERSION, *made_with, settings.seed, candidates is not None, candidates_sha256]
+        key = [_CACHE_VERSION, *made_with, settings.seed, candidates_sha256]
         self.folder = folder / f"patches-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settings, self._candidates = settings, candidates
