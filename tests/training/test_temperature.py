@@ -1,6 +1,5 @@
 """Temperatures: an over-sure classifier is cooled, its labels stay, and too few patches are left alone."""
 
-
 from dataclasses import replace
 
 import numpy as np
