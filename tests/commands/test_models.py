@@ -48,7 +48,10 @@ def test_the_projects_own_models_are_listed(run: Run) -> None:
     assert "in use" in ended.out
 
 
-def test_the_list_shows_versions_figures_and_candidates(models: Run, store: ModelStore) -> None:
+def test_the_list_shows_versions_figures_and_candidates(
+    models: Run, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # a narrow terminal breaks the lines of the table
     ended = models("list")
     assert (ended.status, ended.err) == (0, "")
     rows = [line for line in ended.out.splitlines() if "│" in line]

@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +13,9 @@ import SimpleITK as sitk
 
 from pneumoscreen.case import Case
 from pneumoscreen.models.store import DEFAULT_ROOT
-from pneumoscreen.server.client import Answer, Client
+from pneumoscreen.server.client import Answer
 
-from .conftest import RunningServer, environment, free_port
+from .conftest import RunningServer, serving
 
 NIFTI, DICOM = "rid74879", "lungdx_A0001_dicom"
 PATIENT = "Zyxqvwatson"
@@ -35,17 +32,8 @@ def real_server(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         dataset = pydicom.dcmread(path)
         dataset.PatientName = f"{PATIENT}^Anna"
         dataset.save_as(studies / DICOM / path.name)
-    log, port = tmp_path_factory.mktemp("log") / "server.log", free_port()
-    command = [sys.executable, "-m", "pneumoscreen", "serve", "--studies", str(studies), "--port", str(port)]
-    with log.open("w") as output:
-        process = subprocess.Popen(command, env=environment(DEFAULT_ROOT), stdout=output, stderr=subprocess.STDOUT)
-    client = Client(f"http://127.0.0.1:{port}")
-    try:
-        client.wait_until_ready(120, lambda: process.poll() is None)
-        yield RunningServer(client, studies, DEFAULT_ROOT, log)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+    with serving(studies, DEFAULT_ROOT, tmp_path_factory) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +139,15 @@ def test_a_moved_region_is_labelled_anew(real_server: RunningServer, nifti: Answ
         real_server.client.infer("ct_classifier", NIFTI, {"regions": [sent, {**moved, "id": "m"}]}).document
     )
     same, other = case.regions
-    assert (same.label, same.patches) == (sent["label"], Case.from_dict(nifti.document).regions[0].patches)
+    assert same.label == sent["label"]
+    # Patches are judged in other company, and rounding depends on the size of a batch: in the last digits only.
+    for anew, before in zip(same.patches, Case.from_dict(nifti.document).regions[0].patches, strict=True):
+        assert (anew.slice, anew.label, anew.distance_from_edge) == (
+            before.slice,
+            before.label,
+            before.distance_from_edge,
+        )
+        assert anew.probabilities == pytest.approx(before.probabilities, abs=1e-4)
     assert other.center_mm == (x, y + 6.0, z)
     assert other.patches
     assert other.patches != same.patches

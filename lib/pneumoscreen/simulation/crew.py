@@ -52,6 +52,8 @@ def work_off(
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 task = running.pop(future)
+                if isinstance(future.exception(), Cancelled):
+                    continue  # another one failed, and its error is what counts
                 future.result()
                 running |= {pool.submit(_do, following): following for following in done(task)}
     except BaseException:
@@ -100,7 +102,13 @@ def _end_with_the_parent() -> None:
 
 
 def _do(task: TaskT) -> None:
-    _post.worker(task, _check)
+    _check("waiting", 0.0)
+    try:
+        _post.worker(task, _check)
+    except BaseException:
+        # At once, and not when the first process hears of it: the next task is waiting here already.
+        _post.stop.set()
+        raise
 
 
 def _check(stage: str, fraction: float) -> None:

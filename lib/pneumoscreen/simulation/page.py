@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..active_learning.strategies import DEFAULT, DESCRIPTIONS
-from ..evaluation.bootstrap import Interval
 from ..models.durable import replace_durably
 from ..report.case_report import environment
 from ..report.wording import display_name
@@ -83,19 +82,24 @@ def _block(curves: Curves, figure: str) -> dict[str, Any]:
         "title": FIGURES[figure].capitalize() + (", lower is better" if figure in LOWER_IS_BETTER else ""),
         "picture": curves_figure(curves, figure, DEFAULT),
         "names": names,
-        "rows": [(labels, [_cell(means[name][i]) for name in names]) for i, labels in enumerate(curves.plan.labels)],
-        "gains": [_cell(curves.gain(name, figure), "+") for name in names],
-        "leads": [_cell(lead, "+") if (lead := curves.lead(name, figure)) else None for name in names],
+        "rows": [
+            (labels, [_cell(mean_text(means[name][i])) for name in names])
+            for i, labels in enumerate(curves.plan.labels)
+        ],
+        "gains": [_cell(mean_text(curves.gain(name, figure), "+")) for name in names],
+        "leads": [_cell(mean_text(lead, "+")) if (lead := curves.lead(name, figure)) else None for name in names],
         "reached": [
-            (count_text(r.labels), count_text(r.share_of_all, 2)) if (r := curves.reached(name, figure)) else None
+            (_cell(count_text(r.labels)), _cell(count_text(r.share_of_all, 2)))
+            if (r := curves.reached(name, figure))
+            else None
             for name in names
         ],
     }
 
 
-def _cell(value: Interval, sign: str = "") -> tuple[str, str]:
-    """Estimate and interval as the page shows them."""
-    estimate, _, interval = mean_text(value, sign).partition(" ")
+def _cell(text: str) -> tuple[str, str]:
+    """Estimate and interval, apart, as the page shows them."""
+    estimate, _, interval = text.partition(" ")
     return _signed(estimate), _signed(interval.strip("[]").replace(",", " to"))
 
 

@@ -19,7 +19,8 @@ _DASHED = (0, (4, 2))
 
 def colours(strategies: Sequence[str], default: str) -> dict[str, str]:
     """A colour for each strategy: the page's accent for the default one, grey for random choice."""
-    others = iter([light for light, _ in PALETTE] + [INK])
+    # Last the blue, which is nearest to the accent.
+    others = iter([*(PALETTE[i][0] for i in (0, 2, 3, 1)), INK])
     fixed = {default: ACCENT, BASELINE: QUIET}
     return {name: fixed.get(name) or next(others) for name in strategies}
 

@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,12 @@ class PatchCache:
             if other != path:
                 other.unlink(missing_ok=True)
         return path
+
+    def drop_others(self) -> None:
+        """Remove what was cut for other candidate networks or settings: it is as large as what is used."""
+        for other in self.folder.parent.glob("patches-*"):
+            if other != self.folder:
+                shutil.rmtree(other, ignore_errors=True)
 
     def _cut(self, study: Study) -> PatchSet:
         settings = self._settings

@@ -240,6 +240,7 @@ class ClassifierRecipe(Recipe):
     def finish_preparation(self, cases: Sequence[PlannedCase]) -> None:
         """Put all patches into one file, those of the validation patients last."""
         self._patches = gather(self._files(cases), self.folder / _GATHERED)
+        self._cache.drop_others()
 
     def train(self, cases: Sequence[PlannedCase], observers: tuple[TrainingObserver, ...], say: Say) -> None:
         """Train the classifier."""

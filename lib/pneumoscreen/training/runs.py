@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from ..errors import Cancelled, ConfigError, PneumoScreenError
 from ..models.durable import replace_durably
 from ..models.store import ModelStore
+from ..phantoms.studies import DOCUMENTS
 from ..studies.audit import utc_text
 from ..studies.cases import Study, find_studies
 from ..studies.split import Side
@@ -240,7 +241,7 @@ class _Run:
             reporter.enter(TrainingState.PREPARING, f"preparing case {number} of {len(missing)}")
             reason = _prepare_one(recipe, case, found.get(case.case_id))
             if reason is None:
-                self.say(f"prepared {number}/{len(missing)} {case.case_id}")
+                self.say(f"prepared {number}/{len(missing)}")
             elif done is not None:
                 raise ConfigError(f"{self.out}: {case.case_id} was trained on and {reason}; train anew")
             else:
@@ -297,7 +298,8 @@ def _prepare_one(recipe: Recipe, case: PlannedCase, study: Study | None) -> str 
     try:
         recipe.prepare(study, case)
     except PneumoScreenError as error:
-        return str(error)
+        # The copy that the run keeps says nothing to whoever is to mend the label.
+        return str(error).replace(str(study.document), str(DOCUMENTS / f"{case.case_id}.json"))
     return None
 
 
