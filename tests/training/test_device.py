@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pneumoscreen.errors import ConfigError
-from pneumoscreen.training.device import Workplace, find_workplace
+from pneumoscreen.training.device import Workplace, find_workplace, half_is_fast
 
 
 def test_a_single_process_on_the_cpu() -> None:
@@ -19,9 +19,12 @@ def test_a_single_process_on_the_cpu() -> None:
     assert torch.equal(network.weight.grad, torch.ones(2, 2)) and workplace.tell("alone") == "alone"
 
 
-def test_mixed_precision_on_the_cpu_is_bfloat16() -> None:
-    with Workplace(torch.device("cpu")).autocast():
-        assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.bfloat16
+def test_mixed_precision_on_a_cpu_is_bfloat16_where_it_pays() -> None:
+    place = Workplace(torch.device("cpu"))
+    wanted = torch.bfloat16 if half_is_fast(place.device) else torch.float32
+    for enabled, dtype in ((True, wanted), (False, torch.float32)):
+        with place.autocast(enabled):
+            assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == dtype
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
