@@ -1,15 +1,22 @@
-"""``pneumoscreen train``: labelled studies in, a published model out - or one that is kept, and why."""
+"""``pneumoscreen train``: labelled studies in, a published model out - or one that is kept, and why.
+
+The status of the run is written before torch and MONAI are loaded, which takes seconds.
+"""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ..config import load_config
-from ..models.store import ModelStore
-from ..training.recipes import recipe_for
-from ..training.runs import run_training
-from .device import pick_device
+from ..errors import PneumoScreenError
+from ..studies.audit import utc_text
+from ..training.status import PLAN_FILE, TrainingState, TrainStatus, read_status, write_status
 from .folders import prepare_folder
 from .terminal import complain
+
+_STARTING = "the training starts"
 
 
 def train_task(
@@ -38,23 +45,52 @@ def train_task(
     Raises:
         PneumoScreenError: if settings, studies or folders cannot be used.
     """
-    pick_device(device)
-    settings = load_config(config, recipe_for(task).settings_type)
-    store = ModelStore(model_dir)
-    # Before hours of training, not after them.
-    prepare_folder(store.root)
-    publication = run_training(
-        task,
-        studies,
-        settings,
-        prepare_folder(out),
-        store,
-        device=device,
-        resume=resume,
-        pretrained=not from_scratch,
-        say=complain,
-        command=f"pneumoscreen train {task} --studies {studies} --config {config} --out {out}",
-    )
-    if os.environ.get("RANK", "0") == "0":
-        # Under torchrun every process arrives here; the first one has published.
+    with _announced(task, prepare_folder(out), resume):
+        from ..config import load_config
+        from ..models.store import ModelStore
+        from ..training.recipes import recipe_for
+        from ..training.runs import run_training
+        from .device import pick_device
+
+        pick_device(device)
+        settings = load_config(config, recipe_for(task).settings_type)
+        store = ModelStore(model_dir)
+        # Before hours of training, not after them.
+        prepare_folder(store.root)
+        publication = run_training(
+            task,
+            studies,
+            settings,
+            out,
+            store,
+            device=device,
+            resume=resume,
+            pretrained=not from_scratch,
+            say=complain,
+            command=f"pneumoscreen train {task} --studies {studies} --config {config} --out {out}",
+        )
+    if _is_first():
         print(publication.sentence)
+
+
+@contextmanager
+def _announced(task: str, out: Path, resume: bool) -> Iterator[None]:
+    """Say in the status that a training starts, and why where it cannot."""
+    if not _is_first() or ((out / PLAN_FILE).exists() and not resume):
+        yield  # the run that is there will be refused, and its status is its own
+        return
+    now = utc_text(datetime.now(UTC))
+    status = replace(read_status(out) or TrainStatus(task), state=TrainingState.PREPARING, publication=None)
+    write_status(out, replace(status, started=now, updated=now, message=_STARTING))
+    try:
+        yield
+    except PneumoScreenError as error:
+        status = read_status(out) or status
+        if status.message == _STARTING:
+            write_status(out, replace(status, state=TrainingState.FAILED, message=str(error)))
+        raise
+
+
+def _is_first() -> bool:
+    """Under torchrun every process runs this; the first one speaks for all."""
+    return os.environ.get("RANK", "0") == "0"

@@ -19,11 +19,12 @@ from ..models.durable import replace_durably
 from ..studies.annotations import AnnotationStore
 from ..studies.cases import Study, find_scans
 from ..studies.split import Side, SplitSettings, side_of
+from .status import PLAN_FILE
 
 FREE_SETTINGS = {"checkpoint_epochs", "validate_every", "save_every", "validation_cases", "workers", "device"}
 """Settings that change nothing of what is learnt: a resumed run may have others."""
 
-PLAN_FILE, PREPARED_FILE, PUBLICATION_FILE = "plan.json", "prepared.json", "publication.json"
+PREPARED_FILE, PUBLICATION_FILE = "prepared.json", "publication.json"
 DOCUMENTS_FOLDER, CHECKPOINTS = "documents", "checkpoints"
 _SCHEMA = "pneumoscreen.training-plan/1"
 

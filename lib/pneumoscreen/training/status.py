@@ -19,7 +19,7 @@ from ..models.durable import replace_durably
 from ..studies.audit import utc_text
 from .progress import StepReport
 
-STATUS_FILE = "status.json"
+STATUS_FILE, PLAN_FILE = "status.json", "plan.json"
 _EVERY_S = 1.0
 
 
