@@ -99,7 +99,7 @@ def test_a_damaged_score_is_passed_over(
     store = ScoreStore(tmp_path)
     store.put(stored())
     file = tmp_path / "case-1.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), **change}))
     assert store.all() == {}
     assert store.get("case-1") is None
     assert "damaged" in caplog.text

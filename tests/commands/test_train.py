@@ -153,7 +153,9 @@ def test_a_killed_training_is_resumed_to_the_same_model(
     resumed = run(*words, "--resume")
     assert resumed.status == 0, resumed.err
     store = ModelStore(tmp_path / "models")
-    publications = [json.loads((tmp_path / name / "publication.json").read_text()) for name in ("whole", "killed")]
+    publications = [
+        json.loads((tmp_path / name / "publication.json").read_text(encoding="utf-8")) for name in ("whole", "killed")
+    ]
     assert publications[0]["candidate"] == publications[1]["candidate"]
     cards = [
         store.card(task, p["version"]) if p["published"] else store.load_candidate(task, p["candidate_id"]).card

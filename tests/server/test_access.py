@@ -343,7 +343,7 @@ def protected(studies: Path, model_root: Path, tmp_path_factory: pytest.TempPath
     tokens = {role.label: file.add(f"{role.label}-a", role)[1] for role in Role}
     entries = {kind: file.add(f"{kind}-a", Role.ADMINISTRATOR) for kind in ("revoked", "expired")}
     file.revoke(entries["revoked"][0].id)
-    content = json.loads(file.path.read_text())
+    content = json.loads(file.path.read_text(encoding="utf-8"))
     content["tokens"][-1]["expires"] = "2020-01-01T00:00:00Z"
     file.path.write_text(json.dumps(content))
     tokens |= {kind: text for kind, (_, text) in entries.items()}

@@ -142,11 +142,8 @@ def test_a_moved_region_is_labelled_anew(real_server: RunningServer, nifti: Answ
     assert same.label == sent["label"]
     # Patches are judged in other company, and rounding depends on the size of a batch: in the last digits only.
     for anew, before in zip(same.patches, Case.from_dict(nifti.document).regions[0].patches, strict=True):
-        assert (anew.slice, anew.label, anew.distance_from_edge) == (
-            before.slice,
-            before.label,
-            before.distance_from_edge,
-        )
+        assert (anew.slice, anew.label) == (before.slice, before.label)
+        assert anew.distance_from_edge == pytest.approx(before.distance_from_edge, abs=1e-9)
         assert anew.probabilities == pytest.approx(before.probabilities, abs=1e-4)
     assert other.center_mm == (x, y + 6.0, z)
     assert other.patches

@@ -233,7 +233,7 @@ class TestTls:
             PNEUMOSCREEN_SSL_KEYFILE_PASSWORD=PASSWORD,
         ) as server:
             assert server.client.get("/pneumoscreen/whoami").json()["reader"] == "reader-a"
-            printed = server.log.read_text()
+            printed = server.log.read_text(encoding="utf-8")
             assert f" at https://{EVERY_ADDRESS}:" in printed
             assert "in clear" not in printed
             address = server.client.address

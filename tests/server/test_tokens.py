@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> TokenFile:
 
 def edit(file: TokenFile, **changes: object) -> None:
     """Change a field of every entry, as time or a careless editor would."""
-    content = json.loads(file.path.read_text())
+    content = json.loads(file.path.read_text(encoding="utf-8"))
     for token in content["tokens"]:
         token.update(changes)
     file.path.write_text(json.dumps(content))
@@ -44,7 +44,7 @@ class TestAdding:
         assert entry.expires is not None and (entry.expires - entry.created).days == 2
         prefix, token_id, secret = text.split("_")
         assert (prefix, token_id, len(bytes.fromhex(secret))) == ("pns", entry.id, 32)
-        assert secret not in file.path.read_text()
+        assert secret not in file.path.read_text(encoding="utf-8")
 
     def test_only_its_owner_may_read_it(self, file: TokenFile) -> None:
         file.add("a", Role.READER)

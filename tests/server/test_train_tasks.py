@@ -110,7 +110,7 @@ def _until(server: RunningServer, holds: Callable[[dict[str, Any]], bool], limit
             return status
         time.sleep(0.2)
     raise AssertionError(
-        f"not within {limit_s:.0f} s: {json.dumps(status, indent=1)}\n{server.log.read_text()[-3000:]}"
+        f"not within {limit_s:.0f} s: {json.dumps(status, indent=1)}\n{server.log.read_text(encoding='utf-8')[-3000:]}"
     )
 
 
@@ -170,7 +170,7 @@ def test_a_training_tells_its_progress_and_its_publication(clinic: RunningServer
     folder = clinic.studies / ".pneumoscreen" / "training" / "ct_classifier"
     assert list((folder / "round-1").glob("events_*/events.out.tfevents.*"))
     assert not [path for path in folder.rglob("*") if TEST_CASE in path.name]
-    assert TEST_CASE not in (folder / "plan.json").read_text()
+    assert TEST_CASE not in (folder / "plan.json").read_text(encoding="utf-8")
     told = json.dumps(ended)
     assert str(clinic.models) not in told and str(clinic.studies) not in told
     assert clinic.client.get("/info/").json()["train_stats"]["ct_classifier"]["epoch"] == 3
@@ -214,7 +214,7 @@ def test_one_runs_others_wait_or_are_refused_and_cancelling_ends_all(clinic: Run
     for task in clinic.client.get("/train/?all=true").json():
         assert (task["status"], task["progress"]["state"]) == ("STOPPED", "cancelled")
     assert _has_checkpoint(clinic, "ct_classifier")
-    audit = "".join(path.read_text() for path in (clinic.studies / "audit").glob("*.jsonl"))
+    audit = "".join(path.read_text(encoding="utf-8") for path in (clinic.studies / "audit").glob("*.jsonl"))
     assert audit.count('"action": "train"') == 2 and audit.count('"action": "cancel-training"') == 2
 
 

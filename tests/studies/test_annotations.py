@@ -366,7 +366,7 @@ from pathlib import Path
 from pneumoscreen.case import Case
 from pneumoscreen.studies.annotations import AnnotationStore
 store, tag = AnnotationStore(Path(sys.argv[1])), sys.argv[2]
-base = Case.from_json(Path(sys.argv[3]).read_text())
+base = Case.from_json(Path(sys.argv[3]).read_text(encoding="utf-8"))
 print("ready", flush=True)
 for i in itertools.count():
     case_id = f"ct-{i % 3}"
