@@ -120,6 +120,15 @@ class TestLabelMap:
         np.testing.assert_array_equal(found[0, 0], np.arange(1, 301))
 
 
+class TestAnatomyMap:
+    def test_lungs_by_side_and_infection_over_them(self, screening: Screening) -> None:
+        lungs = np.array([[[0, 1, 1, 2, 2, 0]]], dtype=np.uint8)
+        infection = np.array([[[False, True, False, False, True, False]]])
+        found = Screening(screening.case, Lungs(lungs), infection, np.zeros((0, 6))).anatomy_map()
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found[0, 0], [0, 3, 1, 2, 3, 0])
+
+
 class TestAffected:
     labels = np.zeros((2, 10, 20), dtype=np.uint8)
     labels[:, :, 10:] = 1

@@ -54,6 +54,7 @@ class TestTable:
                 "GET /batch/infer | GET /datastore/ | GET /datastore/image | HEAD /datastore/image | "
                 "GET /datastore/label | PUT /datastore/label | PUT /session/ | GET /session/1 | DELETE /session/1 | "
                 "GET /pneumoscreen/whoami | GET /pneumoscreen/progress/a | GET /pneumoscreen/report/a | "
+                "GET /pneumoscreen/masks/a | GET /pneumoscreen/screening/a | "
                 "GET /pneumoscreen/annotations/a | PUT /pneumoscreen/annotations/a | "
                 "GET /pneumoscreen/annotations/a/versions/1 | GET /pneumoscreen/cases | GET /pneumoscreen/cases/a | "
                 "GET /pneumoscreen/leases | DELETE /pneumoscreen/leases/a | GET /pneumoscreen/models",

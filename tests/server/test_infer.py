@@ -204,6 +204,30 @@ def test_the_report_of_the_last_screening_is_served(server: RunningServer, scree
     assert missing.status_code == 404
 
 
+def test_the_document_of_the_last_screening_is_served(server: RunningServer, screenings: dict[str, Answer]) -> None:
+    kept = Case.from_dict(server.client.get("/pneumoscreen/screening/turned").json())
+    assert kept.regions == Case.from_dict(screenings["turned"].document).regions
+    for missing in ("broken", "%2e%2e%2fscreening%2fturned"):
+        assert requests.get(f"{server.client.address}/pneumoscreen/screening/{missing}", timeout=30).status_code == 404
+
+
+@pytest.mark.parametrize("image", ["upright", "turned"])
+def test_the_masks_lie_on_the_stored_image_with_the_patients_sides(
+    server: RunningServer, screenings: dict[str, Answer], image: str, tmp_path: Path
+) -> None:
+    (tmp_path / "masks.nrrd").write_bytes(server.client.get(f"/pneumoscreen/masks/{image}").content)
+    masks = sitk.ReadImage(str(tmp_path / "masks.nrrd"))
+    scan = sitk.ReadImage(str(next(server.studies.glob(f"{image}.n*"))))
+    assert masks.GetSize() == scan.GetSize()
+    np.testing.assert_allclose(masks.GetOrigin(), scan.GetOrigin(), atol=1e-3)
+    np.testing.assert_allclose(masks.GetDirection(), scan.GetDirection(), atol=1e-4)
+    statistics = sitk.LabelShapeStatisticsImageFilter()
+    statistics.Execute(masks)
+    assert {1, 2} <= set(statistics.GetLabels()) <= {1, 2, 3}
+    assert statistics.GetCentroid(1)[0] > statistics.GetCentroid(2)[0], "LPS: x grows towards the patient's left"
+    assert requests.get(f"{server.client.address}/pneumoscreen/masks/broken", timeout=30).status_code == 404
+
+
 def test_a_screening_can_be_saved_as_a_label(server: RunningServer) -> None:
     server.client.infer("ct_screening", "turned", {"save_label": True}, output="json")
     saved = requests.get(

@@ -26,6 +26,9 @@ from .patches import PatchImage, RegionError, extract_patches
 Progress = Callable[[str, float], None]
 """Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
 
+INFECTION = 3
+"""Value of infected voxels in ``Screening.anatomy_map``; 1 and 2 are the lungs."""
+
 SIDES: tuple[Side, ...] = ("left", "right")
 
 STAGE_STARTS = {"read": 0.0, "lungs": 0.03, "candidates": 0.25, "classify": 0.9, "report": 0.97}
@@ -65,6 +68,10 @@ class Screening:
             shown = self.infection[inside]
             labels[inside][shown if shown.any() else self.lungs.labels[inside] > 0] = i + 1
         return labels
+
+    def anatomy_map(self) -> NDArray[np.uint8]:
+        """Lungs and infection: uint8 [z, y, x], 0 none, 1 left lung, 2 right lung, 3 infection (ours)."""
+        return np.where(self.infection, np.uint8(INFECTION), self.lungs.labels)
 
 
 class Screener:

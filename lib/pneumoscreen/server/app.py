@@ -188,8 +188,9 @@ class PneumoScreenApp(MONAILabelApp):
         """
         job = inference.job
         with self.engine.turn, self.board.running(job):
+            image = inference.image_id
             request = TaskRequest(
-                inference.path, inference.parameters, job.report, self.report_path(inference.image_id)
+                inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image)
             )
             result = inference.task.run(request)
         logger.info("%s of image %s: %.1f s", job.task, job.image, result.case.timings_s.get("total", 0.0))
@@ -216,10 +217,11 @@ class PneumoScreenApp(MONAILabelApp):
 
     def report_path(self, image_id: str | None) -> Path | None:
         """Where the report of the last screening of an image lies; None where reports are not kept."""
-        datastore = self._datastore
-        if image_id is None or not isinstance(datastore, StudiesDatastore):
-            return None
-        return datastore.work_folder / "reports" / f"{image_id}.html"
+        return self._kept_path("reports", image_id, ".html")
+
+    def masks_path(self, image_id: str | None) -> Path | None:
+        """Where the masks of the last screening of an image lie; None where they are not kept."""
+        return self._kept_path("masks", image_id, ".nrrd")
 
     def session_image(self, session_id: str) -> Path:
         """The scan that a session holds.
@@ -251,6 +253,12 @@ class PneumoScreenApp(MONAILabelApp):
         if versions.get(model) is None:
             return None
         return str(self.engine.store.root / model / str(versions[model]) / "model.safetensors")
+
+    def _kept_path(self, folder: str, image_id: str | None, ending: str) -> Path | None:
+        datastore = self._datastore
+        if image_id is None or not isinstance(datastore, StudiesDatastore):
+            return None
+        return datastore.work_folder / folder / f"{image_id}{ending}"
 
     def _locate(self, image: object) -> tuple[str, Path]:
         """Id and path of an image of the studies."""

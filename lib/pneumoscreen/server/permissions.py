@@ -62,6 +62,8 @@ _RULES = (
     Rule(_READ, "/pneumoscreen/progress/{image:path}", Role.READER),
     Rule(("POST",), "/pneumoscreen/cancel/{job}", Role.READER),
     Rule(_READ, "/pneumoscreen/report/{image:path}", Role.READER),
+    Rule(_READ, "/pneumoscreen/screening/{image:path}", Role.READER),
+    Rule(_READ, "/pneumoscreen/masks/{image:path}", Role.READER),
     Rule(_READ, "/pneumoscreen/annotations", Role.READER),
     Rule(_READ, "/pneumoscreen/annotations/{rest:path}", Role.READER),
     Rule(("PUT",), "/pneumoscreen/annotations/{case}", Role.READER),

@@ -1,5 +1,7 @@
-"""Routes that MONAI Label does not have: progress, cancelling, reports."""
+"""Routes that MONAI Label does not have: progress, cancelling, and what a screening left: document, report, masks."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,6 +11,7 @@ from monailabel.config import RBAC_USER
 from .app import PneumoScreenApp
 from .failures import UnknownError
 from .infer_route import CurrentUser
+from .screenings import last_screening
 
 
 def screening_router(app: PneumoScreenApp) -> APIRouter:
@@ -35,11 +38,26 @@ def screening_router(app: PneumoScreenApp) -> APIRouter:
 
     @router.get("/report/{image:path}", summary=f"{RBAC_USER}Report of the last screening of an image")
     def report(image: str, user: CurrentUser) -> FileResponse:
+        return FileResponse(_made_by_screening(app.report_path, image, "report"), media_type="text/html")
+
+    @router.get("/screening/{image:path}", summary=f"{RBAC_USER}Case document of the last screening of an image")
+    def screening(image: str, user: CurrentUser) -> dict[str, Any]:
+        found = last_screening(app.work_folder, image, app.engine.classes())
+        if found is None:
+            raise UnknownError(f"there is no screening of image {image} by the models' classes; screen it first")
+        return found.to_dict()
+
+    @router.get("/masks/{image:path}", summary=f"{RBAC_USER}Lung and infection masks of the last screening of an image")
+    def masks(image: str, user: CurrentUser) -> FileResponse:
+        """An NRRD label map in the image's geometry: 1 left lung, 2 right lung, 3 infection."""
+        path = _made_by_screening(app.masks_path, image, "masks")
+        return FileResponse(path, media_type="application/octet-stream", filename=f"{image}.nrrd")
+
+    def _made_by_screening(path_of: Callable[[str], Path | None], image: str, what: str) -> Path:
         # Only an id of the studies leads to a file; a path in its place is unknown.
-        offered = image in app.datastore().list_images()
-        path = app.report_path(image) if offered else None
+        path = path_of(image) if image in app.datastore().list_images() else None
         if path is None or not path.is_file():
-            raise UnknownError(f"there is no report of image {image}; screen it first")
-        return FileResponse(path, media_type="text/html")
+            raise UnknownError(f"there is no {what} of image {image}; screen it first")
+        return path
 
     return router

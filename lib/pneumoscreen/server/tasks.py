@@ -42,12 +42,14 @@ class TaskRequest:
         parameters: what the client asked for.
         progress: told of each stage; raises ``Cancelled`` to stop.
         report: where the report goes, None for a scan that is not of the studies.
+        masks: where the lung and infection masks go, likewise.
     """
 
     path: Path
     parameters: InferParameters
     progress: Progress
     report: Path | None = None
+    masks: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ class ScreeningTask(CtTask):
         self.engine.keep_lungs(volume, screening.lungs)
         if request.report is not None:
             _report(volume, screening, request.report, self.engine)
+        if request.masks is not None:
+            _write_masks(volume, screening, request.masks)
         score = score_screening(volume.case_id, screening, screener.classes)
         return TaskResult(screening.case, _write_label_map(volume, screening, request.parameters), score)
 
@@ -214,6 +218,16 @@ def _report(volume: Volume, screening: Screening, target: Path, engine: Engine) 
     staged = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         write_report(volume, screening, staged, engine.classes())
+        os.replace(staged, target)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _write_masks(volume: Volume, screening: Screening, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{os.getpid()}.{target.name}")
+    try:
+        sitk.WriteImage(volume.to_sitk(screening.anatomy_map()), staged, useCompression=True, compressionLevel=1)
         os.replace(staged, target)
     finally:
         staged.unlink(missing_ok=True)
