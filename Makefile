@@ -83,14 +83,35 @@ train-classifier: $(RUN) | build/phantoms  ## train the patch classifiers: STUDI
 
 # ---- development ---------------------------------------------------------------------------------------------------
 
+# Debian packages that drawing without a screen and Qt need; all other systems are left to their user.
+RENDERING := libegl1 libegl-mesa0 libgl1-mesa-dri libxkbcommon0 libfontconfig1 libdbus-1-3 libglib2.0-0 fonts-dejavu-core
+
+.PHONY: rendering
+rendering:
+	@command -v dpkg-query >/dev/null || exit 0; \
+	missing=""; \
+	for package in $(RENDERING); do \
+	    dpkg-query -W -f '$${db:Status-Status}\n' "$$package" "$${package}t64" 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then \
+	    echo "installing$$missing"; \
+	    { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
+	      || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; }; } >/dev/null; \
+	else echo "the tests of the Slicer extension need Debian packages: sudo apt-get install$$missing" >&2; exit 1; fi
+
 .PHONY: test
-test: $(DEV)  ## all tests but the slow ones
+test: $(DEV) rendering  ## all tests but the slow ones
 	@# One thread a worker: with two workers of two threads each on two cores, OpenMP's threads wait for each other.
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV)  ## the slow tests: training, large cohorts, the acceptance figures
 	@$(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)
+
+.PHONY: slicer-pictures
+slicer-pictures: $(DEV) rendering  ## draw the pictures of the Slicer extension's README
+	@$(BIN)/python -m tests.slicer_extension.pictures $(ARGS)
 
 .PHONY: lint
 lint: $(DEV)  ## style, format, types, direction of imports

@@ -1,0 +1,87 @@
+"""The open case in the scene: its volume, boxes and masks, and the draft that a saved scene carries along."""
+
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+
+import slicer
+
+from .contract import Case, Patch, Region
+from .scene.boxes import Boxes
+from .scene.keeping import Keeping
+from .scene.masks import Masks
+from .scene.patches import patch_picture
+from .scene.radiograph import is_radiograph, radiograph_picture
+from .scene.views import jump_to
+from .scene.volumes import load_volume
+
+
+class CaseView:
+    """Shows one case at a time.
+
+    Args:
+        scene: MRML scene; Slicer's own where it is not named.
+    """
+
+    def __init__(self, scene: Any = None) -> None:
+        scene = scene or slicer.mrmlScene
+        self.boxes, self.masks, self.keeping = Boxes(scene), Masks(scene), Keeping(scene)
+        self.volume: Any = None
+
+    def connect(self, moved: Callable[..., None], picked: Callable[..., None], placed: Callable[..., None]) -> None:
+        """Tell who listens of boxes that were dragged, clicked and newly placed (LPS, mm)."""
+        self.boxes.moved.connect(moved)
+        self.boxes.picked.connect(picked)
+        self.boxes.placed.connect(placed)
+
+    def open(self, path: str, case_id: str) -> None:
+        """Show a volume file in all views in the place of the case before.
+
+        Raises:
+            SceneError: if Slicer cannot read the file; the case before stays.
+        """
+        self.volume = load_volume(path, case_id)
+        self.boxes.clear()
+        self.masks.clear()
+
+    def show(self, case: Case, selected: Optional[str]) -> None:
+        """Draw the boxes of a case as it stands; an X-ray has none."""
+        if case.modality == "CT":
+            self.boxes.show(case, selected)
+
+    def look_at(self, region: Region) -> None:
+        """Bring a region to the front and move all views to it."""
+        self.boxes.select(region.id)
+        jump_to(region.center_mm)
+
+    def place(self) -> None:
+        """Let the reader place and drag a new box."""
+        self.boxes.place()
+
+    def show_masks(self, path: str) -> None:
+        """Show the lungs and the infection of a label map file."""
+        self.masks.show(path)
+
+    def set_masks_visible(self, lungs: Optional[bool] = None, infection: Optional[bool] = None) -> None:
+        """Switch masks; what is not named stays as it is."""
+        self.masks.set_visible(lungs=lungs, infection=infection)
+
+    def patch_picture(self, region: Region, patch: Patch) -> Any:
+        """What the classifier saw of a patch, uint8 [row, column]; None without a volume."""
+        return None if self.volume is None else patch_picture(self.volume, region, patch)
+
+    @property
+    def is_radiograph(self) -> bool:
+        """Whether the open case is a single picture."""
+        return is_radiograph(self.volume)
+
+    def xray_picture(self, lung_boxes: Mapping[str, Sequence[float]]) -> Any:
+        """The radiograph with its lung boxes, uint8 [row, column, 3]; None without one."""
+        return radiograph_picture(self.volume, lung_boxes) if self.is_radiograph else None
+
+    def keep(self, draft: Optional[Dict[str, Any]]) -> None:
+        """Keep a draft in the scene, so that it is saved with it; None: it has been submitted."""
+        self.keeping.store(draft)
+
+    def kept(self, case_id: str) -> Optional[Dict[str, Any]]:
+        """The draft of a case that the scene carries."""
+        draft = self.keeping.load()
+        return draft if draft and draft.get("case_id") == case_id else None

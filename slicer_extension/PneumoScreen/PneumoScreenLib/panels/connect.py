@@ -1,0 +1,66 @@
+"""The section Connect: address, token, name and certificate, remembered; a test with a plain answer."""
+
+from typing import Any, Dict
+
+from ..wording import server_in_words
+from . import style
+
+SETTINGS = "PneumoScreen/"
+DEFAULT_ADDRESS = "http://127.0.0.1:8000"
+
+
+def connection_of(settings: Any) -> Dict[str, Any]:
+    """What the settings say of the server, as ``Calls`` takes it."""
+
+    def text(name: str, default: str = "") -> str:
+        return str(settings.value(SETTINGS + name) or default).strip()
+
+    return {
+        "address": text("address", DEFAULT_ADDRESS),
+        "token": text("token") or None,
+        "ca_file": text("certificate") or None,
+        "reader": text("reader"),
+    }
+
+
+class ConnectPanel:
+    """Writes the settings as they are typed and shows what the server answered.
+
+    Args:
+        ui: widgets of the ``.ui`` file.
+        connection: to the server.
+        settings: ``QSettings``; they stay when Slicer is closed, the token included.
+    """
+
+    def __init__(self, ui: Any, connection: Any, settings: Any) -> None:
+        self.ui, self.connection, self.settings = ui, connection, settings
+        known = connection_of(settings)
+        ui.addressEdit.text = known["address"]
+        ui.tokenEdit.text = known["token"] or ""
+        ui.readerEdit.text = known["reader"]
+        ui.certificatePath.currentPath = known["ca_file"] or ""
+        style.as_quiet(ui.connectionLabel)
+        ui.addressEdit.connect("textChanged(QString)", lambda text: self._keep("address", text))
+        ui.tokenEdit.connect("textChanged(QString)", lambda text: self._keep("token", text))
+        ui.readerEdit.connect("textChanged(QString)", lambda text: self._keep("reader", text))
+        ui.certificatePath.connect("currentPathChanged(QString)", lambda text: self._keep("certificate", text))
+        ui.connectButton.connect("clicked()", connection.connect)
+        ui.addressEdit.connect("returnPressed()", connection.connect)
+        connection.server_changed.connect(self.update)
+        self.update()
+
+    def update(self) -> None:
+        """Show how the connection stands."""
+        server, is_connecting = self.connection.server, self.connection.is_connecting
+        self.ui.connectButton.enabled = not is_connecting
+        self.ui.readerEdit.enabled = not self.ui.tokenEdit.text.strip()
+        if is_connecting:
+            self.ui.connectionLabel.text = "Connecting …"
+        elif server is None:
+            self.ui.connectionLabel.text = "Not connected"
+        else:
+            self.ui.connectionLabel.text = server_in_words(server)
+
+    def _keep(self, name: str, text: str) -> None:
+        self.settings.setValue(SETTINGS + name, text.strip())
+        self.connection.forget()

@@ -1,0 +1,138 @@
+"""Correcting: labels by button and key, boxes, undo and redo, diagnosis, note, submitting, and a conflict."""
+
+from functools import partial
+from typing import Any, Dict
+
+import qt
+
+from ..wording import display_name
+from . import style
+
+UNKNOWN = "not known"
+
+
+class CorrectingPanel:
+    """What the reader says of the case.
+
+    Args:
+        ui: widgets of the ``.ui`` file.
+        session: takes every correction.
+        submission: takes the reading in the end.
+    """
+
+    def __init__(self, ui: Any, session: Any, submission: Any) -> None:
+        self.ui, self.session, self.submission = ui, session, submission
+        self._labels: Dict[str, Any] = {}
+        self._is_showing = False
+        self._make_labels()
+        style.as_primary(ui.submitNextButton)
+        style.as_card(ui.conflictFrame)
+        style.as_quiet(ui.savedLabel)
+        self._fill_diagnoses()
+        for button, action in (
+            (ui.addButton, session.place_box),
+            (ui.deleteButton, lambda: session.correct("delete")),
+            (ui.undoButton, lambda: session.correct("undo")),
+            (ui.redoButton, lambda: session.correct("redo")),
+            (ui.classifyButton, session.classify),
+            (ui.submitButton, lambda: submission.submit()),
+            (ui.submitNextButton, submission.submit_and_next),
+            (ui.onTopButton, submission.submit_on_top),
+            (ui.theirsButton, submission.look_at_theirs_or_mine),
+        ):
+            button.connect("clicked()", action)
+        ui.diagnosisCombo.connect("activated(int)", self._diagnose)
+        ui.noteEdit.connect("textChanged()", self._note)
+        ui.lungsCheck.connect("toggled(bool)", lambda on: session.view.set_masks_visible(lungs=on))
+        ui.infectionCheck.connect("toggled(bool)", lambda on: session.view.set_masks_visible(infection=on))
+        for signal in (session.reading_changed, session.selection_changed, submission.conflict_changed):
+            signal.connect(self.update)
+        session.asking.busy_changed.connect(self.update)
+        session.connection.server_changed.connect(self.update)
+        self.update()
+
+    def update(self) -> None:
+        """Show what can be done now, and why not where it cannot."""
+        ui, session, reading = self.ui, self.session, self.session.reading
+        self._show_conflict()
+        if reading is None or reading.case.modality != "CT":
+            return
+        region, is_mine = session.selected_region(), not session.is_read_only
+        mark = region.reader.label if region is not None and region.reader is not None else None
+        for label, button in self._labels.items():
+            button.enabled = is_mine and region is not None
+            # A button that was clicked toggled itself; the reading alone says which label holds.
+            if button.checkable:
+                button.checked = label == mark
+                style.as_chosen(button, label == mark)
+        ui.deleteButton.enabled = is_mine and region is not None
+        ui.addButton.enabled = is_mine
+        ui.undoButton.enabled = is_mine and reading.can_undo
+        ui.redoButton.enabled = is_mine and reading.can_redo
+        ui.classifyButton.visible = bool(session.boxes_to_classify())
+        ui.classifyButton.enabled = is_mine and session.is_on_server and not session.asking.is_busy
+        self._show_submitting()
+        self._is_showing = True
+        names = [None, *session.classes.case_labels]
+        ui.diagnosisCombo.currentIndex = names.index(reading.case.diagnosis)
+        ui.diagnosisCombo.enabled = ui.noteEdit.enabled = is_mine
+        if ui.noteEdit.plainText != reading.note:
+            ui.noteEdit.setPlainText(reading.note)
+        self._is_showing = False
+
+    def _show_submitting(self) -> None:
+        ui, session = self.ui, self.session
+        reason = self.submission.why_not()
+        for button, key in ((ui.submitButton, "Ctrl+S"), (ui.submitNextButton, "Ctrl+Return")):
+            button.enabled = reason is None
+            button.toolTip = reason or f"Store this reading on the server ({key})."
+        if session.is_read_only:
+            ui.savedLabel.text = "You look at another reader's work; yours is kept."
+        elif session.reading.is_modified:
+            ui.savedLabel.text = reason or "Kept on this computer; not submitted yet."
+        else:
+            ui.savedLabel.text = "Submitted." if session.is_submitted else ""
+
+    def _show_conflict(self) -> None:
+        ui, submission = self.ui, self.submission
+        ui.conflictFrame.visible = submission.conflict is not None
+        if submission.conflict is not None:
+            ui.conflictLabel.text = submission.conflict_in_words()
+            ui.theirsButton.text = "Back to mine" if submission.is_looking_at_theirs else "Look at theirs"
+            ui.onTopButton.enabled = submission.why_not() is None
+
+    def _make_labels(self) -> None:
+        row = qt.QHBoxLayout(self.ui.labelFrame)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        labels = self.session.classes.patch_labels
+        for index, label in enumerate(labels):
+            button = self._button(display_name(label), f"This region is {display_name(label)} ({index + 1}).")
+            button.checkable = True
+            button.icon = style.dot(style.colour_of(label, button, self.session.classes))
+            button.connect("clicked()", partial(self.session.correct, label))
+            row.addWidget(button)
+            self._labels[label] = button
+        accept = self._button("Accept", "The label of the model is right (A).")
+        accept.connect("clicked()", partial(self.session.correct, "accept"))
+        row.addWidget(accept)
+        self._labels["accept"] = accept
+
+    def _button(self, text: str, tip: str) -> Any:
+        button = qt.QPushButton(text)
+        button.toolTip = tip
+        button.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
+        return button
+
+    def _fill_diagnoses(self) -> None:
+        names = [UNKNOWN, *map(display_name, self.session.classes.case_labels)]
+        self.ui.diagnosisCombo.clear()
+        self.ui.diagnosisCombo.addItems(names)
+
+    def _diagnose(self, index: int) -> None:
+        if self.session.reading is not None:
+            self.session.reading.set_diagnosis([None, *self.session.classes.case_labels][index])
+
+    def _note(self) -> None:
+        if not self._is_showing and self.session.reading is not None:
+            self.session.reading.set_note(self.ui.noteEdit.plainText)

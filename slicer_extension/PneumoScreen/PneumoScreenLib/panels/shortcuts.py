@@ -1,0 +1,55 @@
+"""The keys of a reading session: a whole one can be done without the mouse."""
+
+from functools import partial
+from typing import Any, Callable, Dict, List
+
+import qt
+
+from ..keys import KEYS
+
+
+class Shortcuts:
+    """Binds the table of keys; while a text is typed, letters stay letters.
+
+    Args:
+        window: where the keys hold.
+        session: what most keys speak to.
+        submission: what the others speak to.
+    """
+
+    def __init__(self, window: Any, session: Any, submission: Any) -> None:
+        self._session = session
+        self._others: Dict[str, Callable[[], None]] = {
+            "next_case": session.next_case,
+            "screen": session.screen,
+            "add_box": session.place_box,
+            "classify": session.classify,
+            "submit": submission.submit,
+            "submit_and_next": submission.submit_and_next,
+        }
+        self._shortcuts: List[Any] = []
+        for key, action in KEYS.items():
+            shortcut = qt.QShortcut(window)
+            shortcut.setKey(qt.QKeySequence(key))
+            shortcut.connect("activated()", partial(self._press, action))
+            self._shortcuts.append(shortcut)
+
+    def set_enabled(self, is_enabled: bool) -> None:
+        """Let the keys hold or not."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(is_enabled)
+
+    def close(self) -> None:
+        """Give the keys back."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.disconnect("activated()")
+            shortcut.setParent(None)
+        self._shortcuts = []
+
+    def _press(self, action: str) -> None:
+        other = self._others.get(action)
+        if other is not None:
+            other()
+        else:
+            self._session.correct(action)

@@ -1,0 +1,164 @@
+"""Colours and the few accents of the panel, in light and in dark; everything else is the application's own style."""
+
+from typing import Any, Dict, List, Optional, Sequence
+
+import qt
+
+from ..contract import DEFAULT_CLASSES, Classes
+
+# (on light, on dark): the hues of the boxes in the views, dark or light enough to be read as text.
+INFECTIONS = (("#c2410c", "#ff9a5c"), ("#1d5fa8", "#6cb8f5"), ("#7b3fa0", "#d19be8"), ("#96700a", "#f0d04c"))
+IRRELEVANT = ("#97477f", "#dc93c8")
+UNLABELLED = ("#5f6b7a", "#b4bfcb")
+NONE_FOUND = ("#0f766e", "#5eccbf")
+TROUBLE = ("#b3261e", "#ff8a80")
+CARDS = "QFrame#{name} {{ border: 1px solid {line}; border-radius: 6px; background: {paper}; }}"
+BAR = (
+    "QProgressBar {{ border: none; border-radius: {round}px; background: {groove}; max-height: {height}px; "
+    "min-height: {height}px; }} QProgressBar::chunk {{ border-radius: {round}px; background: {colour}; }}"
+)
+
+
+def is_dark(widget: Any) -> bool:
+    """Whether a widget stands on a dark ground."""
+    return bool(widget.palette.color(qt.QPalette.Window).lightness() < 128)
+
+
+def colour_of(label: Optional[str], widget: Any, classes: Classes = DEFAULT_CLASSES) -> str:
+    """The colour of a label on the ground of a widget, as ``#rrggbb``."""
+    dark = int(is_dark(widget))
+    if label in classes.infections:
+        return INFECTIONS[classes.infections.index(label) % len(INFECTIONS)][dark]
+    return {classes.none_found: NONE_FOUND, classes.irrelevant: IRRELEVANT}.get(label, UNLABELLED)[dark]
+
+
+def line_colour(widget: Any) -> str:
+    """Thin lines: seen, not noticed."""
+    return "#4a4f55" if is_dark(widget) else "#d3d7dc"
+
+
+def as_card(frame: Any) -> None:
+    """A frame that stands out from the panel a little."""
+    paper = "#2f3338" if is_dark(frame) else "#fbfcfd"
+    frame.setStyleSheet(CARDS.format(name=frame.name, line=line_colour(frame), paper=paper))
+
+
+def as_bar(bar: Any, colour: str, height: int = 6) -> None:
+    """A flat progress bar in one colour."""
+    groove = "#45494f" if is_dark(bar) else "#e3e7eb"
+    bar.setStyleSheet(BAR.format(round=height // 2, groove=groove, height=height, colour=colour))
+
+
+def as_primary(button: Any) -> None:
+    """The button that the next step hangs on."""
+    font = button.font
+    font.setBold(True)
+    button.setFont(font)
+
+
+def as_chosen(button: Any, is_chosen: bool) -> None:
+    """A button of several, of which one holds: also seen where the application draws pressed buttons faintly."""
+    font = button.font
+    font.setBold(is_chosen)
+    button.setFont(font)
+
+
+def as_quiet(label: Any, small: bool = True) -> None:
+    """Text that is there when it is looked for."""
+    colour = "#a9b1ba" if is_dark(label) else "#5b6570"
+    label.setStyleSheet(f"color: {colour};")
+    if small:
+        font = label.font
+        font.setPointSizeF(max(font.pointSizeF() * 0.92, 7.0))
+        label.setFont(font)
+
+
+def as_title(label: Any, factor: float = 1.0) -> None:
+    """A heading inside a section."""
+    font = label.font
+    font.setBold(True)
+    font.setPointSizeF(font.pointSizeF() * factor)
+    label.setFont(font)
+
+
+def dot(colour: str, size: int = 12) -> Any:
+    """A round spot of colour as an icon."""
+    pixmap = qt.QPixmap(size, size)
+    pixmap.fill(qt.QColor(0, 0, 0, 0))
+    painter = qt.QPainter()
+    painter.begin(pixmap)
+    painter.setRenderHint(qt.QPainter.Antialiasing)
+    painter.setPen(qt.QPen(qt.Qt.NoPen))
+    painter.setBrush(qt.QBrush(qt.QColor(colour)))
+    painter.drawEllipse(1, 1, size - 2, size - 2)
+    painter.end()
+    return qt.QIcon(pixmap)
+
+
+def grey_picture(rows: Any) -> Any:
+    """A pixmap of a uint8 array [row, column], by the one picture format that needs no library."""
+    height, width = rows.shape
+    pixmap = qt.QPixmap()
+    pixmap.loadFromData(qt.QByteArray(f"P5 {width} {height} 255\n".encode("ascii") + rows.tobytes()), "PGM")
+    return pixmap
+
+
+def colour_picture(picture: Any) -> Any:
+    """A pixmap of a uint8 array [row, column, 3]."""
+    height, width = picture.shape[:2]
+    pixmap = qt.QPixmap()
+    pixmap.loadFromData(qt.QByteArray(f"P6 {width} {height} 255\n".encode("ascii") + picture.tobytes()), "PPM")
+    return pixmap
+
+
+class Cells:
+    """The cells of a table, made once and written again; rows are first written in their order.
+
+    Args:
+        table: ``QTableWidget``.
+        alignments: of its columns.
+    """
+
+    def __init__(self, table: Any, alignments: Sequence[Any]) -> None:
+        self._table, self._alignments = table, alignments
+        self._rows: List[List[Any]] = []
+
+    def resize(self, count: int) -> None:
+        """Have this many rows."""
+        del self._rows[count:]
+        self._table.setRowCount(count)
+
+    def write(self, row: int, texts: Sequence[str]) -> None:
+        """Write a row; a cell that says this already is left alone."""
+        if row == len(self._rows):
+            items = [qt.QTableWidgetItem(text) for text in texts]
+            for column, item in enumerate(items):
+                item.setTextAlignment(self._alignments[column])
+                self._table.setItem(row, column, item)
+            self._rows.append(items)
+            return
+        for item, text in zip(self._rows[row], texts):
+            if item.text() != text:
+                item.setText(text)
+
+    def item(self, row: int, column: int) -> Any:
+        """A cell that was written."""
+        return self._rows[row][column]
+
+
+def prepare_table(table: Any, widths: Dict[int, int], stretched: int) -> None:
+    """Row height and columns of a table at once: ``widths`` in characters by column, one column takes the rest."""
+    metrics = table.fontMetrics()
+    # Qt 5.11 and later measure with horizontalAdvance; one digit's width is what widths are counted in.
+    character = metrics.horizontalAdvance("0")
+    vertical, header = table.verticalHeader(), table.horizontalHeader()
+    vertical.setVisible(False)
+    vertical.setSectionResizeMode(qt.QHeaderView.Fixed)
+    vertical.setDefaultSectionSize(metrics.height() + 6)
+    vertical.setMinimumSectionSize(metrics.height() + 4)
+    header.setMinimumSectionSize(character * 2)
+    header.setHighlightSections(False)
+    for column, width in widths.items():
+        header.setSectionResizeMode(column, qt.QHeaderView.Fixed)
+        table.setColumnWidth(column, character * width + 8)
+    header.setSectionResizeMode(stretched, qt.QHeaderView.Stretch)

@@ -1,0 +1,106 @@
+"""A chest X-ray: lung boxes, class probabilities and the affected side.
+
+Shown where the server offers ``cxr_screening`` or the open case is an X-ray.
+"""
+
+from typing import Any, Dict, Optional
+
+import qt
+
+from ..contract import Case
+from ..wording import display_name, percent
+from . import style
+
+CLASSES = ("covid19", "healthy", "cap")
+LOCATIONS = ("none", "left", "right", "bipulmonary")
+STEPS = 1000
+COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
+
+
+class XrayPanel:
+    """Shows an X-ray case and takes the reader's class and side.
+
+    Args:
+        ui: widgets of the ``.ui`` file.
+        session: gives the case; takes the correction.
+    """
+
+    def __init__(self, ui: Any, session: Any) -> None:
+        self.ui, self.session = ui, session
+        self._bars: Dict[str, Any] = {}
+        self._values: Dict[str, Any] = {}
+        style.as_title(ui.xrayVerdictLabel, 1.35)
+        style.as_quiet(ui.xrayResearchLabel)
+        ui.xrayClassCombo.addItems(["no correction", *map(display_name, CLASSES)])
+        ui.xraySideCombo.addItems(["no correction", *(name.capitalize() for name in LOCATIONS)])
+        ui.xrayClassCombo.connect("activated(int)", self._correct)
+        ui.xraySideCombo.connect("activated(int)", self._correct)
+        self._make_bars()
+        session.reading_changed.connect(self.update)
+        session.connection.server_changed.connect(self.update)
+        self.update()
+
+    def update(self) -> None:
+        """Show the X-ray that is open."""
+        case = self._case()
+        ui, server = self.ui, self.session.connection.server or {}
+        ui.xraySection.visible = case is not None or bool(server.get("offers_xray"))
+        for widget in (ui.xrayFrame, ui.xrayClassCombo, ui.xraySideCombo):
+            widget.enabled = case is not None
+        if case is None or case.cxr is None:
+            ui.xrayVerdictLabel.text = ""
+            ui.xrayLocationLabel.text = "No X-ray is open."
+            ui.xrayPicture.visible = False
+            return
+        findings = case.cxr
+        best = _likeliest(findings.probabilities)
+        ui.xrayVerdictLabel.text = f"{display_name(best)}  {percent(findings.probabilities[best])}"
+        for name, bar in self._bars.items():
+            bar.value = round(STEPS * findings.probabilities.get(name, 0.0))
+            self._values[name].text = percent(findings.probabilities.get(name, 0.0))
+        sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
+        ui.xrayLocationLabel.text = f"Location: {findings.location}" + (f" ({sides})" if sides else "")
+        picture = self.session.view.xray_picture(findings.lung_boxes)
+        ui.xrayPicture.visible = picture is not None
+        if picture is not None:
+            size = ui.xrayPicture.size
+            scaled = style.colour_picture(picture).scaled(
+                size.width(), size.height(), qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation
+            )
+            ui.xrayPicture.setPixmap(scaled)
+        said = findings.reader or {}
+        ui.xrayClassCombo.currentIndex = CLASSES.index(said["label"]) + 1 if said.get("label") in CLASSES else 0
+        side = said.get("location")
+        ui.xraySideCombo.currentIndex = LOCATIONS.index(side) + 1 if side in LOCATIONS else 0
+
+    def _case(self) -> Optional[Case]:
+        reading = self.session.reading
+        return reading.case if reading is not None and reading.case.modality == "CXR" else None
+
+    def _correct(self) -> None:
+        label, side = self.ui.xrayClassCombo.currentIndex, self.ui.xraySideCombo.currentIndex
+        case = self._case()
+        if case is not None and case.cxr is not None and (label > 0 or side > 0):
+            # Half a correction leaves the other half as the networks said.
+            self.session.reading.mark_xray(
+                CLASSES[label - 1] if label > 0 else _likeliest(case.cxr.probabilities),
+                LOCATIONS[side - 1] if side > 0 else case.cxr.location,
+            )
+
+    def _make_bars(self) -> None:
+        grid = qt.QGridLayout(self.ui.xrayFrame)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        for row, name in enumerate(CLASSES):
+            title, bar, value = qt.QLabel(display_name(name)), qt.QProgressBar(), qt.QLabel("")
+            bar.maximum, bar.textVisible = STEPS, False
+            value.alignment = qt.Qt.AlignRight | qt.Qt.AlignVCenter
+            for column, widget in enumerate((title, bar, value)):
+                grid.addWidget(widget, row, column)
+            style.as_bar(bar, style.colour_of(COLOURS[name], self.ui.xrayFrame), 8)
+            self._bars[name], self._values[name] = bar, value
+
+
+def _likeliest(probabilities: Dict[str, float]) -> str:
+    return max(probabilities, key=lambda name: probabilities[name])

@@ -1,0 +1,157 @@
+"""The regions of a case as boxes in all views: a vtkMRMLMarkupsROINode each, coloured by type."""
+
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import slicer
+import slicer.util
+
+from ..contract import Case, Region, lps_to_ras
+from ..signal import Signal
+from .box_node import draw, geometry, is_elsewhere, new_node
+from .clicks import Clicks, first_hit
+from .placing import Placing
+from .sightings import NOWHERE, Later, Sightings, when_idle
+from .volumes import case_volume, patient_axes
+
+
+class Boxes:
+    """The boxes of the open case. Their sides lie along the axes of the case's volume, as in the document.
+
+    Only the selected box has handles and hears the mouse; the others are locked, so that 200 of them cost nothing while
+    the mouse moves.
+
+    Args:
+        scene: MRML scene.
+        later: starts work in the background; Slicer's event loop by default.
+
+    Attributes:
+        moved: (region id, centre (LPS, mm), size (mm)), once a drag of the selected box has ended.
+        picked: (region id), when the reader clicked a box that is not the selected one.
+        placed: (centre (LPS, mm), size (mm)), when the reader has placed a new box.
+    """
+
+    def __init__(self, scene: Any, later: Later = when_idle) -> None:
+        self.moved, self.picked, self.placed = Signal(), Signal(), Signal()
+        self.selected: Optional[str] = None
+        self._scene = scene
+        self._nodes: Dict[str, Any] = {}
+        self._spare: List[Any] = []
+        self._regions: Dict[str, Region] = {}
+        self._axes = np.eye(3)
+        self._sightings = Sightings(later)
+        self._clicks = Clicks(self._click)
+        self._placing = Placing(scene, self.placed.emit)
+        self._drag: Optional[Tuple[Any, int]] = None
+
+    def show(self, case: Case, selected: Optional[str]) -> None:
+        """Draw the regions of a case as they stand; nodes of the case before are used again."""
+        with slicer.util.RenderBlocker():
+            regions = {region.id: region for region in case.regions}
+            axes = self._volume_axes()
+            unchanged = self._regions if np.allclose(axes, self._axes) else {}
+            self._axes = axes
+            self._match_nodes(regions)
+            for region_id, region in regions.items():
+                is_known = region_id not in self._regions or unchanged.get(region_id) == region
+                if not is_known or region_id in (selected, self.selected):
+                    draw(self._nodes[region_id], region, axes, region_id == selected)
+            self._regions = regions
+            self.selected = selected if selected in regions else None
+            self._after_change()
+
+    def select(self, region_id: Optional[str]) -> None:
+        """Bring one box to the front and give it the handles; the others lose them."""
+        with slicer.util.RenderBlocker():
+            before, self.selected = self.selected, region_id if region_id in self._regions else None
+            self._match_nodes(self._regions)
+            for changed in {before, self.selected} - {None}:
+                if changed in self._regions:
+                    draw(self._nodes[changed], self._regions[changed], self._axes, changed == self.selected)
+            self._after_change()
+
+    def place(self) -> None:
+        """Let the reader place and drag a new box; ``placed`` follows."""
+        self._placing.start()
+
+    def clear(self) -> None:
+        """Take all boxes out of sight and stop watching the views; the nodes wait for the next case."""
+        with slicer.util.RenderBlocker():
+            self._placing.cancel()
+            self._clicks.close()
+            self._sightings.close()
+            self._watch_drag(None)
+            self._regions, self.selected = {}, None
+            self._match_nodes({})
+
+    def node(self, region_id: str) -> Any:
+        """The vtkMRMLMarkupsROINode of a region; None where there is none."""
+        return self._nodes.get(region_id)
+
+    def _volume_axes(self) -> np.ndarray:
+        volume = case_volume()
+        # Right-handed, as a node of Slicer must be: right, front and head for a volume that is not oblique.
+        return np.eye(3) if volume is None else patient_axes(volume)[0] * [-1.0, -1.0, 1.0]
+
+    def _match_nodes(self, regions: Dict[str, Region]) -> None:
+        """A node for every region; those that are not needed any more stay in the scene, out of sight, for later."""
+        spare = [node for node in self._spare if self._scene.IsNodePresent(node)]
+        kept = {}
+        for region_id, node in self._nodes.items():
+            if self._scene.IsNodePresent(node):
+                if region_id in regions:
+                    kept[region_id] = node
+                else:
+                    spare.append(node)
+        self._nodes = {}
+        for region_id, region in regions.items():
+            node = kept.get(region_id)
+            if node is None and spare:
+                node = spare.pop()
+                draw(node, region, self._axes, False)
+            self._nodes[region_id] = node or new_node(self._scene, region, self._axes)
+        self._put_away(spare)
+        self._spare = spare
+
+    @staticmethod
+    def _put_away(nodes: List[Any]) -> None:
+        for node in nodes:
+            node.GetDisplayNode().SetViewNodeIDs([NOWHERE])
+            node.SetLocked(True)
+
+    def _after_change(self) -> None:
+        nodes = {self._nodes[key].GetID(): self._nodes[key] for key in self._regions}
+        selected = self._nodes.get(self.selected) if self.selected else None
+        self._sightings.set_boxes(nodes, *self._arrays(), self._axes)
+        self._sightings.bring_to_front(selected.GetID() if selected is not None else "")
+        self._sightings.update()
+        self._clicks.watch()
+        self._watch_drag(selected)
+
+    def _arrays(self) -> Tuple[np.ndarray, np.ndarray]:
+        regions = list(self._regions.values())
+        centers = np.array([lps_to_ras(region.center_mm) for region in regions], dtype=float).reshape(-1, 3)
+        return centers, np.array([region.size_mm for region in regions], dtype=float).reshape(-1, 3)
+
+    def _watch_drag(self, node: Any) -> None:
+        if self._drag is not None:
+            if self._drag[0] is node:
+                return
+            self._drag[0].RemoveObserver(self._drag[1])
+            self._drag = None
+        if node is not None:
+            event = slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent
+            self._drag = node, node.AddObserver(event, lambda caller, name: self._drag_ended(caller))
+
+    def _drag_ended(self, node: Any) -> None:
+        region = self._regions.get(self.selected or "")
+        if region is not None and is_elsewhere(node, region):
+            center, size = geometry(node)
+            self.moved.emit(region.id, lps_to_ras(center), size)
+
+    def _click(self, point: np.ndarray, direction: np.ndarray) -> None:
+        if self._placing.is_active:
+            return
+        hit = first_hit(point, direction, *self._arrays(), self._axes)
+        if hit >= 0 and list(self._regions)[hit] != self.selected:
+            self.picked.emit(list(self._regions)[hit])

@@ -1,0 +1,117 @@
+"""Which box is drawn in which view.
+
+Slicer makes a widget for every markup in every view, whether it is in sight or not, which takes milliseconds each and
+as long again at every move of the view: with 200 boxes seconds. Here a box belongs only to the slice views whose plane
+cuts it, and to the 3-D views. The selected box is drawn at once, the others are added piece by piece while nothing else
+happens.
+"""
+
+import time
+from typing import Any, Callable, Dict, List, Set, Tuple
+
+import numpy as np
+import slicer
+import slicer.util
+
+from .views import crosses, slice_nodes
+
+NOWHERE = "vtkMRMLViewNodePneumoScreenNowhere"
+"""No view has this id: without any id Slicer would draw a markup in all views."""
+BEFORE_SLICER = 10.0
+"""Priority: boxes that a view leaves behind are taken out of it before Slicer draws them anew."""
+PIECE_S = 0.02
+"""Time for one piece of work in the background."""
+
+Later = Callable[[Callable[[], None]], None]
+Show = Tuple[str, str]
+
+
+def when_idle(work: Callable[[], None]) -> None:
+    """Let Slicer's event loop do something when it has nothing else to do."""
+    import qt
+
+    qt.QTimer.singleShot(0, work)
+
+
+class Sightings:
+    """Keeps boxes in the views that see them.
+
+    Args:
+        later: starts a piece of work in the background.
+    """
+
+    def __init__(self, later: Later = when_idle) -> None:
+        self._later = later
+        self._nodes: Dict[str, Any] = {}
+        self._centers, self._sizes, self._axes = np.zeros((0, 3)), np.zeros((0, 3)), np.eye(3)
+        self._shown: Dict[str, Set[str]] = {}
+        self._front = ""
+        self._queue: List[Show] = []
+        self._is_working = False
+        self._tags: List[Tuple[Any, int]] = []
+        self._watched: Set[str] = set()
+
+    def set_boxes(self, nodes: Dict[str, Any], centers: np.ndarray, sizes: np.ndarray, axes: np.ndarray) -> None:
+        """The boxes there are: nodes by id, centres and sizes [n, 3] (RAS, mm) in the same order, axes [3, 3]."""
+        for gone in set(self._nodes) - set(nodes):
+            self._shown.pop(gone, None)
+        self._nodes, self._centers, self._sizes, self._axes = dict(nodes), centers, sizes, axes
+
+    def bring_to_front(self, node_id: str) -> None:
+        """Draw one box at once in all views that see it."""
+        self._front = node_id
+
+    def update(self) -> None:
+        """Let all views show what they see now."""
+        views = self._watch()
+        ids = list(self._nodes)
+        wanted: Dict[str, Set[str]] = {node_id: set() for node_id in ids}
+        for view_id, view in views.items():
+            for index in np.flatnonzero(crosses(view, self._centers, self._sizes, self._axes)) if ids else ():
+                wanted[ids[index]].add(view_id)
+        threed = {view.GetID() for view in slicer.util.getNodesByClass("vtkMRMLViewNode")}
+        for node_id in ids:
+            at_once = {
+                view_id
+                for view_id in wanted[node_id] | threed
+                if node_id == self._front or view_id in self._shown.get(node_id, ())
+            }
+            self._show(node_id, at_once)
+        self._queue = [(node_id, view) for node_id in ids for view in wanted[node_id] - self._shown[node_id]]
+        self._queue += [(node_id, view) for node_id in ids for view in threed - self._shown[node_id]]
+        if self._queue and not self._is_working:
+            self._is_working = True
+            self._later(self._work)
+
+    def close(self) -> None:
+        """Stop watching the views."""
+        for view, tag in self._tags:
+            view.RemoveObserver(tag)
+        self._tags, self._watched, self._queue = [], set(), []
+        self._nodes, self._shown = {}, {}
+
+    def _show(self, node_id: str, views: Set[str]) -> None:
+        if self._shown.get(node_id) == views:
+            return
+        self._shown[node_id] = views
+        self._nodes[node_id].GetDisplayNode().SetViewNodeIDs(sorted(views) or [NOWHERE])
+
+    def _work(self) -> None:
+        self._is_working = False
+        end = time.monotonic() + PIECE_S
+        while self._queue and time.monotonic() < end:
+            node_id, view = self._queue.pop(0)
+            node = self._nodes.get(node_id)
+            if node is not None and node.GetScene() is not None:
+                self._show(node_id, self._shown[node_id] | {view})
+        if self._queue:
+            self._is_working = True
+            self._later(self._work)
+
+    def _watch(self) -> Dict[str, Any]:
+        views = slice_nodes()
+        for view_id in set(views) - self._watched:
+            tag = views[view_id].AddObserver("ModifiedEvent", lambda view, event: self.update(), BEFORE_SLICER)
+            self._tags.append((views[view_id], tag))
+        self._watched = set(views)
+        return views

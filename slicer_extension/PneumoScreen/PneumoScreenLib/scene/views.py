@@ -1,0 +1,46 @@
+"""The views of the layout: moving them to a point, and which of them a box crosses."""
+
+from typing import Any, Dict, Sequence
+
+import numpy as np
+import slicer
+import slicer.util
+
+from ..contract import lps_to_ras
+
+
+def jump_to(center_mm: Sequence[float]) -> None:
+    """Move all slice views and the focus of the 3-D views to a point, LPS in mm."""
+    ras = lps_to_ras(center_mm)
+    with slicer.util.RenderBlocker():
+        for view in slice_nodes().values():
+            view.JumpSliceByCentering(*ras)
+        for camera in slicer.util.getNodesByClass("vtkMRMLCameraNode"):
+            # The camera keeps its distance and direction: it moves along with what it looks at.
+            step = np.subtract(ras, camera.GetFocalPoint())
+            camera.SetPosition(*(np.array(camera.GetPosition()) + step))
+            camera.SetFocalPoint(*ras)
+
+
+def slice_nodes() -> Dict[str, Any]:
+    """The slice views of the scene by the id of their node."""
+    return {node.GetID(): node for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")}
+
+
+def crosses(view: Any, centers: np.ndarray, sizes: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Which boxes the plane of a slice view cuts.
+
+    Args:
+        view: vtkMRMLSliceNode.
+        centers: [n, 3], RAS in mm.
+        sizes: [n, 3] in mm, along the axes.
+        axes: [3, 3], columns are the RAS directions of the boxes' sides.
+
+    Returns:
+        bool [n].
+    """
+    matrix = view.GetSliceToRAS()
+    normal = np.array([matrix.GetElement(row, 2) for row in range(3)])
+    origin = np.array([matrix.GetElement(row, 3) for row in range(3)])
+    reach = sizes @ np.abs(normal @ axes) / 2
+    return np.abs((centers - origin) @ normal) <= reach

@@ -1,0 +1,125 @@
+"""Submitting a reading, and what happens when another reader was faster: shown, never overwritten."""
+
+from typing import Any, Dict, Optional
+
+from .asking import Message
+from .calls import Failure
+from .contract import Case, CaseError
+from .reading import Reading
+from .session import Session
+from .signal import Signal
+
+
+class Submission:
+    """Submits the session's reading.
+
+    Args:
+        session: whose reading is submitted.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.conflict: Optional[Dict[str, Any]] = None
+        self.conflict_changed = Signal()
+        self._mine: Optional[Reading] = None
+        session.case_changed.connect(self._forget)
+
+    @property
+    def is_looking_at_theirs(self) -> bool:
+        """Whether the other reader's work is on the screen; the reader's own is kept aside."""
+        return self._mine is not None
+
+    def why_not(self) -> Optional[str]:
+        """Why the reading cannot be submitted now; None where it can."""
+        session = self.session
+        if session.reading is None:
+            return "Screen the case first."
+        if session.connection.server is None:
+            return "Connect to a server first."
+        if self.is_looking_at_theirs:
+            return "Go back to your own reading first."
+        if session.asking.is_busy:
+            return "Wait for what is running, or cancel it."
+        return session.reading.problem()
+
+    def submit(self, and_next: bool = False, base: Optional[int] = None) -> None:
+        """Store the reading on the server as a new version, then open the next case where wanted."""
+        reason = self.why_not()
+        if reason is not None:
+            self.session.asking.say(Message(reason))
+            return
+        session, reading = self.session, self.session.reading
+        assert reading is not None
+        on = reading.base if base is None else base
+        args = {"case_id": session.case_id, "document": reading.document(), "base": on}
+
+        def submitted(answer: Dict[str, Any]) -> None:
+            self._set_conflict(None)
+            session.submitted(int(answer["version"]))
+            session.connection.refresh()
+            if and_next:
+                session.next_case(skip=False)
+            else:
+                session.asking.say(Message(f"Submitted as version {answer['version']}."))
+
+        session.asking.run(
+            "submit", args, submitted, lambda: self.submit(and_next, base), "Submitting …", self._is_conflict
+        )
+
+    def submit_and_next(self) -> None:
+        """Store the reading and open the next case."""
+        self.submit(and_next=True)
+
+    def submit_on_top(self) -> None:
+        """Store the reading as the version after the other reader's; both stay."""
+        if self.conflict is not None:
+            self.submit(base=int(self.conflict["version"]))
+
+    def look_at_theirs_or_mine(self) -> None:
+        """Show the other reader's work, or the own again."""
+        session = self.session
+        if self._mine is not None:
+            mine, self._mine = self._mine, None
+            session.show(mine)
+            self.conflict_changed.emit()
+            return
+        case_id, conflict = session.case_id, self.conflict
+        if conflict is None:
+            return
+
+        def found(version: Dict[str, Any]) -> None:
+            if case_id != session.case_id or session.reading is None:
+                return
+            try:
+                case = Case.from_dict(version["document"], session.classes)
+            except (CaseError, KeyError) as error:
+                session.asking.say(Message(f"The other reading cannot be shown: {error}.", None, True))
+                return
+            self._mine = session.reading
+            session.show(Reading(case, int(version["version"]), session.connection.reader, session.classes), True)
+            self.conflict_changed.emit()
+
+        args = {"case_id": case_id, "version": conflict["version"]}
+        session.asking.run("annotation", args, found, self.look_at_theirs_or_mine, "Fetching the other reading …")
+
+    def conflict_in_words(self) -> str:
+        """Who submitted what and when."""
+        other = self.conflict or {}
+        at = str(other.get("at", "")).replace("T", " ").replace("Z", " UTC")
+        who = other.get("reader", "Another reader")
+        return f"{who} submitted version {other.get('version')} ({at}). Yours is kept here."
+
+    def _is_conflict(self, failure: Failure) -> bool:
+        other = failure.detail.get("other")
+        if failure.kind != "conflict" or not isinstance(other, dict):
+            return False
+        self._set_conflict(other)
+        return True
+
+    def _set_conflict(self, other: Optional[Dict[str, Any]]) -> None:
+        self.conflict = other
+        self.conflict_changed.emit()
+
+    def _forget(self) -> None:
+        self._mine = None
+        self._set_conflict(None)

@@ -1,0 +1,134 @@
+"""What stands on the panel in words: labels, the verdict and its rule, votes, lungs, durations, the server."""
+
+from typing import Any, Mapping, Optional
+
+from .contract import (
+    DEFAULT_CLASSES,
+    RULE_NONE,
+    RULE_SINGLE,
+    SIDES,
+    Case,
+    Classes,
+    Region,
+    Verdict,
+)
+
+_NAMES = {
+    "covid19": "COVID-19",
+    "influenza_a": "Influenza-A",
+    "irrelevant": "Irrelevant",
+    "no_infection_found": "No infection found",
+    "healthy": "Healthy",
+    "cap": "Community-acquired pneumonia",
+    "ct_candidates": "Candidate network",
+    "ct_classifier": "Patch classifier",
+}
+_STATES = {"open": "open", "accepted": "accepted", "corrected": "corrected", "added": "added", "moved": "moved"}
+_STAGES = {
+    "read": "Reading the scan",
+    "lungs": "Finding the lungs",
+    "candidates": "Finding candidate regions",
+    "classify": "Classifying regions",
+    "report": "Writing the report",
+}
+
+
+def display_name(label: str) -> str:
+    """A label, task or class for the reader; a site's own label with its first letter large."""
+    text = label.replace("_", " ")
+    return _NAMES.get(label, f"{text[:1].upper()}{text[1:]}")
+
+
+def percent(value: float) -> str:
+    """A probability in whole percent; never 0 % or 100 % for what is neither."""
+    if value <= 0.0 or value >= 1.0:
+        return f"{100 * min(max(value, 0.0), 1.0):.0f} %"
+    if value < 0.01:
+        return "< 1 %"
+    return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
+
+
+def verdict_in_words(verdict: Verdict, classes: Classes = DEFAULT_CLASSES) -> str:
+    """The verdict and, where the rule exports one, its confidence."""
+    name = display_name(verdict.label)
+    return name if verdict.label == classes.none_found else f"{name}, {percent(verdict.exported)}"
+
+
+def rule_in_words(verdict: Verdict) -> str:
+    """Which rule exported the confidence, and why."""
+    if verdict.rule == RULE_NONE:
+        return "No region counts as an infection, so no confidence is given."
+    if verdict.rule == RULE_SINGLE:
+        return (
+            f"All regions that count are {display_name(verdict.label)}, so its Noisy-OR probability is the confidence."
+        )
+    others = [name for name in verdict.confidence if name != verdict.label]
+    names = " and ".join(display_name(name) for name in others)
+    return (
+        f"There are also regions of {names}, so the confidence weighs the Noisy-OR probabilities "
+        "of both types (softmax)."
+        if len(others) == 1
+        else f"There are also regions of {names}, so the confidence weighs the Noisy-OR probabilities (softmax)."
+    )
+
+
+def affected_in_words(case: Case) -> str:
+    """How much of each lung the server found infected; empty where it did not say. Left and right are the patient's."""
+    parts = [f"{side} lung {case.lungs[side].affected_percent:.1f} %" for side in SIDES if side in case.lungs]
+    return f"Affected: {', '.join(parts)}" if parts else ""
+
+
+def votes_in_words(region: Region) -> str:
+    """How many of a region's patches stand behind its vote, such as ``2 of 3``; a dash where there was no vote."""
+    if not region.patches:
+        return "–"
+    return f"{sum(patch.label == region.label for patch in region.patches)} of {len(region.patches)}"
+
+
+def state_of_region(state: str) -> str:
+    """What the reader did to a region, as ``Reading.state`` says it."""
+    return _STATES.get(state, state)
+
+
+def duration(seconds: Optional[float]) -> str:
+    """A duration, roughly: ``40 s``, ``3 min``, ``2 h 10 min``; empty where it is not known."""
+    if seconds is None or not 0.0 <= seconds < float("inf"):
+        return ""
+    if seconds < 59.5:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60.0)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def time_left(seconds: Optional[float]) -> str:
+    """``about 3 min left``; empty where nothing is known of it."""
+    text = duration(seconds)
+    return f"about {text} left" if text else ""
+
+
+def stage_in_words(job: Mapping[str, Any]) -> str:
+    """What the server does with an inference, as its board shows it."""
+    if job.get("state") == "queued":
+        before = int(job.get("position") or 1) - 1
+        return f"Waiting for {before} other{'s' * (before != 1)} on the server" if before else "Waiting for its turn"
+    stage = str(job.get("stage") or "")
+    return _STAGES.get(stage) or display_name(stage) or "Starting"
+
+
+def server_in_words(server: Mapping[str, Any]) -> str:
+    """The answer to "Test connection", from ``Server.describe``."""
+    models = [
+        f"{display_name(name)} v{version}" if version is not None else f"{display_name(name)} (none)"
+        for name, version in sorted(dict(server.get("models") or {}).items())
+    ]
+    role = ", ".join(server.get("roles") or ())
+    user = f"signed in as {server['user']}" if server.get("is_known") else "no sign-in needed"
+    lines = [
+        f"Connected: {server.get('app')} {server.get('version')}",
+        f"Models: {', '.join(models) if models else 'none'}",
+        f"{user[:1].upper()}{user[1:]}{f' ({role})' if role else ''}",
+    ]
+    return "\n".join(lines)

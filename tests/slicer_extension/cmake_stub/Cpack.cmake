@@ -1,0 +1,5 @@
+foreach(name HOMEPAGE CATEGORY CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS)
+  if(NOT EXTENSION_${name})
+    message(FATAL_ERROR "the extension does not set EXTENSION_${name}")
+  endif()
+endforeach()

@@ -1,0 +1,123 @@
+"""The module's panel, running on the doubles: made, clicked, waited for, and closed."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.slicer_extension import pythonqt_adapter, scripted_module
+from tests.slicer_extension.slicer_double import SlicerDouble
+
+sys.path.insert(0, str(scripted_module.MODULE))
+
+
+class Panel:
+    """A panel in a window of its own.
+
+    Args:
+        double: the application around it.
+        folder: for settings, downloads and drafts.
+        address: of the server; none: one where nobody listens.
+        reader: who types a name.
+        token: API token.
+    """
+
+    def __init__(
+        self,
+        double: SlicerDouble,
+        folder: Path,
+        address: str = "http://127.0.0.1:9",
+        reader: str = "dr-a",
+        token: str = "",
+    ) -> None:
+        self.application = pythonqt_adapter.install()
+        scripted_module.install()
+        import qt
+        import slicer
+
+        import PneumoScreen
+
+        settings = qt.QSettings(str(folder / "settings.ini"), qt.QSettings.IniFormat)
+        for name, value in (("address", address), ("reader", reader), ("token", token)):
+            settings.setValue(f"PneumoScreen/{name}", value)
+
+        class Widget(PneumoScreen.PneumoScreenWidget):
+            def makeLogic(self) -> Any:
+                return PneumoScreen.PneumoScreenLogic(settings, str(folder), sys.executable)
+
+        self.double = double
+        self.window = slicer.qMRMLWidget()
+        self.window.setLayout(qt.QVBoxLayout())
+        self.window.layout().setContentsMargins(0, 0, 0, 0)
+        self.widget = Widget(self.window)
+        self.widget.setup()
+        self.widget.enter()
+        self.ui, self.logic, self.session = self.widget.ui, self.widget.logic, self.widget.logic.session
+
+    def show(self, width: int = 380) -> None:
+        """Show the window in a width of Slicer's panel, active as a window with the focus is."""
+        self.window.setFixedWidth(width)
+        self.window.show()
+        self.window.activateWindow()
+        self.settle()
+
+    def settle(self, times: int = 3) -> None:
+        """Let what is due happen."""
+        for _ in range(times):
+            self.application.processEvents()
+
+    def wait(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+        """Let the event loop turn until something is so.
+
+        Raises:
+            TimeoutError: if it is not in time; says what the panel tells its reader meanwhile.
+        """
+        end = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(f"still not so; the panel says {self.said!r}")
+            self.application.processEvents()
+            time.sleep(0.002)
+        self.settle()
+
+    @property
+    def said(self) -> str:
+        """The sentence of the status line; empty where it is hidden."""
+        message = self.logic.asking.message
+        return "" if message is None else message.text
+
+    def connect(self) -> None:
+        """Press "Test connection" and wait for the worklist."""
+        self.ui.connectButton.click()
+        self.wait(lambda: bool(self.logic.connection.cases))
+
+    def open(self, case_id: str) -> None:
+        """Open a case and wait until it is there."""
+        self.session.open(case_id)
+        self.wait(lambda: self.session.case_id == case_id and not self.logic.asking.is_busy)
+
+    def screen(self) -> None:
+        """Press "Screen" and wait for the reading."""
+        before = self.session.reading
+        self.ui.screenButton.click()
+        self.wait(lambda: not self.logic.asking.is_busy and self.session.reading is not before, 120)
+
+    def close(self) -> None:
+        """End the helper process and the window."""
+        self.widget.cleanup()
+        self.window.setMRMLScene(None)
+        self.window.close()
+
+
+@contextmanager
+def running_panel(folder: Path, **settings: str) -> Iterator[Panel]:
+    """A panel over an empty scene."""
+    double = SlicerDouble()
+    panel = Panel(double, folder, **settings)
+    try:
+        yield panel
+    finally:
+        panel.close()
+        double.close()

@@ -1,0 +1,154 @@
+"""The extension as Slicer builds and loads it: CMake files, names of widgets, Python 3.9, only what Slicer ships."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+EXTENSION = REPOSITORY / "slicer_extension"
+MODULE = EXTENSION / "PneumoScreen"
+STUB = Path(__file__).with_name("cmake_stub")
+PANEL = MODULE / "Resources/UI/PneumoScreen.ui"
+SOURCES = sorted(EXTENSION.rglob("*.py"))
+SHIPPED = {"numpy", "requests", "vtk", "slicer", "qt", "ctk", "pneumoscreen", "PneumoScreenLib"}
+SCRIPTED = "lib/Slicer-5.6/qt-scripted-modules"
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 9))
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Top-level packages that a file imports, at its top or inside functions."""
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0}
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build tree of the extension, configured against the stub and installed."""
+    cmake = shutil.which("cmake")
+    if cmake is None:
+        pytest.fail("cmake is missing; install the Debian package cmake")
+    folder = tmp_path_factory.mktemp("build")
+    configure = [cmake, "-S", str(EXTENSION), "-B", str(folder), f"-DSlicer_DIR={STUB}", "-DBUILD_TESTING=ON"]
+    outcome = subprocess.run(configure, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "CMake Warning" not in outcome.stderr
+    install = [cmake, "--install", str(folder), "--prefix", str(folder / "package")]
+    subprocess.run(install, capture_output=True, text=True, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(EXTENSION)))
+def test_every_file_is_python_3_9_and_imports_only_what_slicer_ships(path: Path) -> None:
+    tree = parsed(path)
+    assert imported(tree) <= SHIPPED | set(sys.stdlib_module_names)
+    for node in ast.walk(tree):
+        # `X | Y` in an annotation is evaluated when the function is made; 3.9 cannot.
+        annotations = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        for annotation in filter(None, annotations):
+            assert not any(isinstance(part, ast.BinOp) for part in ast.walk(annotation)), ast.unparse(annotation)
+
+
+def test_the_module_file_only_wires() -> None:
+    assert len((MODULE / "PneumoScreen.py").read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(EXTENSION)))
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_only_the_scene_and_the_shell_know_slicer_and_only_panels_know_widgets() -> None:
+    library = MODULE / "PneumoScreenLib"
+    without_qt = {"reading", "history", "drafts", "worklist", "wording", "keys", "training", "server", "worker"}
+    for path in library.rglob("*.py"):
+        found = imported(parsed(path))
+        if path.stem in without_qt and path.parent == library:
+            assert not found & {"qt", "ctk", "slicer", "vtk"}, path
+        if path.parent.name == "scene":
+            assert not found & {"requests"}, path
+
+
+def test_every_widget_that_the_code_names_is_in_the_ui_file() -> None:
+    widgets = {element.get("name") for element in ElementTree.parse(PANEL).iter("widget")}
+    used = set()
+    for path in SOURCES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Attribute):
+                owner = node.value
+                is_ui = (isinstance(owner, ast.Name) and owner.id == "ui") or (
+                    isinstance(owner, ast.Attribute) and owner.attr == "ui"
+                )
+                if is_ui:
+                    used.add(node.attr)
+    assert len(used) > 50
+    assert used <= widgets
+
+
+def test_every_button_and_choice_of_the_ui_file_is_used_and_explained() -> None:
+    code = "\n".join(path.read_text() for path in SOURCES)
+    for element in ElementTree.parse(PANEL).iter("widget"):
+        name, kind = str(element.get("name")), element.get("class")
+        if kind in ("QPushButton", "QComboBox", "QCheckBox", "QLineEdit", "QTableWidget", "qMRMLNodeComboBox"):
+            assert re.search(rf"\bui\.{name}\b", code), f"{name} does nothing"
+            assert element.find("property[@name='toolTip']") is not None, f"{name} has no tooltip"
+
+
+def test_names_of_widgets_are_unique() -> None:
+    names = [element.get("name") for element in ElementTree.parse(PANEL).iter() if element.get("name")]
+    widgets = [element.get("name") for element in ElementTree.parse(PANEL).iter("widget")]
+    assert len(set(widgets)) == len(widgets) and len(names) > len(widgets)
+
+
+def test_what_is_written_is_packaged(build: Path) -> None:
+    wanted = [path.relative_to(MODULE) for path in (MODULE / "PneumoScreenLib").rglob("*.py")]
+    wanted += [Path("PneumoScreen.py"), *(path.relative_to(MODULE) for path in (MODULE / "Resources").rglob("*.png"))]
+    wanted += [Path("Resources/UI/PneumoScreen.ui"), Path("Resources/SampleData/phantom.nrrd")]
+    for place in (build / SCRIPTED, build / "package" / SCRIPTED):
+        for path in wanted:
+            if "__pycache__" not in path.parts:
+                assert (place / path).read_bytes() == (MODULE / path).read_bytes()
+        assert not list(place.rglob("*.svg"))
+
+
+@pytest.mark.parametrize("place", [SCRIPTED, f"package/{SCRIPTED}"], ids=["build tree", "package"])
+def test_the_package_brings_the_contract_along(build: Path, place: str, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(build / place, moved)
+    program = "from PneumoScreenLib.contract import Case, Verdict; import pneumoscreen.case as c; print(c.__file__)"
+    # Without the site's packages, where this project is installed.
+    outcome = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(moved)!r}); {program}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert outcome.returncode == 0, outcome.stderr
+    assert Path(outcome.stdout.strip()).is_relative_to(moved)
+
+
+def test_there_is_one_copy_of_the_contract_in_the_repository() -> None:
+    for name in ("case.py", "verdict.py"):
+        original = (REPOSITORY / "lib/pneumoscreen" / name).read_bytes()
+        assert not [path for path in EXTENSION.rglob("*.py") if path.read_bytes() == original]
+
+
+def test_the_catalogue_entry_is_what_the_extensions_index_asks_for() -> None:
+    entry = json.loads((EXTENSION / "PneumoScreen.json").read_text())
+    wanted = {"$schema", "build_dependencies", "build_subdirectory", "category", "scm_revision", "scm_url", "tier"}
+    assert set(entry) == wanted
+    assert entry["tier"] in (1, 3, 5) and entry["build_dependencies"] == []
+    assert entry["scm_url"].startswith("https://")
+    assert f'set(EXTENSION_CATEGORY "{entry["category"]}")' in (EXTENSION / "CMakeLists.txt").read_text()
+
+
+def test_the_sample_is_small() -> None:
+    assert (MODULE / "Resources/SampleData/phantom.nrrd").stat().st_size < 1_500_000

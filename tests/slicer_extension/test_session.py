@@ -1,0 +1,99 @@
+"""The session without a panel: what is refused, what stays, what the reader is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.slicer_extension.running_panel import Panel, running_panel
+from tests.slicer_extension.scripted_module import MODULE
+
+SAMPLE = MODULE / "Resources/SampleData/phantom.nrrd"
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Iterator[Panel]:
+    with running_panel(tmp_path) as running:
+        yield running
+
+
+def test_the_sample_is_shown_and_nothing_is_sent(panel: Panel) -> None:
+    panel.session.open_sample(str(SAMPLE))
+    assert panel.session.case_id == "phantom" and not panel.session.is_on_server
+    assert panel.session.view.volume.GetImageData().GetDimensions() == (208, 208, 44)
+    assert panel.logic.calls.worker_id is None
+
+
+def test_without_a_server_every_step_says_what_is_missing(panel: Panel) -> None:
+    assert panel.session.why_not_screen() == "Connect to a server first."
+    assert panel.logic.submission.why_not() == "Screen the case first."
+    assert panel.logic.connection.why_not("train") == "Connect to a server first."
+
+
+def test_a_server_that_is_not_there_is_a_sentence_with_retry(panel: Panel) -> None:
+    panel.ui.connectButton.click()
+    panel.wait(lambda: bool(panel.said))
+    assert "127.0.0.1:9" in panel.said and panel.logic.asking.message.retry is not None
+    assert panel.ui.connectButton.enabled
+
+
+@pytest.mark.parametrize(("role", "may"), [("reader", False), ("trainer", True), ("administrator", True)])
+def test_only_a_trainer_may_train_and_send(panel: Panel, role: str, may: bool) -> None:
+    panel.logic.connection.server = {"user": "dr-a", "roles": [role], "is_known": True}
+    panel.logic.trainings.changed.emit()
+    reason = panel.logic.connection.why_not("train")
+    assert (reason is None) is may
+    assert panel.ui.startTrainButton.enabled is may
+    if not may:
+        assert reason == "This needs the role trainer; you are signed in as dr-a (reader)."
+        assert panel.ui.startTrainButton.toolTip == reason == panel.ui.rollbackLabel.text
+
+
+def test_a_volume_that_cannot_be_read_leaves_the_open_case(panel: Panel, tmp_path: Path) -> None:
+    panel.session.open_sample(str(SAMPLE))
+    broken = tmp_path / "broken.nrrd"
+    broken.write_bytes(b"no volume")
+    panel.session.open_sample(str(broken))
+    assert panel.session.case_id == "phantom"
+    assert "cannot read" in panel.said
+
+
+def read_a_case(panel: Panel) -> None:
+    """Open a screened case, without a server."""
+    from tests.slicer_extension.cases import screened
+
+    from PneumoScreenLib.reading import Reading
+
+    panel.session.open_sample(str(SAMPLE))
+    panel.session.show(Reading(screened(), reader="dr-a"))
+
+
+def test_work_is_a_draft_until_it_is_submitted(panel: Panel) -> None:
+    read_a_case(panel)
+    panel.session.correct("influenza_a")
+    (draft,) = Path(panel.logic.session.drafts.folder).glob("*.json")
+    panel.session.reading.document()
+    panel.session.correct("irrelevant")
+    panel.session.submitted(1)
+    assert draft.exists(), "the second label was not in the document that was submitted"
+    assert panel.session.reading.is_modified and not panel.session.is_submitted
+    panel.session.reading.document()
+    panel.session.submitted(2)
+    assert not draft.exists() and panel.session.is_submitted
+
+
+def test_drafts_of_other_readers_and_servers_are_not_mixed(panel: Panel) -> None:
+    read_a_case(panel)
+    panel.session.correct("influenza_a")
+    panel.logic.settings.setValue("PneumoScreen/reader", "dr-b")
+    read_a_case(panel)
+    panel.session.correct("irrelevant")
+    assert len(list(Path(panel.session.drafts.folder).glob("*.json"))) == 2
+
+
+def test_a_full_disk_is_told_and_the_correction_stays(panel: Panel, tmp_path: Path) -> None:
+    read_a_case(panel)
+    (tmp_path / "file").touch()
+    panel.session.drafts.folder = str(tmp_path / "file" / "drafts")
+    panel.session.correct("influenza_a")
+    assert "cannot be kept" in panel.said and "submit now" in panel.said
+    assert panel.session.reading.region("r1").reader.label == "influenza_a"

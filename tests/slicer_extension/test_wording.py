@@ -1,0 +1,93 @@
+import pytest
+from tests.slicer_extension.cases import screened
+
+from pneumoscreen.verdict import decide
+from PneumoScreenLib import wording
+
+
+@pytest.mark.parametrize(
+    ("opinions", "verdict", "said"),
+    [
+        ([("irrelevant", 1.0)], "No infection found", "No region counts"),
+        ([("covid19", 0.9)], "COVID-19, 90 %", "All regions that count are COVID-19"),
+        ([("covid19", 0.9), ("influenza_a", 0.5)], "COVID-19, 60 %", "also regions of Influenza-A"),
+    ],
+)
+def test_the_verdict_and_its_rule(opinions: list[tuple[str, float]], verdict: str, said: str) -> None:
+    found = decide(opinions)
+    assert wording.verdict_in_words(found) == verdict
+    assert said in wording.rule_in_words(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0 %"), (0.001, "< 1 %"), (0.5, "50 %"), (0.9951, "> 99 %"), (0.99, "99 %"), (1.0, "100 %")],
+)
+def test_percentages_never_round_to_certainty(value: float, text: str) -> None:
+    assert wording.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (185.0, "3 min"),
+        (3599.0, "1 h"),
+        (7800.0, "2 h 10 min"),
+        (None, ""),
+        (float("inf"), ""),
+        (-1.0, ""),
+    ],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert wording.duration(seconds) == text
+
+
+def test_time_left() -> None:
+    assert wording.time_left(170.0) == "about 3 min left"
+    assert wording.time_left(None) == ""
+
+
+def test_lungs_are_the_patients() -> None:
+    assert wording.affected_in_words(screened()) == "Affected: left lung 3.1 %, right lung 0.0 %"
+    assert wording.affected_in_words(screened(lungs={})) == ""
+
+
+def test_votes_and_names() -> None:
+    region = screened().regions[0]
+    assert wording.votes_in_words(region) == "3 of 3"
+    assert wording.display_name("a_site_label") == "A site label"
+
+
+@pytest.mark.parametrize(
+    ("job", "text"),
+    [
+        ({"state": "queued", "position": 1}, "Waiting for its turn"),
+        ({"state": "queued", "position": 3}, "Waiting for 2 others on the server"),
+        ({"state": "running", "stage": "candidates"}, "Finding candidate regions"),
+        ({"state": "running", "stage": ""}, "Starting"),
+        ({"state": "running", "stage": "new_step"}, "New step"),
+    ],
+)
+def test_stages(job: dict[str, object], text: str) -> None:
+    assert wording.stage_in_words(job) == text
+
+
+def test_the_server() -> None:
+    text = wording.server_in_words(
+        {
+            "app": "PneumoScreen",
+            "version": "0.1.0",
+            "models": {"ct_classifier": 3, "ct_candidates": None},
+            "user": "dr-a",
+            "is_known": True,
+            "roles": ["trainer"],
+        }
+    )
+    assert text.splitlines() == [
+        "Connected: PneumoScreen 0.1.0",
+        "Models: Candidate network (none), Patch classifier v3",
+        "Signed in as dr-a (trainer)",
+    ]
