@@ -185,7 +185,7 @@ def icon(target: Path) -> None:
     image = QtGui.QImage(128, 128, QtGui.QImage.Format.Format_ARGB32)
     image.fill(QtCore.Qt.GlobalColor.transparent)
     painter = QtGui.QPainter(image)
-    QtSvg.QSvgRenderer(str(target.with_suffix(".svg"))).render(painter)
+    QtSvg.QSvgRenderer(str(REPOSITORY / "slicer_extension/PneumoScreen.svg")).render(painter)
     painter.end()
     image.save(str(target))
     print(target)

@@ -286,8 +286,8 @@ def _print_results(console: Console, cases: list[tuple[_Study, Case]], out: Path
     console.print(
         "\nTo work on these cases in 3D Slicer:\n"
         f"  1. start the server again:  make serve STUDIES={studies}\n"
-        "  2. in Slicer, module MONAI Label (extension MONAILabel): server http://127.0.0.1:8000, green arrow\n"
-        "  3. Next Sample, then Auto Segmentation with the model ct_screening: its regions appear as segments",
+        "  2. in Slicer, Edit > Application Settings > Modules: add the folder slicer_extension/PneumoScreen, restart\n"
+        "  3. module PneumoScreen: Test connection, then Next case (MONAI Label's own module works too)",
         soft_wrap=True,
         highlight=False,
     )
