@@ -35,7 +35,7 @@ def test_a_checkout_takes_the_one_copy_and_nothing_else_of_the_library() -> None
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(MODULE)!r})\n{code}"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     case, heavy, is_unchanged = done.stdout.splitlines()
@@ -52,7 +52,7 @@ def test_a_package_takes_its_own_copy(tmp_path: Path) -> None:
         (shared / f"{name}.py").write_bytes((REPOSITORY / "lib" / "pneumoscreen" / f"{name}.py").read_bytes())
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport PneumoScreenLib.contract as c"
     code += "\nprint(c.Case.__module__)\nprint(sys.modules['pneumoscreen'].__file__)"
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.split() == ["pneumoscreen.case", str(shared / "__init__.py")]
 
 
@@ -62,7 +62,7 @@ def test_an_incomplete_installation_says_what_to_do(tmp_path: Path) -> None:
     for name in ("__init__", "contract"):
         (library / f"{name}.py").write_bytes((LIBRARY / f"{name}.py").read_bytes())
     code = f"import sys; sys.path.insert(0, {str(library.parent)!r})\nimport PneumoScreenLib.contract"
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, encoding="utf-8")
     assert "install it again" in done.stderr
 
 

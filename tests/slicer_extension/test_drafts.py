@@ -26,7 +26,7 @@ def test_a_damaged_draft_is_set_aside_not_deleted(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("*.json")
     file.write_text('{"half', encoding="utf-8")
     assert drafts.restore("case") is None
-    assert [path.read_text() for path in tmp_path.glob("*.damaged")] == ['{"half']
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.glob("*.damaged")] == ['{"half']
 
 
 def test_a_draft_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:

@@ -40,11 +40,11 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.fail("cmake is missing; install the Debian package cmake")
     folder = tmp_path_factory.mktemp("build")
     configure = [cmake, "-S", str(EXTENSION), "-B", str(folder), f"-DSlicer_DIR={STUB}", "-DBUILD_TESTING=ON"]
-    outcome = subprocess.run(configure, capture_output=True, text=True, check=False)
+    outcome = subprocess.run(configure, capture_output=True, encoding="utf-8", check=False)
     assert outcome.returncode == 0, outcome.stderr
     assert "CMake Warning" not in outcome.stderr
     install = [cmake, "--install", str(folder), "--prefix", str(folder / "package")]
-    subprocess.run(install, capture_output=True, text=True, check=True)
+    subprocess.run(install, capture_output=True, encoding="utf-8", check=True)
     return folder
 
 
@@ -60,12 +60,12 @@ def test_every_file_is_python_3_9_and_imports_only_what_slicer_ships(path: Path)
 
 
 def test_the_module_file_only_wires() -> None:
-    assert len((MODULE / "PneumoScreen.py").read_text().splitlines()) <= 250
+    assert len((MODULE / "PneumoScreen.py").read_text(encoding="utf-8").splitlines()) <= 250
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(EXTENSION)))
 def test_files_are_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
 def test_only_the_scene_and_the_shell_know_slicer_and_only_panels_know_widgets() -> None:
@@ -96,7 +96,7 @@ def test_every_widget_that_the_code_names_is_in_the_ui_file() -> None:
 
 
 def test_every_button_and_choice_of_the_ui_file_is_used_and_explained() -> None:
-    code = "\n".join(path.read_text() for path in SOURCES)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
     for element in ElementTree.parse(PANEL).iter("widget"):
         name, kind = str(element.get("name")), element.get("class")
         if kind in ("QPushButton", "QComboBox", "QCheckBox", "QLineEdit", "QTableWidget", "qMRMLNodeComboBox"):
@@ -129,7 +129,7 @@ def test_the_package_brings_the_contract_along(build: Path, place: str, tmp_path
     # Without the site's packages, where this project is installed.
     outcome = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(moved)!r}); {program}"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert outcome.returncode == 0, outcome.stderr
     assert Path(outcome.stdout.strip()).is_relative_to(moved)
@@ -142,12 +142,14 @@ def test_there_is_one_copy_of_the_contract_in_the_repository() -> None:
 
 
 def test_the_catalogue_entry_is_what_the_extensions_index_asks_for() -> None:
-    entry = json.loads((EXTENSION / "PneumoScreen.json").read_text())
+    entry = json.loads((EXTENSION / "PneumoScreen.json").read_text(encoding="utf-8"))
     wanted = {"$schema", "build_dependencies", "build_subdirectory", "category", "scm_revision", "scm_url", "tier"}
     assert set(entry) == wanted
     assert entry["tier"] in (1, 3, 5) and entry["build_dependencies"] == []
     assert entry["scm_url"].startswith("https://")
-    assert f'set(EXTENSION_CATEGORY "{entry["category"]}")' in (EXTENSION / "CMakeLists.txt").read_text()
+    assert f'set(EXTENSION_CATEGORY "{entry["category"]}")' in (EXTENSION / "CMakeLists.txt").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_sample_is_small() -> None:
