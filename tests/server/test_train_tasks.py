@@ -256,7 +256,8 @@ def test_all_networks_are_trained_in_turn_and_a_failure_is_a_sentence(server: Ru
     for model, entry in answer.json().items():
         task = entry["result"]
         assert (task["model"], task["status"], task["progress"]["state"]) == (model, "ERROR", "failed")
-        assert "holds no labelled scan" in task["progress"]["message"]
+        # Other tests on this server may have left a label, but none leaves enough to train on.
+        assert any(text in task["progress"]["message"] for text in ("holds no labelled scan", "none of the 1 patients"))
         assert task["details"][-1] == task["progress"]["message"]
         assert str(server.studies) not in json.dumps(task)
 
