@@ -233,9 +233,7 @@ class Session:
 
     def show(self, reading: Reading, read_only: bool = False) -> None:
         """Show a reading in the place of the one that was shown; another reader's takes no corrections."""
-        self._read(reading)
-        self.is_read_only = read_only
-        self.reading_changed.emit()
+        self._read(reading, read_only)
 
     def submitted(self, version: int) -> None:
         """The reading is on the server: the local draft has done its work."""
@@ -249,9 +247,9 @@ class Session:
         case = Case.from_dict(document, self.classes)
         return Reading(case, self.base, self.connection.reader, self.classes)
 
-    def _read(self, reading: Reading) -> None:
+    def _read(self, reading: Reading, read_only: bool = False) -> None:
         self._leave_reading()
-        self.reading, self.is_submitted, self.is_read_only = reading, False, False
+        self.reading, self.is_submitted, self.is_read_only = reading, False, read_only
         reading.changed.connect(self._changed)
         reading.selection_changed.connect(self._selected)
         self.view.show(reading.case, reading.selected)

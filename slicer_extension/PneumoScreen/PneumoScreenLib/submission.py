@@ -4,6 +4,7 @@ from typing import Any, Dict, Optional
 
 from .asking import Message
 from .calls import Failure
+from .connection import NOT_CONNECTED
 from .contract import Case, CaseError
 from .reading import Reading
 from .session import Session
@@ -35,7 +36,7 @@ class Submission:
         if session.reading is None:
             return "Screen the case first."
         if session.connection.server is None:
-            return "Connect to a server first."
+            return NOT_CONNECTED
         if self.is_looking_at_theirs:
             return "Go back to your own reading first."
         if session.asking.is_busy:

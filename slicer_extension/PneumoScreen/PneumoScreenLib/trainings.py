@@ -7,9 +7,9 @@ import qt
 from .asking import Asking, Message
 from .connection import NOT_CONNECTED, Connection
 from .signal import Signal
+from .training import RUNNING
 
 WATCH_MS = 2000
-RUNNING = ("SUBMITTED", "RUNNING")
 
 
 class Trainings:

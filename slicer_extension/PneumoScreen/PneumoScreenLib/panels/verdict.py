@@ -1,14 +1,11 @@
 """The verdict of the open case: both Noisy-OR probabilities as bars, the confidence, the rule in words, the lungs."""
 
-from typing import Any, Dict
-
-import qt
+from typing import Any
 
 from ..contract import Case, Verdict
 from ..wording import affected_in_words, display_name, percent, rule_in_words
 from . import style
-
-STEPS = 1000
+from .bars import Bars
 
 
 class VerdictPanel:
@@ -21,15 +18,21 @@ class VerdictPanel:
 
     def __init__(self, ui: Any, session: Any) -> None:
         self.ui, self.session = ui, session
-        self._bars: Dict[str, Any] = {}
-        self._values: Dict[str, Any] = {}
         style.as_card(ui.verdictFrame)
         style.as_title(ui.verdictLabel, 1.35)
         style.as_title(ui.confidenceLabel, 1.35)
         style.as_quiet(ui.ruleLabel)
         style.as_quiet(ui.researchLabel)
         ui.confidenceLabel.toolTip = "The confidence that the rule exports for this verdict."
-        self._make_bars()
+        infections = session.classes.infections
+        self._bars = Bars(
+            ui.probabilityFrame,
+            {name: style.colour_of(name, ui.verdictFrame, session.classes) for name in infections},
+            {
+                name: f"Noisy-OR probability of {display_name(name)} over all regions of this type."
+                for name in infections
+            },
+        )
         session.reading_changed.connect(self.update)
         self.update()
 
@@ -48,25 +51,7 @@ class VerdictPanel:
         ui.verdictLabel.setStyleSheet(f"color: {colour};")
         has_confidence = verdict.label in verdict.confidence
         ui.confidenceLabel.text = percent(verdict.confidence[verdict.label]) if has_confidence else ""
-        for name, bar in self._bars.items():
-            value = verdict.probability.get(name, 0.0)
-            bar.value = round(STEPS * value)
-            self._values[name].text = percent(value)
+        self._bars.show(verdict.probability)
         ui.ruleLabel.text = rule_in_words(verdict)
         ui.lungsLabel.text = affected_in_words(case)
         ui.lungsLabel.visible = bool(ui.lungsLabel.text)
-
-    def _make_bars(self) -> None:
-        grid = qt.QGridLayout(self.ui.probabilityFrame)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(3)
-        grid.setColumnStretch(1, 1)
-        for row, name in enumerate(self.session.classes.infections):
-            title, bar, value = qt.QLabel(display_name(name)), qt.QProgressBar(), qt.QLabel("")
-            bar.maximum, bar.textVisible = STEPS, False
-            bar.toolTip = f"Noisy-OR probability of {display_name(name)} over all regions of this type."
-            value.alignment = qt.Qt.AlignRight | qt.Qt.AlignVCenter
-            for column, widget in enumerate((title, bar, value)):
-                grid.addWidget(widget, row, column)
-            style.as_bar(bar, style.colour_of(name, self.ui.verdictFrame, self.session.classes), 8)
-            self._bars[name], self._values[name] = bar, value

@@ -10,10 +10,10 @@ import qt
 from ..contract import Case
 from ..wording import display_name, percent
 from . import style
+from .bars import Bars
 
 CLASSES = ("covid19", "healthy", "cap")
 LOCATIONS = ("none", "left", "right", "bipulmonary")
-STEPS = 1000
 COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
 
 
@@ -27,15 +27,13 @@ class XrayPanel:
 
     def __init__(self, ui: Any, session: Any) -> None:
         self.ui, self.session = ui, session
-        self._bars: Dict[str, Any] = {}
-        self._values: Dict[str, Any] = {}
         style.as_title(ui.xrayVerdictLabel, 1.35)
         style.as_quiet(ui.xrayResearchLabel)
         ui.xrayClassCombo.addItems(["no correction", *map(display_name, CLASSES)])
         ui.xraySideCombo.addItems(["no correction", *(name.capitalize() for name in LOCATIONS)])
         ui.xrayClassCombo.connect("activated(int)", self._correct)
         ui.xraySideCombo.connect("activated(int)", self._correct)
-        self._make_bars()
+        self._bars = Bars(ui.xrayFrame, {name: style.colour_of(COLOURS[name], ui.xrayFrame) for name in CLASSES}, {})
         session.reading_changed.connect(self.update)
         session.connection.server_changed.connect(self.update)
         self.update()
@@ -55,9 +53,7 @@ class XrayPanel:
         findings = case.cxr
         best = _likeliest(findings.probabilities)
         ui.xrayVerdictLabel.text = f"{display_name(best)}  {percent(findings.probabilities[best])}"
-        for name, bar in self._bars.items():
-            bar.value = round(STEPS * findings.probabilities.get(name, 0.0))
-            self._values[name].text = percent(findings.probabilities.get(name, 0.0))
+        self._bars.show(findings.probabilities)
         sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
         ui.xrayLocationLabel.text = f"Location: {findings.location}" + (f" ({sides})" if sides else "")
         picture = self.session.view.xray_picture(findings.lung_boxes)
@@ -86,20 +82,6 @@ class XrayPanel:
                 CLASSES[label - 1] if label > 0 else _likeliest(case.cxr.probabilities),
                 LOCATIONS[side - 1] if side > 0 else case.cxr.location,
             )
-
-    def _make_bars(self) -> None:
-        grid = qt.QGridLayout(self.ui.xrayFrame)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(3)
-        grid.setColumnStretch(1, 1)
-        for row, name in enumerate(CLASSES):
-            title, bar, value = qt.QLabel(display_name(name)), qt.QProgressBar(), qt.QLabel("")
-            bar.maximum, bar.textVisible = STEPS, False
-            value.alignment = qt.Qt.AlignRight | qt.Qt.AlignVCenter
-            for column, widget in enumerate((title, bar, value)):
-                grid.addWidget(widget, row, column)
-            style.as_bar(bar, style.colour_of(COLOURS[name], self.ui.xrayFrame), 8)
-            self._bars[name], self._values[name] = bar, value
 
 
 def _likeliest(probabilities: Dict[str, float]) -> str:
