@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import requests
+
 
 @contextmanager
 def misbehaving(status: int = 200, body: bytes = b"{}", delay_s: float = 0.0) -> Iterator[str]:
@@ -24,6 +26,47 @@ def misbehaving(status: int = 200, body: bytes = b"{}", delay_s: float = 0.0) ->
                 return
 
         do_GET = do_PUT = do_POST = do_DELETE = answer
+
+        def log_message(self, text: str, *values: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def holding_back(address: str, delay_s: float, held: tuple[str, ...]) -> Iterator[str]:
+    """Address in front of a real server, whose answers to ``held`` (``"PUT /path"``) come that much later."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            sent = {name: text for name, text in self.headers.items() if name.lower() not in ("host", "connection")}
+            answer = requests.request(
+                self.command, address + self.path, headers=sent, data=self.rfile.read(length), timeout=120
+            )
+            if f"{self.command} {self.path}".startswith(held):
+                time.sleep(delay_s)
+            try:
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+                for name in ("ETag", "Content-Disposition"):
+                    if name in answer.headers:
+                        self.send_header(name, answer.headers[name])
+                length = len(answer.content) if self.command != "HEAD" else answer.headers.get("Content-Length", 0)
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                self.wfile.write(answer.content)
+            except (BrokenPipeError, ConnectionResetError):
+                return
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
 
         def log_message(self, text: str, *values: object) -> None:
             """Say nothing."""

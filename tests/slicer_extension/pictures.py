@@ -99,11 +99,9 @@ def grab(panel: Panel) -> np.ndarray:
     panel.settle()
     image = panel.window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     width, height = image.width(), image.height()
-    return (
-        np.frombuffer(image.constBits(), np.uint8)
-        .reshape(height, image.bytesPerLine())[:, : 3 * width]
-        .reshape(height, width, 3)
-    )
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
+    # A copy: the bytes are the image's, which ends here.
+    return rows[:, : 3 * width].reshape(height, width, 3).copy()
 
 
 def save(pixels: np.ndarray, path: Path) -> None:

@@ -22,6 +22,7 @@ class Panel:
         address: of the server; none: one where nobody listens.
         reader: who types a name.
         token: API token.
+        certificate: file of the authority of the server's certificate.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Panel:
         address: str = "http://127.0.0.1:9",
         reader: str = "dr-a",
         token: str = "",
+        certificate: str = "",
     ) -> None:
         self.application = pythonqt_adapter.install()
         scripted_module.install()
@@ -40,7 +42,8 @@ class Panel:
         import PneumoScreen
 
         settings = qt.QSettings(str(folder / "settings.ini"), qt.QSettings.IniFormat)
-        for name, value in (("address", address), ("reader", reader), ("token", token)):
+        typed = {"address": address, "reader": reader, "token": token, "certificate": certificate}
+        for name, value in typed.items():
             settings.setValue(f"PneumoScreen/{name}", value)
 
         class Widget(PneumoScreen.PneumoScreenWidget):
@@ -91,7 +94,8 @@ class Panel:
     def connect(self) -> None:
         """Press "Test connection" and wait for the worklist."""
         self.ui.connectButton.click()
-        self.wait(lambda: bool(self.logic.connection.cases))
+        connection = self.logic.connection
+        self.wait(lambda: connection.server is not None and bool(connection.cases))
 
     def open(self, case_id: str) -> None:
         """Open a case and wait until it is there."""

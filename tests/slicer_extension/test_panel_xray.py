@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from tests.slicer_extension.misbehaving import misbehaving
 from tests.slicer_extension.running_panel import Panel, running_panel
 
 DOCUMENT: dict[str, Any] = {
@@ -59,13 +61,14 @@ def test_no_xray_no_section(panel: Panel) -> None:
     panel.show()
     assert panel.ui.xraySection.visible
     assert panel.ui.xrayLocationLabel.text == "No X-ray is open."
+    assert not panel.ui.xrayFrame.visible and not panel.ui.xrayClassCombo.visible, "nothing to be filled in"
 
 
 def test_class_side_and_picture_are_shown(xray: Panel) -> None:
     xray.show()
     assert xray.ui.xrayVerdictLabel.text == "COVID-19  70 %"
     assert xray.ui.xrayLocationLabel.text == "Location: left (left 90 %, right 20 %)"
-    assert not xray.ui.xrayPicture.pixmap.isNull()
+    assert not xray.ui.xrayPicture.pixmap.isNull() and xray.ui.xrayFrame.visible and xray.ui.xraySideCombo.visible
     assert "Research use only" in xray.ui.xrayResearchLabel.text
     assert not xray.ui.findingsFrame.visible, "regions belong to a CT"
 
@@ -75,8 +78,50 @@ def test_the_readers_class_and_side_are_in_the_document_and_can_be_undone(xray: 
     choose(xray.ui.xrayClassCombo, 3)
     said = xray.session.reading.document()["cxr"]["reader"]
     assert (said["label"], said["location"], said["name"]) == ("cap", "left", "dr-a")
-    choose(xray.ui.xraySideCombo, 4)
+    choose(xray.ui.xraySideCombo, 3)
     assert xray.session.reading.document()["cxr"]["reader"]["location"] == "bipulmonary"
     while xray.session.reading.can_undo:
         xray.session.correct("undo")
     assert xray.session.reading.document()["cxr"]["reader"] is None
+
+
+def grad_cam(folder: Path) -> Path:
+    """A file as the server keeps it: one picture of bytes, hot in one corner."""
+    values = np.zeros((1, 48, 64), np.uint8)
+    values[0, 30:44, 40:60] = 255
+    path = folder / "grad-cam.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(values), path)
+    return path
+
+
+def warm_share(panel: Panel) -> float:
+    """Share of the shown picture that is warm."""
+    image = panel.ui.xrayPicture.pixmap.toImage()
+    colours = [image.pixelColor(x, y) for x in range(0, image.width(), 4) for y in range(0, image.height(), 4)]
+    return sum(each.red() - each.blue() > 60 for each in colours) / len(colours)
+
+
+def test_what_spoke_for_the_verdict_is_shown_and_can_be_switched_off(xray: Panel, tmp_path: Path) -> None:
+    xray.show()
+    assert not xray.ui.xrayHeatCheck.visible, "nothing was fetched yet"
+    xray.session.reading_changed.emit()
+    frames = warm_share(xray)
+    with misbehaving(body=grad_cam(tmp_path).read_bytes()) as address:
+        xray.logic.settings.setValue("PneumoScreen/address", address)
+        xray.session._ask_for_masks()
+        xray.wait(lambda: xray.session.view.has_heat)
+    assert xray.ui.xrayHeatCheck.visible and xray.ui.xrayHeatCheck.checked
+    assert warm_share(xray) - frames == pytest.approx(14 * 20 / (48 * 64), abs=0.04)
+    xray.ui.xrayHeatCheck.click()
+    assert warm_share(xray) == pytest.approx(frames, abs=0.02) and xray.ui.xrayHeatCheck.visible
+    xray.ui.xrayHeatCheck.click()
+    assert warm_share(xray) > frames + 0.04
+
+
+def test_a_server_without_a_grad_cam_is_no_trouble(xray: Panel) -> None:
+    xray.show()
+    with misbehaving(404, b'{"detail": "no masks"}') as address:
+        xray.logic.settings.setValue("PneumoScreen/address", address)
+        xray.session._ask_for_masks()
+        xray.wait(lambda: not xray.logic.calls._waiting)
+    assert not xray.said and not xray.ui.xrayHeatCheck.visible

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.slicer_extension.running_panel import Panel, running_panel
 from tests.slicer_extension.scripted_module import MODULE
@@ -97,3 +98,33 @@ def test_a_full_disk_is_told_and_the_correction_stays(panel: Panel, tmp_path: Pa
     panel.session.correct("influenza_a")
     assert "cannot be kept" in panel.said and "submit now" in panel.said
     assert panel.session.reading.region("r1").reader.label == "influenza_a"
+
+
+def test_a_volume_that_cannot_be_written_is_told_and_not_sent(panel: Panel, tmp_path: Path) -> None:
+    import slicer.util
+
+    panel.logic.connection.server = {"user": "dr-a", "roles": ["trainer"], "is_known": True}
+    panel.logic.connection.server_changed.emit()
+    own = slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.int16), name="my scan")
+    panel.ui.volumeSelector.setCurrentNode(own)
+    (tmp_path / "file").touch()
+    panel.widget.panels[3]._temporary = str(tmp_path / "file")
+    sent: list[str] = []
+    panel.session.send = lambda path, case_id: sent.append(case_id)
+    panel.ui.sendButton.click()
+    assert "cannot be written to" in panel.said and "my-scan.nrrd" in panel.said
+    assert not sent and panel.logic.asking.message.retry is not None
+    panel.widget.panels[3]._temporary = str(tmp_path)
+    panel.ui.retryButton.click()
+    assert sent == ["my-scan"] and (tmp_path / "my-scan.nrrd").is_file()
+
+
+def test_a_new_box_takes_its_side_from_the_masks_where_there_are_some(panel: Panel) -> None:
+    read_a_case(panel)
+    panel.session._placed((60.0, 0.0, -150.0), (20.0, 20.0, 20.0))
+    assert panel.session.selected_region().side == "left", "by the regions beside it"
+    panel.session.view.side_of = lambda center_mm, size_mm: "right"
+    panel.session._placed((60.0, 0.0, -150.0), (20.0, 20.0, 20.0))
+    assert panel.session.selected_region().side == "right"
+    panel.session._moved("r1", (70.0, 0.0, -200.0), (20.0, 20.0, 20.0))
+    assert panel.session.reading.region("r1").side == "right"

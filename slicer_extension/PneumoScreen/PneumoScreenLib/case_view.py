@@ -1,11 +1,12 @@
-"""The open case in the scene: its volume, boxes and masks, and the draft that a saved scene carries along."""
+"""The open case in the scene: its volume, boxes, masks or Grad-CAM, and the draft that a saved scene carries along."""
 
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
 import slicer
 
 from .contract import Case, Patch, Region
-from .scene.boxes import Boxes
+from .scene.boxes import Boxes, volume_axes
+from .scene.heat import Heat
 from .scene.keeping import Keeping
 from .scene.masks import Masks
 from .scene.patches import patch_picture
@@ -24,6 +25,7 @@ class CaseView:
     def __init__(self, scene: Any = None) -> None:
         scene = scene or slicer.mrmlScene
         self.boxes, self.masks, self.keeping = Boxes(scene), Masks(scene), Keeping(scene)
+        self.heat = Heat(scene)
         self.volume: Any = None
 
     def connect(self, moved: Callable[..., None], picked: Callable[..., None], placed: Callable[..., None]) -> None:
@@ -41,6 +43,7 @@ class CaseView:
         self.volume = load_volume(path, case_id)
         self.boxes.clear()
         self.masks.clear()
+        self.heat.clear()
 
     def show(self, case: Case, selected: Optional[str]) -> None:
         """Draw the boxes of a case as it stands; an X-ray has none."""
@@ -57,8 +60,16 @@ class CaseView:
         self.boxes.place()
 
     def show_masks(self, path: str) -> None:
-        """Show the lungs and the infection of a label map file."""
-        self.masks.show(path)
+        """Show the lungs and the infection of a label map file, of a radiograph its Grad-CAM."""
+        if self.is_radiograph:
+            self.heat.show(path)
+        else:
+            self.masks.show(path)
+
+    def side_of(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> Optional[str]:
+        """The patient's side of a box by the masks of the lungs; None where there are none."""
+        sides = self.masks.sides
+        return None if sides is None else sides.side_of(center_mm, size_mm, volume_axes())
 
     def set_masks_visible(self, lungs: Optional[bool] = None, infection: Optional[bool] = None) -> None:
         """Switch masks; what is not named stays as it is."""
@@ -74,8 +85,17 @@ class CaseView:
         return is_radiograph(self.volume)
 
     def xray_picture(self, lung_boxes: Mapping[str, Sequence[float]]) -> Any:
-        """The radiograph with its lung boxes, uint8 [row, column, 3]; None without one."""
-        return radiograph_picture(self.volume, lung_boxes) if self.is_radiograph else None
+        """The radiograph with lung boxes and Grad-CAM, uint8 [row, column, 3]; None without one."""
+        return radiograph_picture(self.volume, lung_boxes, self.heat.values) if self.is_radiograph else None
+
+    @property
+    def has_heat(self) -> bool:
+        """Whether the open radiograph has a Grad-CAM."""
+        return self.heat.node is not None
+
+    def set_heat_visible(self, is_visible: bool) -> None:
+        """Switch the Grad-CAM."""
+        self.heat.set_visible(is_visible)
 
     def keep(self, draft: Optional[Dict[str, Any]]) -> None:
         """Keep a draft in the scene, so that it is saved with it; None: it has been submitted."""

@@ -11,6 +11,7 @@ FAULT, RUBBISH, CANCELLED = "fault", "rubbish", "cancelled"
 
 _UNKNOWN_ROUTES = ("Not Found", "Method Not Allowed")
 _SHOWN = 400
+_NO_AUTHORITY = "The file of the certificate authority cannot be read; choose it again under Connect."
 
 
 class ServerError(Exception):
@@ -64,11 +65,7 @@ def of_exception(error: Exception, address: str, limit_s: float) -> ServerError:
     if isinstance(error, requests.exceptions.SSLError):
         if "WRONG_VERSION_NUMBER" in said:
             return ServerError(TLS, f"The server at {address} does not speak HTTPS; begin its address with http://.")
-        return ServerError(
-            TLS,
-            f"The certificate of the server at {address} could not be verified; "
-            "choose the file of your site's certificate authority under Connect, or ask the administrator.",
-        )
+        return _untrusted(said, address)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return _unreachable(address, "it does not answer")
     if isinstance(error, requests.exceptions.Timeout) or "ReadTimeoutError" in names:
@@ -92,7 +89,7 @@ def of_exception(error: Exception, address: str, limit_s: float) -> ServerError:
     ):
         return rubbish(address)
     if isinstance(error, OSError) and "TLS CA certificate" in said:
-        return ServerError(TLS, "The file of the certificate authority cannot be read; choose it again under Connect.")
+        return ServerError(TLS, _NO_AUTHORITY)
     if "refused" in said or "10061" in said:
         return _unreachable(address, "nothing listens there")
     if "NameResolution" in said or "resolve" in said or "getaddrinfo" in said:
@@ -142,6 +139,22 @@ def of_response(status: int, content: Any, address: str, has_token: bool) -> Ser
         status,
         detail,
     )
+
+
+def _untrusted(said: str, address: str) -> ServerError:
+    """Why a certificate was not believed, by what OpenSSL said of it."""
+    if "VERIFY_FAILED" not in said and ("X509" in said or "PEM" in said):
+        return ServerError(TLS, _NO_AUTHORITY)
+    if "has expired" in said or "not yet valid" in said:
+        reason = "is not valid today; check this computer's clock, or ask the administrator for a new one"
+    elif "mismatch" in said or "doesn't match" in said:
+        reason = "is made out to another name; write the address under Connect as the administrator gave it"
+    else:
+        reason = (
+            "could not be verified; choose the file of your site's certificate authority under Connect, "
+            "or ask the administrator"
+        )
+    return ServerError(TLS, f"The certificate of the server at {address} {reason}.")
 
 
 def _unreachable(address: str, reason: str) -> ServerError:

@@ -29,7 +29,7 @@ MEANINGS: Dict[str, str] = {
     "accept": "accept the model's label",
     "select_next": "next region",
     "select_previous": "previous region",
-    "add_box": "add a box",
+    "add_box": "add a box: drag it in a slice view",
     "classify": "let the server classify new and moved boxes",
     "delete": "delete the region",
     "undo": "undo",

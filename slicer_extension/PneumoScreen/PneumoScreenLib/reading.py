@@ -5,15 +5,13 @@ Coordinates are the document's: millimetres, LPS, at the centre of a box.
 
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Union
 
 from .contract import CXR_CLASSES, CXR_LOCATIONS, DEFAULT_CLASSES, Case, Classes, ReaderMark, Region
+from .course import Course
 from .draft_document import Draft, Written, parse_region
-from .history import History
 from .notes import note_of, with_note
-from .regions import box_of, fresh_id, is_same_box, side_of, touched_between, with_answers, with_region
-from .selection import Selection
-from .signal import Signal
+from .regions import box_of, fresh_id, is_same_box, side_of, with_answers
 
 NOBODY = "local"
 """Signs where the reader gave no name; the server, too, calls its single user so."""
@@ -28,7 +26,7 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Reading:
+class Reading(Course):
     """A reader's work on one case.
 
     Args:
@@ -37,11 +35,6 @@ class Reading:
         reader: name that signs the marks.
         classes: of the site.
         now: the clock of the marks.
-
-    Attributes:
-        base: version that the next submission builds on.
-        changed: emitted after every change of the case.
-        selection_changed: emitted when another region, or none, is selected.
     """
 
     def __init__(
@@ -52,52 +45,16 @@ class Reading:
         classes: Classes = DEFAULT_CLASSES,
         now: Callable[[], str] = utc_now,
     ) -> None:
-        self.base, self.reader, self.classes = base, reader or NOBODY, classes
-        self.changed, self._selection = Signal(), Selection(self._ids)
-        self.selection_changed = self._selection.selection_changed
-        self._now = now
+        super().__init__(case, base, classes)
+        self.reader, self._now = reader or NOBODY, now
         self._written: Written = {}
-        first = self._judged(case)
-        self._opened = self._saved = self._handed_out = first
-        self._history: History[Case] = History(first)
 
     # What stands ------------------------------------------------------------------------------------------------------
-
-    @property
-    def case(self) -> Case:
-        """The case as it stands, its verdict by the rules of ``verdict.py``."""
-        return self._history.now
-
-    @property
-    def is_modified(self) -> bool:
-        """Whether something stands here that was neither opened nor submitted."""
-        return self.case != self._saved
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is something to undo."""
-        return self._history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is something to redo."""
-        return self._history.can_redo
 
     @property
     def note(self) -> str:
         """The reader's own note on the case; it travels among the document's ``notes``."""
         return note_of(self.case, self.reader)
-
-    def region(self, region_id: str) -> Region:
-        """A region by its id.
-
-        Raises:
-            KeyError: if there is none.
-        """
-        for region in self.case.regions:
-            if region.id == region_id:
-                return region
-        raise KeyError(region_id)
 
     def state(self, region_id: str) -> str:
         """What the reader did to a region: ``open``, ``accepted``, ``corrected``, ``added`` or ``moved``."""
@@ -217,12 +174,7 @@ class Reading:
         parsed = (r if isinstance(r, Region) else parse_region(r, self.classes) for r in regions)
         answers = {region.id: region for region in parsed}
 
-        def merged(case: Case) -> Case:
-            return self._judged(with_answers(case, answers))
-
-        self._history.rewrite(merged)
-        self._opened, self._saved, self._handed_out = map(merged, (self._opened, self._saved, self._handed_out))
-        self.changed.emit()
+        self._rewrite(lambda case: with_answers(case, answers))
 
     # The case as a whole ----------------------------------------------------------------------------------------------
 
@@ -257,49 +209,7 @@ class Reading:
         if {**(cxr.reader or {}), "at": said["at"]} != said:
             self._record(replace(self.case, cxr=replace(cxr, reader=said)))
 
-    # Undo, redo, selection --------------------------------------------------------------------------------------------
-
-    def undo(self) -> None:
-        """Take the last step back, where there is one."""
-        self._step(self._history.undo)
-
-    def redo(self) -> None:
-        """Do again what was undone last, where something was."""
-        self._step(self._history.redo)
-
-    @property
-    def selected(self) -> Optional[str]:
-        """Id of the region that the reader looks at."""
-        return self._selection.selected
-
-    def select(self, region_id: Optional[str]) -> None:
-        """Look at a region; None: at none.
-
-        Raises:
-            KeyError: if there is no such region.
-        """
-        self._selection.select(region_id)
-
-    def select_next(self) -> None:
-        """Look at the region after the selected one; after the last comes the first."""
-        self._selection.step(1)
-
-    def select_previous(self) -> None:
-        """Look at the region before the selected one; before the first comes the last."""
-        self._selection.step(-1)
-
     # Keeping ----------------------------------------------------------------------------------------------------------
-
-    def document(self) -> Dict[str, Any]:
-        """The case document as it is submitted."""
-        self._handed_out = self.case
-        return self.case.to_dict()
-
-    def submitted(self, version: int) -> None:
-        """The document that was handed out last is on the server; what was changed since is still to be submitted."""
-        self.base, self._saved = version, self._handed_out
-        self._history.pause()
-        self.changed.emit()
 
     def to_draft(self) -> Dict[str, Any]:
         """All of this work as plain JSON values, but for the steps to undo."""
@@ -325,28 +235,7 @@ class Reading:
 
     # Inside -----------------------------------------------------------------------------------------------------------
 
-    def _judged(self, case: Case) -> Case:
-        # The rules are those of the CT method; a radiograph's verdict is its network's.
-        return case.with_verdict(self.classes) if case.modality == "CT" else case
-
     def _mark(self, label: str) -> ReaderMark:
         if label not in self.classes.patch_labels:
             raise ValueError(f"{label!r} is none of {', '.join(self.classes.patch_labels)}")
         return ReaderMark(label, self.reader, self._now())
-
-    def _put(self, changed: Region) -> None:
-        self._record(with_region(self.case, changed))
-
-    def _record(self, case: Case, topic: Optional[str] = None) -> None:
-        self._history.record(self._judged(case), topic)
-        self.changed.emit()
-
-    def _step(self, step: Callable[[], None]) -> None:
-        before = self.case
-        step()
-        if self.case is not before:
-            self._selection.follow(touched_between(before, self.case))
-            self.changed.emit()
-
-    def _ids(self) -> List[str]:
-        return [region.id for region in self.case.regions]

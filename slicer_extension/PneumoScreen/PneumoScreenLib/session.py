@@ -49,6 +49,7 @@ class Session:
         self.is_read_only, self.is_submitted = False, False
         self.strategy = "combined"
         self.case_changed, self.reading_changed, self.selection_changed = Signal(), Signal(), Signal()
+        self.masks_changed = Signal()
         view.connect(self._moved, self.select, self._placed)
 
     # Which case -------------------------------------------------------------------------------------------------------
@@ -184,6 +185,7 @@ class Session:
         def here(path: str) -> None:
             if case_id == self.case_id:
                 self._try(lambda: self.view.show_masks(path))
+                self.masks_changed.emit()
 
         # A screening by an older server left no masks: the case is read without them.
         args = {"case_id": case_id, "folder": self.folder}
@@ -223,11 +225,12 @@ class Session:
 
     def _placed(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> None:
         if self.reading is not None and not self.is_read_only:
-            self.reading.select(self.reading.add(center_mm, size_mm))
+            side = self.view.side_of(center_mm, size_mm)
+            self.reading.select(self.reading.add(center_mm, size_mm, side=side))
 
     def _moved(self, region_id: str, center_mm: Sequence[float], size_mm: Sequence[float]) -> None:
         if self.reading is not None and not self.is_read_only:
-            self.reading.move(region_id, center_mm, size_mm)
+            self.reading.move(region_id, center_mm, size_mm, self.view.side_of(center_mm, size_mm))
 
     # Keeping ----------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from . import failures
 from .failures import ServerError
 
 CONNECT_S = 5.0
-ANSWER_S = 30.0
+ANSWER_S = 60.0
 PAUSES_S = (0.3, 0.8)
 """Before each retry of a request that only reads."""
 

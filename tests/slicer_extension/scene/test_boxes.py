@@ -37,7 +37,12 @@ def shown(stage, boxes, write_chest):
 
 
 def views_of(boxes, region_id):
-    return set(boxes.node(region_id).GetDisplayNode().GetViewNodeIDs())
+    return ids_of(boxes.node(region_id))
+
+
+def ids_of(node):
+    """The views that any display of a node is for."""
+    return {view for index in range(2) for view in node.GetNthDisplayNode(index).GetViewNodeIDs()}
 
 
 def test_a_box_stands_where_its_region_is_and_says_what_it_is(shown):
@@ -61,11 +66,23 @@ def test_only_the_selected_box_hears_the_mouse(shown):
     assert interactive() == [(False, False), (False, False)]
 
 
+def test_in_3d_only_the_selected_box_is_named_and_in_slices_all_are(shown):
+    def named():
+        displays = [[shown.node(r).GetNthDisplayNode(index) for r in ("r1", "r2")] for index in range(2)]
+        return [[bool(display.GetPropertiesLabelVisibility()) for display in each] for each in displays]
+
+    assert named() == [[True, True], [True, False]]
+    shown.select("r2")
+    assert named() == [[True, True], [False, True]]
+    shown.select(None)
+    assert named() == [[True, True], [False, False]]
+
+
 def test_a_mark_recolours_the_same_node(shown):
     node = shown.node("r2")
     marked = replace(RIGHT, reader=ReaderMark("irrelevant", "ann", "2026-11-22T10:00:00Z"))
     shown.show(case_of(region(), marked), "r1")
-    assert shown.node("r2") is node and node.GetName() == "irrelevant (reader)"
+    assert shown.node("r2") is node and node.GetName() == "Irrelevant (reader)"
     assert np.allclose(node.GetDisplayNode().GetColor(), colour_of("irrelevant"))
 
 
@@ -153,6 +170,88 @@ def test_a_new_box_is_placed_with_two_clicks(stage, shown):
     assert "new box" not in names
 
 
+def placed_by_drag(stage, shown, view, start, end):
+    shown.place()
+    view.drag(view.place_of(start), view.place_of(end))
+    stage.background.finish()
+    ((name, center, size),) = shown.heard
+    assert name == "placed"
+    names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")]
+    assert "new box" not in names
+    interaction = stage.double.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+    return center, size
+
+
+@pytest.mark.parametrize("stored", ["LPS", "RAI"])
+def test_a_new_box_is_placed_with_one_drag(stage, boxes, write_chest, stored):
+    load_volume(str(write_chest(stored)), "chest")
+    boxes.show(case_of(region()), "r1")
+    jump_to(LESION_LPS)
+    stage.background.finish()
+    center, size = placed_by_drag(stage, boxes, stage.axial, (20, -40, 45), (60, -70, 45))
+    assert np.allclose(center, (-40, 55, 45), atol=1.5) and np.allclose(size, (40, 30, 35), atol=2.5)
+
+
+def test_a_drag_in_another_plane_gets_its_depth_there(stage, shown):
+    # Of the coronal view, at y = 30 (LPS): dragged upwards and to the patient's right.
+    center, size = placed_by_drag(stage, shown, stage.coronal, (-20, -30, 0), (20, -30, 60))
+    assert np.allclose(center, (0, 30, 30), atol=1.5) and np.allclose(size, (40, 50, 60), atol=2.5)
+
+
+def test_a_drag_shows_the_box_before_the_button_is_let_go(stage, shown):
+    shown.place()
+    start, end = (stage.axial.place_of(corner) for corner in ((20, -40, 45), (60, -70, 45)))
+    before = stage.axial.pixels().astype(int)
+    stage.axial.cursor_to(*map(round, start))
+    stage.axial.interactor().LeftButtonPressEvent()
+    stage.axial.cursor_to(*map(round, end))
+    changed = np.abs(stage.axial.pixels().astype(int) - before).max(axis=2) > 60
+    rows, columns = np.nonzero(changed)
+    height = changed.shape[0] - 1
+    assert abs(columns.min() - min(start[0], end[0])) < 12 and abs(height - rows.max() - min(start[1], end[1])) < 12
+    stage.axial.interactor().LeftButtonReleaseEvent()
+    stage.background.finish()
+    assert len(shown.heard) == 1
+
+
+def test_a_trembling_hand_still_makes_two_clicks(stage, shown):
+    shown.place()
+    for corner in ((20, -40, 45), (60, -70, 45)):
+        x, y = stage.axial.place_of(corner)
+        stage.axial.drag((x - 2, y), (x, y))
+        stage.background.finish()
+    ((name, center, size),) = shown.heard
+    assert name == "placed" and np.allclose(center, (-40, 55, 45), atol=2.5)
+    assert np.allclose(size[:2], (40, 30), atol=3.5)
+
+
+def test_a_drag_that_comes_back_is_a_click(stage, shown):
+    shown.place()
+    x, y = map(round, stage.axial.place_of((20, -40, 45)))
+    stage.axial.cursor_to(x, y)
+    stage.axial.interactor().LeftButtonPressEvent()
+    stage.axial.cursor_to(x + 30, y + 20)
+    nodes = slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")
+    stage.axial.cursor_to(x, y)
+    stage.axial.interactor().LeftButtonReleaseEvent()
+    stage.background.finish()
+    assert len(slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")) == len(nodes) - 1 and not shown.heard
+    stage.axial.click(*stage.axial.place_of((60, -70, 45)))
+    assert np.allclose(shown.heard[0][1], (-40, 55, 45), atol=2.5)
+
+
+def test_a_second_corner_that_is_dragged_ends_where_it_is_let_go(stage, shown):
+    shown.place()
+    stage.axial.click(*stage.axial.place_of((20, -40, 45)))
+    end = stage.axial.place_of((60, -70, 45))
+    stage.axial.drag((end[0] - 20, end[1] + 10), end)
+    stage.background.finish()
+    ((name, center, size),) = shown.heard
+    assert name == "placed" and np.allclose(center, (-40, 55, 45), atol=2.5)
+    assert np.allclose(size[:2], (40, 30), atol=3.5)
+
+
 def test_a_placing_that_is_given_up_adds_nothing(stage, shown):
     shown.place()
     interaction = stage.double.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
@@ -185,7 +284,7 @@ def test_the_next_case_uses_the_nodes_again_and_nothing_of_the_last_is_seen(stag
 
 def views_seen(node, stage):
     views = (*stage.slices, stage.space)
-    return {view.node.GetID() for view in views} & set(node.GetDisplayNode().GetViewNodeIDs())
+    return {view.node.GetID() for view in views} & ids_of(node)
 
 
 def test_200_boxes_stay_fluid(stage, boxes, write_chest):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from tests.slicer_extension.scene.cases import region
 
-from PneumoScreenLib.contract import ReaderMark
+from PneumoScreenLib.contract import Classes, ReaderMark
+from PneumoScreenLib.palette import hue_of
 from PneumoScreenLib.scene.colours import colour_of, label_text
 
 LABELS = ("covid19", "influenza_a", "irrelevant", None)
@@ -43,8 +44,15 @@ def test_boxes_are_seen_on_aerated_lung(label):
     assert (luminance + 0.05) / (lung + 0.05) > 2.5
 
 
+def test_every_type_has_a_colour_of_its_own_also_where_a_site_has_more():
+    classes = Classes(infections=("a", "b", "c", "d"))
+    for part in ("view", "on_light", "on_dark"):
+        labels = (*classes.infections, classes.irrelevant, None, classes.none_found)
+        assert len({getattr(hue_of(label, classes), part) for label in labels}) == len(labels)
+
+
 def test_a_label_says_whose_word_it_is():
     assert label_text(region()) == "COVID-19 90 %"
-    assert label_text(region(label=None)) == "unlabelled"
+    assert label_text(region(label=None)) == "Unlabelled"
     marked = replace(region(), reader=ReaderMark("influenza_a", "ann", "2026-11-22T10:00:00Z"))
-    assert label_text(marked) == "influenza-A (reader)"
+    assert label_text(marked) == "Influenza-A (reader)"

@@ -74,3 +74,11 @@ def test_a_volume_written_for_the_server_lies_where_it_lay(stage, write_chest, t
     canonical = sitk.DICOMOrient(written, "LPS")
     assert np.array_equal(sitk.GetArrayFromImage(canonical), sitk.GetArrayFromImage(original))
     assert canonical[canonical.TransformPhysicalPointToIndex(LESION_LPS.tolist())] == pytest.approx(-100, abs=20)
+
+
+def test_a_volume_that_cannot_be_written_is_one_sentence(stage, write_chest, tmp_path: Path):
+    volume = load_volume(str(write_chest("LPS")), "chest")
+    (tmp_path / "file").touch()
+    with pytest.raises(SceneError, match=r"cannot be written to .*sent\.nrrd: make room"):
+        save_volume(volume, str(tmp_path / "file"), "sent")
+    assert volume.GetStorageNode().GetFileName().endswith("chest-LPS.nrrd")

@@ -21,7 +21,7 @@ class ScreeningPanel:
         style.as_title(ui.caseLabel, 1.1)
         style.as_primary(ui.screenButton)
         style.as_quiet(ui.progressLabel)
-        style.as_bar(ui.progressBar, "#2f7dc1")
+        style.as_bar(ui.progressBar, style.PROGRESS)
         ui.screenButton.connect("clicked()", session.screen)
         ui.cancelButton.connect("clicked()", session.asking.cancel)
         session.asking.progressed.connect(self.show_progress)

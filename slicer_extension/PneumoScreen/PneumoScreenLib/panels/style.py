@@ -5,13 +5,11 @@ from typing import Any, Dict, List, Optional, Sequence
 import qt
 
 from ..contract import DEFAULT_CLASSES, Classes
+from ..palette import hue_of
 
-# (on light, on dark): the hues of the boxes in the views, dark or light enough to be read as text.
-INFECTIONS = (("#c2410c", "#ff9a5c"), ("#1d5fa8", "#6cb8f5"), ("#7b3fa0", "#d19be8"), ("#96700a", "#f0d04c"))
-IRRELEVANT = ("#97477f", "#dc93c8")
-UNLABELLED = ("#5f6b7a", "#b4bfcb")
-NONE_FOUND = ("#0f766e", "#5eccbf")
+# (on light, on dark)
 TROUBLE = ("#b3261e", "#ff8a80")
+PROGRESS = "#2f7dc1"
 CARDS = "QFrame#{name} {{ border: 1px solid {line}; border-radius: 6px; background: {paper}; }}"
 BAR = (
     "QProgressBar {{ border: none; border-radius: {round}px; background: {groove}; max-height: {height}px; "
@@ -26,10 +24,8 @@ def is_dark(widget: Any) -> bool:
 
 def colour_of(label: Optional[str], widget: Any, classes: Classes = DEFAULT_CLASSES) -> str:
     """The colour of a label on the ground of a widget, as ``#rrggbb``."""
-    dark = int(is_dark(widget))
-    if label in classes.infections:
-        return INFECTIONS[classes.infections.index(label) % len(INFECTIONS)][dark]
-    return {classes.none_found: NONE_FOUND, classes.irrelevant: IRRELEVANT}.get(label, UNLABELLED)[dark]
+    hue = hue_of(label, classes)
+    return hue.on_dark if is_dark(widget) else hue.on_light
 
 
 def line_colour(widget: Any) -> str:

@@ -30,7 +30,7 @@ class TrainingPanel:
         self._tasks: List[str] = []
         self._cells = style.Cells(ui.versionTable, ALIGNMENTS)
         style.prepare_table(ui.versionTable, WIDTHS, 2)
-        style.as_bar(ui.trainBar, "#2f7dc1")
+        style.as_bar(ui.trainBar, style.PROGRESS)
         for label in (ui.publishedLabel, ui.rollbackLabel):
             style.as_quiet(label)
         ui.startTrainButton.connect("clicked()", lambda: trainings.start(self.task))

@@ -4,7 +4,8 @@ import os
 import re
 from typing import Any, Optional
 
-import slicer
+from ..asking import Message
+from ..scene.volumes import SceneError, save_volume
 
 SENT_AS_STORED = (".nrrd", ".nii", ".nii.gz", ".mha")
 
@@ -51,7 +52,12 @@ class VolumesPanel:
         if node is not None:
             # The server takes plain names only.
             case_id = re.sub(r"[^A-Za-z0-9._-]+", "-", node.GetName()).strip("-.") or "volume"
-            self.session.send(self._file_of(node, case_id), case_id)
+            try:
+                path = self._file_of(node, case_id)
+            except SceneError as error:
+                self.session.asking.say(Message(str(error), self._send, True))
+                return
+            self.session.send(path, case_id)
 
     def _file_of(self, node: Any, case_id: str) -> str:
         """The file of a volume, written where there is none that holds what is in the scene."""
@@ -59,10 +65,4 @@ class VolumesPanel:
         path = storage.GetFileName() if storage is not None else None
         if path and path.endswith(SENT_AS_STORED) and os.path.isfile(path) and not node.GetModifiedSinceRead():
             return str(path)
-        path = os.path.join(self._temporary, f"{case_id}.nrrd")
-        writer = slicer.vtkMRMLVolumeArchetypeStorageNode()
-        writer.SetFileName(path)
-        # Compressing takes seconds, in which nothing else could be done.
-        writer.SetUseCompression(0)
-        writer.WriteData(node)
-        return path
+        return save_volume(node, self._temporary, case_id)

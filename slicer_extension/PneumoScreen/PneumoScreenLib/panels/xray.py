@@ -1,4 +1,4 @@
-"""A chest X-ray: lung boxes, class probabilities and the affected side.
+"""A chest X-ray: lung boxes, class probabilities, the affected side and what spoke for the verdict.
 
 Shown where the server offers ``cxr_screening`` or the open case is an X-ray.
 """
@@ -7,13 +7,11 @@ from typing import Any, Dict, Optional
 
 import qt
 
-from ..contract import Case
+from ..contract import CXR_CLASSES, CXR_LOCATIONS, Case
 from ..wording import display_name, percent
 from . import style
 from .bars import Bars
 
-CLASSES = ("covid19", "healthy", "cap")
-LOCATIONS = ("none", "left", "right", "bipulmonary")
 COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
 
 
@@ -29,12 +27,16 @@ class XrayPanel:
         self.ui, self.session = ui, session
         style.as_title(ui.xrayVerdictLabel, 1.35)
         style.as_quiet(ui.xrayResearchLabel)
-        ui.xrayClassCombo.addItems(["no correction", *map(display_name, CLASSES)])
-        ui.xraySideCombo.addItems(["no correction", *(name.capitalize() for name in LOCATIONS)])
+        ui.xrayClassCombo.addItems(["no correction", *map(display_name, CXR_CLASSES)])
+        ui.xraySideCombo.addItems(["no correction", *(name.capitalize() for name in CXR_LOCATIONS)])
         ui.xrayClassCombo.connect("activated(int)", self._correct)
         ui.xraySideCombo.connect("activated(int)", self._correct)
-        self._bars = Bars(ui.xrayFrame, {name: style.colour_of(COLOURS[name], ui.xrayFrame) for name in CLASSES}, {})
+        self._bars = Bars(
+            ui.xrayFrame, {name: style.colour_of(COLOURS[name], ui.xrayFrame) for name in CXR_CLASSES}, {}
+        )
+        ui.xrayHeatCheck.connect("toggled(bool)", self._switch_heat)
         session.reading_changed.connect(self.update)
+        session.masks_changed.connect(self.update)
         session.connection.server_changed.connect(self.update)
         self.update()
 
@@ -43,12 +45,13 @@ class XrayPanel:
         case = self._case()
         ui, server = self.ui, self.session.connection.server or {}
         ui.xraySection.visible = case is not None or bool(server.get("offers_xray"))
-        for widget in (ui.xrayFrame, ui.xrayClassCombo, ui.xraySideCombo):
-            widget.enabled = case is not None
+        choices = (ui.xrayClassComboTitle, ui.xrayClassCombo, ui.xraySideComboTitle, ui.xraySideCombo)
+        for widget in (ui.xrayVerdictLabel, ui.xrayFrame, *choices):
+            widget.visible = case is not None
         if case is None or case.cxr is None:
             ui.xrayVerdictLabel.text = ""
             ui.xrayLocationLabel.text = "No X-ray is open."
-            ui.xrayPicture.visible = False
+            ui.xrayPicture.visible = ui.xrayHeatCheck.visible = False
             return
         findings = case.cxr
         best = _likeliest(findings.probabilities)
@@ -56,6 +59,7 @@ class XrayPanel:
         self._bars.show(findings.probabilities)
         sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
         ui.xrayLocationLabel.text = f"Location: {findings.location}" + (f" ({sides})" if sides else "")
+        ui.xrayHeatCheck.visible = self.session.view.has_heat
         picture = self.session.view.xray_picture(findings.lung_boxes)
         ui.xrayPicture.visible = picture is not None
         if picture is not None:
@@ -65,9 +69,13 @@ class XrayPanel:
             )
             ui.xrayPicture.setPixmap(scaled)
         said = findings.reader or {}
-        ui.xrayClassCombo.currentIndex = CLASSES.index(said["label"]) + 1 if said.get("label") in CLASSES else 0
+        ui.xrayClassCombo.currentIndex = CXR_CLASSES.index(said["label"]) + 1 if said.get("label") in CXR_CLASSES else 0
         side = said.get("location")
-        ui.xraySideCombo.currentIndex = LOCATIONS.index(side) + 1 if side in LOCATIONS else 0
+        ui.xraySideCombo.currentIndex = CXR_LOCATIONS.index(side) + 1 if side in CXR_LOCATIONS else 0
+
+    def _switch_heat(self, is_on: bool) -> None:
+        self.session.view.set_heat_visible(is_on)
+        self.update()
 
     def _case(self) -> Optional[Case]:
         reading = self.session.reading
@@ -79,8 +87,8 @@ class XrayPanel:
         if case is not None and case.cxr is not None and (label > 0 or side > 0):
             # Half a correction leaves the other half as the networks said.
             self.session.reading.mark_xray(
-                CLASSES[label - 1] if label > 0 else _likeliest(case.cxr.probabilities),
-                LOCATIONS[side - 1] if side > 0 else case.cxr.location,
+                CXR_CLASSES[label - 1] if label > 0 else _likeliest(case.cxr.probabilities),
+                CXR_LOCATIONS[side - 1] if side > 0 else case.cxr.location,
             )
 
 

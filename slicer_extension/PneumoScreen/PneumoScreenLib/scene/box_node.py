@@ -1,6 +1,6 @@
 """One region as a vtkMRMLMarkupsROINode: made, drawn, and where it stands."""
 
-from typing import Any, Tuple
+from typing import Any, Iterable, List, Sequence, Tuple
 
 import numpy as np
 import slicer
@@ -8,9 +8,10 @@ import vtk
 
 from ..contract import Region, lps_to_ras
 from .colours import colour_of, label_text
-from .sightings import NOWHERE
 
 MOVED_MM = 0.01
+NOWHERE = "vtkMRMLViewNodePneumoScreenNowhere"
+"""No view has this id."""
 
 
 def new_node(scene: Any, region: Region, axes: np.ndarray) -> Any:
@@ -19,29 +20,20 @@ def new_node(scene: Any, region: Region, axes: np.ndarray) -> Any:
     Slicer makes the widgets of all views for a node that changes, so this one is complete before it comes into the
     scene. It stays out of Slicer's lists of nodes: the panel's table is where boxes are kept and deleted.
     """
-    display = slicer.vtkMRMLMarkupsROIDisplayNode()
-    display.SetViewNodeIDs([NOWHERE])
-    display.SetPointLabelsVisibility(False)
-    display.SetPropertiesLabelVisibility(True)
-    display.SetRotationHandleVisibility(False)
-    display.SetTranslationHandleVisibility(True)
-    display.SetScaleHandleVisibility(True)
-    display.SetTextScale(3.0)
-    # The point in the middle must not hide the lesion.
-    display.SetGlyphScale(0.5)
     node = slicer.vtkMRMLMarkupsROINode()
-    for each in (node, display):
-        # Drawn again from the draft, so a saved scene need not carry a file for every box.
-        each.SetSaveWithScene(False)
+    displays = [_new_display() for _ in range(2)]
+    # Drawn again from the draft, so a saved scene need not carry a file for every box.
+    node.SetSaveWithScene(False)
     node.SetHideFromEditors(True)
     node.SetUndoEnabled(False)
-    _draw(node, display, region, axes, False)
-    node.SetAndObserveDisplayNodeID(scene.AddNode(display).GetID())
+    _draw(node, displays, region, axes, False)
+    for display in displays:
+        node.AddAndObserveDisplayNodeID(scene.AddNode(display).GetID())
     return scene.AddNode(node)
 
 
 def draw(node: Any, region: Region, axes: np.ndarray, is_selected: bool) -> None:
-    """Draw a region as it stands; only the selected one has handles and hears the mouse.
+    """Draw a region as it stands; only the selected one has handles, hears the mouse and is named in 3-D views.
 
     Args:
         node: its node.
@@ -49,11 +41,18 @@ def draw(node: Any, region: Region, axes: np.ndarray, is_selected: bool) -> None
         axes: [3, 3], columns are the RAS directions of the box's sides.
         is_selected: whether the reader looks at it.
     """
-    display = node.GetDisplayNode()
-    paused = node.StartModify(), display.StartModify()
-    _draw(node, display, region, axes, is_selected)
-    display.EndModify(paused[1])
-    node.EndModify(paused[0])
+    displays = _displays(node)
+    paused = [(each, each.StartModify()) for each in (node, *displays)]
+    _draw(node, displays, region, axes, is_selected)
+    for each, before in reversed(paused):
+        each.EndModify(before)
+
+
+def show_in(node: Any, slice_views: Iterable[str], threed_views: Iterable[str]) -> None:
+    """Show a box in these views, by their ids, and in no other."""
+    for display, views in zip(_displays(node), (slice_views, threed_views)):
+        # Without any id Slicer would draw a markup in all views.
+        display.SetViewNodeIDs(sorted(views) or [NOWHERE])
 
 
 def geometry(node: Any) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
@@ -71,7 +70,26 @@ def is_elsewhere(node: Any, region: Region) -> bool:
     return bool(max(shift, growth) > MOVED_MM)
 
 
-def _draw(node: Any, display: Any, region: Region, axes: np.ndarray, is_selected: bool) -> None:
+def _new_display() -> Any:
+    display = slicer.vtkMRMLMarkupsROIDisplayNode()
+    display.SetSaveWithScene(False)
+    display.SetViewNodeIDs([NOWHERE])
+    display.SetPointLabelsVisibility(False)
+    display.SetRotationHandleVisibility(False)
+    display.SetTranslationHandleVisibility(True)
+    display.SetScaleHandleVisibility(True)
+    display.SetTextScale(3.0)
+    # The point in the middle must not hide the lesion.
+    display.SetGlyphScale(0.5)
+    return display
+
+
+def _displays(node: Any) -> List[Any]:
+    """How a box is drawn in slice views, and how in 3-D views."""
+    return [node.GetNthDisplayNode(index) for index in range(2)]
+
+
+def _draw(node: Any, displays: Sequence[Any], region: Region, axes: np.ndarray, is_selected: bool) -> None:
     node.SetName(label_text(region))
     node.SetLocked(not is_selected)
     if is_elsewhere(node, region) or not np.allclose(_axes(node), axes):
@@ -83,12 +101,16 @@ def _draw(node: Any, display: Any, region: Region, axes: np.ndarray, is_selected
         node.SetAndObserveObjectToNodeMatrix(matrix)
         node.SetSize(*region.size_mm)
     colour = colour_of(region.opinion[0] if region.opinion else None)
-    for set_colour in (display.SetColor, display.SetSelectedColor, display.SetActiveColor):
-        set_colour(*colour)
-    display.SetHandlesInteractive(is_selected)
-    display.SetFillOpacity(0.12 if is_selected else 0.0)
-    display.SetOutlineOpacity(1.0 if is_selected else 0.7)
-    display.SetOpacity(1.0 if is_selected else 0.8)
+    in_slices, _ = displays
+    for display in displays:
+        for set_colour in (display.SetColor, display.SetSelectedColor, display.SetActiveColor):
+            set_colour(*colour)
+        display.SetHandlesInteractive(is_selected)
+        display.SetFillOpacity(0.12 if is_selected else 0.0)
+        display.SetOutlineOpacity(1.0 if is_selected else 0.7)
+        display.SetOpacity(1.0 if is_selected else 0.8)
+        # In space the labels of many boxes would hide each other.
+        display.SetPropertiesLabelVisibility(is_selected or display is in_slices)
 
 
 def _axes(node: Any) -> np.ndarray:

@@ -8,10 +8,10 @@ import slicer.util
 
 from ..contract import Case, Region, lps_to_ras
 from ..signal import Signal
-from .box_node import draw, geometry, is_elsewhere, new_node
-from .clicks import Clicks, first_hit
+from .box_node import draw, geometry, is_elsewhere, new_node, show_in
+from .clicks import Clicks, Line, first_hit
 from .placing import Placing
-from .sightings import NOWHERE, Later, Sightings, when_idle
+from .sightings import Later, Sightings, when_idle
 from .volumes import case_volume, patient_axes
 
 
@@ -40,7 +40,7 @@ class Boxes:
         self._regions: Dict[str, Region] = {}
         self._axes = np.eye(3)
         self._sightings = Sightings(later)
-        self._clicks = Clicks(self._click)
+        self._later, self._clicks = later, Clicks(self._click, self._dragged)
         self._placing = Placing(scene, self.placed.emit)
         self._drag: Optional[Tuple[Any, int]] = None
 
@@ -48,7 +48,7 @@ class Boxes:
         """Draw the regions of a case as they stand; nodes of the case before are used again."""
         with slicer.util.RenderBlocker():
             regions = {region.id: region for region in case.regions}
-            axes = self._volume_axes()
+            axes = volume_axes()
             unchanged = self._regions if np.allclose(axes, self._axes) else {}
             self._axes = axes
             self._match_nodes(regions)
@@ -71,7 +71,8 @@ class Boxes:
             self._after_change()
 
     def place(self) -> None:
-        """Let the reader place and drag a new box; ``placed`` follows."""
+        """Let the reader place a new box by two clicks or a drag; ``placed`` follows."""
+        self._clicks.watch()
         self._placing.start()
 
     def clear(self) -> None:
@@ -87,11 +88,6 @@ class Boxes:
     def node(self, region_id: str) -> Any:
         """The vtkMRMLMarkupsROINode of a region; None where there is none."""
         return self._nodes.get(region_id)
-
-    def _volume_axes(self) -> np.ndarray:
-        volume = case_volume()
-        # Right-handed, as a node of Slicer must be: right, front and head for a volume that is not oblique.
-        return np.eye(3) if volume is None else patient_axes(volume)[0] * [-1.0, -1.0, 1.0]
 
     def _match_nodes(self, regions: Dict[str, Region]) -> None:
         """A node for every region; those that are not needed any more stay in the scene, out of sight, for later."""
@@ -116,7 +112,7 @@ class Boxes:
     @staticmethod
     def _put_away(nodes: List[Any]) -> None:
         for node in nodes:
-            node.GetDisplayNode().SetViewNodeIDs([NOWHERE])
+            show_in(node, (), ())
             node.SetLocked(True)
 
     def _after_change(self) -> None:
@@ -151,7 +147,24 @@ class Boxes:
 
     def _click(self, point: np.ndarray, direction: np.ndarray) -> None:
         if self._placing.is_active:
+            self._later(self._placing.forget_drag)
             return
         hit = first_hit(point, direction, *self._arrays(), self._axes)
         if hit >= 0 and list(self._regions)[hit] != self.selected:
             self.picked.emit(list(self._regions)[hit])
+
+    def _dragged(self, start: Line, end: Line, has_ended: bool) -> None:
+        # In a 3-D view a drag has no depth, and after a first click the second corner is Slicer's own.
+        if not self._placing.is_active or self._placing.has_corner or end[1].any():
+            return
+        self._placing.stretch(start[0], end[0], self._axes)
+        if has_ended:
+            # Slicer first hears of the release, too: its own placing must not begin when this one is over.
+            self._later(self._placing.drop)
+
+
+def volume_axes() -> np.ndarray:
+    """[3, 3]: the RAS directions of the boxes' sides as columns, along the axes of the open case's volume."""
+    volume = case_volume()
+    # Right-handed, as a node of Slicer must be: right, front and head for a volume that is not oblique.
+    return np.eye(3) if volume is None else patient_axes(volume)[0] * [-1.0, -1.0, 1.0]

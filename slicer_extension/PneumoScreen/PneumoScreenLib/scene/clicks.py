@@ -1,6 +1,6 @@
-"""Clicks of the reader in slice and 3-D views: where they go to in the patient."""
+"""Clicks and drags of the reader in slice and 3-D views: where they go to in the patient."""
 
-from typing import Any, Callable, List, Set, Tuple
+from typing import Any, Callable, List, Optional, Set, Tuple
 
 import numpy as np
 import slicer
@@ -19,13 +19,17 @@ class Clicks:
 
     Args:
         clicked: called with the line in the patient that lies under the click.
+        dragged: called with the lines under the press and under the mouse, and whether the button is up again.
     """
 
-    def __init__(self, clicked: Callable[[np.ndarray, np.ndarray], None]) -> None:
-        self._clicked = clicked
+    def __init__(
+        self, clicked: Callable[[np.ndarray, np.ndarray], None], dragged: Callable[[Line, Line, bool], None]
+    ) -> None:
+        self._clicked, self._dragged = clicked, dragged
         self._watched: Set[Any] = set()
         self._tags: List[Tuple[Any, int]] = []
-        self._pressed = (0, 0)
+        self._pressed: Optional[Tuple[int, int]] = None
+        self._is_drag = False
 
     def watch(self) -> None:
         """Watch the views that the layout has by now."""
@@ -53,14 +57,28 @@ class Clicks:
         self._watched.add(interactor)
 
         def pressed(caller: Any, event: str) -> None:
-            self._pressed = interactor.GetEventPosition()
+            self._pressed, self._is_drag = interactor.GetEventPosition(), False
+
+        def moved(caller: Any, event: str) -> None:
+            if self._pressed is None:
+                return
+            x, y = interactor.GetEventPosition()
+            self._is_drag = self._is_drag or max(abs(x - self._pressed[0]), abs(y - self._pressed[1])) > STILL_PIXELS
+            if self._is_drag:
+                self._dragged(line_at(*self._pressed), line_at(x, y), False)
 
         def released(caller: Any, event: str) -> None:
+            start, self._pressed = self._pressed, None
             x, y = interactor.GetEventPosition()
-            if max(abs(x - self._pressed[0]), abs(y - self._pressed[1])) <= STILL_PIXELS:
+            if start is None:
+                return
+            if max(abs(x - start[0]), abs(y - start[1])) > STILL_PIXELS:
+                self._dragged(line_at(*start), line_at(x, y), True)
+            else:
                 self._clicked(*line_at(x, y))
 
-        for event, reaction in (("LeftButtonPressEvent", pressed), ("LeftButtonReleaseEvent", released)):
+        reactions = {"LeftButtonPressEvent": pressed, "MouseMoveEvent": moved, "LeftButtonReleaseEvent": released}
+        for event, reaction in reactions.items():
             self._tags.append((interactor, interactor.AddObserver(event, reaction, BEFORE_SLICER)))
 
 

@@ -6,6 +6,7 @@ import slicer
 import slicer.util
 
 from .colours import INFECTION, LEFT_LUNG, RIGHT_LUNG
+from .lung_sides import LungSides
 from .volumes import SceneError, case_volume
 
 SEGMENTS = {1: ("left lung", LEFT_LUNG), 2: ("right lung", RIGHT_LUNG), 3: ("infection", INFECTION)}
@@ -18,6 +19,10 @@ class Masks:
 
     Args:
         scene: MRML scene.
+
+    Attributes:
+        node: their vtkMRMLSegmentationNode; None where there are none.
+        sides: says which lung a box lies in; None where there are none.
     """
 
     def __init__(self, scene: Any) -> None:
@@ -25,6 +30,7 @@ class Masks:
         self._is_visible = {"lungs": False, "infection": True}
         self._segments: Dict[int, str] = {}
         self.node: Any = None
+        self.sides: Optional[LungSides] = None
 
     def show(self, path: str) -> None:
         """Show a label map file (1 left lung, 2 right lung, 3 infection) in the place of the masks before.
@@ -45,6 +51,7 @@ class Masks:
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(case_volume() or labels)
         slicer.vtkSlicerSegmentationsModuleLogic.ImportLabelmapToSegmentationNode(labels, node)
+        self.sides = LungSides(labels)
         self._scene.RemoveNode(labels)
         self.node = node
         self._name_segments()
@@ -61,7 +68,7 @@ class Masks:
         """Take the masks out of the scene."""
         if self.node is not None and self._scene.IsNodePresent(self.node):
             self._scene.RemoveNode(self.node)
-        self.node, self._segments = None, {}
+        self.node, self.sides, self._segments = None, None, {}
 
     def _name_segments(self) -> None:
         segmentation = self.node.GetSegmentation()

@@ -13,10 +13,9 @@ import numpy as np
 import slicer
 import slicer.util
 
+from .box_node import show_in
 from .views import crosses, slice_nodes
 
-NOWHERE = "vtkMRMLViewNodePneumoScreenNowhere"
-"""No view has this id: without any id Slicer would draw a markup in all views."""
 BEFORE_SLICER = 10.0
 """Priority: boxes that a view leaves behind are taken out of it before Slicer draws them anew."""
 PIECE_S = 0.02
@@ -45,6 +44,7 @@ class Sightings:
         self._nodes: Dict[str, Any] = {}
         self._centers, self._sizes, self._axes = np.zeros((0, 3)), np.zeros((0, 3)), np.eye(3)
         self._shown: Dict[str, Set[str]] = {}
+        self._threed: Set[str] = set()
         self._front = ""
         self._queue: List[Show] = []
         self._is_working = False
@@ -69,7 +69,7 @@ class Sightings:
         for view_id, view in views.items():
             for index in np.flatnonzero(crosses(view, self._centers, self._sizes, self._axes)) if ids else ():
                 wanted[ids[index]].add(view_id)
-        threed = {view.GetID() for view in slicer.util.getNodesByClass("vtkMRMLViewNode")}
+        self._threed = threed = {view.GetID() for view in slicer.util.getNodesByClass("vtkMRMLViewNode")}
         for node_id in ids:
             at_once = {
                 view_id
@@ -94,7 +94,7 @@ class Sightings:
         if self._shown.get(node_id) == views:
             return
         self._shown[node_id] = views
-        self._nodes[node_id].GetDisplayNode().SetViewNodeIDs(sorted(views) or [NOWHERE])
+        show_in(self._nodes[node_id], views - self._threed, views & self._threed)
 
     def _work(self) -> None:
         self._is_working = False

@@ -8,6 +8,8 @@ import slicer
 import slicer.util
 import vtk
 
+from .radiograph import grey_range, is_radiograph
+
 CASE_ATTRIBUTE = "PneumoScreen.case"
 LUNG_WINDOW_HU = (1500.0, -500.0)
 """Width and level of the window in which lungs are read."""
@@ -50,28 +52,33 @@ def case_volume() -> Any:
 
 
 def show_volume(volume: Any) -> None:
-    """Show a volume in all slice views, with a lung window."""
+    """Show a volume in all slice views, a scan with a lung window, a radiograph with its own range of greys."""
     if volume.GetDisplayNode() is None:
         volume.CreateDefaultDisplayNodes()
     display = volume.GetDisplayNode()
     display.AutoWindowLevelOff()
-    display.SetWindowLevel(*LUNG_WINDOW_HU)
+    if is_radiograph(volume):
+        display.SetWindowLevelMinMax(*grey_range(volume))
+    else:
+        display.SetWindowLevel(*LUNG_WINDOW_HU)
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     slicer.util.setSliceViewerLayers(background=volume, fit=True)
 
 
 def save_volume(volume: Any, folder: str, name: str) -> str:
-    """Write a volume of the scene as ``name``.nii.gz, to be sent to the server; the path of the file.
+    """Write a volume of the scene as ``name``.nrrd, to be sent to the server; the path of the file.
 
     Raises:
         SceneError: if it cannot be written.
     """
-    path = os.path.join(folder, name + ".nii.gz")
+    path = os.path.join(folder, name + ".nrrd")
+    # A storage node of its own: the volume keeps pointing to the file from which the reader loaded it.
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(path)
-    # A storage node of its own: the volume keeps pointing to the file from which the reader loaded it.
+    # Compressing takes seconds, in which nothing else could be done.
+    storage.SetUseCompression(0)
     if not storage.WriteData(volume):
-        raise SceneError(f"The volume cannot be written to {path}: check that the disk has room.")
+        raise SceneError(f"The volume cannot be written to {path}: make room there, then send it again.")
     return path
 
 
