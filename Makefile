@@ -58,7 +58,7 @@ install-test: $(DEV)  ## make .venv for tests and linters (other targets do it t
 # ---- use -----------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(RUN)  ## screen three synthetic CTs over a real server; CT=path screens that scan, OUT=folder
+demo: $(RUN)  ## screen three synthetic CTs and an X-ray over a real server; CT=path screens that image, OUT=folder
 	@$(BIN)/pneumoscreen demo --out '$(OUT)' $(if $(CT),--ct '$(CT)') $(ARGS)
 
 .PHONY: serve

@@ -427,14 +427,25 @@ def _parse_models(reader: _Reader) -> Dict[str, ModelInfo]:
     return found
 
 
+def _parse_cxr_reader(reader: _Reader) -> Dict[str, Any]:
+    """What a reader said: its class and side, if named, are of those that there are; more may stand beside them."""
+    for name, known in (("label", CXR_CLASSES), ("location", CXR_LOCATIONS)):
+        if reader.optional(name):
+            reader.text(name, known)
+    return reader.value
+
+
 def _parse_cxr(reader: _Reader) -> Cxr:
     reader.known(_names(Cxr))
     boxes = reader.child("lung_boxes")
     boxes.known(SIDES)
+    for side in boxes.value:
+        if min(boxes.vector(side, (4,))[2:]) <= 0:
+            raise CaseError(f"field {boxes.at(side)} must have a width and a height greater than 0")
     return Cxr(
         lung_boxes={side: boxes.vector(side, (4,)) for side in boxes.value},
         probabilities=reader.numbers("probabilities", CXR_CLASSES, 0.0, 1.0),
         sides=reader.numbers("sides", SIDES, 0.0, 1.0),
         location=reader.text("location", CXR_LOCATIONS),
-        reader=reader.child("reader").value if reader.optional("reader") else None,
+        reader=_parse_cxr_reader(reader.child("reader")) if reader.optional("reader") else None,
     )

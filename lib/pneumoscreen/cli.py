@@ -57,11 +57,44 @@ class TokenRole(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class PhantomModality(StrEnum):
+    """What ``phantom`` makes and ``evaluate`` judges."""
+
+    CT = "ct"
+    CXR = "cxr"
+
+
 class TrainTask(StrEnum):
     """The networks that can be trained."""
 
     CT_CANDIDATES = "ct_candidates"
     CT_CLASSIFIER = "ct_classifier"
+    CXR_LUNG_BOXES = "cxr_lung_boxes"
+    CXR_DISCRIMINATION = "cxr_discrimination"
+    CXR_LOCALIZATION = "cxr_localization"
+
+
+class CrossTask(StrEnum):
+    """The networks that can be cross-validated."""
+
+    CLASSES = "classes"
+    LOCALIZATION = "localization"
+    LUNG_BOXES = "lung_boxes"
+
+
+class CrossGrouping(StrEnum):
+    """What the folds of a cross-validation divide."""
+
+    IMAGE = "image"
+    PATIENT = "patient"
+
+
+class CrossView(StrEnum):
+    """What the X-ray discriminator looks at."""
+
+    LUNGS = "lungs"
+    WHOLE = "whole"
+    BLANKED = "blanked"
 
 
 class EvaluationSide(StrEnum):
@@ -224,12 +257,36 @@ def evaluate(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of the first synthetic case.", show_default="100000")
     ] = None,
+    modality: Annotated[PhantomModality, typer.Option(help="ct: scans; cxr: chest X-rays.")] = PhantomModality.CT,
+    readers: Annotated[
+        Path | None,
+        typer.Option(help="With cxr: CSV of what readers said (case, reader, label).", show_default="none"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of tables.")] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> None:
     """Screen cases of known truth: tables in the paper's form, curves, calibration, agreement; text, JSON and HTML."""
+    if modality is PhantomModality.CXR:
+        from .commands.evaluate_radiographs import evaluate_radiograph_models
+
+        evaluate_radiograph_models(
+            out,
+            studies=studies,
+            side=side.value if side else None,
+            calibrate=calibrate,
+            cases=cases,
+            seed=seed,
+            readers=readers,
+            model_dir=model_dir,
+            device=device,
+            as_json=json,
+        )
+        return
     from .commands.evaluate import evaluate_models
+
+    if readers is not None:
+        raise typer.BadParameter("--readers needs --modality cxr")
 
     evaluate_models(
         out,
@@ -238,6 +295,85 @@ def evaluate(
         calibrate=calibrate,
         cases=cases,
         seed=seed,
+        model_dir=model_dir,
+        device=device,
+        as_json=json,
+    )
+
+
+@app.command()
+def crossvalidate(
+    studies: Annotated[Path, typer.Option(help="Studies folder with labelled chest X-rays.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; made where missing.")],
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
+    task: Annotated[CrossTask | None, typer.Option(help="The network.", show_default="classes")] = None,
+    by: Annotated[CrossGrouping | None, typer.Option(help="What the folds divide.", show_default="patient")] = None,
+    view: Annotated[
+        CrossView | None,
+        typer.Option(help="lungs; whole picture; blanked: all but the lungs.", show_default="lungs"),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Plain ResNet-18: no superpixels, no pyramid, cross-entropy.")
+    ] = False,
+    no_superpixels: Annotated[bool, typer.Option("--no-superpixels", help="Without the superpixel channel.")] = False,
+    no_pyramid: Annotated[bool, typer.Option("--no-pyramid", help="Without the feature pyramid.")] = False,
+    cross_entropy: Annotated[bool, typer.Option("--cross-entropy", help="In place of the multi-focal loss.")] = False,
+    no_attention: Annotated[bool, typer.Option("--no-attention", help="Localisation without attention.")] = False,
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit", help="Method and plain ResNet-18, by image, by patient and with the lungs blanked out."
+        ),
+    ] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="The method without one of its parts at a time.")
+    ] = False,
+    widths: Annotated[
+        str | None,
+        typer.Option(help="Channels of the stages, such as 16,32,64,128.", show_default="the product's"),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=32, help="Side of the square looked at, in pixels.", show_default="224; boxes 128")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most.", show_default="as published")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of division, weights and order.")] = 0,
+    initial: Annotated[
+        Path | None,
+        typer.Option(help="model.safetensors, its card beside it, from which folds begin.", show_default="random"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON instead of tables.")] = False,
+    model_dir: ModelDir = None,
+    device: Device = "auto",
+) -> None:
+    """Cross-validate the X-ray networks on labelled studies: figures per fold and pooled, audit, ablations.
+
+    In each fold a tenth of the training part's patients is set apart for early stopping, so that the test fold is
+    never looked at. A fold that is done is kept: the same command goes on where it was interrupted.
+    """
+    from .commands.crossvalidate import SetUp
+    from .commands.crossvalidate import crossvalidate as run
+
+    run(
+        studies,
+        out,
+        set_up=SetUp(
+            task=task.value if task else None,
+            by=by.value if by else None,
+            view=view.value if view else None,
+            plain=plain,
+            no_superpixels=no_superpixels,
+            no_pyramid=no_pyramid,
+            cross_entropy=cross_entropy,
+            no_attention=no_attention,
+        ),
+        audit=audit,
+        ablations=ablations,
+        folds=folds,
+        widths=widths,
+        size=size,
+        epochs=epochs,
+        seed=seed,
+        initial=initial,
         model_dir=model_dir,
         device=device,
         as_json=json,
@@ -292,11 +428,20 @@ def simulate(
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Option(help="Studies folder to write; made where missing.")],
+    modality: Annotated[PhantomModality, typer.Option(help="ct: scans; cxr: frontal chest X-rays.")] = (
+        PhantomModality.CT
+    ),
     cases: Annotated[int, typer.Option(min=1, help="Number of cases, a third of each diagnosis.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same cases.")] = 1,
     diagnosis: Annotated[str | None, typer.Option(help="One diagnosis for all cases.", show_default="in turn")] = None,
-    matrix: Annotated[int, typer.Option(help="Pixels a row and rows a slice.")] = 256,
-    slices: Annotated[int | None, typer.Option(help="Slices a case.", show_default="drawn from the seed")] = None,
+    matrix: Annotated[
+        int | None,
+        typer.Option(
+            help="Pixels a row and rows a slice; of an X-ray, pixels of the longer side.",
+            show_default="256; 512 for cxr",
+        ),
+    ] = None,
+    slices: Annotated[int | None, typer.Option(help="Slices a CT.", show_default="drawn from the seed")] = None,
     onto: Annotated[
         Path | None, typer.Option(help="A real scan: put synthetic lesions into its lungs instead.", show_default=False)
     ] = None,
@@ -304,9 +449,12 @@ def phantom(
         str, typer.Option("--clear-side", help="With --onto: the lung without opacities: left, right or both.")
     ] = "both",
 ) -> None:
-    """Write synthetic chest CTs with their full truth as a MONAI Label studies folder."""
-    from .commands.phantom import write_lesions_onto, write_phantoms
+    """Write synthetic chest CTs or chest X-rays with their full truth as a MONAI Label studies folder."""
+    from .commands.phantom import write_lesions_onto, write_phantoms, write_radiographs
 
+    if modality is PhantomModality.CXR:
+        write_radiographs(out, cases=cases, seed=seed, diagnosis=diagnosis, matrix=matrix, slices=slices, onto=onto)
+        return
     if onto is not None:
         write_lesions_onto(onto, out, cases=cases, seed=seed, clear_side=clear_side)
         return
@@ -318,7 +466,10 @@ def import_(
     source: Annotated[Path, typer.Argument(help="Folder of the scans with their annotations.")],
     studies: Annotated[Path, typer.Option(help="Studies folder to import into; made where missing.")],
     layout: Annotated[
-        str, typer.Option(help="auto, covid19-ct-seg, mosmed, masks, boxes, markups or voc.", metavar="NAME")
+        str,
+        typer.Option(
+            help="auto, covid19-ct-seg, mosmed, masks, boxes, markups, voc or radiograph-table.", metavar="NAME"
+        ),
     ] = "auto",
     annotations: Annotated[
         Path | None, typer.Option(help="Folder of the annotations, if they lie elsewhere.", show_default="SOURCE")
@@ -336,12 +487,14 @@ def import_(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+    model_dir: ModelDir = None,
 ) -> int:
     """Bring existing scans and annotations into a studies folder with case documents.
 
     Layouts: covid19-ct-seg (Ma et al. 2020); mosmed (CT-0 to CT-4); masks (<case>_mask.nii.gz, masks/<case>);
     boxes (CSV with case,x0,y0,z0,x1,y1,z1,unit,label, or JSON); markups (ROI .mrk.json of 3D Slicer or MONAI Label);
-    voc (Pascal VOC boxes on DICOM slices, such as Lung-PET-CT-Dx).
+    voc (Pascal VOC boxes on DICOM slices, such as Lung-PET-CT-Dx); radiograph-table (chest X-rays with a CSV of path,
+    patient, diagnosis, lung boxes, affected side).
 
     A case that a reader annotated is left alone, and a second import of the same data changes nothing.
     Exit status 0: all imported. 2: a case was refused; the others were imported.
@@ -360,15 +513,16 @@ def import_(
         anonymous_ids=anonymous_ids,
         dry_run=dry_run,
         as_json=json,
+        model_dir=model_dir,
     )
 
 
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for scans, documents and reports.")] = Path("demo-output"),
-    ct: Annotated[Path | None, typer.Option(help="Screen this scan instead of three synthetic ones.")] = None,
+    ct: Annotated[Path | None, typer.Option(help="Screen this CT or X-ray instead of synthetic ones.")] = None,
 ) -> int:
-    """Make three synthetic cases, start the server, screen them over REST and print the verdicts."""
+    """Make three synthetic CTs and an X-ray, start the server, screen them over REST and print the verdicts."""
     from .commands.folders import prepare_folder
     from .server.demo import run_demo
 

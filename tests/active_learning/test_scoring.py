@@ -1,12 +1,17 @@
 """A case's score from its patches: the same terms as from its document."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from pneumoscreen.active_learning.scoring import score_case
+from pneumoscreen.active_learning.scoring import score_case, score_radiograph
 from pneumoscreen.active_learning.uncertainty import combine, uncertainty_parts
-from pneumoscreen.case import Patch, Region
+from pneumoscreen.case import Case, ImageInfo, Patch, Region
 from pneumoscreen.ct.classifier import Judgement
+from pneumoscreen.cxr.gradcam import Judgement as CxrJudgement
+from pneumoscreen.cxr.screening import CxrScreening
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 LABELS = DEFAULT_CLASSES.patch_labels
@@ -65,3 +70,47 @@ def test_a_doubtful_case_scores_above_a_sure_one_and_an_empty_one_scores_nothing
 def test_each_patch_needs_its_region() -> None:
     with pytest.raises(ValueError, match="18 patches need as many region numbers"):
         score_case("x", judgement(np.random.default_rng(1), 18), [1, 2, 3], DEFAULT_CLASSES)
+
+
+def screening(judgement: CxrJudgement | None) -> CxrScreening:
+    image = ImageInfo((8, 8), (1.0, 1.0), "0" * 64)
+    return CxrScreening(Case("x", "CXR", image), np.zeros((8, 8), np.float32), judgement=judgement)
+
+
+def cxr_judgement(probabilities: Sequence[float], samples: Sequence[Sequence[float]]) -> CxrJudgement:
+    features = np.random.default_rng(0).random(16, dtype=np.float32)
+    return CxrJudgement(np.array(probabilities), np.zeros((4, 4), np.float32), features, np.array(samples))
+
+
+class TestRadiograph:
+    def test_an_even_chance_is_the_most_unsure(self) -> None:
+        score = score_radiograph("x", screening(cxr_judgement([1 / 3] * 3, [[1 / 3] * 3] * 4)))
+        assert score.case_id == "x"
+        assert score.uncertainty == pytest.approx(1.0)
+        assert score.parts == pytest.approx({"entropy": 1.0, "margin": 1.0})
+        assert score.epistemic == pytest.approx(0.0, abs=1e-9), "all draws agree"
+
+    def test_by_hand(self) -> None:
+        score = score_radiograph("x", screening(cxr_judgement([0.7, 0.1, 0.2], [[0.7, 0.1, 0.2]] * 3)))
+        entropy = -sum(p * math.log(p) for p in (0.7, 0.1, 0.2)) / math.log(3)
+        assert score.uncertainty == pytest.approx(entropy)
+        assert score.parts == pytest.approx({"entropy": entropy, "margin": 0.2 / 0.7})
+
+    def test_a_sure_picture_scores_nothing(self) -> None:
+        score = score_radiograph("x", screening(cxr_judgement([0.0, 1.0, 0.0], [[0.0, 1.0, 0.0]] * 3)))
+        assert (score.uncertainty, score.parts["margin"], score.epistemic) == pytest.approx((0.0, 0.0, 0.0))
+
+    def test_draws_that_contradict_each_other_are_doubt(self) -> None:
+        torn = cxr_judgement([0.5, 0.5, 0.0], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        even = cxr_judgement([0.5, 0.5, 0.0], [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]])
+        doubts = [score_radiograph("x", screening(judged)).epistemic for judged in (torn, even)]
+        assert doubts[0] > 0.5 > 0.01 > doubts[1]
+
+    def test_the_embedding_has_the_length_1(self) -> None:
+        score = score_radiograph("x", screening(cxr_judgement([0.6, 0.3, 0.1], [[0.6, 0.3, 0.1]])))
+        assert score.embedding.shape == (16,)
+        assert np.linalg.norm(score.embedding) == pytest.approx(1.0, abs=1e-5)
+
+    def test_what_was_not_judged_is_not_scored(self) -> None:
+        with pytest.raises(ValueError, match="nothing was classified"):
+            score_radiograph("x", screening(None))

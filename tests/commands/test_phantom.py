@@ -1,4 +1,4 @@
-"""``pneumoscreen phantom``: studies folders of phantoms, and of lesions put onto another scan."""
+"""``pneumoscreen phantom``: studies folders of CT and X-ray phantoms, and of lesions put onto another scan."""
 
 from pathlib import Path
 
@@ -47,6 +47,36 @@ def test_mistake_is_one_sentence(
 ) -> None:
     onto = ["--onto", str(scan)] if "--clear-side" in arguments else []
     assert main(["phantom", "--out", str(tmp_path), *onto, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+def test_radiographs_of_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--modality", "cxr", "--cases", "2", "--seed", "5", "--matrix", "128", "--diagnosis", "cap"]
+    assert main(["phantom", "--out", str(tmp_path), *arguments]) == 0
+    pictures = [tmp_path / f"xray-00000{seed}.png" for seed in (5, 6)]
+    assert capsys.readouterr().out.split() == [str(path) for path in pictures]
+    for picture in pictures:
+        assert max(sitk.ReadImage(picture).GetSize()) == 128
+        document = tmp_path / "labels" / "final" / f"{picture.stem}.json"
+        case = Case.from_json(document.read_text(encoding="utf-8"))
+        assert (case.modality, case.diagnosis) == ("CXR", "cap")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--diagnosis", "influenza_a"], "--diagnosis influenza_a"),
+        (["--matrix", "8"], "--matrix 8"),
+        (["--slices", "30"], "--slices 30"),
+        (["--onto", "scan.nii.gz"], "--onto scan.nii.gz"),
+    ],
+)
+def test_mistake_with_radiographs_is_one_sentence(
+    arguments: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["phantom", "--out", str(tmp_path), "--modality", "cxr", *arguments]) == 2
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1

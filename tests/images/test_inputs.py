@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.images.radiographs import write_dataset
 
 from pneumoscreen.errors import PneumoScreenError
-from pneumoscreen.images import Input, Refused, find_inputs, read_input
+from pneumoscreen.images import Input, Refused, find_inputs, read_input, read_volume
+from pneumoscreen.images.faults import NotCTError
 
 
 def ids(found):
@@ -94,8 +96,6 @@ def test_files_without_suffix_and_without_preamble(tmp_path, chest, files):
 @pytest.mark.parametrize(
     ("name", "content", "word"),
     [
-        ("x.png", b"\x89PNG", "X-ray"),
-        ("x.jpg", b"\xff\xd8", "X-ray"),
         ("x.txt", b"text", "no kind"),
         ("x.json", b"{}", "no kind"),
         ("x", b"anything", "no kind"),
@@ -121,17 +121,81 @@ def test_a_single_slice_a_radiograph_and_a_multi_frame_file(tmp_path, chest, fil
     multi = files.enhanced(tmp_path / "multi.dcm", chest, list(range(12)), [-1024.0] * 12)
     found = find_inputs([tmp_path / "slice.dcm", tmp_path / "xray.dcm", multi])
     assert "folder" in found[0].reason
-    with pytest.raises(PneumoScreenError, match="X-ray"):
+    assert (found[1].case_id, found[1].modality) == ("xray", "CXR")
+    with pytest.raises(NotCTError, match="X-ray"):
         read_input(found[1])
     np.testing.assert_array_equal(read_input(found[2]).hu, chest)
 
 
-def test_absent_empty_and_picture_folders(tmp_path):
+def test_absent_and_empty_folders(tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "1.jpg").write_bytes(b"x")
-    found = find_inputs([tmp_path / "gone", tmp_path / "empty", tmp_path / "pictures"])
-    assert [word in item.reason for item, word in zip(found, ("exist", "no CT", "X-ray"), strict=True)] == [True] * 3
+    found = find_inputs([tmp_path / "gone", tmp_path / "empty"])
+    assert [word in item.reason for item, word in zip(found, ("exist", "no CT and no X-ray"), strict=True)] == [
+        True
+    ] * 2
+
+
+def modalities(found):
+    return [(item.case_id, item.modality) for item in found]
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.JPG", "x.jpeg", "x.bmp", "x.tif", "x.TIFF"])
+def test_a_picture_by_name_is_an_x_ray(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    (found,) = find_inputs([tmp_path / name])
+    assert (found.case_id, found.modality, found.headers) == ("x", "CXR", ())
+    with pytest.raises(NotCTError, match="X-ray"):
+        read_input(found)
+
+
+def test_a_folder_of_pictures_holds_an_x_ray_each(tmp_path):
+    for name in ("1.jpg", "2.png", "deep/1.jpg", "labels/1.png", ".hidden.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "index.csv").write_text("path", encoding="utf-8")
+    assert modalities(find_inputs([tmp_path])) == [("1", "CXR"), ("2", "CXR"), ("1_2", "CXR")]
+
+
+def test_pictures_in_above_and_below_the_folder_of_a_ct_are_no_cases(tmp_path, chest, files):
+    files.series(tmp_path / "exam" / "ct", chest)
+    (tmp_path / "exam" / "ct" / "figures").mkdir()
+    (tmp_path / "xrays").mkdir()
+    for name in ("exam/shot.png", "exam/ct/shot.png", "exam/ct/figures/shot.png", "xrays/1.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert modalities(find_inputs([tmp_path])) == [("ct", "CT"), ("1", "CXR")]
+
+
+def test_dicom_radiographs_are_a_case_each(tmp_path, chest, files):
+    files.series(tmp_path / "exam", chest)
+    write_dataset(tmp_path / "exam" / "x1.dcm", Modality="CR")
+    write_dataset(tmp_path / "exam" / "x2.dcm", SeriesInstanceUID="1.2.3.4")
+    write_dataset(tmp_path / "exam" / "Mustermann.dcm", Modality="RG")
+    write_dataset(tmp_path / "exam" / "breast.dcm", Modality="MG")
+    write_dataset(tmp_path / "exam" / "x3.dcm").rename(tmp_path / "exam" / "x3")
+    found = find_inputs([tmp_path])
+    assert reasons(found) == []
+    assert [item.modality for item in found] == ["CT"] + ["CXR"] * 4
+    hidden = {item.case_id for item in found if item.case_id.startswith("case_")}
+    assert len(hidden) == 1 and set(ids(found)) - hidden == {"exam", "x1", "x2", "x3"}
+    assert all(len(item.headers) == 1 and item.series_uid for item in found[1:])
+    assert read_volume(tmp_path / "exam").hu.shape == chest.shape
+
+
+def test_a_damaged_file_beside_radiographs_costs_only_itself(tmp_path):
+    write_dataset(tmp_path / "a.dcm")
+    (tmp_path / "b.dcm").write_bytes(b"text" * 99)
+    found = find_inputs([tmp_path])
+    assert ids(found) == ["a"]
+    assert len(reasons(found)) == 1 and "b.dcm" in reasons(found)[0]
+
+
+def test_other_modalities_stay_refused(tmp_path):
+    for modality in ("MG", "US", "XA", "MR", "PT"):
+        path = write_dataset(tmp_path / f"{modality}.dcm", Modality=modality)
+        (found,) = find_inputs([path])
+        assert found.modality == "CT"
+        with pytest.raises(NotCTError, match=modality):
+            read_input(found)
 
 
 def test_case_ids_are_unique_and_safe(tmp_path, chest, files):

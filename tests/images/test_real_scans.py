@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from pneumoscreen.images import Input, find_inputs, read_input, read_volume
-from pneumoscreen.images.faults import NotCTError
+from pneumoscreen.images import Input, find_inputs, read_input, read_radiograph, read_volume
+from pneumoscreen.images.faults import NotCTError, NotRadiographError
 
 
 def test_whole_chest_dicom_series(shared_data):
@@ -58,8 +58,48 @@ def test_partial_scans_are_read(shared_data):
     assert abdomen.hu.shape == (112, 101, 122)
 
 
-def test_radiographs_are_refused(shared_data):
-    folder = shared_data / "cxr" / "rsna_dicom"
-    path = next(path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix == ".dcm")
-    with pytest.raises(NotCTError, match="X-ray"):
-        read_volume(path)
+def radiographs(shared_data, name):
+    folder = shared_data / "cxr" / name
+    if not folder.is_dir():
+        pytest.skip(f"no radiographs at {folder}")
+    return find_inputs([folder])
+
+
+def test_radiographs_are_no_ct(shared_data):
+    for given in radiographs(shared_data, "rsna_dicom"):
+        with pytest.raises(NotCTError, match="X-ray"):
+            read_volume(given.path)
+
+
+def test_dicom_radiographs_are_read(shared_data):
+    found = radiographs(shared_data, "rsna_dicom")
+    assert [given.modality for given in found] == ["CXR"] * 6
+    for given in found:
+        read = read_radiograph(given)
+        assert read.pixels.shape == (1024, 1024)
+        assert min(read.spacing_mm) > 0.1 and max(read.spacing_mm) < 0.2
+        assert (read.case_id, bool(read.series_uid)) == (given.path.stem, True)
+        assert read.notes == () or "border" in read.notes[0]
+        assert content_part(read) > 0.8
+
+
+@pytest.mark.parametrize("name", ["cohen", "darkcovidnet"])
+def test_no_radiograph_in_a_picture_is_refused(shared_data, name):
+    found = radiographs(shared_data, name)
+    assert len(found) > 100
+    for given in found[::20]:
+        read = read_radiograph(given)
+        assert (read.pixels.min(), read.pixels.max()) == (0, 1)
+        assert "1 mm" in read.notes[0]
+        assert content_part(read) > 0.5
+
+
+def test_masks_are_no_radiographs(shared_data):
+    for given in radiographs(shared_data, "masks")[::10]:
+        with pytest.raises(NotRadiographError, match="mask"):
+            read_radiograph(given)
+
+
+def content_part(read):
+    """Share of the picture that lies inside its borders."""
+    return read.content[2] * read.content[3] / read.pixels.size

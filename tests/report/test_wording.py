@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pneumoscreen.case import CXR_CLASSES, CXR_LOCATIONS
 from pneumoscreen.report import wording
 from pneumoscreen.verdict import DEFAULT_CLASSES, Classes, decide
 
@@ -52,3 +53,15 @@ def test_style_classes_follow_the_class_list():
 def test_nouns():
     assert wording.plural(1, "region") == "1 region"
     assert wording.plural(2, "patch", "patches") == "2 patches"
+
+
+def test_words_of_an_x_ray():
+    assert [wording.display_name(name) for name in CXR_CLASSES] == [
+        "COVID-19",
+        "healthy",
+        "community-acquired pneumonia",
+    ]
+    assert wording.capital(wording.display_name("cap")) == "Community-acquired pneumonia"
+    assert wording.capital("") == ""
+    assert set(wording.LOCATION_NAMES) == set(CXR_LOCATIONS)
+    assert list(wording.CXR_KEYS) == list(CXR_CLASSES)

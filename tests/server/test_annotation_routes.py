@@ -218,7 +218,10 @@ def test_a_radiograph_is_offered_and_its_screening_refused(clinic: RunningServer
     assert "picture" in clinic.client.get("/datastore/?output=all").json()["objects"]
     assert clinic.client.get("/datastore/image?image=picture").content.startswith(b"\x89PNG")
     refused = requests.post(f"{clinic.client.address}/infer/ct_screening?image=picture", timeout=60)
-    assert refused.status_code == 422 and "X-ray screening is not in this version" in refused.json()["detail"]
+    assert (
+        refused.status_code == 422
+        and "is a radiograph (X-ray) and not a CT; give a chest CT" in refused.json()["detail"]
+    )
 
 
 def test_a_deleted_label_is_withdrawn(clinic: RunningServer) -> None:

@@ -171,7 +171,7 @@ def test_screening_a_radiograph_is_refused_with_a_sentence(tmp_path: Path) -> No
     write_slice(tmp_path / "chest.dcm", "CR")
     datastore = StudiesDatastore(str(tmp_path))
     for image in ("p", "chest"):
-        with pytest.raises(PneumoScreenError, match="X-ray screening is not in this version"):
+        with pytest.raises(PneumoScreenError, match=r"is a radiograph \(X-ray\) and not a CT; give a chest CT"):
             read_volume(Path(datastore.get_image_uri(image)))
 
 

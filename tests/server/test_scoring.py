@@ -18,7 +18,7 @@ from pneumoscreen.models.store import ModelStore
 from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.background import BackgroundScoring
 from pneumoscreen.server.engine import Engine
-from pneumoscreen.server.scoring import models_in_use, score_scan
+from pneumoscreen.server.scoring import models_in_use, score_image
 
 from .conftest import RunningServer, copied_models, serving
 
@@ -175,7 +175,7 @@ def test_a_scoring_that_is_asked_for_meanwhile_follows_and_tells_why_it_cannot_s
     assert scoring.start() is None
     assert scoring.start(again=True) is None
     wait_for("both end", lambda: [task["status"] for task in scoring.listing()] == ["ERROR", "ERROR"])
-    assert all("no usable weights of ct_candidates" in task["details"][0] for task in scoring.listing())
+    assert all("there are no models in" in task["details"][0] for task in scoring.listing())
     scoring.start()
     scoring.start(again=True)
     stopped = scoring.stop()
@@ -190,11 +190,11 @@ def test_a_scan_without_lungs_is_scored_with_its_reason(tmp_path: Path, phantom:
     sitk.WriteImage(image, tmp_path / "flesh.nii.gz")
     engine = Engine(ModelStore(model_root))
     with engine.turn:
-        stored = score_scan("flesh", tmp_path / "flesh.nii.gz", engine)
+        stored = score_image("flesh", tmp_path / "flesh.nii.gz", engine)
     assert stored.score is None
     assert stored.error is not None and "lung" in stored.error
     assert stored.is_fresh(models_in_use(engine)), "it is not tried again until models or scan change"
     before = stored.scan
     sitk.WriteImage(image + 1, tmp_path / "flesh.nii.gz")
     with engine.turn:
-        assert score_scan("flesh", tmp_path / "flesh.nii.gz", engine).scan != before
+        assert score_image("flesh", tmp_path / "flesh.nii.gz", engine).scan != before

@@ -30,7 +30,7 @@ INFO_LIMIT_S = 0.1
 
 def test_info_names_the_tasks(server: RunningServer) -> None:
     info = server.client.get("/info/").json()
-    assert info["models"].keys() == {"ct_screening", "ct_candidates", "ct_classifier"}
+    assert info["models"].keys() == {"ct_screening", "ct_candidates", "ct_classifier", "cxr_screening"}
     assert info["models"]["ct_screening"]["type"] == "segmentation"
     assert info["models"]["ct_screening"]["versions"] == {"ct_candidates": 1, "ct_classifier": 1}
 

@@ -25,6 +25,7 @@ from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS, write_phantom
 from pneumoscreen.server.train_tasks import train_tasks
 from pneumoscreen.studies.split import Side, side_of
+from pneumoscreen.training.recipe_book import RECIPES
 
 from .conftest import RunningServer, copied_models, free_port, serving
 
@@ -129,7 +130,7 @@ def _training_processes(server: RunningServer) -> list[psutil.Process]:
 
 def test_a_training_tells_its_progress_and_its_publication(clinic: RunningServer) -> None:
     info = clinic.client.get("/info/").json()
-    assert set(info["trainers"]) == {"ct_candidates", "ct_classifier"}
+    assert set(info["trainers"]) == set(RECIPES)
     assert info["trainers"]["ct_classifier"]["config"]["max_epochs"] == 6
     nothing = requests.get(f"{clinic.client.address}/train/", timeout=30)
     assert (nothing.status_code, nothing.json()["detail"]) == (404, "nothing has been trained here yet")
@@ -233,7 +234,7 @@ def test_one_runs_others_wait_or_are_refused_and_cancelling_ends_all(clinic: Run
         ("ct_candidates", {"heads": "m1"}, 422, "parameter heads: "),
         ("ct_classifier", {"learning_rate": float("inf")}, 422, ""),
         ("ct_classifier", {"max_epoch": 3}, 422, "parameter max_epoch: "),
-        ("cxr_discrimination", {}, 404, "there is no train task 'cxr_discrimination'"),
+        ("cxr_lungs", {}, 404, "there is no train task 'cxr_lungs'"),
     ],
 )
 def test_a_wrong_request_is_refused_with_the_fields_name(
@@ -252,12 +253,15 @@ def test_all_networks_are_trained_in_turn_and_a_failure_is_a_sentence(server: Ru
     address = f"{server.client.address}/train/?run_sync=true"
     answer = requests.post(address, json={"ct_classifier": {"max_epochs": 1}}, timeout=200)
     assert answer.status_code == 200, answer.text
-    assert set(answer.json()) == {"ct_candidates", "ct_classifier"}
+    assert set(answer.json()) == set(RECIPES)
     for model, entry in answer.json().items():
         task = entry["result"]
         assert (task["model"], task["status"], task["progress"]["state"]) == (model, "ERROR", "failed")
         # Other tests on this server may have left a label, but none leaves enough to train on.
-        assert any(text in task["progress"]["message"] for text in ("holds no labelled scan", "none of the 1 patients"))
+        assert any(
+            text in task["progress"]["message"]
+            for text in ("holds no labelled scan", "holds no labelled X-ray", "none of the 1 patients")
+        )
         assert task["details"][-1] == task["progress"]["message"]
         assert str(server.studies) not in json.dumps(task)
 

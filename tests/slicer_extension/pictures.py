@@ -24,11 +24,14 @@ from tests.slicer_extension.slicer_double import SlicerDouble
 
 from pneumoscreen.case import lps_to_ras
 from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.phantoms.radiograph import generate_radiograph
+from pneumoscreen.phantoms.radiograph_studies import write_picture
 
 REPOSITORY = Path(__file__).parents[2]
 SCREENSHOTS = REPOSITORY / "slicer_extension/Screenshots"
 MODELS = REPOSITORY / "apps/pneumoscreen/model"
 CASES = {"ct-0007": (7, "covid19"), "ct-0012": (12, "influenza_a"), "ct-0031": (31, None)}
+XRAY = ("xray-0009", 9, "covid19")
 WIDTH = 380
 VIEW = (420, 400)
 LIGHT = {"Window": "#f1f3f5", "Base": "#ffffff", "Text": "#1c2126", "Button": "#e9ecef", "AlternateBase": "#f6f8fa"}
@@ -73,12 +76,14 @@ def use_palette(application: QtWidgets.QApplication, colours: dict[str, str]) ->
 
 @contextmanager
 def clinic(root: Path) -> Iterator[str]:
-    """A server with three phantoms; its address."""
+    """A server with three CT phantoms and an X-ray; its address."""
     studies = root / "studies"
     studies.mkdir()
     for case_id, (seed, diagnosis) in CASES.items():
         volume = generate_phantom(seed, diagnosis, PhantomSpec(matrix=192, slices=48)).volume
         sitk.WriteImage(volume.to_sitk(volume.hu), studies / f"{case_id}.nii.gz")
+    name, seed, label = XRAY
+    write_picture(generate_radiograph(seed, label).radiograph, studies / f"{name}.png")
     with serving(studies, MODELS, Folders(root)) as server:  # type: ignore[arg-type]
         yield server.client.address
 
@@ -148,7 +153,7 @@ def aim(panel: Panel, views: list[Any]) -> None:
 
 def fold(panel: Panel, *open_sections: str) -> None:
     """Open some sections and close the others."""
-    for name in ("connect", "worklist", "reading", "train"):
+    for name in ("connect", "worklist", "reading", "train", "xray"):
         getattr(panel.ui, f"{name}Section").collapsed = name not in open_sections
 
 
@@ -174,6 +179,12 @@ def write(target: Path, root: Path, address: str) -> None:
             panel.logic.trainings._found(json.loads(TRAINING.read_text(encoding="utf-8")))
             fold(panel, "train")
             save(grab(panel), target / f"training-{name}.png")
+            panel.open(XRAY[0])
+            panel.screen()
+            panel.wait(lambda: panel.session.view.has_heat)
+            panel.double.layout.resetSliceViews()
+            fold(panel, "reading", "xray")
+            save(beside(grab(panel), views[0].pixels(), colours["Window"]), target / f"xray-{name}.png")
 
 
 def icon(target: Path) -> None:

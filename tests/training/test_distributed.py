@@ -20,12 +20,12 @@ PROGRAM = """
 import hashlib, json, os, sys
 from pathlib import Path
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.training import recipes
+from pneumoscreen.training import recipe_book
 from pneumoscreen.training.device import Workplace
 from pneumoscreen.training.runs import run_training
 
 task, settings, studies, root = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
-kind = recipes.recipe_for(task)
+kind = recipe_book.recipe_for(task)
 learnt, found = [], []
 
 def digest(tensors):

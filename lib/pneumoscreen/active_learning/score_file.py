@@ -64,8 +64,14 @@ class StoredScore:
     at: str = field(default_factory=lambda: utc_text(datetime.now(UTC)))
 
     def is_fresh(self, models: Mapping[str, ModelInfo], scan: str | None = None) -> bool:
-        """Whether it is of these models and, where it is given, of this state of the scan."""
-        return dict(self.models) == dict(models) and scan in (None, self.scan)
+        """Whether it is of these models and, where it is given, of this state of the scan.
+
+        Args:
+            models: those in use, also those for images of another kind.
+            scan: its present state.
+        """
+        own = {name: info for name, info in models.items() if name in self.models}
+        return bool(own) and own == dict(self.models) and scan in (None, self.scan)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

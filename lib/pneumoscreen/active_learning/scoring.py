@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from ..ct.classifier import Judgement
 from ..ct.screening import Screening
+from ..cxr.screening import CxrScreening
 from ..verdict import Classes, vote
 from .diversity import case_embedding
-from .epistemic import epistemic
+from .epistemic import epistemic, mutual_information
 from .scores import CaseScore
-from .uncertainty import combine, disagreement, entropy, margin
+from .uncertainty import combine, disagreement, entropies, entropy, margin
 
 
 def score_case(
@@ -60,3 +61,27 @@ def score_screening(case_id: str, screening: Screening, classes: Classes) -> Cas
         raise ValueError("nothing was classified, so there is nothing to score")
     sizes = [len(region.patches) for region in screening.case.regions]
     return score_case(case_id, screening.judgement, np.repeat(np.arange(len(sizes)), sizes), classes)
+
+
+def score_radiograph(case_id: str, screening: CxrScreening) -> CaseScore:
+    """The score of an X-ray that has just been screened with ``draws=epistemic.DRAWS``.
+
+    Ours: an X-ray is one picture, so that its entropy is that of its class; there are no regions to disagree.
+
+    Raises:
+        ValueError: if the screening was not judged.
+    """
+    judgement = screening.judgement
+    if judgement is None:
+        raise ValueError("nothing was classified, so there is nothing to score")
+    unsure = float(entropies(judgement.probabilities[None])[0])
+    parts = {"entropy": unsure, "margin": _closeness(judgement.probabilities)}
+    doubt = float(mutual_information(judgement.samples[:, None])[0])
+    embedding = case_embedding(judgement.features[None], np.ones(1))
+    return CaseScore(case_id, unsure, doubt, embedding, parts)
+
+
+def _closeness(probabilities: NDArray[np.float64]) -> float:
+    """How close the two likeliest classes are: the ratio of their probabilities."""
+    second, first = np.sort(probabilities)[-2:]
+    return float(second / first) if first > 0.0 else 1.0

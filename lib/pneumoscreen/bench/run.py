@@ -4,6 +4,8 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -15,12 +17,15 @@ from rich.table import Table
 from .. import __version__
 from .latency import measure_latency
 from .process import ScreeningRun, has_gpu, run_screening, two_cores
-from .scans import bench_scan
+from .scans import bench_radiograph, bench_scan
 from .training import measure_first_word, measure_throughput
 
 THIN, THICK = 300, 70
 THICK_RUNS = 3
 GPU_CASES = 3
+RADIOGRAPH_SIDES = (512, 2048)
+"""Pixels of the longer side: of a public teaching picture, and of a radiograph as a hospital has it."""
+RADIOGRAPH_CASES = 20
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ def run_bench(out: Path, model_dir: Path | None = None, device: str = "auto") ->
     figures = _cpu_figures(runs, long_run)
     if device != "cpu" and has_gpu():
         figures += _gpu_figures(thick, model_dir)
+    for side in RADIOGRAPH_SIDES:
+        figures += _radiograph_figures(bench_radiograph(out.parent, side), side, cores, model_dir)
     latency = measure_latency(thick)
     figures += [
         Figure("server: start to first answer", latency.startup_s, "s"),
@@ -87,11 +94,34 @@ def _cpu_figures(runs: list[ScreeningRun], long_run: ScreeningRun) -> list[Figur
     ]
 
 
-def _gpu_figures(scan: Path, model_dir: Path | None) -> list[Figure]:
+def _radiograph_figures(file: Path, side: int, cores: set[int], model_dir: Path | None) -> list[Figure]:
+    """One after the other in one process, as a folder of radiographs is screened; the first pays for warming up."""
+    with _copies(file, RADIOGRAPH_CASES) as copies:
+        run = run_screening(copies, "cpu", cores, model_dir)
+    later = run.timings_s[1:]
+    stages = {stage: median(timings[stage] for timings in later) for stage in later[0]}
+    seconds = stages["total"] - stages["report"]
+    size = f"radiograph {side} px"
+    return [
+        Figure(f"{size}: file to document", 1000.0 * seconds, "ms", 272.0),
+        *(Figure(f"{size}: {stage}", 1000.0 * value, "ms") for stage, value in stages.items() if stage != "total"),
+        Figure(f"{size}: with report, one after the other", 1.0 / stages["total"], "images/s"),
+        Figure(f"{size}: peak memory", run.peak_gib, "GiB"),
+    ]
+
+
+@contextmanager
+def _copies(file: Path, count: int) -> Iterator[list[Path]]:
+    """Links to a file under as many names."""
     with tempfile.TemporaryDirectory(prefix="pneumoscreen-bench-") as folder:
-        copies = [Path(folder) / f"{number}-{scan.name}" for number in range(GPU_CASES)]
+        copies = [Path(folder) / f"{number:02d}-{file.name}" for number in range(count)]
         for copy in copies:
-            copy.symlink_to(scan.resolve())
+            copy.symlink_to(file.resolve())
+        yield copies
+
+
+def _gpu_figures(scan: Path, model_dir: Path | None) -> list[Figure]:
+    with _copies(scan, GPU_CASES) as copies:
         run = run_screening(copies, "cuda", set(os.sched_getaffinity(0)), model_dir)
     totals = [timings["total"] for timings in run.timings_s]
     return [

@@ -7,7 +7,10 @@ from pathlib import Path
 from ..importers.documents import READER, ImportSettings
 from ..importers.found import Remark, SourceError
 from ..importers.layouts import pick_layout
+from ..importers.radiograph_import import import_radiographs
+from ..importers.radiograph_table import NAME as RADIOGRAPH_TABLE
 from ..importers.run import Action, Outcome, import_cases
+from ..models.store import ModelStore
 from .folders import prepare_folder, require_folder
 from .terminal import complain
 
@@ -28,6 +31,7 @@ def import_studies(
     anonymous_ids: bool = False,
     dry_run: bool = False,
     as_json: bool = False,
+    model_dir: Path | None = None,
 ) -> int:
     """Import every case of a source, print a line each and a summary.
 
@@ -43,6 +47,7 @@ def import_studies(
         anonymous_ids: name cases by hashes.
         dry_run: say what would happen and write nothing.
         as_json: print one JSON object instead of the lines.
+        model_dir: root of the model store, whose lung-box network serves X-rays without boxes.
 
     Returns:
         The exit status: 0, or 2 where a case was refused.
@@ -58,9 +63,19 @@ def import_studies(
         prepare_folder(studies)
     chosen = pick_layout(layout, source, annotations)
     settings = ImportSettings(diagnosis=diagnosis, label=label, reader=reader)
-    outcomes: list[Outcome] = []
-    try:
-        for outcome in import_cases(
+    if chosen.name == RADIOGRAPH_TABLE:
+        found = import_radiographs(
+            source,
+            annotations,
+            studies,
+            settings,
+            store=ModelStore(model_dir),
+            link=link,
+            dry_run=dry_run,
+            anonymous_ids=anonymous_ids,
+        )
+    else:
+        found = import_cases(
             chosen.find(source, annotations),
             chosen,
             studies,
@@ -68,7 +83,10 @@ def import_studies(
             link=link,
             dry_run=dry_run,
             anonymous_ids=anonymous_ids,
-        ):
+        )
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in found:
             if isinstance(outcome, Remark):
                 complain(f"note: {outcome.sentence}")
                 continue
@@ -76,7 +94,7 @@ def import_studies(
             if outcome.action is Action.REFUSED:
                 complain(outcome.reason or outcome.case_id)
             elif not as_json:
-                print(_line(outcome), flush=True)
+                print(_line(outcome, chosen.name), flush=True)
     finally:
         # Also after an interruption: what was imported so far is told.
         if as_json:
@@ -92,11 +110,13 @@ def _check_apart(source: Path, studies: Path) -> None:
         raise SourceError(f"{studies}: the studies folder and {source} lie in each other; import into a folder apart")
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: Outcome, layout: str) -> str:
     if outcome.action is Action.KEPT:
         return f"{outcome.case_id} kept: {outcome.reason}"
     if outcome.diagnosis is None:
         return f"{outcome.case_id} {outcome.action}"
+    if layout == RADIOGRAPH_TABLE:
+        return f"{outcome.case_id} {outcome.action} {outcome.diagnosis}"
     regions = "1 region" if outcome.regions == 1 else f"{outcome.regions} regions"
     return f"{outcome.case_id} {outcome.action} {outcome.diagnosis} {regions}"
 

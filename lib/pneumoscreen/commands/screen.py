@@ -6,8 +6,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,9 @@ from .terminal import Meter, complain
 
 if TYPE_CHECKING:
     from ..ct.screening import Screener
+    from ..cxr.screening import CxrScreener
     from ..images import Input, Refused
+    from ..images.radiograph import Radiograph
     from ..images.volume import Volume
 
 STATUS_OK = 0
@@ -35,18 +38,59 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Reading:
-    """A volume and the seconds that reading it took."""
+    """A CT or radiograph and the seconds that reading it took."""
 
-    volume: "Volume"
+    image: "Volume | Radiograph"
     seconds: float
+
+
+class Screeners:
+    """The networks of both methods, each loaded when the first case needs them.
+
+    Args:
+        model_dir: root of the model store; None takes the project's own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+
+    def __init__(self, model_dir: Path | None, device: str) -> None:
+        self._model_dir, self._device = model_dir, device
+
+    @cached_property
+    def ct(self) -> "Screener":
+        """The networks for CT."""
+        from ..ct.screening import Screener
+        from ..models.store import ModelStore
+        from .device import pick_device
+
+        return Screener.from_store(ModelStore(self._model_dir), pick_device(self._device))
+
+    @cached_property
+    def cxr(self) -> "CxrScreener":
+        """The networks for X-rays."""
+        from ..cxr.screening import CxrScreener
+        from ..models.store import ModelStore
+        from .device import pick_device
+
+        return CxrScreener.from_store(ModelStore(self._model_dir), pick_device(self._device))
+
+    def load(self, modality: str) -> None:
+        """Load the networks that a case needs, and what draws its report: that is no part of the case's time.
+
+        Raises:
+            PneumoScreenError: if they cannot be loaded.
+        """
+        from .. import report
+
+        del report
+        _ = self.cxr if modality == "CXR" else self.ct
 
 
 @dataclass(frozen=True)
 class Pending:
-    """An input whose reading is under way."""
+    """An input, and what waits for its reading."""
 
     item: "Input"
-    reading: "Future[Reading]"
+    read: Callable[[], Reading]
 
 
 @dataclass(frozen=True)
@@ -123,14 +167,14 @@ def screen_inputs(
     print(RESEARCH_USE_ONLY, file=sys.stderr)
     results: list[Screened | Refusal] = []
     try:
-        screener: Screener | None = None
+        screeners = Screeners(model_dir, device)
         for case in _read_ahead(find_inputs(inputs)):
             if isinstance(case, Refused):
                 results.append(_refuse(case.path, case.reason))
                 continue
-            # The networks are loaded once, while the first scan is read.
-            screener = screener or _load_screener(model_dir, device)
-            result = _screen_one(case, screener, out)
+            # The networks are loaded once, while the first scan is read; without them no case can be screened.
+            screeners.load(case.item.modality)
+            result = _screen_one(case, screeners, out)
             results.append(result)
             if isinstance(result, Screened) and not as_json:
                 print(result.line(), flush=True)
@@ -146,22 +190,14 @@ def screen_inputs(
     return STATUS_BAD_INPUT if refused else STATUS_OK
 
 
-def _load_screener(model_dir: Path | None, device: str) -> "Screener":
-    from ..ct.screening import Screener
-    from ..models.store import ModelStore
-    from .device import pick_device
-
-    return Screener.from_store(ModelStore(model_dir), pick_device(device))
-
-
-def _screen_one(pending: Pending, screener: "Screener", out: Path) -> Screened | Refusal:
+def _screen_one(pending: Pending, screeners: Screeners, out: Path) -> Screened | Refusal:
     """The result of one input; a refusal is printed and returned, not raised."""
     item = pending.item
     try:
         with Meter(item.case_id) as progress:
             progress("read", 0.0)
-            read = pending.reading.result()
-            case = screen_volume(read, screener, out, progress)
+            read = pending.read()
+            case = screen_image(read, screeners, out, progress)
     except OutputError:
         raise
     except PneumoScreenError as error:
@@ -178,29 +214,39 @@ def _screen_one(pending: Pending, screener: "Screener", out: Path) -> Screened |
     return Screened(case, out)
 
 
-def screen_volume(read: Reading, screener: "Screener", out: Path, progress: Progress) -> Case:
-    """Screen one volume, write its report and document, and return the case with all its times.
+def screen_image(read: Reading, screeners: Screeners, out: Path, progress: Progress) -> Case:
+    """Screen one CT or radiograph, write its report and document, and return the case with all its times.
 
     Raises:
-        PneumoScreenError: if the volume cannot be screened or the files cannot be written.
+        PneumoScreenError: if the image cannot be screened or the files cannot be written.
     """
-    from ..report import write_report
-
     start = time.perf_counter()
-    screening = screener.screen(read.volume, progress, read_s=read.seconds)
+    screened, write = _screen(read, screeners, progress)
     report_start = time.perf_counter()
-    case_id = screening.case.case_id
-    with replacing(out / f"{case_id}.html") as part:
-        write_report(read.volume, screening, part, screener.classes)
+    with replacing(out / f"{screened.case_id}.html") as part:
+        write(part)
     end = time.perf_counter()
     # The report shows the times up to itself; the document holds them all.
-    times = {**screening.case.timings_s, "report": end - report_start}
+    times = {**screened.timings_s, "report": end - report_start}
     times["total"] = read.seconds + end - start
-    case = replace(screening.case, timings_s={name: round(times[name], 3) for name in STAGES if name in times})
-    with replacing(out / f"{case_id}.json") as part:
+    case = replace(screened, timings_s={name: round(times[name], 3) for name in STAGES if name in times})
+    with replacing(out / f"{case.case_id}.json") as part:
         part.write_text(case.to_json(), encoding="utf-8")
     progress("report", 1.0)
     return case
+
+
+def _screen(read: Reading, screeners: Screeners, progress: Progress) -> tuple[Case, Callable[[Path], None]]:
+    """The case, and what writes its report to a file."""
+    from ..images.radiograph import Radiograph
+    from ..report import write_cxr_report, write_report
+
+    image = read.image
+    if isinstance(image, Radiograph):
+        radiograph = screeners.cxr.screen(image, progress, read_s=read.seconds)
+        return radiograph.case, lambda target: write_cxr_report(image, radiograph, target)
+    scan = screeners.ct.screen(image, progress, read_s=read.seconds)
+    return scan.case, lambda target: write_report(image, scan, target, screeners.ct.classes)
 
 
 def _refuse(path: Path, reason: str, is_fault: bool = False) -> Refusal:
@@ -231,7 +277,7 @@ def _read_ahead(found: Iterable["Input | Refused"]) -> Iterator["Pending | Refus
     waiting: deque[Pending | Refused] = deque()
     try:
         for item in found:
-            waiting.append(item if isinstance(item, Refused) else Pending(item, pool.submit(_read, item)))
+            waiting.append(item if isinstance(item, Refused) else _pending(item, pool))
             if len(waiting) > 1:
                 yield waiting.popleft()
         yield from waiting
@@ -239,9 +285,14 @@ def _read_ahead(found: Iterable["Input | Refused"]) -> Iterator["Pending | Refus
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _pending(item: "Input", pool: ThreadPoolExecutor) -> Pending:
+    # A radiograph is read in a moment, and beside the loading of the networks that moment would be long.
+    return Pending(item, partial(_read, item) if item.modality == "CXR" else pool.submit(_read, item).result)
+
+
 def _read(item: "Input") -> Reading:
-    from ..images import read_input
+    from ..images import read_input, read_radiograph
 
     start = time.perf_counter()
-    volume = read_input(item)
-    return Reading(volume, time.perf_counter() - start)
+    image = read_radiograph(item) if item.modality == "CXR" else read_input(item)
+    return Reading(image, time.perf_counter() - start)

@@ -33,7 +33,7 @@ def train_task(
     """Train one network, offer it for publication and print what became of it.
 
     Args:
-        task: ``ct_candidates`` or ``ct_classifier``.
+        task: one of ``recipe_book.RECIPES``.
         studies: folder of scans with case documents as labels.
         config: settings of the run.
         out: folder of the run: plan, prepared cases, checkpoints, status; made where missing.
@@ -48,7 +48,7 @@ def train_task(
     with _announced(task, prepare_folder(out), resume):
         from ..config import load_config
         from ..models.store import ModelStore
-        from ..training.recipes import recipe_for
+        from ..training.recipe_book import recipe_for
         from ..training.runs import run_training
         from .device import pick_device
 

@@ -115,6 +115,10 @@ class Screener:
             notes=(*candidates.notes, *classifier.notes),
         )
 
+    def noting(self, note: str) -> "Screener":
+        """The same networks with a further sentence for every document."""
+        return Screener(self.candidates, self.classifier, self.models, (*self.notes, note), self.head)
+
     @property
     def classes(self) -> Classes:
         """The class list that the classifier was trained with."""

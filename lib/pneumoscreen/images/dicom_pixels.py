@@ -19,7 +19,7 @@ from .raw import RawImage, hash_files
 
 _PADDING = 2 * PADDING_BELOW
 _JPEG_MARKS = (b"JPEG",)
-_JPEG_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
+JPEG_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 
 
 def read_stack(stack: Stack, name: str) -> RawImage:
@@ -31,7 +31,7 @@ def read_stack(stack: Stack, name: str) -> RawImage:
     files = [path for path, _ in groupby(stack.slices, key=lambda h: h.path)]
     # Frames of one file may lie in any order, slices of several files never interleave.
     files = list(dict.fromkeys(files))
-    jpeg = any(h.transfer_syntax in _JPEG_SYNTAXES for h in stack.slices)
+    jpeg = any(h.transfer_syntax in JPEG_SYNTAXES for h in stack.slices)
     with ThreadPoolExecutor(max_workers=3) as pool:
         digest = pool.submit(hash_files, files)
         with complaints_of(_JPEG_MARKS if jpeg else ()) as complaints:

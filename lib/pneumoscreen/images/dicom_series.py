@@ -22,7 +22,8 @@ from .faults import (
 from .raw import MIN_SLICES, check_size
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_RADIOGRAPHS = ("CR", "DX", "DR", "RG")
+RADIOGRAPHS = ("CR", "DX", "DR", "RG")
+"""Modalities of radiographs; DR is no code of the standard, but found in files."""
 # Headers write positions with few decimals; half a gap is far larger than this.
 _POSITION_TOLERANCE_MM = 0.15
 _POSITION_TOLERANCE = 0.1
@@ -101,8 +102,8 @@ def stack(series: Sequence[SliceHeader], name: str) -> Stack:
 
 def _check_modality(series: Sequence[SliceHeader], name: str) -> None:
     modalities = sorted({h.modality for h in series})
-    if any(m in _RADIOGRAPHS for m in modalities):
-        raise NotCTError(f"{name} is a radiograph, and X-ray screening is not in this version; give a chest CT")
+    if any(m in RADIOGRAPHS for m in modalities):
+        raise NotCTError(f"{name} is a radiograph (X-ray) and not a CT; give a chest CT")
     if modalities != ["CT"]:
         # Only short codes are quoted: a damaged field could hold anything.
         known = [m for m in modalities if m.isalpha() and len(m) <= 3]

@@ -57,3 +57,7 @@ class GeometryError(ImageError):
 
 class DimensionError(ImageError):
     """Not a three-dimensional grey image of a plausible size."""
+
+
+class NotRadiographError(ImageError):
+    """No frontal chest X-ray: another view or modality, a colour photograph, a mask, or several pictures."""

@@ -1,26 +1,19 @@
 """What the user gave - files, DICOM folders, folders of cases - as one ``Input`` for each case."""
 
 import os
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 from ..errors import PneumoScreenError
+from .case_ids import DICOM_SUFFIXES, PICTURE_SUFFIXES, VOLUME_SUFFIXES, short_hash, stem_of, unique_id
 from .dicom_header import SliceHeader, looks_like_dicom, read_headers
-from .dicom_series import group_series, is_ct
+from .dicom_series import RADIOGRAPHS, group_series, is_ct
 from .faults import AbsentError, DamagedError, NotCTError, UnsupportedError
+from .folders import entries, folders, may_be_dicom
 
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-_JUNK_SUFFIXES = (".json", ".html", ".htm", ".txt", ".csv", ".tsv", ".md", ".xml", ".pdf", ".log", ".yaml", ".yml")
-_JUNK_NAMES = ("thumbs.db", "desktop.ini", "dicomdir", "lockfile", "version")
-# A studies folder keeps its label maps, documents and records here, beside the images.
-_JUNK_FOLDERS = ("labels", "annotations", "audit", "__macosx")
-_MAX_ID = 80
+Modality = Literal["CT", "CXR"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +24,15 @@ class Input:
         case_id: unique among the inputs found together, and safe as a file name.
         path: the file, or the folder of the DICOM series.
         series_uid: which series of the folder, or None for a file of another format.
-        headers: the headers of that series, so that they are read once.
+        headers: the headers of that series or DICOM radiograph, so that they are read once.
+        modality: "CT", or "CXR" for a chest X-ray. Nothing but the kind of the file is known yet.
     """
 
     case_id: str
     path: Path
     series_uid: str | None = None
     headers: tuple[SliceHeader, ...] = field(default=(), repr=False, compare=False)
+    modality: Modality = "CT"
 
 
 @dataclass(frozen=True)
@@ -51,9 +46,10 @@ class Refused:
 def find_inputs(paths: Sequence[Path]) -> list[Input | Refused]:
     """The cases behind the paths that a user gave, in their order; folders are searched in order of names.
 
-    A file given by name is either an ``Input`` or ``Refused``. Within folders junk is passed over:
-    hidden files, documents, pictures beside a CT, and scout views, screenshots and objects that are no
-    images beside a CT series. Volumes are not opened yet: they may still be refused by ``read_input``.
+    A file given by name is either an ``Input`` or ``Refused``. A picture is an X-ray. Within folders junk is passed
+    over: hidden files, documents, pictures beside a CT, and scout views, screenshots and objects that are no
+    images beside a CT series. Volumes and pictures are not opened yet: they may still be refused by ``read_input``
+    and ``read_radiograph``.
     """
     found: list[Input | Refused] = []
     # `a` and `b/../a` are one case; realpath, unlike Path.resolve, bears links that lead in a circle.
@@ -62,7 +58,7 @@ def find_inputs(paths: Sequence[Path]) -> list[Input | Refused]:
         given.setdefault(os.path.realpath(path), Path(path))
     for path in given.values():
         try:
-            found += _find_in_folder(path) if path.is_dir() else [_find_file(path)]
+            found += _find_in_folder(path) if path.is_dir() else [file_input(path)]
         except PneumoScreenError as error:
             found.append(Refused(path, str(error)))
         except OSError:
@@ -71,8 +67,8 @@ def find_inputs(paths: Sequence[Path]) -> list[Input | Refused]:
 
 
 def series_in_folder(folder: Path) -> list[Input | Refused]:
-    """The DICOM series whose files lie directly in a folder; empty if there is no DICOM file in it."""
-    files = [path for path in _entries(folder) if path.is_file() and _may_be_dicom(path)]
+    """The DICOM series and radiographs whose files lie directly in a folder; empty if there is no DICOM file in it."""
+    files = [path for path in entries(folder) if path.is_file() and may_be_dicom(path)]
     headers: list[SliceHeader] = []
     damaged: list[Refused] = []
     for path in files:
@@ -80,17 +76,18 @@ def series_in_folder(folder: Path) -> list[Input | Refused]:
             headers += read_headers(path)
         except PneumoScreenError as error:
             damaged.append(Refused(path, str(error)))
-    groups = group_series(headers)
+    radiographs = [header for header in headers if header.modality in RADIOGRAPHS]
+    groups = group_series(header for header in headers if header.modality not in RADIOGRAPHS)
     # An examination's folder also holds scout views, dose reports and screenshots.
-    groups = [group for group in groups if is_ct(group)] or groups
+    groups = [group for group in groups if is_ct(group)] or ([] if radiographs else groups)
     if damaged and len(groups) == 1:
         # It may be a slice of the only series there: better no result than one on an incomplete scan.
         names = ", ".join(refused.path.name for refused in damaged[:3]) + (" and more" if len(damaged) > 3 else "")
         return [Refused(folder, f"{folder} holds damaged DICOM files ({names}); copy the series again")]
-    if files and not groups and not damaged:
+    if files and not headers and not damaged:
         return [Refused(folder, f"{folder} holds DICOM files without images; give a chest CT series")]
     inputs = [_series_input(folder, group, alone=len(groups) == 1) for group in groups]
-    return [*inputs, *damaged]
+    return [*inputs, *_radiograph_inputs(radiographs), *damaged]
 
 
 def file_input(path: Path) -> Input:
@@ -105,54 +102,79 @@ def file_input(path: Path) -> Input:
     if not path.is_file():
         raise UnsupportedError(f"{path} is neither a file nor a folder; give a CT")
     if name.endswith(VOLUME_SUFFIXES):
-        return Input(_stem(path), path)
+        return Input(stem_of(path), path)
     if name.endswith(PICTURE_SUFFIXES):
-        raise UnsupportedError(f"{path} is a picture, and X-ray screening is not in this version; give a chest CT")
+        return Input(stem_of(path), path, modality="CXR")
     if name == "dicomdir":
         raise UnsupportedError(f"{path} is an index of a DICOM medium; give the folder of the series")
     if path.stat().st_size == 0:
         raise DamagedError(f"{path} is empty; copy it again")
-    if not name.endswith(_DICOM_SUFFIXES) and not looks_like_dicom(path):
+    if not name.endswith(DICOM_SUFFIXES) and not looks_like_dicom(path):
         raise UnsupportedError(
             f"{path} is of no kind that is read; "
-            "give a DICOM folder or a .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file"
+            "give a DICOM folder, a .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file, or an X-ray as DICOM, PNG or JPEG"
         )
     headers = read_headers(path)
     if not headers:
         raise NotCTError(f"{path} is a DICOM file without an image; give a chest CT series")
+    if headers[0].modality in RADIOGRAPHS:
+        return _radiograph_inputs(headers)[0]
     if headers[0].modality == "CT" and len(headers) == 1:
         raise UnsupportedError(f"{path} is a single DICOM slice; give the folder that holds its whole series")
     return _series_input(path, headers, alone=True)
 
 
-def _find_file(path: Path) -> Input | Refused:
-    return file_input(path)
+def modality_of(path: Path) -> Modality:
+    """What kind of image a file or DICOM folder of the studies holds, from its name and first header alone.
+
+    Raises:
+        ImageError: if that header cannot be read.
+    """
+    name = path.name.lower()
+    if name.endswith(PICTURE_SUFFIXES):
+        return "CXR"
+    if name.endswith(VOLUME_SUFFIXES):
+        return "CT"
+    files = [file for file in entries(path) if file.is_file() and may_be_dicom(file)] if path.is_dir() else [path]
+    headers = read_headers(files[0]) if files else []
+    return "CXR" if headers and headers[0].modality in RADIOGRAPHS else "CT"
 
 
 def _find_in_folder(folder: Path) -> list[Input | Refused]:
-    found: list[Input | Refused] = []
-    pictures = 0
-    for inner in _folders(folder):
+    found: dict[Path, list[Input | Refused]] = {}
+    pictures: dict[Path, list[Input | Refused]] = {}
+    for inner in folders(folder):
         try:
-            entries = [path for path in _entries(inner) if not path.is_dir()]
+            files = [path for path in entries(inner) if not path.is_dir()]
             series = series_in_folder(inner)
         except (AbsentError, OSError):
             # One folder that may not be read does not cost the others their result.
-            found.append(Refused(inner, f"{inner} cannot be opened; check that it may be read"))
+            found[inner] = [Refused(inner, f"{inner} cannot be opened; check that it may be read")]
             continue
-        found += [_volume_in_folder(path) for path in entries if path.name.lower().endswith(VOLUME_SUFFIXES)]
-        found += series
-        pictures += sum(path.name.lower().endswith(PICTURE_SUFFIXES) for path in entries)
-    if found:
-        return found
-    if pictures:
+        found[inner] = [*_in_folder(files, VOLUME_SUFFIXES), *series]
+        pictures[inner] = _in_folder(files, PICTURE_SUFFIXES)
+    # A folder that could not be opened says nothing of the pictures beside it.
+    held = [inner for inner in pictures if found[inner]]
+    for inner, items in pictures.items():
+        if not any(_beside(inner, other) for other in held):
+            found[inner] = items
+    if not any(found.values()):
         raise UnsupportedError(
-            f"{folder} holds pictures and no CT, and X-ray screening is not in this version; give a chest CT"
+            f"{folder} holds no CT and no X-ray; give a DICOM folder or one with NIfTI, NRRD, MHA or picture files"
         )
-    raise UnsupportedError(f"{folder} holds no CT; give a DICOM folder or a folder with NIfTI, NRRD or MHA files")
+    return [item for items in found.values() for item in items]
 
 
-def _volume_in_folder(path: Path) -> Input | Refused:
+def _beside(folder: Path, other: Path) -> bool:
+    """Whether pictures in a folder belong to what the other one holds: in it, above it or below it."""
+    return folder.is_relative_to(other) or other.is_relative_to(folder)
+
+
+def _in_folder(files: Sequence[Path], suffixes: tuple[str, ...]) -> list[Input | Refused]:
+    return [_file_in_folder(path) for path in files if path.name.lower().endswith(suffixes)]
+
+
+def _file_in_folder(path: Path) -> Input | Refused:
     try:
         return file_input(path)
     except PneumoScreenError as error:
@@ -161,62 +183,24 @@ def _volume_in_folder(path: Path) -> Input | Refused:
         return Refused(path, f"{path} cannot be opened; check that it may be read")
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    yield folder
-    try:
-        # A link to a folder above would never end.
-        inner = [path for path in _entries(folder) if path.is_dir() and not path.is_symlink()]
-    except (AbsentError, OSError):
-        return  # whoever took the folder finds this out as well, and says it
-    for path in inner:
-        if path.name.lower() not in _JUNK_FOLDERS:
-            yield from _folders(path)
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        raise AbsentError(f"{folder} cannot be opened; check that it may be read") from None
-
-
-def _may_be_dicom(path: Path) -> bool:
-    name = path.name.lower()
-    if name in _JUNK_NAMES or name.endswith((*VOLUME_SUFFIXES, *PICTURE_SUFFIXES, *_JUNK_SUFFIXES)):
-        return False
-    if name.endswith(_DICOM_SUFFIXES):
-        return True
-    try:
-        return looks_like_dicom(path)
-    except OSError:
-        return True  # read_headers names it; left out, a series would lose a slice in silence
-
-
 def _series_input(path: Path, headers: Sequence[SliceHeader], alone: bool) -> Input:
     first = headers[0]
-    stem = _stem(path)
+    stem = stem_of(path)
     if any(h.names_patient for h in headers):
-        stem = f"case_{_short_hash(first.series_uid or stem)}"
+        stem = f"case_{short_hash(first.series_uid or stem)}"
     if not alone:
         number = first.series_number
         stem += f"_series{number}" if number is not None and 0 <= number < 1_000_000 else "_series"
     return Input(stem, path, first.series_uid, tuple(headers))
 
 
-def _short_hash(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:8]
-
-
-def _stem(path: Path) -> str:
-    """The name without its suffix, in letters, digits, dot, dash and underscore."""
-    name = path.resolve().name if path.name in ("", "..") else path.name
-    if path.is_file():
-        for suffix in sorted((*VOLUME_SUFFIXES, *_DICOM_SUFFIXES), key=len, reverse=True):
-            if name.lower().endswith(suffix):
-                name = name[: -len(suffix)]
-                break
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_name).strip("._-")[:_MAX_ID] or "case"
+def _radiograph_inputs(headers: Sequence[SliceHeader]) -> list[Input]:
+    """One input for each file."""
+    files: dict[Path, list[SliceHeader]] = {}
+    for header in headers:
+        files.setdefault(header.path, []).append(header)
+    inputs = [_series_input(path, frames, alone=True) for path, frames in files.items()]
+    return [replace(item, modality="CXR") for item in inputs]
 
 
 def _with_unique_ids(found: Sequence[Input | Refused]) -> list[Input | Refused]:
@@ -225,15 +209,7 @@ def _with_unique_ids(found: Sequence[Input | Refused]) -> list[Input | Refused]:
     unique: list[Input | Refused] = []
     for item in found:
         if isinstance(item, Input):
-            item = replace(item, case_id=_unique(item.case_id, taken))
+            item = replace(item, case_id=unique_id(item.case_id, taken))
             taken.add(item.case_id.lower())
         unique.append(item)
     return unique
-
-
-def _unique(case_id: str, taken: set[str]) -> str:
-    number, candidate = 1, case_id
-    while candidate.lower() in taken:
-        number += 1
-        candidate = f"{case_id}_{number}"
-    return candidate

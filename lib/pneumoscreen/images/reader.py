@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from .canonical import to_volume
 from .dicom_pixels import read_stack
 from .dicom_series import stack
-from .faults import DamagedError, MixedSeriesError, UnsupportedError
+from .faults import DamagedError, MixedSeriesError, NotCTError, UnsupportedError
 from .inputs import Input, Refused, file_input, series_in_folder
 from .volume import Volume
 from .volume_file import read_volume_file
@@ -32,6 +32,8 @@ def read_input(given: Input) -> Volume:
     Raises:
         ImageError: of the type that names what is wrong with the image.
     """
+    if given.modality != "CT":
+        raise NotCTError(f"{given.path} is a radiograph (X-ray) and not a CT; give a chest CT")
     # ITK's warnings quote header fields, and the sentence of the error says what the user must know.
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     if not given.headers:
@@ -50,6 +52,8 @@ def _folder_input(folder: Path) -> Input:
         if isinstance(item, Refused):
             raise DamagedError(item.reason)
     inputs = [item for item in found if isinstance(item, Input)]
+    # Radiographs beside a CT series are cases of their own.
+    inputs = [item for item in inputs if item.modality == "CT"] or inputs[:1]
     if not inputs:
         raise UnsupportedError(f"{folder} holds no DICOM series; give a DICOM folder or a single file")
     if len(inputs) > 1:

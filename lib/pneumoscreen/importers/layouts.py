@@ -2,11 +2,19 @@
 
 from pathlib import Path
 
-from . import boxes, covid19_ct_seg, markups, masks, mosmed, voc
+from . import boxes, covid19_ct_seg, markups, masks, mosmed, radiograph_table, voc
 from .found import Layout, SourceError
 
 AUTO = "auto"
-LAYOUTS = (covid19_ct_seg.LAYOUT, mosmed.LAYOUT, voc.LAYOUT, markups.LAYOUT, masks.LAYOUT, boxes.LAYOUT)
+LAYOUTS = (
+    covid19_ct_seg.LAYOUT,
+    mosmed.LAYOUT,
+    voc.LAYOUT,
+    markups.LAYOUT,
+    radiograph_table.LAYOUT,
+    masks.LAYOUT,
+    boxes.LAYOUT,
+)
 """In the order in which they are tried: data sets that are known by their folders first."""
 
 

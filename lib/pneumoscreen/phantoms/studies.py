@@ -41,10 +41,10 @@ def write_studies(
         PneumoScreenError: if the folder cannot be written.
     """
 
-    def phantom(done: int) -> Phantom:
-        return generate_phantom(seed + done, diagnosis or _in_turn(done), spec)
+    def write(done: int) -> Path:
+        return write_phantom(out, generate_phantom(seed + done, diagnosis or _in_turn(done), spec))
 
-    return _write_all(out, cases, phantom, progress)
+    return write_all(out, cases, write, progress)
 
 
 def write_implants(
@@ -71,25 +71,36 @@ def write_implants(
         PneumoScreenError: if the folder cannot be written.
     """
 
-    def phantom(done: int) -> Phantom:
-        return implant_either_way(volume, lungs, _in_turn(done), seed + done)
+    def write(done: int) -> Path:
+        return write_phantom(out, implant_either_way(volume, lungs, _in_turn(done), seed + done))
 
-    return _write_all(out, cases, phantom, progress)
+    return write_all(out, cases, write, progress)
 
 
 def _in_turn(number: int) -> str:
     return DEFAULT_CLASSES.case_labels[number % len(DEFAULT_CLASSES.case_labels)]
 
 
-def _write_all(
-    out: Path, cases: int, phantom: Callable[[int], Phantom], progress: Callable[[int, int], None] | None
+def write_all(
+    out: Path, cases: int, write: Callable[[int], Path], progress: Callable[[int, int], None] | None
 ) -> list[Path]:
+    """Make the folders of a studies folder and call ``write`` for 0 to ``cases - 1``.
+
+    Args:
+        out: the studies folder.
+        cases: how many.
+        write: writes one case and returns the path of its scan or picture.
+        progress: called with (done, cases).
+
+    Raises:
+        PneumoScreenError: if the folder cannot be written.
+    """
     written = []
     try:
         for folder in (DOCUMENTS, LESION_MASKS, LUNG_MASKS):
             (out / folder).mkdir(parents=True, exist_ok=True)
         for done in range(cases):
-            written.append(write_phantom(out, phantom(done)))
+            written.append(write(done))
             if progress is not None:
                 progress(done + 1, cases)
     except OSError as error:

@@ -1,20 +1,18 @@
 """The report of one CT case: a single HTML file with every picture inside, readable without a network."""
 
-import datetime
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from .. import RESEARCH_USE_ONLY, __version__
 from ..case import SIDES, Case, LungInfo
 from ..images.volume import Volume
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import wording
-from .pictures import INFECTION_TINT, Frame, lung_frames, project
+from .page import Bar, environment, shared_cards
+from .pictures import Frame, lung_frames, project
 from .region_cards import Box, RegionArtist, RegionCard, plane_box
 
 OVERVIEW_PIXELS = 760
@@ -45,16 +43,6 @@ class ReportSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A labelled bar: style class, name, value in [0, 1], and the value as text."""
-
-    key: str
-    name: str
-    value: float
-    text: str
-
-
-@dataclass(frozen=True)
 class LungRow:
     """One lung, or both: volume, affected share and affected volume."""
 
@@ -62,29 +50,6 @@ class LungRow:
     volume_ml: float
     affected_percent: float
     affected_ml: float
-
-
-def environment() -> Environment:
-    """The templates of this package, with autoescape everywhere and no undefined names let through."""
-    templates = Environment(
-        loader=PackageLoader("pneumoscreen.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    templates.filters["percent"] = wording.percent
-    templates.filters["display_name"] = wording.display_name
-    templates.globals.update(
-        palette=wording.PALETTE,
-        irrelevant_colour=wording.IRRELEVANT_COLOUR,
-        none_colour=wording.NONE_FOUND_COLOUR,
-        infection_tint="#{:02x}{:02x}{:02x}".format(*INFECTION_TINT),
-        research_use_only=RESEARCH_USE_ONLY,
-        program_version=__version__,
-        plural=wording.plural,
-    )
-    return templates
 
 
 def write_report(volume: Volume, screening: ReportSource, out_html: Path, classes: Classes = DEFAULT_CLASSES) -> None:
@@ -123,7 +88,6 @@ def render_report(volume: Volume, screening: ReportSource, classes: Classes = DE
         environment()
         .get_template("case.html.j2")
         .render(
-            case=case,
             verdict=_verdict_view(case, classes),
             headline=wording.headline(case, classes),
             lungs=_lung_rows(case),
@@ -135,10 +99,8 @@ def render_report(volume: Volume, screening: ReportSource, classes: Classes = DE
             irrelevant=[card for card in cards if not card.relevant],
             legend=_legend(cards, classes),
             facts=_facts(volume, case),
-            times=_times(case),
-            models=[(wording.MODEL_NAMES.get(name, name), model) for name, model in sorted(case.models.items())],
             approximate_hu=volume.approximate_hu,
-            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            **shared_cards(case),
         )
     )
 
@@ -210,17 +172,4 @@ def _facts(volume: Volume, case: Case) -> list[tuple[str, str]]:
         ("Stored orientation", volume.stored_orientation),
         ("Hounsfield units", "approximate" if volume.approximate_hu else "as stored"),
         ("Image SHA-256", case.image.sha256[:12]),
-    ]
-
-
-def _times(case: Case) -> list[Bar]:
-    total = case.timings_s.get("total") or sum(case.timings_s.values()) or 1.0
-    return [
-        Bar(
-            "time",
-            wording.STAGE_NAMES.get(name, wording.display_name(name)),
-            min(seconds / total, 1.0),
-            f"{seconds:.2f}\u202fs",
-        )
-        for name, seconds in case.timings_s.items()
     ]

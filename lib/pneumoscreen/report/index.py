@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..case import Case
+from ..case import CXR_CLASSES, Case
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import wording
-from .case_report import environment
+from .page import environment
+
+KINDS = {"CT": "Chest CT screening", "CXR": "Chest X-ray screening"}
+MODALITY_NAMES = {"CT": "CT", "CXR": "X-ray"}
 
 
 def write_index(
@@ -34,11 +37,15 @@ def render_index(
     cases: Sequence[Case], refused: Sequence[tuple[str, str]] = (), classes: Classes = DEFAULT_CLASSES
 ) -> str:
     """The HTML of ``write_index``."""
+    modalities = [name for name in KINDS if any(case.modality == name for case in cases)] or ["CT"]
     template = environment().get_template("index.html.j2")
     return template.render(
         rows=[_row(case, classes) for case in cases],
-        counts=_counts(cases, classes),
+        modalities=modalities,
+        kind=KINDS[modalities[0]] if len(modalities) == 1 else "Chest screening",
+        counts=[(MODALITY_NAMES[name], _counts(cases, name, classes)) for name in modalities],
         infections=[wording.display_name(name) for name in classes.infections],
+        cxr_classes=[wording.display_name(name) for name in CXR_CLASSES],
         refused=refused,
     )
 
@@ -46,26 +53,43 @@ def render_index(
 def _row(case: Case, classes: Classes) -> dict[str, Any]:
     verdict = case.verdict
     opinions = [region.opinion for region in case.regions]
+    labels = _labels(case.modality, classes)
     return {
         "case": case,
+        "is_ct": case.modality != "CXR",
         "link": quote(f"{case.case_id}.html", safe=""),
-        "key": wording.label_key(verdict.label if verdict else None, classes),
-        "name": wording.display_name(verdict.label) if verdict else "No verdict",
+        "key": labels.get(verdict.label, "unknown") if verdict else "unknown",
+        "name": wording.capital(wording.display_name(verdict.label)) if verdict else "No verdict",
         "confidence": wording.percent(verdict.exported, 1) if verdict and verdict.exported > 0.0 else "\u2013",
         "bars": [
-            (wording.label_key(name, classes), wording.display_name(name), verdict.probability.get(name, 0.0))
-            for name in classes.infections
+            (labels[name], wording.display_name(name), verdict.probability.get(name, 0.0))
+            for name in (CXR_CLASSES if case.modality == "CXR" else classes.infections)
         ]
         if verdict
         else [],
         "infected": sum(opinion is not None and opinion[0] != classes.irrelevant for opinion in opinions),
         "affected": {side: info.affected_percent for side, info in case.lungs.items()},
+        "location": _location(case),
     }
 
 
-def _counts(cases: Sequence[Case], classes: Classes) -> list[tuple[str, str, int]]:
-    labels = [case.verdict.label for case in cases if case.verdict]
+def _labels(modality: str, classes: Classes) -> dict[str, str]:
+    """The labels that a case of this modality may have, in order, with their style classes."""
+    if modality == "CXR":
+        return wording.CXR_KEYS
+    return {name: wording.label_key(name, classes) for name in classes.case_labels}
+
+
+def _location(case: Case) -> str:
+    """The affected side of an X-ray in words; a dash where none was looked for."""
+    if case.cxr is None or case.verdict is None or case.verdict.label != "covid19":
+        return "\u2013"
+    return wording.capital(wording.LOCATION_NAMES.get(case.cxr.location, case.cxr.location))
+
+
+def _counts(cases: Sequence[Case], modality: str, classes: Classes) -> list[tuple[str, str, int]]:
+    found = [case.verdict.label for case in cases if case.verdict and case.modality == modality]
     return [
-        (wording.label_key(name, classes), wording.display_name(name), labels.count(name))
-        for name in classes.case_labels
+        (key, wording.capital(wording.display_name(name)), found.count(name))
+        for name, key in _labels(modality, classes).items()
     ]

@@ -8,6 +8,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +91,20 @@ def data_uri(pixels: NDArray[np.uint8], size: tuple[int, int], quality: int = 84
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if image.size != size:
         image = image.resize(size, Image.Resampling.BICUBIC)
+    return encoded(image, "jpeg", quality=quality, subsampling=0)
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> str:
+    """A picture as a data URI.
+
+    Args:
+        image: the picture.
+        kind: ``jpeg`` or ``png``.
+        options: what Pillow may be told on saving.
+    """
     buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    image.save(buffer, kind, **options)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def slice_picture(volume: Volume, z: int, frame: Frame, long_side: int) -> str:

@@ -6,8 +6,9 @@ from ..case import Case
 def summary_line(case: Case) -> str:
     """``<case_id> <verdict> <confidence> <seconds>`` of a screened case.
 
-    The confidence is the exported one of the winning type, 0.00 where no infection was found; the
-    seconds are the whole screening. What is not known is printed as ``-``.
+    The confidence is the exported one of the winning type, 0.00 where a CT held no infection; that of an X-ray is
+    the probability of its class, healthy too. The seconds are the whole screening. What is not known is printed as
+    ``-``.
     """
     verdict = "-" if case.verdict is None else case.verdict.label
     confidence = "-" if case.verdict is None else f"{case.verdict.exported:.2f}"

@@ -11,7 +11,14 @@ DISPLAY_NAMES = {
     "influenza_a": "Influenza A",
     "irrelevant": "Irrelevant",
     "no_infection_found": "No infection found",
+    "healthy": "healthy",
+    "cap": "community-acquired pneumonia",
 }
+
+LOCATION_NAMES = {"left": "left lung", "right": "right lung", "bipulmonary": "both lungs", "none": "no side"}
+
+CXR_KEYS = {"covid19": "type-0", "healthy": "none", "cap": "type-1"}
+"""Ours: the style class of each class of an X-ray, which no site's class list moves; the extension's colours too."""
 
 PALETTE = (("#c2410c", "#ff9a5c"), ("#1d5fa8", "#6cb8f5"), ("#7b3fa0", "#d19be8"), ("#96700a", "#f0d04c"))
 """Ours: (on white, on dark) of each infection type in the order of the class list. Orange against blue differs in
@@ -26,16 +33,32 @@ STAGE_NAMES = {
     "candidates": "Candidate regions",
     "patches": "Patches",
     "classify": "Classification",
+    "lung_boxes": "Lung boxes",
+    "superpixels": "Superpixels",
+    "discrimination": "Class",
+    "localization": "Affected side",
+    "gradcam": "Grad-CAM",
     "report": "Report",
     "total": "Whole screening",
 }
 
-MODEL_NAMES = {"ct_candidates": "Candidate network", "ct_classifier": "Patch classifier"}
+MODEL_NAMES = {
+    "ct_candidates": "Candidate network",
+    "ct_classifier": "Patch classifier",
+    "cxr_lung_boxes": "Lung-box network",
+    "cxr_discrimination": "Class network",
+    "cxr_localization": "Side network",
+}
 
 
 def display_name(label: str) -> str:
     """A class or stage name as a reader knows it; a site's own class shows as it is, without underscores."""
     return DISPLAY_NAMES.get(label) or label.replace("_", " ").capitalize()
+
+
+def capital(text: str) -> str:
+    """The text as it stands at the head of a line."""
+    return text[:1].upper() + text[1:]
 
 
 def label_key(label: str | None, classes: Classes) -> str:

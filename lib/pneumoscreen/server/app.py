@@ -22,6 +22,7 @@ from .. import RESEARCH_USE_ONLY, __version__
 from ..models.store import ModelStore
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
+from .cxr_tasks import CxrScreeningTask
 from .datastore import StudiesDatastore
 from .engine import CANDIDATES, CLASSIFIER, Engine
 from .failures import RequestError, UnknownError
@@ -34,12 +35,12 @@ from .screenings import keep_screening
 from .sessions import CheckedSessions
 from .settings import apply_defaults
 from .strategies import reading_strategies
-from .tasks import CandidatesTask, ClassifierTask, CtTask, ScreeningTask, TaskRequest
+from .tasks import CandidatesTask, CaseTask, ClassifierTask, ScreeningTask, TaskRequest
 from .train_tasks import train_tasks
 from .trainings import Trainings
 from .worklist import Worklist
 
-SCREENING = "ct_screening"
+SCREENING, CXR_SCREENING = "ct_screening", "cxr_screening"
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Inference:
     ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request.
     """
 
-    task: CtTask
+    task: CaseTask
     path: Path
     image_id: str | None
     parameters: InferParameters
@@ -72,7 +73,7 @@ class PneumoScreenApp(MONAILabelApp):
             studies,
             conf,
             name="PneumoScreen",
-            description=f"Screening of chest CT for pneumonia. {RESEARCH_USE_ONLY}",
+            description=f"Screening of chest CT and X-ray for pneumonia. {RESEARCH_USE_ONLY}",
             version=__version__,
         )
         self.scores = score_store(self.work_folder)
@@ -112,6 +113,7 @@ class PneumoScreenApp(MONAILabelApp):
             SCREENING: ScreeningTask(self.engine),
             CANDIDATES: CandidatesTask(self.engine),
             CLASSIFIER: ClassifierTask(self.engine),
+            CXR_SCREENING: CxrScreeningTask(self.engine),
         }
 
     def init_trainers(self) -> dict[str, TrainTask]:
@@ -169,7 +171,7 @@ class PneumoScreenApp(MONAILabelApp):
             image_id, path = self._locate(request.get("image"))
             shown = image_id
             self.leases.touch(image_id, known_reader())
-        diagnoses = self.engine.classes().case_labels
+        diagnoses = task.diagnoses()
         if parameters.diagnosis is not None and parameters.diagnosis not in diagnoses:
             raise RequestError(f"parameter diagnosis: {parameters.diagnosis!r} is none of {', '.join(diagnoses)}")
         if parameters.save_label and image_id is None:
@@ -197,7 +199,7 @@ class PneumoScreenApp(MONAILabelApp):
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
         if inference.image_id is not None and result.score is not None:
             keep_score(self.scores, inference.image_id, inference.path, result.score, case)
-        if inference.image_id is not None and job.task == SCREENING:
+        if inference.image_id is not None and inference.task.is_screening:
             keep_screening(self.work_folder, case, result.label_map)
         document = case.to_dict()
         file = str(result.label_map) if result.label_map else None
@@ -249,7 +251,7 @@ class PneumoScreenApp(MONAILabelApp):
 
     def model_file(self, model: str, validate: bool = True) -> str | None:
         """Weights file of a network, for ``GET /model/{model}``."""
-        versions = self.engine.versions()
+        versions = {**self.engine.versions(), **self.engine.cxr_versions()}
         if versions.get(model) is None:
             return None
         return str(self.engine.store.root / model / str(versions[model]) / "model.safetensors")

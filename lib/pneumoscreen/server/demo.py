@@ -22,7 +22,10 @@ from ..case import SIDES, Case
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
 from ..phantoms.phantom import PhantomSpec, generate_phantom
+from ..phantoms.radiograph import generate_radiograph
+from ..phantoms.radiograph_studies import write_picture
 from ..report.wording import display_name
+from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
 from . import WORK_FOLDER
 from .client import Client, ServerError
 from .parent import PARENT_VARIABLE
@@ -30,6 +33,9 @@ from .tokens import NO_TOKENS
 
 CASES = (("covid19", 42), ("influenza_a", 46), ("no_infection_found", 53))
 """Diagnosis and seed of the phantoms: chosen to be clear cases, so three right verdicts here are no accuracy."""
+XRAY_CASE = ("covid19", 7)
+"""Class and seed of the X-ray phantom: a clear case as well."""
+TASKS = {"CT": "ct_screening", "CXR": "cxr_screening"}
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
 _POLL_S = 0.3
@@ -44,14 +50,15 @@ class _Study:
 
     image: str
     made_as: str | None = None
+    modality: str = "CT"
 
 
 def run_demo(out: Path, ct: Path | None = None, spec: PhantomSpec | None = None) -> int:
-    """Screen three phantoms, or the given CT, over a server of its own; everything lies in ``out`` afterwards.
+    """Screen four phantoms, or the given CT, over a server of its own; everything lies in ``out`` afterwards.
 
     Args:
         out: folder for studies, documents and reports; made where missing.
-        ct: a CT (file or DICOM folder) or a folder of several, instead of phantoms.
+        ct: a CT or X-ray (file or DICOM folder) or a folder of several, instead of phantoms.
         spec: how the phantoms are scanned; the default is a clinical scan.
 
     Returns:
@@ -69,7 +76,7 @@ def run_demo(out: Path, ct: Path | None = None, spec: PhantomSpec | None = None)
     console.print(f"[bold]PneumoScreen demo[/bold]  {RESEARCH_USE_ONLY}")
     # The server imports for seconds; the studies are made meanwhile, and it finds them when they are needed.
     with _server(studies_folder, out / _SERVER_LOG) as (process, client_of):
-        with console.status("Making three phantom cases" if ct is None else f"Reading {ct}"):
+        with console.status("Making three phantom CTs and an X-ray" if ct is None else f"Reading {ct}"):
             studies = _phantoms(studies_folder, spec) if ct is None else _copy(inputs, studies_folder, failures)
         if studies:
             with console.status("Starting the server"):
@@ -124,6 +131,10 @@ def _phantoms(studies: Path, spec: PhantomSpec | None) -> list[_Study]:
             path = folder / f"{volume.case_id}.nii.gz"
             sitk.WriteImage(volume.to_sitk(volume.hu), path, useCompression=True, compressionLevel=1)
             made.append(_Study(volume.case_id, diagnosis))
+        label, seed = XRAY_CASE
+        radiograph = generate_radiograph(seed, label).radiograph
+        write_picture(radiograph, folder / f"{radiograph.case_id}.png")
+        made.append(_Study(radiograph.case_id, label, "CXR"))
     return made
 
 
@@ -137,14 +148,14 @@ def _copy(inputs: list[Input], studies: Path, failures: list[str]) -> list[_Stud
             except PneumoScreenError as error:
                 failures.append(str(error))
                 continue
-            copied.append(_Study(found.case_id))
+            copied.append(_Study(found.case_id, modality=found.modality))
     return copied
 
 
 def _copy_one(found: Input, folder: Path) -> None:
     # Copied as it is where the server offers its kind: the server shall read, and if need be repair, what the user has.
     name = found.path.name.lower()
-    ending = next((ending for ending in (".nii.gz", ".nii", ".nrrd", ".mha") if name.endswith(ending)), None)
+    ending = next((ending for ending in (*VOLUME_ENDINGS, *PICTURE_ENDINGS) if name.endswith(ending)), None)
     if found.headers:
         series = folder / found.case_id
         series.mkdir()
@@ -246,7 +257,7 @@ def _screen(
         for study in studies:
             image = study.image
             bar = bars.add_task(image, total=1.0, stage="")
-            work = pool.submit(client.infer, "ct_screening", image, None, "json")
+            work = pool.submit(client.infer, TASKS[study.modality], image, None, "json")
             while not wait([work], timeout=_POLL_S).done:
                 now = client.progress(image) or {"fraction": 0.0, "stage": ""}
                 bars.update(bar, completed=now["fraction"], stage=now["stage"])
@@ -275,7 +286,7 @@ def _left_at_once(pool: ThreadPoolExecutor) -> Iterator[None]:
 def _print_results(console: Console, cases: list[tuple[_Study, Case]], out: Path, studies: Path) -> None:
     with_truth = any(study.made_as for study, _ in cases)
     truth = ["made as"] if with_truth else []
-    table = Table("case", "verdict", "confi-\ndence", *truth, "regions", "affected\nL / R %", "s")
+    table = Table("case", "verdict", "confi-\ndence", *truth, "regions", "affected\nL / R %, side", "s")
     table.columns[0].no_wrap = len(max((study.image for study, _ in cases), key=len)) <= _SHORT_ID
     table.columns[0].overflow = "fold"
     for study, case in cases:
@@ -296,13 +307,20 @@ def _print_results(console: Console, cases: list[tuple[_Study, Case]], out: Path
 def _row(study: _Study, case: Case, with_truth: bool) -> list[str]:
     verdict = case.verdict
     confidence = verdict.confidence.get(verdict.label) if verdict else None
-    lungs = [case.lungs.get(side) for side in SIDES]
     return [
         case.case_id,
         display_name(verdict.label) if verdict else "-",
         "-" if confidence is None else f"{confidence:.2f}",
         *([display_name(study.made_as) if study.made_as else "-"] if with_truth else []),
-        str(len(case.regions)),
-        " / ".join("-" if lung is None else f"{lung.affected_percent:.1f}" for lung in lungs),
+        str(len(case.regions)) if case.cxr is None else "-",
+        _affected(case),
         f"{case.timings_s.get('total', 0.0):.1f}",
     ]
+
+
+def _affected(case: Case) -> str:
+    """Share of each lung of a CT, side of an X-ray."""
+    if case.cxr is not None:
+        return case.cxr.location
+    lungs = [case.lungs.get(side) for side in SIDES]
+    return " / ".join("-" if lung is None else f"{lung.affected_percent:.1f}" for lung in lungs)

@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from ..ct.classifier import ClassifierSettings
 from ..ct.lungs import Lungs, segment_lungs
 from ..ct.screening import Screener
+from ..cxr.screening import NETWORKS as CXR_NETWORKS
+from ..cxr.screening import CxrScreener
 from ..errors import ModelError
-from ..images import read_volume
+from ..images import Radiograph, read_radiograph_file, read_volume
 from ..images.volume import Volume
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES, Classes
@@ -26,17 +28,68 @@ from ..verdict import DEFAULT_CLASSES, Classes
 CANDIDATES, CLASSIFIER = NETWORKS = ("ct_candidates", "ct_classifier")
 
 Fingerprint = tuple[tuple[str, int, int], ...]
+ScreenerT = TypeVar("ScreenerT", Screener, CxrScreener)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class _Loaded(Generic[ScreenerT]):
     """Networks in memory, the state of the store that they stand for, and why they are not what it asks for."""
 
     state: tuple[Any, ...]
-    screener: Screener
+    screener: ScreenerT
     problem: str | None = None
+
+
+class _Networks(Generic[ScreenerT]):
+    """The networks of one method, loaded when first needed and again when another version comes into use."""
+
+    def __init__(self, store: ModelStore, names: tuple[str, ...], load: Callable[[ModelStore], ScreenerT]) -> None:
+        self._store, self._names = store, names
+        self._from_store: Callable[[ModelStore], ScreenerT] = load
+        self._loaded: _Loaded[ScreenerT] | None = None
+
+    def versions(self) -> dict[str, int | None]:
+        """Version of each network in use, None where there is none. Reads no weights."""
+        loaded = self._loaded
+        if loaded is not None and loaded.state == self._state():
+            return {name: loaded.screener.models[name].version for name in self._names}
+        return {name: self._store.current(name) for name in self._names}
+
+    def loaded(self) -> dict[str, Any]:
+        """The networks in memory and what is to be said of them, as JSON values."""
+        loaded = self._loaded
+        if loaded is None:
+            return {"loaded": {}, "notes": []}
+        models = {name: asdict(info) for name, info in loaded.screener.models.items()}
+        return {"loaded": models, "notes": list(_with_problem(loaded).notes)}
+
+    def screener(self) -> ScreenerT:
+        """The networks in use.
+
+        Where the store has none that can be loaded any more, those in memory stay, and their notes say so.
+
+        Raises:
+            ModelError: if there are none, or they do not fit the program.
+        """
+        state = self._state()
+        if self._loaded is None or self._loaded.state != state:
+            self._loaded = self._load(state, self._loaded)
+        return _with_problem(self._loaded)
+
+    def _load(self, state: tuple[Any, ...], before: _Loaded[ScreenerT] | None) -> _Loaded[ScreenerT]:
+        try:
+            return _Loaded(state, self._from_store(self._store))
+        except ModelError as error:
+            if before is None:
+                raise
+            problem = f"the networks loaded before stay in use until the server ends: {error}"
+            logger.warning(problem)
+            return _Loaded(state, before.screener, problem)
+
+    def _state(self) -> tuple[Any, ...]:
+        return tuple(self._store.fingerprint(name) for name in self._names)
 
 
 class Engine:
@@ -45,24 +98,23 @@ class Engine:
     def __init__(self, store: ModelStore) -> None:
         self.store = store
         self.turn = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._ct = _Networks(store, NETWORKS, Screener.from_store)
+        self._cxr = _Networks(store, CXR_NETWORKS, CxrScreener.from_store)
         self._scan: tuple[Path, Fingerprint, Volume] | None = None
         self._lungs: tuple[Volume, Lungs] | None = None
 
     def versions(self) -> dict[str, int | None]:
-        """Version of each network in use, None where there is none. Needs no lock and reads no weights."""
-        loaded = self._loaded
-        if loaded is not None and loaded.state == self._state():
-            return {name: loaded.screener.models[name].version for name in NETWORKS}
-        return {name: self.store.current(name) for name in NETWORKS}
+        """Version of each network for CT in use, None where there is none. Needs no lock and reads no weights."""
+        return self._ct.versions()
+
+    def cxr_versions(self) -> dict[str, int | None]:
+        """Version of each network for X-rays in use, None where there is none. Needs no lock and reads no weights."""
+        return self._cxr.versions()
 
     def loaded(self) -> dict[str, Any]:
         """The networks in memory and what is to be said of them, as JSON values. Needs no lock."""
-        loaded = self._loaded
-        if loaded is None:
-            return {"loaded": {}, "notes": []}
-        models = {name: asdict(info) for name, info in loaded.screener.models.items()}
-        return {"loaded": models, "notes": list(_with_problem(loaded).notes)}
+        ct, cxr = self._ct.loaded(), self._cxr.loaded()
+        return {"loaded": {**ct["loaded"], **cxr["loaded"]}, "notes": [*ct["notes"], *cxr["notes"]]}
 
     def classes(self) -> Classes:
         """Class list of the classifier in use, read from its card. Needs no lock."""
@@ -76,30 +128,20 @@ class Engine:
         return DEFAULT_CLASSES
 
     def screener(self) -> Screener:
-        """The networks in use.
-
-        Where the store has none that can be loaded any more, those in memory stay, and their notes say so.
+        """The networks for CT in use.
 
         Raises:
             ModelError: if there are none, or they do not fit the program.
         """
-        state = self._state()
-        if self._loaded is None or self._loaded.state != state:
-            self._loaded = self._load(state, self._loaded)
-        return _with_problem(self._loaded)
+        return self._ct.screener()
 
-    def _load(self, state: tuple[Any, ...], before: _Loaded | None) -> _Loaded:
-        try:
-            return _Loaded(state, Screener.from_store(self.store))
-        except ModelError as error:
-            if before is None:
-                raise
-            problem = f"the networks loaded before stay in use until the server ends: {error}"
-            logger.warning(problem)
-            return _Loaded(state, before.screener, problem)
+    def cxr_screener(self) -> CxrScreener:
+        """The networks for X-rays in use.
 
-    def _state(self) -> tuple[Any, ...]:
-        return tuple(self.store.fingerprint(name) for name in NETWORKS)
+        Raises:
+            ModelError: if there are none, or they do not fit the program.
+        """
+        return self._cxr.screener()
 
     def read(self, path: Path) -> tuple[Volume, float]:
         """A scan and the seconds that reading it took; the last one is kept while its file stays the same.
@@ -113,6 +155,15 @@ class Engine:
             self._scan = self._lungs = None  # frees the memory before the next scan takes it
             self._scan = (path, state, read_volume(path))
         return self._scan[2], time.perf_counter() - start
+
+    def read_radiograph(self, path: Path) -> tuple[Radiograph, float]:
+        """A radiograph and the seconds that reading it took.
+
+        Raises:
+            ImageError: if it cannot be read.
+        """
+        start = time.perf_counter()
+        return read_radiograph_file(path), time.perf_counter() - start
 
     def lungs(self, volume: Volume, progress: Callable[[str, float], None]) -> Lungs:
         """The lungs of a scan, kept with it.
@@ -137,9 +188,6 @@ def fingerprint(path: Path) -> Fingerprint:
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
-def _with_problem(loaded: _Loaded) -> Screener:
+def _with_problem(loaded: _Loaded[ScreenerT]) -> ScreenerT:
     """The networks with a note on what is wrong, for the documents."""
-    if loaded.problem is None:
-        return loaded.screener
-    old = loaded.screener
-    return Screener(old.candidates, old.classifier, old.models, (*old.notes, loaded.problem), old.head)
+    return loaded.screener if loaded.problem is None else loaded.screener.noting(loaded.problem)

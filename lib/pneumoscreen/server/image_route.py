@@ -1,6 +1,8 @@
 """``GET /datastore/image`` of a DICOM folder: the scan as one NRRD file, which stock clients can open.
 
-MONAI Label serves only files. The NRRD has the geometry of the label maps, so that both lie on each other.
+MONAI Label serves only files. The NRRD has the geometry of the label maps, so that both lie on each other. With
+``as_shown`` an X-ray comes as NRRD as well, whatever its file: turned and with the greys as the networks see it, so
+that lung boxes and Grad-CAM lie on it.
 """
 
 import hashlib
@@ -8,13 +10,15 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from monailabel.config import RBAC_USER
 from monailabel.endpoints.datastore import download_image
 
-from ..images import read_volume
+from ..images import read_radiograph_file, read_volume
+from ..images.inputs import modality_of
 from .app import PneumoScreenApp
 from .datastore import StudiesDatastore
 from .engine import fingerprint
@@ -23,54 +27,65 @@ from .infer_route import CurrentUser
 
 _converting = threading.Lock()
 """One conversion at a time: each holds a whole scan in memory."""
+_WHITE = 65535
+"""The brightest grey of a converted X-ray."""
 
 
 def image_router(app: PneumoScreenApp) -> APIRouter:
     """The route, which stands before MONAI Label's own."""
     router = APIRouter(tags=["Datastore"])
 
-    def series_of(image: str) -> tuple[Path, Path] | None:
-        """The DICOM folder of an image and where its NRRD is kept; None for an image that is a file, or unknown."""
+    def converted(image: str, as_shown: bool) -> tuple[Path, Path] | None:
+        """The path of an image to be converted and where its NRRD is kept; None for one served as it is, or unknown."""
         if "\x00" in image:
             raise RequestError("image holds a null character")
         store = app.datastore()
         if not isinstance(store, StudiesDatastore) or store.id_of(image) != image:
             return None
         path = Path(store.get_image_uri(image))
-        return (path, store.work_folder / "images") if path.is_dir() else None
+        is_converted = path.is_dir() or (as_shown and modality_of(path) == "CXR")
+        return (path, store.work_folder / "images") if is_converted else None
 
     @router.get("/datastore/image", summary=f"{RBAC_USER}Download Image", response_model=None)
-    def image_file(image: str, user: CurrentUser) -> Response:
-        series = series_of(image)
-        if series is None:
+    def image_file(image: str, user: CurrentUser, as_shown: bool = False) -> Response:
+        found = converted(image, as_shown)
+        if found is None:
             return download_image(image)
-        return FileResponse(_as_nrrd(*series), filename=f"{image}.nrrd")
+        return FileResponse(_as_nrrd(*found), filename=f"{image}.nrrd")
 
     @router.head("/datastore/image", summary=f"{RBAC_USER}Check If Image Exists", response_model=None)
     def is_there(image: str, user: CurrentUser, check_sum: str | None = None) -> Response:
-        if check_sum or series_of(image) is None:
+        if check_sum or converted(image, as_shown=False) is None:
             download_image(image, check_only=True, check_sum=check_sum)
         return Response()
 
     return router
 
 
-def _as_nrrd(series: Path, folder: Path) -> Path:
-    """The scan as a file in ``folder``, made anew when a file of the series has changed.
+def _as_nrrd(source: Path, folder: Path) -> Path:
+    """The image as a file in ``folder``, made anew when a file of it has changed.
 
     Raises:
         ImageError: if it cannot be read.
     """
-    state = hashlib.sha256(repr(fingerprint(series)).encode()).hexdigest()[:16]
-    name = hashlib.sha256(os.fsencode(series)).hexdigest()[:16]
+    state = hashlib.sha256(repr(fingerprint(source)).encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(source)).hexdigest()[:16]
     target = folder / f"{name}.{state}.nrrd"
     with _converting:
         if not target.is_file():
-            volume = read_volume(series)
+            image = _read(source)
             folder.mkdir(parents=True, exist_ok=True)
             for old in folder.glob(f"{name}.*"):
                 old.unlink()
             staged = folder / f"{name}.part.nrrd"
-            sitk.WriteImage(volume.to_sitk(volume.hu), staged, useCompression=True, compressionLevel=1)
+            sitk.WriteImage(image, staged, useCompression=True, compressionLevel=1)
             os.replace(staged, target)
     return target
+
+
+def _read(source: Path) -> sitk.Image:
+    if modality_of(source) == "CXR":
+        radiograph = read_radiograph_file(source)
+        return radiograph.to_sitk(np.rint(radiograph.pixels * _WHITE).astype(np.uint16))
+    volume = read_volume(source)
+    return volume.to_sitk(volume.hu)

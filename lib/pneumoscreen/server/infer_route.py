@@ -24,7 +24,8 @@ from monailabel.utils.others.generic import get_mime_type
 from requests_toolbelt import MultipartEncoder
 from starlette.concurrency import run_in_threadpool
 
-from .app import PneumoScreenApp
+from .app import CXR_SCREENING, PneumoScreenApp
+from .engine import CLASSIFIER
 from .failures import RequestError
 from .parameters import parse_infer_params
 from .settings import IMAGE_PATTERNS
@@ -34,6 +35,8 @@ LOWER_PRIORITY = 5
 
 _UPLOAD_ENDINGS = (*(pattern.removeprefix("*") for pattern in IMAGE_PATTERNS), ".dcm")
 
+
+_WITHOUT_LABEL_MAP = (CLASSIFIER, CXR_SCREENING)
 
 CurrentUser = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
 
@@ -67,8 +70,8 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
             raise RequestError("form field label: these tasks take no label file; regions go into params")
         if output is Output.DICOM_SEG:
             raise RequestError("query output: dicom_seg is not available here; use all, image or json")
-        if output is Output.IMAGE and model == "ct_classifier":
-            raise RequestError("query output: ct_classifier has no label map; use json")
+        if output is Output.IMAGE and model in _WITHOUT_LABEL_MAP:
+            raise RequestError(f"query output: {model} has no label map; use json")
         request: dict[str, Any] = {**parse_infer_params(params), "model": model, "image": image}
         folder: Path | None = None
         try:

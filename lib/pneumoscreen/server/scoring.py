@@ -25,9 +25,10 @@ import torch
 from ..active_learning.epistemic import DRAWS
 from ..active_learning.score_file import Finding, ScoreStore, StoredScore
 from ..active_learning.scores import CaseScore
-from ..active_learning.scoring import score_screening
+from ..active_learning.scoring import score_radiograph, score_screening
 from ..case import Case, ModelInfo
-from ..errors import PneumoScreenError
+from ..errors import ImageError, ModelError, PneumoScreenError
+from ..images.inputs import modality_of
 from ..models.durable import replace_durably
 from ..studies.layout import FINAL_LABELS, is_plain_name, split_name
 from .engine import Engine, fingerprint
@@ -83,13 +84,15 @@ def score_cases(
         progress_file: where the progress is told.
 
     Raises:
-        ModelError: if there are no models to score with.
+        ModelError: if there are no models to score with; an image of a kind that there are none for is passed over.
     """
     progress, started = ScoringProgress(0), time.monotonic()
     tried: set[tuple[str, str]] = set()
+    without_models: ModelError | None = None
     while True:
-        with engine.turn:
-            models = engine.screener().models
+        models = models_in_use(engine)
+        if not models:
+            raise ModelError(f"there are no models in {engine.store.root} to score with; train or copy them there")
         state = json.dumps({name: asdict(info) for name, info in sorted(models.items())})
         paths = images()
         names = sorted(paths, key=lambda name: (name in finished, name))
@@ -98,43 +101,68 @@ def score_cases(
         progress = replace(progress, total=progress.done + len(todo))
         _write(progress_file, progress)
         if not todo:
+            if without_models is not None and progress.failed == progress.done:
+                raise without_models
             return progress
         for case_id in todo:
             tried.add((case_id, state))
-            with engine.turn:
-                if engine.screener().models != models:
-                    break  # another version came into use: what is left must be told anew
-                stored = score_scan(case_id, paths[case_id], engine)
-            scores.put(stored)
+            if models_in_use(engine) != models:
+                break  # another version came into use: what is left must be told anew
+            try:
+                with engine.turn:
+                    stored = score_image(case_id, paths[case_id], engine)
+                scores.put(stored)
+                is_scored = stored.score is not None
+            except ModelError as error:
+                without_models, is_scored = error, False
             done = progress.done + 1
             left = (time.monotonic() - started) / done * (progress.total - done)
-            progress = ScoringProgress(progress.total, done, progress.failed + (stored.score is None), round(left, 1))
+            progress = ScoringProgress(progress.total, done, progress.failed + (not is_scored), round(left, 1))
             _write(progress_file, progress)
 
 
-def score_scan(case_id: str, path: Path, engine: Engine) -> StoredScore:
-    """Screen a scan and score it; the caller holds ``engine.turn``.
+def score_image(case_id: str, path: Path, engine: Engine) -> StoredScore:
+    """Screen a scan or radiograph and score it; the caller holds ``engine.turn``.
 
     Returns:
-        The score, or for a scan that cannot be screened the reason.
+        The score, or for an image that cannot be screened the reason.
 
     Raises:
-        ModelError: if there are no models.
+        ModelError: if there are no models for its kind.
     """
-    screener = engine.screener()
     scan = scan_state(path)
+    is_radiograph = _is_radiograph(path)
+    models = engine.cxr_screener().models if is_radiograph else engine.screener().models
     try:
-        volume, read_s = engine.read(path)
-        screening = screener.screen(volume, read_s=read_s, draws=DRAWS)
-        score = score_screening(case_id, screening, screener.classes)
+        score, case = (_score_radiograph if is_radiograph else _score_scan)(case_id, path, engine)
     except PneumoScreenError as error:
-        return StoredScore(case_id, None, screener.models, scan, error=" ".join(str(error).split()))
+        return StoredScore(case_id, None, models, scan, error=" ".join(str(error).split()))
     except (MemoryError, torch.OutOfMemoryError, OSError):
         raise  # the machine's trouble, not the case's: it must not mark the case
     except Exception:
         logger.exception("a case cannot be scored")
-        return StoredScore(case_id, None, screener.models, scan, error="the screening failed; the log has the reason")
-    return stored_score(score, screening.case, scan)
+        return StoredScore(case_id, None, models, scan, error="the screening failed; the log has the reason")
+    return stored_score(score, case, scan)
+
+
+def _is_radiograph(path: Path) -> bool:
+    try:
+        return modality_of(path) == "CXR"
+    except ImageError:
+        return False  # reading it will say what is wrong with it
+
+
+def _score_scan(case_id: str, path: Path, engine: Engine) -> tuple[CaseScore, Case]:
+    screener = engine.screener()
+    volume, read_s = engine.read(path)
+    screening = screener.screen(volume, read_s=read_s, draws=DRAWS)
+    return score_screening(case_id, screening, screener.classes), screening.case
+
+
+def _score_radiograph(case_id: str, path: Path, engine: Engine) -> tuple[CaseScore, Case]:
+    radiograph, read_s = engine.read_radiograph(path)
+    screening = engine.cxr_screener().screen(radiograph, read_s=read_s, draws=DRAWS)
+    return score_radiograph(case_id, screening), screening.case
 
 
 def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:
@@ -179,7 +207,7 @@ def finished_cases(studies: Path) -> set[str]:
 def models_in_use(engine: Engine) -> dict[str, ModelInfo]:
     """Version and SHA-256 of the networks in use, without reading weights."""
     found = {}
-    for name, version in engine.versions().items():
+    for name, version in {**engine.versions(), **engine.cxr_versions()}.items():
         if version is not None:
             try:
                 found[name] = ModelInfo(version, str(engine.store.card(name, version)["sha256"]))

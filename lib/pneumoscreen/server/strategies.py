@@ -24,6 +24,7 @@ from ..active_learning.score_file import StoredScore
 from ..active_learning.scores import CaseScore
 from ..active_learning.strategies import DESCRIPTIONS, STRATEGIES, choose
 from ..case import ModelInfo
+from ..cxr import discrimination
 from ..studies.layout import LONGEST_NAME, is_reader_name
 from .engine import CLASSIFIER
 from .failures import RequestError, UnknownError
@@ -152,7 +153,7 @@ class ReadingStrategy(Strategy):
 
 
 def comparable_scores(scores: Mapping[str, StoredScore], free: Collection[str]) -> dict[str, CaseScore]:
-    """The scores that can be compared with each other: those by one classifier.
+    """The scores that can be compared with each other: those by one classifier, and so of one kind of image.
 
     Ours: while the cases are scored anew after a training, two classifiers' scores stand side by side. The one that
     scored more of the free cases is heard; where both have as many, the newer one.
@@ -173,7 +174,7 @@ def comparable_scores(scores: Mapping[str, StoredScore], free: Collection[str]) 
 
 
 def _classifier(stored: StoredScore) -> tuple[int, str]:
-    info = stored.models.get(CLASSIFIER, ModelInfo(0, ""))
+    info = stored.models.get(CLASSIFIER) or stored.models.get(discrimination.MODEL_NAME) or ModelInfo(0, "")
     return info.version, info.sha256
 
 

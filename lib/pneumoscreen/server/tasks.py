@@ -1,10 +1,11 @@
-"""The three infer tasks of the CT method, under the names that clients rely on."""
+"""The infer tasks: those of the CT method here, under the names that clients rely on."""
 
 import os
 import tempfile
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,20 +62,57 @@ class TaskResult:
     score: CaseScore | None = None
 
 
-class CtTask(InferTask):
+class CaseTask(InferTask):
     """What the tasks have in common: the engine, and that they are called through ``run``."""
 
     description = ""
     kind = InferType.SEGMENTATION
+    dimension = 3
+    is_screening = False
+    """Whether its document, report and masks are kept as those of the image's last screening."""
 
-    def __init__(self, engine: Engine) -> None:
-        labels = [f"region {number}" for number in range(1, MOST_REGIONS + 1)]
-        super().__init__(self.kind, labels, 3, f"{self.description} {RESEARCH_USE_ONLY}")
+    def __init__(self, engine: Engine, labels: list[str]) -> None:
+        super().__init__(self.kind, labels, self.dimension, f"{self.description} {RESEARCH_USE_ONLY}")
         self.engine = engine
 
     @abstractmethod
     def run(self, request: TaskRequest) -> TaskResult:
         """Do the work; the caller holds ``engine.turn``."""
+
+    @abstractmethod
+    def diagnoses(self) -> tuple[str, ...]:
+        """Clinical diagnoses that a case of its kind can have."""
+
+    @abstractmethod
+    def versions(self) -> dict[str, int | None]:
+        """Versions of the networks that it uses."""
+
+    def is_valid(self) -> bool:
+        """Always offered: without weights a request is answered with a sentence, not with an absent task."""
+        return True
+
+    def info(self) -> dict[str, Any]:
+        """MONAI Label's description of a task, and the versions of the networks."""
+        return {**super().info(), "versions": self.versions()}
+
+    def __call__(self, request: Any) -> tuple[str | None, dict[str, Any]]:
+        """MONAI Label's own way to call a task; this app calls ``run``."""
+        raise NotImplementedError("infer tasks are called through the app")
+
+
+class CtTask(CaseTask):
+    """What the tasks on CTs have in common."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, [f"region {number}" for number in range(1, MOST_REGIONS + 1)])
+
+    def diagnoses(self) -> tuple[str, ...]:
+        """The case labels of the classifier in use."""
+        return self.engine.classes().case_labels
+
+    def versions(self) -> dict[str, int | None]:
+        """Versions of candidate network and classifier."""
+        return self.engine.versions()
 
     def _scan(self, request: TaskRequest, timings: dict[str, float]) -> tuple[Volume, Lungs]:
         """The scan and its lungs; what reading and segmenting took goes into ``timings``."""
@@ -84,23 +122,12 @@ class CtTask(InferTask):
         timings["lungs"] = time.perf_counter() - start
         return volume, lungs
 
-    def is_valid(self) -> bool:
-        """Always offered: without weights a request is answered with a sentence, not with an absent task."""
-        return True
-
-    def info(self) -> dict[str, Any]:
-        """MONAI Label's description of a task, and the versions of the networks."""
-        return {**super().info(), "versions": self.engine.versions()}
-
-    def __call__(self, request: Any) -> tuple[str | None, dict[str, Any]]:
-        """MONAI Label's own way to call a task; this app calls ``run``."""
-        raise NotImplementedError("infer tasks are called through the app")
-
 
 class ScreeningTask(CtTask):
     """The whole method: lungs, candidates, patches, labels, verdict, report."""
 
     description = "Screens a chest CT for pneumonia and says which kind: verdict, regions and label map."
+    is_screening = True
 
     def run(self, request: TaskRequest) -> TaskResult:
         """Screen a scan and write its report.
@@ -114,9 +141,11 @@ class ScreeningTask(CtTask):
         screening = screener.screen(volume, request.progress, request.parameters.diagnosis, read_s, DRAWS)
         self.engine.keep_lungs(volume, screening.lungs)
         if request.report is not None:
-            _report(volume, screening, request.report, self.engine)
+            with staged(request.report) as part:
+                write_report(volume, screening, part, screener.classes)
         if request.masks is not None:
-            _write_masks(volume, screening, request.masks)
+            with staged(request.masks) as part:
+                sitk.WriteImage(volume.to_sitk(screening.anatomy_map()), part, useCompression=True, compressionLevel=1)
         score = score_screening(volume.case_id, screening, screener.classes)
         return TaskResult(screening.case, _write_label_map(volume, screening, request.parameters), score)
 
@@ -213,29 +242,21 @@ def _sided(region: Region, volume: Volume, lungs: Lungs) -> Region:
     return replace(region, side=lungs.side_of(box))
 
 
-def _report(volume: Volume, screening: Screening, target: Path, engine: Engine) -> None:
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A file beside the target, of the same ending, that takes its place when it is whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = target.with_name(f".{os.getpid()}.{target.name}")
     try:
-        write_report(volume, screening, staged, engine.classes())
-        os.replace(staged, target)
+        yield part
+        os.replace(part, target)
     finally:
-        staged.unlink(missing_ok=True)
-
-
-def _write_masks(volume: Volume, screening: Screening, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{os.getpid()}.{target.name}")
-    try:
-        sitk.WriteImage(volume.to_sitk(screening.anatomy_map()), staged, useCompression=True, compressionLevel=1)
-        os.replace(staged, target)
-    finally:
-        staged.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def _write_label_map(volume: Volume, screening: Screening, parameters: InferParameters) -> Path:
     """The label map in the geometry and orientation of the image as stored."""
     handle, name = tempfile.mkstemp(prefix="pneumoscreen-", suffix=parameters.result_extension)
     os.close(handle)
-    sitk.WriteImage(volume.to_sitk(screening.label_map()), name, useCompression=True)
+    sitk.WriteImage(volume.to_sitk(screening.label_map()), name, useCompression=True, compressionLevel=1)
     return Path(name)

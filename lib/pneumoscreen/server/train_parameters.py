@@ -1,16 +1,23 @@
 """What a client may ask of a training, checked before a process is started for it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from monailabel.utils.others.generic import device_map
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from ..config import Settings
 from ..ct.candidates import CandidateSettings
 from ..ct.classifier import ClassifierSettings, Head
 from ..training.candidates import CandidateTrainingSettings
 from ..training.classifier import ClassifierTrainingSettings
+from ..training.radiograph_lessons import (
+    DiscriminationTrainingSettings,
+    LocalizationTrainingSettings,
+    LungBoxTrainingSettings,
+)
+from ..training.radiograph_run import RadiographTrainingSettings
 from .failures import RequestError
 from .parameters import in_words
 
@@ -29,7 +36,7 @@ def _first(value: Any) -> Any:
 
 
 class TrainParameters(BaseModel):
-    """The parameters that both trainings have.
+    """The parameters that all trainings have.
 
     Attributes:
         name: folder of the logs of this training, below that of the task.
@@ -84,7 +91,7 @@ class TrainParameters(BaseModel):
             raise ValueError(f"GPU {missing[0]} is not there: this machine has {torch.cuda.device_count()} usable GPUs")
         return value
 
-    def settings(self) -> CandidateTrainingSettings | ClassifierTrainingSettings:
+    def settings(self) -> Settings:
         """The settings of the run."""
         raise NotImplementedError
 
@@ -120,6 +127,36 @@ class ClassifierParameters(TrainParameters):
         return ClassifierTrainingSettings(network=ClassifierSettings(**network), **asked, **self.changes())
 
 
+class RadiographParameters(TrainParameters):
+    """Parameters of the three trainings of the X-ray method."""
+
+    train_batch_size: int | None = Field(None, ge=2, le=65_536)
+    settings_type: ClassVar[type[RadiographTrainingSettings]]
+
+    def settings(self) -> RadiographTrainingSettings:
+        """The settings of the run."""
+        asked = {} if self.max_epochs is None else {"epochs": self.max_epochs}
+        return self.settings_type(**asked, **self.changes())
+
+
+class LungBoxParameters(RadiographParameters):
+    """Parameters of ``cxr_lung_boxes``."""
+
+    settings_type = LungBoxTrainingSettings
+
+
+class DiscriminationParameters(RadiographParameters):
+    """Parameters of ``cxr_discrimination``."""
+
+    settings_type = DiscriminationTrainingSettings
+
+
+class LocalizationParameters(RadiographParameters):
+    """Parameters of ``cxr_localization``."""
+
+    settings_type = LocalizationTrainingSettings
+
+
 def _heads(value: Any) -> Any:
     """A tuple of heads of what a client writes: a text, or a list of texts."""
     if value is None or value == AS_IN_USE or (isinstance(value, list) and value[:1] == [AS_IN_USE]):
@@ -134,6 +171,9 @@ def _heads(value: Any) -> Any:
 PARAMETERS: Mapping[str, type[TrainParameters]] = {
     "ct_candidates": CandidatesParameters,
     "ct_classifier": ClassifierParameters,
+    "cxr_lung_boxes": LungBoxParameters,
+    "cxr_discrimination": DiscriminationParameters,
+    "cxr_localization": LocalizationParameters,
 }
 
 

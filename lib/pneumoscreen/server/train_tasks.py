@@ -1,4 +1,4 @@
-"""The train tasks ``ct_candidates`` and ``ct_classifier`` as MONAI Label knows them.
+"""The train tasks of both methods as MONAI Label knows them.
 
 They are ``BasicTrainTask``s: what a client is offered (``config``), how the device and several GPUs are found, a
 process spawned for each of them (``main_worker`` calls ``train``), and where TensorBoard and MLflow logs lie are MONAI
@@ -40,6 +40,12 @@ from ..training.candidates import CandidateTrainingSettings
 from ..training.classifier import ClassifierTrainingSettings
 from ..training.plan import clear_run
 from ..training.publishing import Publication
+from ..training.radiograph_lessons import (
+    DiscriminationTrainingSettings,
+    LocalizationTrainingSettings,
+    LungBoxTrainingSettings,
+)
+from ..training.radiograph_run import RadiographTrainingSettings
 from ..training.runs import can_resume, run_training
 from ..training.status import read_status
 from . import WORK_FOLDER
@@ -51,7 +57,7 @@ STATS_FILE = "train_stats.json"
 
 
 class StudyTrainTask(BasicTrainTask):
-    """What the two trainings have in common.
+    """What the trainings have in common.
 
     Args:
         studies: the studies folder.
@@ -200,9 +206,53 @@ class ClassifierTrainTask(StudyTrainTask):
         }
 
 
+class RadiographTrainTask(StudyTrainTask):
+    """A training of the X-ray method."""
+
+    settings_type: type[RadiographTrainingSettings]
+
+    def own_config(self) -> dict[str, Any]:
+        """Epochs count rounds over the training pictures, at most."""
+        defaults = self.settings_type()
+        return {"max_epochs": defaults.epochs, "train_batch_size": defaults.batch}
+
+
+class LungBoxTrainTask(RadiographTrainTask):
+    """Training of the lung-box regressor."""
+
+    name = "cxr_lung_boxes"
+    what = "Trains the network that finds the lungs of a chest X-ray, on readers' boxes."
+    settings_type = LungBoxTrainingSettings
+
+
+class DiscriminationTrainTask(RadiographTrainTask):
+    """Training of the discriminator."""
+
+    name = "cxr_discrimination"
+    what = "Trains the network that names the class of a chest X-ray, on clinical diagnoses and readers' classes."
+    settings_type = DiscriminationTrainingSettings
+
+
+class LocalizationTrainTask(RadiographTrainTask):
+    """Training of the localiser."""
+
+    name = "cxr_localization"
+    what = "Trains the network that names the affected lung of a COVID-19 chest X-ray, on readers' sides."
+    settings_type = LocalizationTrainingSettings
+
+
+TASKS: tuple[type[StudyTrainTask], ...] = (
+    CandidatesTrainTask,
+    ClassifierTrainTask,
+    LungBoxTrainTask,
+    DiscriminationTrainTask,
+    LocalizationTrainTask,
+)
+
+
 def train_tasks(studies: Path, store: ModelStore) -> dict[str, TrainTask]:
     """The train tasks by name."""
-    return {kind.name: kind(studies, store) for kind in (CandidatesTrainTask, ClassifierTrainTask)}
+    return {kind.name: kind(studies, store) for kind in TASKS}
 
 
 def training_folder(studies: Path, task: str) -> Path:

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from ..case import Case
 from ..ct.lungs import segment_lungs
 from ..errors import CaseError, ImageError, PneumoScreenError
-from ..images.inputs import Input, Refused, find_inputs
+from ..images.inputs import Input, Modality, Refused, file_input, find_inputs
 from ..images.reader import read_input
 from ..images.volume import CANONICAL_ORIENTATION, Volume
 from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from ..verdict import DEFAULT_CLASSES, Classes
-from .layout import image_id
+from .layout import PICTURE_ENDINGS, image_id
 from .lesion_masks import numbers_of
 from .patients import patient_of, read_patients
 
@@ -91,7 +91,8 @@ class Study:
             document = ""  # loading will say what is wrong with it
         scan = self.scan.path
         files = sorted(path for path in scan.iterdir() if path.is_file()) if scan.is_dir() else [scan]
-        files += [self.folder / masks / f"{self.case_id}.nii.gz" for masks in (LESION_MASKS, LUNG_MASKS)]
+        masks = () if self.scan.modality == "CXR" else (LESION_MASKS, LUNG_MASKS)
+        files += [self.folder / kind / f"{self.case_id}.nii.gz" for kind in masks]
         stats = [(path.name, path.stat()) for path in files if path.is_file()]
         stamps = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
         parts = json.dumps([document, self.scan.series_uid, stamps])
@@ -103,12 +104,7 @@ class Study:
         Raises:
             PneumoScreenError: if one of them cannot be used; the message names the file.
         """
-        try:
-            case = Case.from_json(self.document.read_text(encoding="utf-8"), classes)
-        except (OSError, UnicodeDecodeError) as error:
-            raise CaseError(f"{self.document} cannot be read ({error}); save the label again") from None
-        except CaseError as error:
-            raise CaseError(f"{self.document}: {error}") from None
+        case = read_document(self.document, classes)
         volume = read_input(self.scan)
         infection = _mask(self.folder / LESION_MASKS, self.case_id, volume)
         lungs = _mask(self.folder / LUNG_MASKS, self.case_id, volume)
@@ -122,8 +118,22 @@ class Study:
         )
 
 
+def read_document(path: Path, classes: Classes = DEFAULT_CLASSES) -> Case:
+    """The case document in a file.
+
+    Raises:
+        CaseError: if it cannot be read or breaks the contract; the message names file and field.
+    """
+    try:
+        return Case.from_json(path.read_text(encoding="utf-8"), classes)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaseError(f"{path} cannot be read ({error}); save the label again") from None
+    except CaseError as error:
+        raise CaseError(f"{path}: {error}") from None
+
+
 def find_scans(folder: Path, say: Callable[[str], None] | None = None) -> list[Study]:
-    """The scans of a studies folder with the places of their labels, labelled or not, in order of their names.
+    """The scans and radiographs of a studies folder with the places of their labels, in order of their names.
 
     Args:
         folder: of the studies.
@@ -135,7 +145,7 @@ def find_scans(folder: Path, say: Callable[[str], None] | None = None) -> list[S
     if not folder.is_dir():
         raise PneumoScreenError(f"{folder} is not a folder; give the studies folder of MONAI Label")
     patients = read_patients(folder)
-    found = find_inputs([folder])
+    found = _with_pictures(find_inputs([folder]), folder)
     for item in found:
         if say is not None and isinstance(item, Refused) and item.path != folder:
             say(f"left out: {item.reason}")
@@ -146,23 +156,34 @@ def find_scans(folder: Path, say: Callable[[str], None] | None = None) -> list[S
     return sorted(studies, key=lambda study: study.case_id)
 
 
-def find_studies(folder: Path, say: Callable[[str], None] | None = None) -> list[Study]:
+def find_studies(folder: Path, say: Callable[[str], None] | None = None, modality: Modality = "CT") -> list[Study]:
     """The labelled cases of a studies folder, in order of their names.
 
     Args:
         folder: of the studies.
         say: takes a line for each scan that cannot be a case.
+        modality: of the cases; those of the other are passed over.
 
     Raises:
         PneumoScreenError: if the folder is absent, holds no labelled scan, or its list of patients is wrong.
     """
-    labelled = [study for study in find_scans(folder, say) if study.document.is_file()]
+    studies = [study for study in find_scans(folder, say) if study.scan.modality == modality]
+    labelled = [study for study in studies if study.document.is_file()]
     if not labelled:
+        scan, more = ("scan", "") if modality == "CT" else ("X-ray", " --modality cxr")
         raise PneumoScreenError(
-            f"{folder} holds no labelled scan: {DOCUMENTS}/<case>.json is needed beside the scans; "
-            "label cases or make phantoms with `pneumoscreen phantom`"
+            f"{folder} holds no labelled {scan}: {DOCUMENTS}/<case>.json is needed beside the {scan}s; "
+            f"label cases or make phantoms with `pneumoscreen phantom{more}`"
         )
     return labelled
+
+
+def _with_pictures(found: Sequence[Input | Refused], folder: Path) -> list[Input | Refused]:
+    """The inputs, and the pictures in the folder itself: beside CTs they are X-rays here, as the server offers them."""
+    known = {item.path for item in found}
+    pictures = (path for path in sorted(folder.iterdir()) if path.name.lower().endswith(PICTURE_ENDINGS))
+    more = [path for path in pictures if path not in known and path.is_file() and not path.name.startswith(".")]
+    return [*found, *map(file_input, more)]
 
 
 def _named_as_labels(scans: Sequence[Input], folder: Path) -> list[Input]:

@@ -16,7 +16,8 @@ FINAL_LABELS = Path("labels") / "final"
 """The document of each case that counts for training, where MONAI Label and ``find_studies`` look for it."""
 
 VOLUME_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
-RADIOGRAPH_ENDINGS = (".dcm", ".png", ".jpg", ".jpeg")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+RADIOGRAPH_ENDINGS = (".dcm", *PICTURE_ENDINGS)
 _ENDINGS = (".json", *VOLUME_ENDINGS, *RADIOGRAPH_ENDINGS)
 
 LONGEST_NAME = 200

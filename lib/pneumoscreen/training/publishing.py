@@ -13,6 +13,10 @@ from typing import Any, Generic, TypeVar
 
 from ..ct.candidates import CandidateModel
 from ..ct.classifier import ClassifierModel
+from ..cxr import discrimination, localization, lung_boxes
+from ..cxr.discrimination import DiscriminationModel
+from ..cxr.localization import LocalizationModel
+from ..cxr.lung_boxes import LungBoxModel
 from ..errors import ModelError
 from ..evaluation.bootstrap import Interval
 from ..models.candidates import PUBLICATION
@@ -28,6 +32,9 @@ FEW_PATIENTS = 10
 LOADERS: Mapping[str, Callable[[Weights], object]] = {
     CANDIDATES: CandidateModel.load,
     CLASSIFIER: ClassifierModel.load,
+    lung_boxes.MODEL_NAME: LungBoxModel.load,
+    discrimination.MODEL_NAME: DiscriminationModel.load,
+    localization.MODEL_NAME: LocalizationModel.load,
 }
 
 ModelT = TypeVar("ModelT")
@@ -113,7 +120,7 @@ def offer_classifier(
             return "its patches are cut otherwise than those of the one in use"
         return None
 
-    contest = _Contest(
+    contest = Contest(
         CLASSIFIER,
         lambda weights: ClassifierModel.load(weights, model.device),
         obstacle,
@@ -147,7 +154,7 @@ def offer_candidates(
         same = candidate.settings.grid == current.settings.grid
         return None if same else "its working grid is not that of the one in use"
 
-    contest = _Contest(
+    contest = Contest(
         CANDIDATES,
         lambda weights: CandidateModel.load(weights, str(model.device)),
         obstacle,
@@ -181,7 +188,7 @@ def publish_by_hand(store: ModelStore, name: str, candidate_id: str, by: str) ->
 
 
 @dataclass(frozen=True)
-class _Contest(Generic[ModelT]):
+class Contest(Generic[ModelT]):
     """One kind of network: how it is loaded, what forbids a comparison, and the comparison."""
 
     name: str

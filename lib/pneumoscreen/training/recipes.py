@@ -1,4 +1,4 @@
-"""What the two trainings do differently: what a case becomes, how it is trained on, and how the model is offered.
+"""What the trainings do differently: what a case becomes, how it is trained on, and how the model is offered.
 
 A recipe is made from a plan, in every process of a training, and is the same everywhere; only the first process
 prepares cases and offers the model.
@@ -16,6 +16,7 @@ from ..config import Settings
 from ..ct.candidates import CandidateModel
 from ..ct.classifier import ClassifierSettings
 from ..errors import ConfigError, ModelError
+from ..images.inputs import Modality
 from ..models.store import ModelStore
 from ..models.weights import Weights
 from ..studies.cases import Study
@@ -52,6 +53,7 @@ class Recipe(ABC):
 
     task: str
     settings_type: type[Settings]
+    modality: Modality = "CT"
 
     def __init__(
         self, plan: TrainingPlan, settings: Any, folder: Path, store: ModelStore, workplace: Workplace
@@ -274,20 +276,6 @@ class ClassifierRecipe(Recipe):
     def _files(self, cases: Sequence[PlannedCase]) -> list[Path]:
         """The cases' files; those of validation last, so that each side is one stretch of the gathered file."""
         return [self.file_of(case) for case in sorted(cases, key=lambda case: case.side is Side.VALIDATION)]
-
-
-RECIPES: Mapping[str, type[Recipe]] = {CANDIDATES: CandidatesRecipe, CLASSIFIER: ClassifierRecipe}
-
-
-def recipe_for(task: str) -> type[Recipe]:
-    """The recipe of a task.
-
-    Raises:
-        ConfigError: if there is no such task.
-    """
-    if task not in RECIPES:
-        raise ConfigError(f"{task} cannot be trained; choose {' or '.join(RECIPES)}")
-    return RECIPES[task]
 
 
 def network_in_use(store: ModelStore, name: str) -> dict[str, Any] | None:

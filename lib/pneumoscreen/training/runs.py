@@ -39,7 +39,8 @@ from .plan import (
 )
 from .progress import TrainingObserver, say_on_stderr
 from .publishing import Publication
-from .recipes import Recipe, recipe_for, shares_of
+from .recipe_book import recipe_for
+from .recipes import Recipe, shares_of
 from .status import StatusReporter, TrainingState, TrainStatus, read_status
 
 LICENCE = "not stated; whoever trained it decides"
@@ -67,9 +68,9 @@ def run_training(
     """Train one network on the labelled cases of a folder and offer it for publication.
 
     Args:
-        task: ``ct_candidates`` or ``ct_classifier``.
+        task: one of ``recipe_book.RECIPES``.
         studies: the studies folder.
-        settings: ``CandidateTrainingSettings`` or ``ClassifierTrainingSettings``.
+        settings: of the recipe's ``settings_type``.
         out: folder of the run; made where missing.
         store: where the model goes, and where the one in use lies.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -194,7 +195,7 @@ class _Run:
             self._note(reporter, sentence)
 
         clear_run(self.out)
-        studies = find_studies(self.studies, say)
+        studies = find_studies(self.studies, say, self.recipe_type.modality)
         settings = self.recipe_type.settled(self.settings, self.store)
         cases, test_cases = choose_cases(studies, shares_of(settings), self.out)
         plan = TrainingPlan(

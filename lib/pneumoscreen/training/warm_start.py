@@ -43,6 +43,22 @@ def follow_classifier(wanted: ClassifierSettings, current: Mapping[str, Any] | N
     return follow(wanted, current).model_copy(update={"temperatures": {}})
 
 
+def state_for(wanted: Settings, weights: Weights, free: set[str]) -> dict[str, Tensor]:
+    """The weights of a network for one of the same settings to train.
+
+    Args:
+        wanted: settings of the network to train.
+        weights: of the one in use.
+        free: settings that the weights do not depend on.
+
+    Raises:
+        ConfigError: if they do not fit; the message says why.
+    """
+    current = _settings_of(weights, type(wanted))
+    _require_same(weights, wanted.model_dump(exclude=free), current.model_dump(exclude=free))
+    return dict(weights.state)
+
+
 def classifier_state(wanted: ClassifierSettings, weights: Weights) -> dict[str, Tensor]:
     """The weights of a classifier for a network to train; one with fewer heads takes only those.
 

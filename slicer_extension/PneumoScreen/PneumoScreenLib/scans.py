@@ -37,7 +37,7 @@ def download(
     """Fetch the volume of a case, or find it where it was put before.
 
     A kept file counts if it still has the checksum it had when it came, and the server says that its own has the same,
-    or, for a DICOM folder, of which the server makes one file, that this file has not changed.
+    or, for a DICOM folder or an X-ray, of which the server makes a file, that this file has not changed.
 
     Returns:
         Path of the file.
@@ -50,7 +50,9 @@ def download(
     query = {"image": case_id}
     if kept is not None and transport.is_there("/datastore/image", params={**query, "check_sum": kept["sha256"]}):
         return str(place / kept["name"])
-    with _naming(case_id), transport.stream("GET", "/datastore/image", params=query) as response:
+    # An X-ray as the networks see it: boxes and Grad-CAM lie on that, not on a picture stored turned or mirrored.
+    shown = {**query, "as_shown": "true"}
+    with _naming(case_id), transport.stream("GET", "/datastore/image", params=shown) as response:
         tag = response.headers.get("ETag")
         if kept is not None and tag is not None and kept["tag"] == tag:
             return str(place / kept["name"])

@@ -1,0 +1,185 @@
+"""The whole X-ray method, from a radiograph to a case document (Wang et al. 2020, figure 2).
+
+lung boxes -> superpixels -> discrimination -> localisation, with Grad-CAM and the attention masks. Each step stands
+in its own module; this one hands the data on, keeps the times and writes the document.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..case import CXR_CLASSES, SIDES, Case, Cxr, ModelInfo, Vector
+from ..images.radiograph import Radiograph
+from ..models.store import ModelStore
+from ..verdict import Verdict
+from . import discrimination, localization, lung_boxes
+from .discrimination import DiscriminationModel, channels_of, grey_of, view_box
+from .gradcam import Judgement, judge
+from .localization import INFECTED, LocalizationModel, as_it_lies, location_of, lung_of
+from .lung_boxes import LungBoxModel, find_lung_boxes
+from .sampling import paste
+from .superpixels import superpixels
+
+Side = Literal["left", "right"]
+
+
+@dataclass(frozen=True)
+class CxrScreening:
+    """A screened radiograph: the document, and the arrays that a report is drawn from.
+
+    Attributes:
+        case: the case document; boxes in ``case.cxr.lung_boxes``.
+        gradcam: float32 [y, x] of the whole picture, 0 to 1: what spoke for the class of the verdict; 0 outside the
+            lungs' rectangle.
+        attention: by side, float32 [128, 64] of that lung's box, 0 to 1: the mask of the localiser; empty where
+            nothing was localised.
+        superpixels: int32 [y, x] of the whole picture, the number of the superpixel, from 1; 0 outside the lungs'
+            rectangle.
+        judgement: what the discriminator made of it.
+    """
+
+    case: Case
+    gradcam: NDArray[np.float32]
+    attention: dict[Side, NDArray[np.float32]] = field(default_factory=dict)
+    superpixels: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    judgement: Judgement | None = None
+
+
+Progress = Callable[[str, float], None]
+"""Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
+
+STAGE_STARTS = {"read": 0.0, "lungs": 0.4, "classify": 0.5, "report": 0.8}
+"""Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""
+
+NETWORKS = (lung_boxes.MODEL_NAME, discrimination.MODEL_NAME, localization.MODEL_NAME)
+POSITIVE = "covid19"
+"""The class whose side is looked for (published)."""
+
+
+class CxrScreener:
+    """Screens radiographs with three networks; holds no state between two of them.
+
+    Args:
+        boxes: finds the lungs.
+        discriminator: names the class.
+        localiser: names the affected side.
+        models: versions of the networks, for the document; empty for networks that were never published.
+        notes: sentences for the document on versions that were passed over as damaged.
+    """
+
+    def __init__(
+        self,
+        boxes: LungBoxModel,
+        discriminator: DiscriminationModel,
+        localiser: LocalizationModel,
+        models: Mapping[str, ModelInfo] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.boxes, self.discriminator, self.localiser = boxes, discriminator, localiser
+        self.models, self.notes = dict(models or {}), tuple(notes)
+
+    @classmethod
+    def from_store(cls, store: ModelStore, device: str | None = None) -> "CxrScreener":
+        """Load the current networks; on the GPU where there is one, unless told otherwise.
+
+        Raises:
+            ModelError: if a network is not there or does not fit the program.
+        """
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        boxes, discriminator, localiser = (store.load(name) for name in NETWORKS)
+        return cls(
+            LungBoxModel.load(boxes, device),
+            DiscriminationModel.load(discriminator, device),
+            LocalizationModel.load(localiser, device),
+            models={weights.name: weights.info for weights in (boxes, discriminator, localiser)},
+            notes=(*boxes.notes, *discriminator.notes, *localiser.notes),
+        )
+
+    def noting(self, note: str) -> "CxrScreener":
+        """The same networks with a further sentence for every document."""
+        return CxrScreener(self.boxes, self.discriminator, self.localiser, self.models, (*self.notes, note))
+
+    def screen(
+        self,
+        radiograph: Radiograph,
+        progress: Progress | None = None,
+        diagnosis: str | None = None,
+        read_s: float | None = None,
+        draws: int = 0,
+    ) -> CxrScreening:
+        """Screen one radiograph.
+
+        Args:
+            radiograph: the picture.
+            progress: told of each stage.
+            diagnosis: clinical diagnosis, if known; it is written into the document and changes nothing else.
+            read_s: seconds that reading took, for the document.
+            draws: of dropout, for ``CxrScreening.judgement``; they change nothing else.
+
+        Raises:
+            NoLungsError: if the picture shows no two lungs.
+            Cancelled: if ``progress`` raises it.
+        """
+        told = progress or (lambda stage, fraction: None)
+        timings: dict[str, float] = {} if read_s is None else {"read": read_s}
+        with _stage("lungs", timings, told):
+            boxes = find_lung_boxes(radiograph, self.boxes).by_side()
+        with _stage("classify", timings, told):
+            judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws)
+            verdict = _verdict(judgement)
+            sides, attention = self._localise(radiograph, boxes) if verdict.label == POSITIVE else ({}, {})
+        told("report", STAGE_STARTS["report"])
+        timings["total"] = sum(timings.values())
+        case = Case(
+            case_id=radiograph.case_id,
+            modality="CXR",
+            image=radiograph.image_info(),
+            diagnosis=diagnosis,
+            verdict=verdict,
+            models=self.models,
+            timings_s=timings,
+            cxr=Cxr(boxes, verdict.probability, sides, location_of([sides.get(s, 0.0) >= INFECTED for s in SIDES])),
+            notes=(*radiograph.notes, *self.notes),
+        )
+        return CxrScreening(case, gradcam, attention, labels, judgement)
+
+    def _discriminate(
+        self, radiograph: Radiograph, boxes: dict[str, Vector], draws: int
+    ) -> tuple[Judgement, NDArray[np.float32], NDArray[np.int32]]:
+        """The judgement, and what spoke for it and the superpixels, both [y, x] of the whole picture."""
+        settings, shape = self.discriminator.settings, radiograph.pixels.shape
+        grey = grey_of(radiograph, boxes, settings)
+        labels = superpixels(grey)
+        judgement = judge(channels_of(grey, settings, labels), self.discriminator, draws=draws)
+        part = view_box(radiograph, boxes, settings)
+        whole = paste(labels.astype(np.float32), part, shape, nearest=True).astype(np.int32)
+        return judgement, paste(judgement.gradcam, part, shape), whole
+
+    def _localise(
+        self, radiograph: Radiograph, boxes: dict[str, Vector]
+    ) -> tuple[dict[str, float], dict[Side, NDArray[np.float32]]]:
+        """Probability of infection and attention mask of each lung."""
+        lungs = np.stack([lung_of(radiograph, boxes[side], side) for side in SIDES])
+        found, masks = self.localiser.localise(lungs)
+        sides = dict(zip(SIDES, found.tolist(), strict=True))
+        return sides, {"left": as_it_lies(masks[0], "left"), "right": as_it_lies(masks[1], "right")}
+
+
+def _verdict(judgement: Judgement) -> Verdict:
+    """The likeliest class; the softmax is the confidence (published)."""
+    probability = dict(zip(CXR_CLASSES, judgement.probabilities.tolist(), strict=True))
+    return Verdict(max(probability, key=lambda name: probability[name]), "softmax", probability, dict(probability))
+
+
+@contextmanager
+def _stage(name: str, timings: dict[str, float], progress: Progress) -> Iterator[None]:
+    progress(name, STAGE_STARTS[name])
+    start = time.perf_counter()
+    yield
+    timings[name] = time.perf_counter() - start

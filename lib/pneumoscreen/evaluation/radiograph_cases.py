@@ -1,0 +1,97 @@
+"""The radiographs of known truth that an evaluation takes: those of one side of a studies folder, or phantoms."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from ..case import CXR_CLASSES
+from ..errors import PneumoScreenError
+from ..importers.radiograph_document import FOUND_BOXES
+from ..phantoms.radiograph import RadiographSpec, generate_radiograph
+from ..studies.cases import Study, find_studies, read_document
+from ..studies.radiographs import POSITIVE, LabelledRadiograph, load_radiograph
+from ..studies.split import Side, side_of
+
+
+@dataclass(frozen=True)
+class RadiographCase:
+    """A radiograph of known truth that has not been read yet.
+
+    Attributes:
+        case_id: its name, safe for files.
+        patient: whose it is.
+        origin: changes when picture or label change.
+        load: reads both; raises ``PneumoScreenError`` where one of them cannot be used.
+    """
+
+    case_id: str
+    patient: str
+    origin: str
+    load: Callable[[], LabelledRadiograph]
+
+
+def radiographs_of_side(
+    folder: Path, side: Side | None = Side.TEST, say: Callable[[str], None] | None = None
+) -> list[Study]:
+    """The labelled radiographs of a studies folder whose patients are on one side of the split; None takes all.
+
+    Raises:
+        PneumoScreenError: if the folder holds no labelled radiograph, or none on that side.
+    """
+    studies = find_studies(folder, say, modality="CXR")
+    chosen = [study for study in studies if side is None or side_of(study.patient) is side]
+    if not chosen:
+        sides = Counter(side_of(patient) for patient in {study.patient for study in studies})
+        counts = ", ".join(f"{other.value} {sides[other]}" for other in Side)
+        raise PneumoScreenError(
+            f"{folder}: none of its {len(studies)} labelled X-rays is on the {side} side of the split (patients: "
+            f"{counts}); label more X-rays or choose with --side {'|'.join(Side)}|all"
+        )
+    return chosen
+
+
+def radiograph_cases(studies: Sequence[Study]) -> list[RadiographCase]:
+    """Studies as radiographs of known truth."""
+    return [
+        RadiographCase(study.case_id, study.patient, study.origin(), partial(load_truth, study)) for study in studies
+    ]
+
+
+def load_truth(study: Study) -> LabelledRadiograph:
+    """A labelled radiograph without the lung boxes that nobody drew: a network's boxes are no truth.
+
+    Raises:
+        PneumoScreenError: if picture or document cannot be used.
+    """
+    labelled = load_radiograph(study)
+    return labelled if boxes_are_drawn(study.document) else replace(labelled, lung_boxes={})
+
+
+def boxes_are_drawn(document: Path) -> bool:
+    """Whether somebody stands for the lung boxes of a document; an import may have had a network find them.
+
+    Raises:
+        CaseError: if the document cannot be read.
+    """
+    case = read_document(document)
+    return case.cxr is not None and FOUND_BOXES not in (case.cxr.reader or {})
+
+
+def phantom_radiographs(count: int, seed: int, spec: RadiographSpec | None = None) -> list[RadiographCase]:
+    """Unseen phantoms, the classes in turn; each is a patient of its own."""
+    spec = spec or RadiographSpec()
+    return [_phantom(seed + i, CXR_CLASSES[i % len(CXR_CLASSES)], spec) for i in range(count)]
+
+
+def _phantom(seed: int, label: str, spec: RadiographSpec) -> RadiographCase:
+    def load() -> LabelledRadiograph:
+        phantom = generate_radiograph(seed, label, spec)
+        boxes = {side: tuple(map(float, box)) for side, box in phantom.lung_boxes.items()}
+        return LabelledRadiograph(
+            phantom.radiograph, name, boxes, phantom.label, phantom.sides if phantom.label == POSITIVE else {}
+        )
+
+    name = f"xray-{seed:06d}"
+    return RadiographCase(name, name, f"{seed} {label} {spec.model_dump_json()}", load)

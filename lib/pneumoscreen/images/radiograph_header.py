@@ -1,0 +1,131 @@
+"""What the header of a DICOM radiograph says of its view, its orientation and its spacing."""
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom import config as pydicom_config
+from pydicom.dataset import Dataset
+
+from .faults import DamagedError, NotRadiographError
+
+_KEYWORDS = [
+    "SpecificCharacterSet", "ViewPosition", "ViewCodeSequence", "SeriesDescription", "BodyPartExamined",
+    "PatientOrientation", "PixelSpacing", "ImagerPixelSpacing", "PhotometricInterpretation", "BitsAllocated",
+    "BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence",
+    "VOILUTFunction", "WindowCenter", "WindowWidth",
+]  # fmt: skip
+# Lateral, oblique and lying-on-the-side views: the method learnt frontal ones of a body upright or on its back.
+_OTHER_VIEWS = {"LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO", "ML", "LM", "LLAT", "RLAT"}
+_LATERAL = re.compile(r"\b(lat|lateral|oblique|decubitus|seitlich)\b")
+_FRONTAL = re.compile(r"\b(pa|ap|frontal|p\.a|a\.p)\b")
+_CHEST = ("CHEST", "THORAX", "LUNG", "RIB", "TORSO", "TRUNK", "HEART", "BODY")
+# What a detector and its distance from the body allow (ours).
+_SPACING_RANGE_MM = (0.01, 5.0)
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """How a stored picture is turned to hang: transposed first, then flipped."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+
+def read_dataset(path: Path) -> Dataset:
+    """The fields of the header that say how to show the picture, with all lookup tables.
+
+    Raises:
+        DamagedError: if the file is no readable DICOM file.
+    """
+    try:
+        with warnings.catch_warnings(), pydicom_config.disable_value_validation():
+            # pydicom's warnings quote values of the header.
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_KEYWORDS)
+            # Fields are decoded when they are looked at: here, where a damaged one has its sentence.
+            dataset.decode()
+            return dataset
+    except Exception:
+        # pydicom raises whatever a damaged header happens to break.
+        raise DamagedError(f"{path} is damaged or no DICOM file; copy it again from the scanner or archive") from None
+
+
+def check_view(dataset: Dataset, name: str) -> None:
+    """Refuse a view that is not frontal, where the header says so.
+
+    Raises:
+        NotRadiographError: if it does.
+    """
+    if _is_other_view(dataset) or any(letter in "AP" for letter in _orientation(dataset)):
+        raise NotRadiographError(f"{name} is no frontal view by its header; give the PA or AP chest X-ray")
+
+
+def names_other_part(dataset: Dataset) -> bool:
+    """Whether the header names a part of the body other than the chest; such entries are often wrong."""
+    part = _text(dataset, "BodyPartExamined").upper()
+    return bool(part) and not any(word in part for word in _CHEST)
+
+
+def hanging(dataset: Dataset) -> Hanging:
+    """The turn that puts the patient's head up and left to the right, by PatientOrientation; none where it is none.
+
+    PatientOrientation says where columns grow to, then where rows grow to: ["L", "F"] hangs as it is.
+    """
+    across, down = _orientation(dataset) or ("L", "F")
+    if across in "LR" and down in "HF":
+        return Hanging(False, across == "R", down == "H")
+    if across in "HF" and down in "LR":
+        return Hanging(True, down == "R", across == "H")
+    return Hanging()
+
+
+def spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
+    """Spacing (x, y) in mm of the picture as stored, or None, and notes."""
+    pixel, detector = _pair(dataset, "PixelSpacing"), _pair(dataset, "ImagerPixelSpacing")
+    if pixel is not None and pixel != detector:
+        return pixel, ()
+    if detector is not None:
+        return detector, ("The pixel spacing is that of the detector, so sizes are larger than in the patient.",)
+    return None, ()
+
+
+def _is_other_view(dataset: Dataset) -> bool:
+    position = _text(dataset, "ViewPosition").upper()
+    if position:
+        return position in _OTHER_VIEWS or bool(_LATERAL.search(position.lower()))
+    meanings = " ".join(_text(item, "CodeMeaning") for item in dataset.get("ViewCodeSequence") or []).lower()
+    if meanings:
+        return bool(_LATERAL.search(meanings))
+    # Free text: "PA and lateral" names the examination and says nothing of this picture.
+    series = _text(dataset, "SeriesDescription").replace("_", " ").lower()
+    return bool(_LATERAL.search(series)) and not _FRONTAL.search(series)
+
+
+def _orientation(dataset: Dataset) -> tuple[str, ...]:
+    """First letters of the two directions of PatientOrientation, or () where it is none."""
+    value: Any = dataset.get("PatientOrientation")
+    directions = [str(part).strip().upper() for part in value] if value and not isinstance(value, str) else []
+    if len(directions) != 2 or not all(part and part[0] in "LRHFAP" for part in directions):
+        return ()
+    return directions[0][0], directions[1][0]
+
+
+def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    """A spacing as (x, y), or None if it is missing or none a radiograph has; DICOM gives rows first."""
+    try:
+        between_rows, between_columns = (float(value) for value in dataset.get(keyword))
+    except (TypeError, ValueError):
+        return None
+    low, high = _SPACING_RANGE_MM
+    if not all(low <= value <= high for value in (between_rows, between_columns)):
+        return None
+    return between_columns, between_rows
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    return str(dataset.get(keyword) or "").strip()

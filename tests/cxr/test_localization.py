@@ -1,0 +1,136 @@
+"""Step 4: one network for both lungs, its attention, and what two answers say together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.cxr.radiographs import BOXES, TINY_SIDES, class_model, mirrored, side_model, uneven
+
+from pneumoscreen.case import CXR_LOCATIONS
+from pneumoscreen.cxr.localization import (
+    HEIGHT,
+    WIDTH,
+    AttentionModule,
+    LocalizationModel,
+    LocalizationNetwork,
+    LocalizationSettings,
+    as_it_lies,
+    location_of,
+    lung_of,
+)
+from pneumoscreen.errors import ModelError
+from pneumoscreen.models.store import ModelStore
+
+CARD = {"data": "none", "seed": 0, "command": "test", "figures": {}, "licence": "Apache-2.0"}
+
+
+def lungs(count: int = 4) -> np.ndarray:
+    return np.random.default_rng(1).random((count, HEIGHT, WIDTH), dtype=np.float32)
+
+
+class TestLungs:
+    def test_a_left_lung_is_the_right_lung_of_the_mirror_image(self) -> None:
+        radiograph = uneven()
+        width = radiograph.pixels.shape[1]
+        x, y, w, h = BOXES["left"]
+        there = (width - x - w, y, w, h)
+        left = lung_of(radiograph, BOXES["left"], "left")
+        np.testing.assert_allclose(left, lung_of(mirrored(radiograph), there, "right"), atol=1e-6)
+        assert np.abs(left - lung_of(radiograph, BOXES["left"], "right")).max() > 0.1
+
+    def test_a_right_lung_is_cut_as_it_lies(self) -> None:
+        radiograph = uneven()
+        lung = lung_of(radiograph, (40.0, 10.0, float(WIDTH), float(HEIGHT)), "right")
+        np.testing.assert_allclose(lung, radiograph.pixels[10 : 10 + HEIGHT, 40 : 40 + WIDTH], atol=1e-6)
+
+    @pytest.mark.parametrize("side", ["left", "right"])
+    def test_a_mask_lies_as_its_lung_does(self, side: str) -> None:
+        radiograph = uneven()
+        box = BOXES[side]
+        np.testing.assert_array_equal(
+            as_it_lies(lung_of(radiograph, box, side), side), lung_of(radiograph, box, "right")
+        )
+        mask = lungs(1)[0]
+        np.testing.assert_array_equal(as_it_lies(as_it_lies(mask, side), side), mask)
+
+    @pytest.mark.parametrize(
+        ("infected", "location"),
+        [
+            ((True, True), "bipulmonary"),
+            ((True, False), "left"),
+            ((False, True), "right"),
+            ((False, False), "none"),
+        ],
+    )
+    def test_location_of_both_answers(self, infected: tuple[bool, bool], location: str) -> None:
+        assert location_of(infected) == location
+        assert location in CXR_LOCATIONS
+
+
+class TestAttention:
+    @torch.no_grad()
+    def test_h_is_1_and_m_times_f(self) -> None:
+        module = AttentionModule(4, attention=True).eval()
+        x = torch.rand(2, 4, 16, 8)
+        seen, mask = module(x)
+        assert seen.shape == mask.shape == x.shape
+        assert 0.0 < float(mask.min()) <= float(mask.max()) < 1.0
+        torch.testing.assert_close(seen, (1.0 + mask) * module.trunk(x))
+
+    def test_without_attention_h_is_f(self) -> None:
+        module = AttentionModule(4, attention=False).eval()
+        x = torch.rand(2, 4, 16, 8)
+        seen, mask = module(x)
+        torch.testing.assert_close(seen, module.trunk(x))
+        assert not mask.any()
+        assert not any(name.startswith(("mask", "down", "deep")) for name in module.state_dict())
+
+
+class TestNetwork:
+    def test_one_logit_and_one_mask_a_lung(self) -> None:
+        network = LocalizationNetwork(LocalizationSettings()).eval()
+        logits, masks = network(torch.zeros(3, 1, HEIGHT, WIDTH))
+        assert logits.shape == (3,)
+        assert masks.shape == (3, HEIGHT, WIDTH)
+
+    @pytest.mark.parametrize("attention", [True, False])
+    def test_masks_and_probabilities_lie_in_0_to_1(self, attention: bool) -> None:
+        model = side_model(settings=TINY_SIDES.model_copy(update={"attention": attention}))
+        found, masks = model.localise(lungs())
+        assert found.shape == (4,)
+        assert masks.shape == (4, HEIGHT, WIDTH)
+        assert ((found > 0) & (found < 1)).all()
+        assert 0.0 <= masks.min() <= masks.max() <= 1.0
+        assert bool(masks.any()) is attention
+
+    def test_a_lung_is_judged_alone(self) -> None:
+        model = side_model()
+        found, masks = model.localise(lungs())
+        for number, lung in enumerate(lungs()):
+            alone, mask = model.localise(lung[None])
+            assert alone[0] == pytest.approx(found[number], abs=1e-5)
+            np.testing.assert_allclose(mask[0], masks[number], atol=1e-5)
+
+    def test_the_temperature_divides_the_logit(self) -> None:
+        plain = side_model().localise(lungs())[0]
+        hot = side_model(settings=TINY_SIDES.model_copy(update={"temperature": 4.0})).localise(lungs())[0]
+        np.testing.assert_allclose(np.log(hot / (1 - hot)) * 4.0, np.log(plain / (1 - plain)), atol=1e-9)
+
+
+class TestStore:
+    def test_a_published_network_comes_back(self, tmp_path: Path) -> None:
+        store = ModelStore(tmp_path)
+        settings = LocalizationSettings(widths=(4, 6), temperature=2.0)
+        model = side_model(3, settings)
+        store.publish("cxr_localization", model.state(), {"network": model.card_network(), **CARD})
+        back = LocalizationModel.load(store.load("cxr_localization"))
+        assert back.settings == settings
+        np.testing.assert_allclose(back.localise(lungs())[0], model.localise(lungs())[0], atol=1e-3)
+
+    def test_another_networks_card_is_refused(self, tmp_path: Path) -> None:
+        store = ModelStore(tmp_path)
+        other = class_model()
+        store.publish("cxr_localization", other.state(), {"network": other.card_network(), **CARD})
+        with pytest.raises(ModelError, match="cxr_localization version 1 is no radiograph localiser"):
+            LocalizationModel.load(store.load("cxr_localization"))
