@@ -24,6 +24,6 @@ def test_monai_label_finds_the_app_in_its_folder(tmp_path: Path) -> None:
     result = subprocess.run(command, env=plain, capture_output=True, encoding="utf-8", timeout=240, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.strip().splitlines()[-1] == (
-        "['ct_candidates', 'ct_classifier', 'ct_screening'] "
+        "['ct_candidates', 'ct_classifier', 'ct_screening', 'cxr_screening'] "
         "['combined', 'diverse', 'epistemic', 'first', 'random', 'uncertainty'] ['scan']"
     )

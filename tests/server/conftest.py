@@ -17,11 +17,14 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from tests.cxr.radiographs import box_model, class_model, side_model
 
+from pneumoscreen.case import CXR_CLASSES
 from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
 from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.ct.proposals import SelectionSettings
+from pneumoscreen.cxr.screening import NETWORKS as CXR_NETWORKS
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
@@ -62,6 +65,18 @@ def model_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     classifier = ClassifierModel.untrained(ClassifierSettings(widths=(8, 16, 16, 32)))
     store.publish("ct_classifier", classifier.state(), {**origin, "network": classifier.card_network()})
     return store.root
+
+
+@pytest.fixture(scope="session")
+def both_models(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The narrow networks for CTs, and untrained ones for X-rays that always say COVID-19."""
+    root = copied_models(model_root, tmp_path_factory.mktemp("models"))
+    card = {"data": "none", "seed": 0, "command": "pytest", "figures": {}, "licence": "Apache-2.0"}
+    classes = class_model()
+    classes.network.classify.bias.data[CXR_CLASSES.index("covid19")] += 1.0
+    for name, model in zip(CXR_NETWORKS, (box_model(), classes, side_model(4)), strict=True):
+        ModelStore(root).publish(name, model.state(), {**card, "network": model.card_network()})
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ import pytest
 import requests
 import SimpleITK as sitk
 from PIL import Image
-from tests.cxr.radiographs import box_model, class_model, side_model
 from tests.images.radiographs import write_dataset
 
 from pneumoscreen.active_learning.epistemic import DRAWS
@@ -38,19 +37,7 @@ from pneumoscreen.studies.radiographs import load_radiograph
 
 from .conftest import RunningServer, copied_models, serving
 
-CARD = {"data": "none", "seed": 0, "command": "pytest", "figures": {}, "licence": "Apache-2.0"}
 CHEST = "xray-000001"
-
-
-@pytest.fixture(scope="module")
-def models(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The narrow networks for CTs, and untrained ones for X-rays that always say COVID-19."""
-    root = copied_models(model_root, tmp_path_factory.mktemp("models"))
-    classes = class_model()
-    classes.network.classify.bias.data[CXR_CLASSES.index("covid19")] += 1.0
-    for name, model in zip(NETWORKS, (box_model(), classes, side_model(4)), strict=True):
-        ModelStore(root).publish(name, model.state(), {**CARD, "network": model.card_network()})
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +61,8 @@ def folder(phantom: Volume, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def clinic(folder: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with serving(folder, models, tmp_path_factory, OMP_NUM_THREADS="1") as running:
+def clinic(folder: Path, both_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with serving(folder, both_models, tmp_path_factory, OMP_NUM_THREADS="1") as running:
         yield running
 
 
@@ -85,10 +72,10 @@ def answer(clinic: RunningServer) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def expected(folder: Path, models: Path) -> CxrScreening:
+def expected(folder: Path, both_models: Path) -> CxrScreening:
     """The same screening in this process."""
     radiograph = read_radiograph_file(folder / f"{CHEST}.png")
-    return CxrScreener.from_store(ModelStore(models), "cpu").screen(radiograph, draws=DRAWS)
+    return CxrScreener.from_store(ModelStore(both_models), "cpu").screen(radiograph, draws=DRAWS)
 
 
 def post(server: RunningServer, path: str, **more: Any) -> requests.Response:
@@ -245,9 +232,9 @@ class TestInfo:
         assert info["trainers"]["cxr_discrimination"]["config"]["max_epochs"] == 20
         assert info["trainers"]["cxr_discrimination"]["config"]["train_batch_size"] == 16
 
-    def test_a_networks_weights_can_be_fetched(self, clinic: RunningServer, models: Path) -> None:
+    def test_a_networks_weights_can_be_fetched(self, clinic: RunningServer, both_models: Path) -> None:
         found = clinic.client.get("/model/cxr_localization").content
-        assert found == (models / "cxr_localization" / "1" / "model.safetensors").read_bytes()
+        assert found == (both_models / "cxr_localization" / "1" / "model.safetensors").read_bytes()
 
     @pytest.mark.parametrize(
         ("body", "named"),
@@ -293,9 +280,9 @@ def test_a_readers_class_and_side_become_the_label(clinic: RunningServer, answer
 
 class TestScoring:
     def test_a_radiograph_is_scored_as_its_screening_says(
-        self, folder: Path, models: Path, expected: CxrScreening
+        self, folder: Path, both_models: Path, expected: CxrScreening
     ) -> None:
-        engine = Engine(ModelStore(models))
+        engine = Engine(ModelStore(both_models))
         with engine.turn:
             stored = score_image(CHEST, folder / f"{CHEST}.png", engine)
         wanted = score_radiograph(CHEST, expected)
@@ -307,26 +294,28 @@ class TestScoring:
         assert stored.is_fresh(models_in_use(engine)), "other models for CTs do not make it stale"
 
     @pytest.mark.parametrize("name", ["lateral.dcm", "truncated.png", "dot.png", "photograph.jpg"])
-    def test_what_cannot_be_screened_is_scored_with_its_reason(self, folder: Path, models: Path, name: str) -> None:
-        engine = Engine(ModelStore(models))
+    def test_what_cannot_be_screened_is_scored_with_its_reason(
+        self, folder: Path, both_models: Path, name: str
+    ) -> None:
+        engine = Engine(ModelStore(both_models))
         with engine.turn:
             stored = score_image("x", folder / name, engine)
         assert stored.score is None
         assert stored.error is not None
         assert name in stored.error
 
-    def test_what_has_no_readable_header_does_not_end_the_scoring(self, models: Path, tmp_path: Path) -> None:
+    def test_what_has_no_readable_header_does_not_end_the_scoring(self, both_models: Path, tmp_path: Path) -> None:
         (tmp_path / "junk.dcm").write_bytes(b"no DICOM at all")
-        engine = Engine(ModelStore(models))
+        engine = Engine(ModelStore(both_models))
         with engine.turn:
             stored = score_image("junk", tmp_path / "junk.dcm", engine)
         assert stored.score is None
         assert stored.error
 
     def test_a_site_without_models_for_ct_scores_its_radiographs(
-        self, folder: Path, models: Path, tmp_path: Path
+        self, folder: Path, both_models: Path, tmp_path: Path
     ) -> None:
-        store = ModelStore(copied_models(models, tmp_path / "models"))
+        store = ModelStore(copied_models(both_models, tmp_path / "models"))
         for name in ("ct_candidates", "ct_classifier"):
             for file in sorted(store.root.glob(f"{name}/**/*"), reverse=True):
                 file.rmdir() if file.is_dir() else file.unlink()

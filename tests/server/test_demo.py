@@ -13,7 +13,7 @@ import pytest
 from pneumoscreen.case import Case
 from pneumoscreen.report.wording import display_name
 from pneumoscreen.server.client import Client
-from pneumoscreen.server.demo import CASES
+from pneumoscreen.server.demo import CASES, XRAY_CASE
 
 from .conftest import environment
 
@@ -63,8 +63,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo") / "out"
 
 
-def test_three_phantoms_are_screened_over_rest(model_root: Path, out: Path) -> None:
-    demo = start_demo(model_root, "--out", str(out))
+def test_the_phantoms_are_screened_over_rest(both_models: Path, out: Path) -> None:
+    demo = start_demo(both_models, "--out", str(out))
     printed, errors = demo.communicate(timeout=300)
     assert demo.returncode == 0, errors
     assert errors == ""
@@ -75,6 +75,10 @@ def test_three_phantoms_are_screened_over_rest(model_root: Path, out: Path) -> N
         assert case.diagnosis is None, f"the truth, {diagnosis}, must not reach the server"
         assert name in (out / f"{name}.html").read_text(encoding="utf-8")
         assert display_name(diagnosis) in row_of(name, printed), "what it was made as stands beside its verdict"
+    label, seed = XRAY_CASE
+    xray = Case.from_json((out / f"xray-{seed:06d}.json").read_text(encoding="utf-8"))
+    assert xray.modality == "CXR" and xray.cxr is not None and xray.diagnosis is None
+    assert display_name(label) in row_of(xray.case_id, printed)
     assert {diagnosis for diagnosis, _ in CASES} == {"covid19", "influenza_a", "no_infection_found"}
     assert f"make serve STUDIES={out / 'studies'}" in printed
     assert not is_served(address_in(printed))
@@ -82,10 +86,10 @@ def test_three_phantoms_are_screened_over_rest(model_root: Path, out: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_folder_with_a_good_and_two_bad_scans(model_root: Path, out: Path, studies: Path, tmp_path: Path) -> None:
+def test_a_folder_with_a_good_and_two_bad_scans(both_models: Path, out: Path, studies: Path, tmp_path: Path) -> None:
     for name in ("upright.nii.gz", "broken.nii.gz", "flesh.nii.gz"):
         shutil.copy(studies / name, tmp_path)
-    demo = start_demo(model_root, "--out", str(out), "--ct", str(tmp_path))
+    demo = start_demo(both_models, "--out", str(out), "--ct", str(tmp_path))
     printed, errors = demo.communicate(timeout=300)
     assert demo.returncode == 2
     assert sorted(line.split(":")[0] for line in errors.splitlines()) == ["broken", "flesh"]
@@ -95,11 +99,10 @@ def test_a_folder_with_a_good_and_two_bad_scans(model_root: Path, out: Path, stu
     assert not is_served(address_in(printed))
 
 
-@pytest.mark.parametrize("name", ["nowhere.nii.gz", "picture.png", "empty"])
-def test_no_scan_is_one_sentence(model_root: Path, tmp_path: Path, name: str) -> None:
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+@pytest.mark.parametrize("name", ["nowhere.nii.gz", "empty"])
+def test_no_scan_is_one_sentence(both_models: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    demo = start_demo(model_root, "--out", str(tmp_path / "out"), "--ct", str(tmp_path / name))
+    demo = start_demo(both_models, "--out", str(tmp_path / "out"), "--ct", str(tmp_path / name))
     printed, errors = demo.communicate(timeout=60)
     assert demo.returncode == 2
     assert len(errors.splitlines()) == 1
@@ -107,11 +110,19 @@ def test_no_scan_is_one_sentence(model_root: Path, tmp_path: Path, name: str) ->
     assert printed == ""
 
 
-def test_a_folder_of_the_users_is_not_emptied(model_root: Path, tmp_path: Path) -> None:
+def test_a_broken_picture_is_one_sentence(both_models: Path, tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    demo = start_demo(both_models, "--out", str(tmp_path / "out"), "--ct", str(tmp_path / "picture.png"))
+    _, errors = demo.communicate(timeout=120)
+    assert demo.returncode == 2
+    assert len(errors.splitlines()) == 1 and "picture.png" in errors
+
+
+def test_a_folder_of_the_users_is_not_emptied(both_models: Path, tmp_path: Path) -> None:
     mine = tmp_path / "studies" / "mine.txt"
     mine.parent.mkdir()
     mine.write_text("mine")
-    demo = start_demo(model_root, "--out", str(tmp_path))
+    demo = start_demo(both_models, "--out", str(tmp_path))
     _, errors = demo.communicate(timeout=60)
     assert demo.returncode == 2
     assert "no demo made it" in errors
@@ -126,8 +137,8 @@ def test_a_folder_of_the_users_is_not_emptied(model_root: Path, tmp_path: Path) 
         (signal.SIGKILL, -signal.SIGKILL),
     ],
 )
-def test_no_server_outlives_the_demo(model_root: Path, tmp_path: Path, number: signal.Signals, status: int) -> None:
-    demo = start_demo(model_root, "--out", str(tmp_path / "out"))
+def test_no_server_outlives_the_demo(both_models: Path, tmp_path: Path, number: signal.Signals, status: int) -> None:
+    demo = start_demo(both_models, "--out", str(tmp_path / "out"))
     assert demo.stdout is not None
     address = next(address_in(line) for line in demo.stdout if "Server: " in line)
     client = Client(address)

@@ -266,6 +266,7 @@ def test_all_networks_are_trained_in_turn_and_a_failure_is_a_sentence(server: Ru
         assert str(server.studies) not in json.dumps(task)
 
 
+@pytest.mark.slow  # a minute; the command line's own test of the same stays among the quick ones
 def test_a_killed_training_is_resumed_and_ends_with_the_same_metric(clinic: RunningServer) -> None:
     body = {"max_epochs": 8, "train_batch_size": 16}
     whole = _finished_metrics(clinic, body)

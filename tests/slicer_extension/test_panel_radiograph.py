@@ -6,35 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from tests.cxr.radiographs import box_model, class_model, side_model
-from tests.server.conftest import RunningServer, model_root, phantom, serving
+from tests.server.conftest import RunningServer, both_models, model_root, phantom, serving
 from tests.slicer_extension.running_panel import Panel, running_panel
 
-from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms import RadiographSpec, generate_radiograph
 from pneumoscreen.phantoms.radiograph_studies import write_picture
 
 # The fixtures of the server's tests, used here by their names.
-__all__ = ["model_root", "phantom"]
+__all__ = ["both_models", "model_root", "phantom"]
 
 CASE = "chest-1"
 
 
 @pytest.fixture(scope="module")
-def clinic(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def clinic(both_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server with one X-ray and narrow networks of both methods."""
-    store = ModelStore(model_root)
-    for name, model in (
-        ("cxr_lung_boxes", box_model()),
-        ("cxr_discrimination", class_model()),
-        ("cxr_localization", side_model()),
-    ):
-        if store.current(name) is None:
-            card = {"data": "none", "seed": 0, "command": "pytest", "figures": {}, "licence": "Apache-2.0"}
-            store.publish(name, model.state(), {**card, "network": model.card_network()})
     studies = tmp_path_factory.mktemp("clinic")
     write_picture(generate_radiograph(1, "covid19", RadiographSpec(size=256)).radiograph, studies / f"{CASE}.png")
-    with serving(studies, model_root, tmp_path_factory) as server:
+    with serving(studies, both_models, tmp_path_factory) as server:
         yield server
 
 
