@@ -56,6 +56,7 @@ def test_an_xray_is_screened_explained_corrected_and_submitted(panel: Panel, cli
     assert panel.ui.xrayHeatCheck.visible
 
     panel.session.reading.mark_xray("cap", "right")
+    assert panel.ui.submitButton.visible and panel.ui.submitButton.enabled
     panel.ui.submitButton.click()
     panel.wait(lambda: panel.logic.connection.cases and panel.logic.connection.cases[0]["state"] == "done")
     answer = requests.get(f"{clinic.client.address}/pneumoscreen/annotations/{CASE}/1", timeout=10).json()

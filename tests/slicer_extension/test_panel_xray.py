@@ -11,12 +11,21 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from tests.slicer_extension.misbehaving import misbehaving
 from tests.slicer_extension.running_panel import Panel, running_panel
+from tests.slicer_extension.scripted_module import MODULE
+
+SAMPLE = MODULE / "Resources/SampleData/phantom.nrrd"
 
 DOCUMENT: dict[str, Any] = {
     "schema": "pneumoscreen.case/1",
     "case_id": "cxr-1",
     "modality": "CXR",
     "image": {"size": [64, 48], "spacing_mm": [1.0, 1.0], "sha256": "0" * 64, "series_uid": None},
+    "verdict": {
+        "label": "covid19",
+        "rule": "softmax",
+        "probability": {"covid19": 0.7, "healthy": 0.1, "cap": 0.2},
+        "confidence": {"covid19": 0.7, "healthy": 0.1, "cap": 0.2},
+    },
     "cxr": {
         "lung_boxes": {"left": [36.0, 10.0, 16.0, 24.0], "right": [4.0, 6.0, 20.0, 30.0]},
         "probabilities": {"covid19": 0.7, "healthy": 0.1, "cap": 0.2},
@@ -125,3 +134,32 @@ def test_a_server_without_a_grad_cam_is_no_trouble(xray: Panel) -> None:
         xray.session._ask_for_masks()
         xray.wait(lambda: not xray.logic.calls._waiting)
     assert not xray.said and not xray.ui.xrayHeatCheck.visible
+
+
+def test_the_rest_of_the_panel_knows_that_an_xray_has_no_regions(xray: Panel) -> None:
+    xray.show()
+    for section in (xray.ui.readingSection, xray.ui.xraySection):
+        section.collapsed = True
+    xray.session.reading_changed.emit()
+    for section in (xray.ui.readingSection, xray.ui.xraySection):
+        section.collapsed = False
+    assert not xray.ui.findingsFrame.visible, "also after a section was folded meanwhile"
+    assert xray.ui.xrayFrame.visible and xray.ui.xrayClassCombo.visible
+    assert xray.ui.submitButton.visible and xray.ui.noteEdit.visible
+    assert xray.ui.xrayPicture.pixmap.height() > 150, "a picture to look at"
+    xray.session.place_box()
+    interaction = xray.double.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
+    assert interaction.GetCurrentInteractionMode() != interaction.Place
+
+
+def test_an_xray_offers_its_own_diagnoses(xray: Panel) -> None:
+    xray.show()
+    combo = xray.ui.diagnosisCombo
+    assert [combo.itemText(i) for i in range(combo.count)][1:] == [
+        "COVID-19",
+        "Healthy",
+        "Community-acquired pneumonia",
+    ]
+    choose(combo, 3)
+    assert xray.session.reading.document()["diagnosis"] == "cap"
+    xray.session.open_sample(str(SAMPLE))

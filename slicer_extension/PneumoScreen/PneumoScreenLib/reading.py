@@ -5,7 +5,7 @@ Coordinates are the document's: millimetres, LPS, at the centre of a box.
 
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 from .contract import CXR_CLASSES, CXR_LOCATIONS, DEFAULT_CLASSES, Case, Classes, ReaderMark, Region
 from .course import Course
@@ -178,15 +178,19 @@ class Reading(Course):
 
     # The case as a whole ----------------------------------------------------------------------------------------------
 
+    @property
+    def diagnoses(self) -> Tuple[str, ...]:
+        """What a case of this kind can clinically be."""
+        return CXR_CLASSES if self.case.modality == "CXR" else tuple(self.classes.case_labels)
+
     def set_diagnosis(self, label: Optional[str]) -> None:
         """Say what the case clinically is; None: not known.
 
         Raises:
             ValueError: if the label is none of the site's.
         """
-        allowed = CXR_CLASSES if self.case.modality == "CXR" else self.classes.case_labels
-        if label is not None and label not in allowed:
-            raise ValueError(f"{label!r} is none of {', '.join(allowed)}")
+        if label is not None and label not in self.diagnoses:
+            raise ValueError(f"{label!r} is none of {', '.join(self.diagnoses)}")
         if label != self.case.diagnosis:
             self._record(replace(self.case, diagnosis=label))
 

@@ -219,8 +219,8 @@ class Session:
             getattr(reading, action)()
 
     def place_box(self) -> None:
-        """Let the reader place a new box in a slice view."""
-        if self.reading is not None and not self.is_read_only:
+        """Let the reader place a new box in a slice view; an X-ray has no regions."""
+        if self.reading is not None and self.reading.case.modality == "CT" and not self.is_read_only:
             self.view.place()
 
     def _placed(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> None:

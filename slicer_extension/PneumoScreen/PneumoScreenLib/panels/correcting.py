@@ -1,7 +1,7 @@
 """Correcting: labels by button and key, boxes, undo and redo, diagnosis, note, submitting, and a conflict."""
 
 from functools import partial
-from typing import Any, Dict
+from typing import Any, Dict, Sequence, Tuple
 
 import qt
 
@@ -24,11 +24,12 @@ class CorrectingPanel:
         self.ui, self.session, self.submission = ui, session, submission
         self._labels: Dict[str, Any] = {}
         self._is_showing = False
+        self._offered: Tuple[str, ...] = ()
         self._make_labels()
+        self._fill_diagnoses(session.classes.case_labels)
         style.as_primary(ui.submitNextButton)
         style.as_card(ui.conflictFrame)
         style.as_quiet(ui.savedLabel)
-        self._fill_diagnoses()
         for button, action in (
             (ui.addButton, session.place_box),
             (ui.deleteButton, lambda: session.correct("delete")),
@@ -55,9 +56,27 @@ class CorrectingPanel:
         """Show what can be done now, and why not where it cannot."""
         ui, session, reading = self.ui, self.session, self.session.reading
         self._show_conflict()
-        if reading is None or reading.case.modality != "CT":
+        if reading is None:
             return
-        region, is_mine = session.selected_region(), not session.is_read_only
+        is_mine = not session.is_read_only
+        self._show_labels(is_mine)
+        ui.undoButton.enabled = is_mine and reading.can_undo
+        ui.redoButton.enabled = is_mine and reading.can_redo
+        ui.classifyButton.visible = bool(session.boxes_to_classify())
+        ui.classifyButton.enabled = is_mine and session.is_on_server and not session.asking.is_busy
+        self._show_submitting()
+        self._is_showing = True
+        self._fill_diagnoses(reading.diagnoses)
+        names = [None, *reading.diagnoses]
+        ui.diagnosisCombo.currentIndex = names.index(reading.case.diagnosis)
+        ui.diagnosisCombo.enabled = ui.noteEdit.enabled = is_mine
+        if ui.noteEdit.plainText != reading.note:
+            ui.noteEdit.setPlainText(reading.note)
+        self._is_showing = False
+
+    def _show_labels(self, is_mine: bool) -> None:
+        ui, session = self.ui, self.session
+        region = session.selected_region()
         mark = region.reader.label if region is not None and region.reader is not None else None
         for label, button in self._labels.items():
             button.enabled = is_mine and region is not None
@@ -66,19 +85,7 @@ class CorrectingPanel:
                 button.checked = label == mark
                 style.as_chosen(button, label == mark)
         ui.deleteButton.enabled = is_mine and region is not None
-        ui.addButton.enabled = is_mine
-        ui.undoButton.enabled = is_mine and reading.can_undo
-        ui.redoButton.enabled = is_mine and reading.can_redo
-        ui.classifyButton.visible = bool(session.boxes_to_classify())
-        ui.classifyButton.enabled = is_mine and session.is_on_server and not session.asking.is_busy
-        self._show_submitting()
-        self._is_showing = True
-        names = [None, *session.classes.case_labels]
-        ui.diagnosisCombo.currentIndex = names.index(reading.case.diagnosis)
-        ui.diagnosisCombo.enabled = ui.noteEdit.enabled = is_mine
-        if ui.noteEdit.plainText != reading.note:
-            ui.noteEdit.setPlainText(reading.note)
-        self._is_showing = False
+        ui.addButton.enabled = is_mine and session.reading.case.modality == "CT"
 
     def _show_submitting(self) -> None:
         ui, session = self.ui, self.session
@@ -124,14 +131,16 @@ class CorrectingPanel:
         button.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
         return button
 
-    def _fill_diagnoses(self) -> None:
-        names = [UNKNOWN, *map(display_name, self.session.classes.case_labels)]
-        self.ui.diagnosisCombo.clear()
-        self.ui.diagnosisCombo.addItems(names)
+    def _fill_diagnoses(self, diagnoses: Sequence[str]) -> None:
+        if self._offered != tuple(diagnoses):
+            self._offered = tuple(diagnoses)
+            self.ui.diagnosisCombo.clear()
+            self.ui.diagnosisCombo.addItems([UNKNOWN, *map(display_name, diagnoses)])
 
     def _diagnose(self, index: int) -> None:
-        if self.session.reading is not None:
-            self.session.reading.set_diagnosis([None, *self.session.classes.case_labels][index])
+        reading = self.session.reading
+        if reading is not None:
+            reading.set_diagnosis([None, *reading.diagnoses][index])
 
     def _note(self) -> None:
         if not self._is_showing and self.session.reading is not None:

@@ -40,7 +40,8 @@ class VerdictPanel:
         """Show the verdict of the case as it stands now."""
         reading = self.session.reading
         self.ui.findingsFrame.visible = reading is not None and reading.case.modality == "CT"
-        if reading is None or reading.case.verdict is None:
+        self.ui.submissionFrame.visible = reading is not None
+        if reading is None or reading.case.modality != "CT" or reading.case.verdict is None:
             return
         self._show(reading.case, reading.case.verdict)
 

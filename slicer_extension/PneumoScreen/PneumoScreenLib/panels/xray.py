@@ -14,6 +14,9 @@ from .bars import Bars
 
 COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
 
+MARGINS, LEAST_WIDTH, HIGHEST = 16, 200, 300
+"""Of the picture, in pixels."""
+
 
 class XrayPanel:
     """Shows an X-ray case and takes the reader's class and side.
@@ -63,9 +66,12 @@ class XrayPanel:
         picture = self.session.view.xray_picture(findings.lung_boxes)
         ui.xrayPicture.visible = picture is not None
         if picture is not None:
-            size = ui.xrayPicture.size
+            # The section's width: the label has none of its own before the first picture.
             scaled = style.colour_picture(picture).scaled(
-                size.width(), size.height(), qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation
+                max(ui.xraySection.width - MARGINS, LEAST_WIDTH),
+                HIGHEST,
+                qt.Qt.KeepAspectRatio,
+                qt.Qt.SmoothTransformation,
             )
             ui.xrayPicture.setPixmap(scaled)
         said = findings.reader or {}
