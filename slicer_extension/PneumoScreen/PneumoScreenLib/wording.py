@@ -21,6 +21,9 @@ _NAMES = {
     "healthy": "Healthy",
     "cap": "Community-acquired pneumonia",
     "ct_candidates": "Candidate network",
+    "cxr_lung_boxes": "X-ray lung boxes",
+    "cxr_discrimination": "X-ray class",
+    "cxr_localization": "X-ray side",
     "ct_classifier": "Patch classifier",
 }
 _STATES = {"open": "open", "accepted": "accepted", "corrected": "corrected", "added": "added", "moved": "moved"}
