@@ -108,7 +108,7 @@ def _from_dict(document: Any, classes: Classes) -> Case:
         regions = []
         for region in document.get("regions") or ():
             if isinstance(region, Mapping) and region.get("source") == "reader" and region.get("reader") is None:
-                unnamed.append(region.get("id"))
+                unnamed.append(str(region.get("id")))
                 region = {**region, "source": "model"}
             regions.append(region)
         document = {**document, **({"regions": regions} if "regions" in document else {})}

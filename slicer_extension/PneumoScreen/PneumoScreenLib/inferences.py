@@ -137,5 +137,6 @@ def _document(answer: Any, address: str) -> Dict[str, Any]:
 
 def _fraction(view: Mapping[str, Any]) -> Optional[float]:
     fraction = view.get("fraction")
-    is_known = view.get("state") == "running" and isinstance(fraction, (int, float))
-    return min(max(float(fraction), 0.0), 1.0) if is_known else None
+    if view.get("state") != "running" or not isinstance(fraction, (int, float)):
+        return None
+    return min(max(float(fraction), 0.0), 1.0)

@@ -1,7 +1,7 @@
 """The colours of the region types, in views and as text: the one place for both, so that a box and its row agree."""
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from .contract import DEFAULT_CLASSES, Classes
 
@@ -39,4 +39,5 @@ def hue_of(label: Optional[str], classes: Classes = DEFAULT_CLASSES) -> Hue:
     """The colour of a label of the site; None is a region without one."""
     if label in classes.infections:
         return INFECTIONS[classes.infections.index(label) % len(INFECTIONS)]
-    return {classes.none_found: NONE_FOUND, classes.irrelevant: IRRELEVANT}.get(label, UNLABELLED)
+    others: Dict[Optional[str], Hue] = {classes.none_found: NONE_FOUND, classes.irrelevant: IRRELEVANT}
+    return others.get(label, UNLABELLED)

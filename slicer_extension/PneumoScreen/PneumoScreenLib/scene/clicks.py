@@ -1,5 +1,6 @@
 """Clicks and drags of the reader in slice and 3-D views: where they go to in the patient."""
 
+from functools import partial
 from typing import Any, Callable, List, Optional, Set, Tuple
 
 import numpy as np
@@ -39,11 +40,11 @@ class Clicks:
         for name in layout.sliceViewNames():
             widget = layout.sliceWidget(name)
             node = widget.mrmlSliceNode()
-            self._observe(widget.sliceView().interactor(), lambda x, y, node=node: _in_slice(node, x, y))
+            self._observe(widget.sliceView().interactor(), partial(_in_slice, node))
         for index in range(layout.threeDViewCount):
             view = layout.threeDWidget(index).threeDView()
             renderer = view.renderWindow().GetRenderers().GetFirstRenderer()
-            self._observe(view.interactor(), lambda x, y, renderer=renderer: _in_space(renderer, x, y))
+            self._observe(view.interactor(), partial(_in_space, renderer))
 
     def close(self) -> None:
         """Stop watching."""

@@ -45,7 +45,7 @@ class LungSides:
         """
         if not len(self._points):
             return None
-        away = self._points - np.array(lps_to_ras(center_mm), dtype=np.float32)
+        away: np.ndarray = self._points - np.array(lps_to_ras(center_mm), dtype=np.float32)
         inside = (np.abs(away @ axes.astype(np.float32)) <= np.array(size_mm, dtype=np.float32) / 2).all(axis=1)
         if inside.any():
             is_left = 2 * int(self._is_left[inside].sum()) >= int(inside.sum())
