@@ -96,7 +96,7 @@ def test_the_server_describes_itself(server: Server) -> None:
     told = server.describe()
     assert told["models"] == {"ct_candidates": 1, "ct_classifier": 1}
     assert told["strategies"][0] == "combined" and "ct_classifier" in told["trainers"]
-    assert (told["user"], told["is_known"], told["offers_xray"]) == ("local", False, False)
+    assert (told["user"], told["is_known"], told["offers_xray"]) == ("local", False, True)
     assert told["roles"] == ["administrator"]
 
 
