@@ -321,6 +321,6 @@ def _row(study: _Study, case: Case, with_truth: bool) -> list[str]:
 def _affected(case: Case) -> str:
     """Share of each lung of a CT, side of an X-ray."""
     if case.cxr is not None:
-        return case.cxr.location
+        return "both" if case.cxr.location == "bipulmonary" else case.cxr.location
     lungs = [case.lungs.get(side) for side in SIDES]
     return " / ".join("-" if lung is None else f"{lung.affected_percent:.1f}" for lung in lungs)
