@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ def _cpu_figures(runs: list[ScreeningRun], long_run: ScreeningRun) -> list[Figur
 
 def _radiograph_figures(file: Path, side: int, cores: set[int], model_dir: Path | None) -> list[Figure]:
     """One after the other in one process, as a folder of radiographs is screened; the first pays for warming up."""
-    with _copies(file, RADIOGRAPH_CASES) as copies:
+    with copies_of(file, RADIOGRAPH_CASES) as copies:
         run = run_screening(copies, "cpu", cores, model_dir)
     later = run.timings_s[1:]
     stages = {stage: median(timings[stage] for timings in later) for stage in later[0]}
@@ -111,17 +112,17 @@ def _radiograph_figures(file: Path, side: int, cores: set[int], model_dir: Path 
 
 
 @contextmanager
-def _copies(file: Path, count: int) -> Iterator[list[Path]]:
-    """Links to a file under as many names."""
+def copies_of(file: Path, count: int) -> Iterator[list[Path]]:
+    """Copies of a file; of links to one file only one would be screened."""
     with tempfile.TemporaryDirectory(prefix="pneumoscreen-bench-") as folder:
         copies = [Path(folder) / f"{number:02d}-{file.name}" for number in range(count)]
         for copy in copies:
-            copy.symlink_to(file.resolve())
+            shutil.copyfile(file, copy)
         yield copies
 
 
 def _gpu_figures(scan: Path, model_dir: Path | None) -> list[Figure]:
-    with _copies(scan, GPU_CASES) as copies:
+    with copies_of(scan, GPU_CASES) as copies:
         run = run_screening(copies, "cuda", set(os.sched_getaffinity(0)), model_dir)
     totals = [timings["total"] for timings in run.timings_s]
     return [
