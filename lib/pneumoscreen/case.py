@@ -20,6 +20,8 @@ SIDES = ("left", "right")
 SOURCES = ("model", "reader")
 MODALITIES = ("CT", "CXR")
 CXR_CLASSES = ("covid19", "healthy", "cap")
+CXR_POSITIVE = "covid19"
+"""The class whose affected side is looked for (Wang et al. 2020)."""
 CXR_LOCATIONS = ("left", "right", "bipulmonary", "none")
 
 Vector = Tuple[float, ...]

@@ -9,11 +9,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import requests
 
 
+class _Silent(BaseHTTPRequestHandler):
+    def log_message(self, text: str, *values: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server with this handler."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @contextmanager
 def misbehaving(status: int = 200, body: bytes = b"{}", delay_s: float = 0.0) -> Iterator[str]:
     """Its address; every request gets the same answer."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_Silent):
         def answer(self) -> None:
             time.sleep(delay_s)
             try:
@@ -27,24 +45,15 @@ def misbehaving(status: int = 200, body: bytes = b"{}", delay_s: float = 0.0) ->
 
         do_GET = do_PUT = do_POST = do_DELETE = answer
 
-        def log_message(self, text: str, *values: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _running(Handler) as there:
+        yield there
 
 
 @contextmanager
 def holding_back(address: str, delay_s: float, held: tuple[str, ...]) -> Iterator[str]:
     """Address in front of a real server, whose answers to ``held`` (``"PUT /path"``) come that much later."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_Silent):
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             sent = {name: text for name, text in self.headers.items() if name.lower() not in ("host", "connection")}
@@ -68,14 +77,5 @@ def holding_back(address: str, delay_s: float, held: tuple[str, ...]) -> Iterato
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
 
-        def log_message(self, text: str, *values: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _running(Handler) as there:
+        yield there

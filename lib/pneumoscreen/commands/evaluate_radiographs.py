@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..cxr.screening import CxrScreener
 from ..errors import ConfigError
-from ..evaluation.radiograph_cases import phantom_radiographs, radiograph_cases, radiographs_of_side
+from ..evaluation.cases import studies_of_side
+from ..evaluation.radiograph_cases import phantom_radiographs, radiograph_cases
 from ..evaluation.radiograph_cohort import KeptOutcomes, evaluate_radiographs
 from ..evaluation.radiograph_files import write_summary
 from ..evaluation.radiograph_readers import operating_points, read_readers
@@ -67,7 +68,9 @@ def evaluate_radiograph_models(
         source, how = f"synthetic X-rays, seeds {first} to {first + count - 1}", None
     else:
         which = side or Side.TEST.value
-        chosen = radiograph_cases(radiographs_of_side(studies, None if which == ALL_SIDES else Side(which), complain))
+        chosen = radiograph_cases(
+            studies_of_side(studies, None if which == ALL_SIDES else Side(which), complain, "CXR")
+        )
         source, how = f"studies folder {studies.resolve().name}", f"{which} side of the split"
     cohort = evaluate_radiographs(chosen, screener, progress_of(len(chosen)), KeptOutcomes(out / "outcomes", screener))
     summary = summarize_radiographs(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..case import CXR_CLASSES, SIDES, Case, Cxr, ModelInfo, Vector
+from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES, Case, Cxr, ModelInfo, Vector
 from ..images.radiograph import Radiograph
 from ..models.store import ModelStore
 from ..verdict import Verdict
@@ -58,8 +58,6 @@ STAGE_STARTS = {"read": 0.0, "lungs": 0.4, "classify": 0.5, "report": 0.8}
 """Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""
 
 NETWORKS = (lung_boxes.MODEL_NAME, discrimination.MODEL_NAME, localization.MODEL_NAME)
-POSITIVE = "covid19"
-"""The class whose side is looked for (published)."""
 
 
 class CxrScreener:
@@ -133,7 +131,7 @@ class CxrScreener:
         with _stage("classify", timings, told):
             judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws)
             verdict = _verdict(judgement)
-            sides, attention = self._localise(radiograph, boxes) if verdict.label == POSITIVE else ({}, {})
+            sides, attention = self._localise(radiograph, boxes) if verdict.label == CXR_POSITIVE else ({}, {})
         told("report", STAGE_STARTS["report"])
         timings["total"] = sum(timings.values())
         case = Case(

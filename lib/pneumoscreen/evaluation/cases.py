@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PneumoScreenError
+from ..images.inputs import Modality
 from ..phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from ..studies.cases import Study, find_studies
 from ..studies.split import Side, side_of
@@ -32,7 +33,10 @@ class LabelledCase:
 
 
 def studies_of_side(
-    folder: Path, side: Side | None = Side.TEST, say: Callable[[str], None] | None = None
+    folder: Path,
+    side: Side | None = Side.TEST,
+    say: Callable[[str], None] | None = None,
+    modality: Modality = "CT",
 ) -> list[Study]:
     """The labelled studies of a folder whose patients are on one side of the split.
 
@@ -40,18 +44,20 @@ def studies_of_side(
         folder: of the studies.
         side: which patients; None takes all.
         say: takes a line for each scan that cannot be a case.
+        modality: of the cases.
 
     Raises:
         PneumoScreenError: if the folder holds no labelled case, or none on that side.
     """
-    studies = find_studies(folder, say)
+    studies = find_studies(folder, say, modality)
     chosen = [study for study in studies if side is None or side_of(study.patient) is side]
     if not chosen:
+        kind = "cases" if modality == "CT" else "X-rays"
         sides = Counter(side_of(patient) for patient in {study.patient for study in studies})
         counts = ", ".join(f"{other.value} {sides[other]}" for other in Side)
         raise PneumoScreenError(
-            f"{folder}: none of its {len(studies)} labelled cases is on the {side} side of the split (patients: "
-            f"{counts}); label more cases or choose with --side {'|'.join(Side)}|all"
+            f"{folder}: none of its {len(studies)} labelled {kind} is on the {side} side of the split (patients: "
+            f"{counts}); label more {kind} or choose with --side {'|'.join(Side)}|all"
         )
     return chosen
 

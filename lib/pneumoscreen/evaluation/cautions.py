@@ -26,6 +26,25 @@ def cautions(summary: Summary) -> list[str]:
     ]
 
 
+def not_the_test_patients(side: str) -> str:
+    """The sentence on figures of another side of the split."""
+    return (
+        f"These are not the test patients ({side}). Training and publication have used patients of this side, so that "
+        "the figures are too good."
+    )
+
+
+def few_patients(patients: int) -> list[str]:
+    """What intervals over so few patients are worth; nothing where there are enough."""
+    if patients == 1:
+        return ["There is one patient: no interval can be given, and nothing follows for others."]
+    if patients < FEW_PATIENTS:
+        return [
+            f"There are {patients} patients. Below {FEW_PATIENTS} the true uncertainty is larger than the intervals."
+        ]
+    return []
+
+
 def _who(summary: Summary) -> list[str]:
     side = summary.population.side
     if side is None:
@@ -35,22 +54,12 @@ def _who(summary: Summary) -> list[str]:
         ]
     if side == Side.TEST:
         return []
-    return [
-        f"These are not the test patients ({side}). Training and publication have used patients of this side, so that "
-        "the figures are too good."
-    ]
+    return [not_the_test_patients(side)]
 
 
 def _how_many(summary: Summary) -> list[str]:
     people = summary.population
-    found = []
-    if people.patients == 1:
-        found.append("There is one patient: no interval can be given, and nothing follows for others.")
-    elif people.patients < FEW_PATIENTS:
-        found.append(
-            f"There are {people.patients} patients. Below {FEW_PATIENTS} the true uncertainty is larger than the "
-            "intervals."
-        )
+    found = few_patients(people.patients)
     few = [(name, count) for name, count in people.diagnoses.items() if 0 < count < FEW_OF_A_KIND]
     none = [display_name(name) for name, count in people.diagnoses.items() if not count]
     if few:

@@ -1,18 +1,15 @@
 """The radiographs of known truth that an evaluation takes: those of one side of a studies folder, or phantoms."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ..case import CXR_CLASSES
-from ..errors import PneumoScreenError
+from ..case import CXR_CLASSES, CXR_POSITIVE
 from ..importers.radiograph_document import FOUND_BOXES
-from ..phantoms.radiograph import RadiographSpec, generate_radiograph
-from ..studies.cases import Study, find_studies, read_document
-from ..studies.radiographs import POSITIVE, LabelledRadiograph, load_radiograph
-from ..studies.split import Side, side_of
+from ..phantoms.radiograph import RadiographPhantom, RadiographSpec, generate_radiograph
+from ..studies.cases import Study, read_document
+from ..studies.radiographs import LabelledRadiograph, load_radiograph
 
 
 @dataclass(frozen=True)
@@ -30,26 +27,6 @@ class RadiographCase:
     patient: str
     origin: str
     load: Callable[[], LabelledRadiograph]
-
-
-def radiographs_of_side(
-    folder: Path, side: Side | None = Side.TEST, say: Callable[[str], None] | None = None
-) -> list[Study]:
-    """The labelled radiographs of a studies folder whose patients are on one side of the split; None takes all.
-
-    Raises:
-        PneumoScreenError: if the folder holds no labelled radiograph, or none on that side.
-    """
-    studies = find_studies(folder, say, modality="CXR")
-    chosen = [study for study in studies if side is None or side_of(study.patient) is side]
-    if not chosen:
-        sides = Counter(side_of(patient) for patient in {study.patient for study in studies})
-        counts = ", ".join(f"{other.value} {sides[other]}" for other in Side)
-        raise PneumoScreenError(
-            f"{folder}: none of its {len(studies)} labelled X-rays is on the {side} side of the split (patients: "
-            f"{counts}); label more X-rays or choose with --side {'|'.join(Side)}|all"
-        )
-    return chosen
 
 
 def radiograph_cases(studies: Sequence[Study]) -> list[RadiographCase]:
@@ -85,13 +62,16 @@ def phantom_radiographs(count: int, seed: int, spec: RadiographSpec | None = Non
     return [_phantom(seed + i, CXR_CLASSES[i % len(CXR_CLASSES)], spec) for i in range(count)]
 
 
+def labelled_phantom(phantom: RadiographPhantom) -> LabelledRadiograph:
+    """A phantom with its truth, as a labelled radiograph of a patient of its own."""
+    boxes = {side: tuple(map(float, box)) for side, box in phantom.lung_boxes.items()}
+    sides = phantom.sides if phantom.label == CXR_POSITIVE else {}
+    return LabelledRadiograph(phantom.radiograph, phantom.radiograph.case_id, boxes, phantom.label, sides)
+
+
 def _phantom(seed: int, label: str, spec: RadiographSpec) -> RadiographCase:
     def load() -> LabelledRadiograph:
-        phantom = generate_radiograph(seed, label, spec)
-        boxes = {side: tuple(map(float, box)) for side, box in phantom.lung_boxes.items()}
-        return LabelledRadiograph(
-            phantom.radiograph, name, boxes, phantom.label, phantom.sides if phantom.label == POSITIVE else {}
-        )
+        return labelled_phantom(generate_radiograph(seed, label, spec))
 
     name = f"xray-{seed:06d}"
     return RadiographCase(name, name, f"{seed} {label} {spec.model_dump_json()}", load)

@@ -2,7 +2,7 @@
 
 from ..report.wording import display_name
 from ..studies.split import Side
-from .cautions import FEW_OF_A_KIND, FEW_PATIENTS
+from .cautions import FEW_OF_A_KIND, few_patients, not_the_test_patients
 from .radiograph_summary import RadiographSummary
 
 
@@ -27,24 +27,12 @@ def _who(how: str | None) -> list[str]:
             "of how it does on patients."
         ]
     wrong = next((side for side in (Side.TRAINING, Side.VALIDATION, "all") if how == f"{side} side of the split"), None)
-    if wrong is None:
-        return []
-    return [
-        f"These are not the test patients ({wrong}). Training and publication have used patients of this side, so that "
-        "the figures are too good."
-    ]
+    return [] if wrong is None else [not_the_test_patients(wrong)]
 
 
 def _how_many(summary: RadiographSummary) -> list[str]:
     people = summary.population
-    found = []
-    if people.patients == 1:
-        found.append("There is one patient: no interval can be given, and nothing follows for others.")
-    elif people.patients < FEW_PATIENTS:
-        found.append(
-            f"There are {people.patients} patients. Below {FEW_PATIENTS} the true uncertainty is larger than the "
-            "intervals."
-        )
+    found = few_patients(people.patients)
     few = ", ".join(f"{display_name(name)} {n}" for name, n in people.labels.items() if 0 < n < FEW_OF_A_KIND)
     none = ", ".join(display_name(name) for name, n in people.labels.items() if not n)
     if few:

@@ -7,14 +7,11 @@ it, so that what a reader left as the networks said it counts as labelled so; th
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..case import CXR_LOCATIONS, SIDES, Case, Cxr, Vector
+from ..case import CXR_LOCATIONS, CXR_POSITIVE, SIDES, Case, Cxr, Vector
 from ..errors import CaseError
 from ..images.radiograph import Radiograph
 from ..images.radiograph_reader import read_radiograph
 from .cases import Study, read_document
-
-POSITIVE = "covid19"
-"""The class whose side is looked for (Wang et al. 2020)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def load_radiograph(study: Study) -> LabelledRadiograph:
         study.patient,
         boxes if len(boxes) == len(SIDES) else {},
         label,
-        sides_of(case.cxr) if label == POSITIVE else {},
+        sides_of(case.cxr) if label == CXR_POSITIVE else {},
     )
 
 

@@ -6,17 +6,16 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from ..case import CXR_CLASSES, SIDES
+from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES
 from ..cxr.discrimination import DiscriminationModel, DiscriminationSettings
 from ..cxr.localization import INFECTED, LocalizationModel, LocalizationSettings
 from ..cxr.lung_boxes import LungBoxModel, LungBoxSettings, decode, encode
-from ..studies.radiographs import POSITIVE
 from .radiograph_augmentation import RadiographAugmentation, Variation, draw, vary
 from .radiograph_data import PictureSet
 from .radiograph_run import Lesson, RadiographTrainingSettings
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
-_POSITIVE = CXR_CLASSES.index(POSITIVE)
+_POSITIVE = CXR_CLASSES.index(CXR_POSITIVE)
 POSITIVE_SHARE = 0.5
 """Lambda of both losses for positives; 1 for the discrimination and 0 for the localisation of negatives."""
 

@@ -20,9 +20,9 @@ import torch
 
 from ..config import Settings, load_config
 from ..cxr.network import CxrModel
+from ..evaluation.radiograph_cases import labelled_phantom
 from ..models.store import ModelStore
 from ..phantoms.radiograph import generate_radiograph
-from ..studies.radiographs import POSITIVE, LabelledRadiograph
 from ..studies.split import Side, SplitSettings, side_of
 from .radiograph_data import PictureSet
 from .radiograph_items import (
@@ -70,15 +70,7 @@ class _Sets:
         torch.set_num_threads(1)
         found = cls([], [], [])
         for number, seed in enumerate(seeds, start=1):
-            phantom = generate_radiograph(seed)
-            positive = phantom.label == POSITIVE
-            labelled = LabelledRadiograph(
-                phantom.radiograph,
-                phantom.radiograph.case_id,
-                phantom.lung_boxes,
-                phantom.label,
-                phantom.sides if positive else {},
-            )
+            labelled = labelled_phantom(generate_radiograph(seed))
             patient = labelled.patient
             found.lung_boxes.append((patient, lung_box_items(labelled, settings.lung_boxes.network)))
             found.discrimination.append((patient, discrimination_items(labelled, settings.discrimination.network)))
