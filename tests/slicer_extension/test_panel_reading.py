@@ -216,10 +216,10 @@ def test_the_interface_answers_while_a_screening_runs(panel: Panel) -> None:
     panel.ui.screenButton.click()
     turns: list[float] = []
     while panel.logic.asking.is_busy:
-        start = time.process_time()
+        start = time.thread_time()
         panel.application.processEvents()
         if panel.logic.asking.is_busy:
-            turns.append(time.process_time() - start)
+            turns.append(time.thread_time() - start)
         time.sleep(0.001)
     assert panel.session.reading is not None
     assert max(turns) < 0.05
@@ -231,7 +231,7 @@ def test_a_screening_is_cancelled_at_once(panel: Panel) -> None:
     panel.ui.screenButton.click()
     panel.settle()
     assert panel.ui.progressFrame.visible
-    start = time.process_time()
+    start = time.thread_time()
     panel.ui.cancelButton.click()
-    assert time.process_time() - start < 0.05
+    assert time.thread_time() - start < 0.05
     assert not panel.ui.progressFrame.visible and not panel.logic.asking.is_busy

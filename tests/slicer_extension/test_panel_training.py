@@ -36,9 +36,9 @@ def test_a_training_is_started_watched_and_stopped_while_the_panel_stays_quick(p
     end = time.monotonic() + LIMIT_S
     while "epoch" not in panel.ui.trainLabel.text:
         assert time.monotonic() < end, panel.ui.trainLabel.text
-        start = time.process_time()
+        start = time.thread_time()
         panel.application.processEvents()
-        turns.append(time.process_time() - start)
+        turns.append(time.thread_time() - start)
         time.sleep(0.005)
     # Processor time: other processes of a busy machine do not count.
     assert max(turns) < TURN_S

@@ -44,18 +44,18 @@ def turns_until_written(panel: Panel) -> float:
     """Longest turn of the event loop until all rows stand, s."""
     worklist, longest = panel.widget.panels[2], 0.0
     while worklist.is_writing:
-        start = time.process_time()
+        start = time.thread_time()
         panel.application.processEvents()
-        longest = max(longest, time.process_time() - start)
+        longest = max(longest, time.thread_time() - start)
     return longest
 
 
 def fill(panel: Panel) -> float:
     panel.logic.connection.server = {"app": "PneumoScreen", "strategies": ["combined"], "roles": ["reader"]}
     panel.logic.connection.server_changed.emit()
-    start = time.process_time()
+    start = time.thread_time()
     panel.logic.connection._listed([row(number) for number in range(COUNT)])
-    return time.process_time() - start
+    return time.thread_time() - start
 
 
 def test_five_thousand_cases_never_hold_the_interface_up(panel: Panel) -> None:
@@ -70,9 +70,9 @@ def test_five_thousand_cases_never_hold_the_interface_up(panel: Panel) -> None:
 def test_searching_is_answered_while_one_types(panel: Panel) -> None:
     fill(panel)
     turns_until_written(panel)
-    start = time.process_time()
+    start = time.thread_time()
     panel.ui.searchEdit.text = "ct-0123"
-    assert time.process_time() - start < 0.15
+    assert time.thread_time() - start < 0.15
     assert panel.ui.worklistTable.rowCount == 10
     panel.ui.searchEdit.text = ""
     turns_until_written(panel)
