@@ -89,6 +89,13 @@ class CrossGrouping(StrEnum):
     PATIENT = "patient"
 
 
+class CrossTrunk(StrEnum):
+    """What the discriminator is built on."""
+
+    RESNET18 = "resnet18"
+    EFFICIENTNET_LITE0 = "efficientnet_lite0"
+
+
 class CrossView(StrEnum):
     """What the X-ray discriminator looks at."""
 
@@ -332,6 +339,10 @@ def crossvalidate(
         str | None,
         typer.Option(help="Channels of the stages, such as 16,32,64,128.", show_default="the product's"),
     ] = None,
+    trunk: Annotated[
+        CrossTrunk | None,
+        typer.Option(help="Trunk of the discriminator; efficientnet_lite0 knows ImageNet.", show_default="resnet18"),
+    ] = None,
     size: Annotated[
         int | None, typer.Option(min=32, help="Side of the square looked at, in pixels.", show_default="224; boxes 128")
     ] = None,
@@ -373,6 +384,7 @@ def crossvalidate(
         size=size,
         epochs=epochs,
         seed=seed,
+        trunk=trunk.value if trunk else None,
         initial=initial,
         model_dir=model_dir,
         device=device,

@@ -126,12 +126,23 @@ def test_xrays_without_boxes_need_the_network(run: Any, xray_models: Path, tmp_p
     assert "from the network in use" in found.out
 
 
+def test_the_method_stands_on_another_trunk(run: Any, xrays: Path, tmp_path: Path) -> None:
+    words = ["crossvalidate", "--studies", xrays, "--out", tmp_path, *TINY, "--size", 32]
+    ended = run(*words, "--trunk", "efficientnet_lite0")
+    assert ended.status == 0, ended.err
+    [set_up] = document(tmp_path)["set_ups"]
+    assert set_up["title"] == "method on EfficientNet-Lite0, lungs, by patient"
+    assert run(*words, "--trunk", "resnet18").status == 2
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--audit", "--plain"], "--plain describes a single set-up"),
         (["--task", "localization", "--view", "whole"], "--view is no option"),
         (["--task", "classes", "--no-attention"], "--no-attention is no option"),
+        (["--plain", "--trunk", "efficientnet_lite0"], "leave one of them out"),
+        (["--task", "lung_boxes", "--trunk", "resnet18"], "--trunk is no option"),
         (["--widths", "a,b"], "--widths a,b"),
         (["--widths", "8,8"], "--widths"),
         (["--widths", "4,4,4,4"], "from 8"),

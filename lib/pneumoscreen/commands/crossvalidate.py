@@ -49,6 +49,7 @@ def crossvalidate(
     size: int | None = None,
     epochs: int | None = None,
     seed: int = 0,
+    trunk: str | None = None,
     initial: Path | None = None,
     model_dir: Path | None = None,
     device: str = "auto",
@@ -69,6 +70,7 @@ def crossvalidate(
         size: side of the square that is looked at.
         epochs: at most.
         seed: of division, weights and order.
+        trunk: of the discriminator.
         initial: weights file from which every fold of a single set-up begins.
         model_dir: root of the model store, where the lung-box network is; None takes the project's own.
         device: as of the other commands.
@@ -77,7 +79,7 @@ def crossvalidate(
     Raises:
         PneumoScreenError: if options, X-rays, models or folders cannot be used.
     """
-    arms = _arms(set_up or SetUp(), audit, ablations, Frame(_widths(widths), size, epochs, seed), initial)
+    arms = _arms(set_up or SetUp(), audit, ablations, Frame(_widths(widths), size, epochs, seed, trunk), initial)
     weights = None
     if initial is not None:
         arms[0], weights = begin_from(arms[0], initial)
@@ -131,6 +133,10 @@ def _check_fits(set_up: SetUp, frame: Frame) -> None:
     other = [name for name in set_up.given() if name not in ("--task", "--by", *own[task])]
     if task == "lung_boxes" and frame.widths is not None:
         other.append("--widths")
+    if frame.trunk is not None and set_up.plain:
+        raise ConfigError("--trunk: --plain is the ResNet-18 as it is; leave one of them out")
+    if frame.trunk is not None and task != "classes":
+        other.append("--trunk")
     if task == "localization" and frame.size is not None:
         other.append("--size")
     if other:

@@ -21,6 +21,9 @@ METHOD_BY_IMAGE, METHOD, BLANKED = "method-by-image", "method-by-patient", "meth
 PLAIN_BY_IMAGE, PLAIN, PLAIN_BLANKED = "plain-by-image", "plain-by-patient", "plain-blanked"
 LOCALISER = "localisation"
 
+PRETRAINED = {"epochs": 8, "patience": 1}
+"""Ours: a trunk that has learnt before needs fewer epochs, and learns the pictures by heart in many."""
+
 _SETTINGS: Mapping[TaskName, type[RadiographTrainingSettings]] = {
     "classes": DiscriminationTrainingSettings,
     "localization": LocalizationTrainingSettings,
@@ -58,12 +61,19 @@ class Frame:
         size: side of the square that is looked at, in pixels.
         epochs: at most.
         seed: of weights, order and variation.
+        trunk: of the discriminator; the plain ResNet-18 keeps its own.
     """
 
     widths: tuple[int, ...] | None = None
     size: int | None = None
     epochs: int | None = None
     seed: int = 0
+    trunk: str | None = None
+
+    @property
+    def method(self) -> str:
+        """The method in words."""
+        return "method" if self.trunk in (None, "resnet18") else "method on EfficientNet-Lite0"
 
     def training(self, task: TaskName, network: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """The settings of a training.
@@ -106,10 +116,13 @@ def single(
         words = "" if attention else " without attention"
         training = frame.training(task, {"attention": attention})
         return Arm(LOCALISER, f"affected side{words}, by {by}", task, by, training)
+    trunk = {} if plain or frame.trunk is None else {"trunk": frame.trunk}
+    schedule = PRETRAINED if trunk.get("trunk") == "efficientnet_lite0" else {}
     training = frame.training(
         task,
-        {"view": view, "superpixels": superpixels and not plain, "pyramid": pyramid and not plain},
+        {"view": view, "superpixels": superpixels and not plain, "pyramid": pyramid and not plain, **trunk},
         multi_focal=not (cross_entropy or plain),
+        **schedule,
     )
     without = [
         word
@@ -120,7 +133,7 @@ def single(
         )
         if is_off and not plain
     ]
-    words = "plain ResNet-18" if plain else "method"
+    words = "plain ResNet-18" if plain else frame.method
     words += f" without {' and '.join(without)}" if without else ""
     return Arm("classes", f"{words}, {_VIEWS[view]}, by {by}", task, by, training)
 
@@ -136,9 +149,9 @@ def audit_arms(frame: Frame) -> list[Arm]:
         return Arm(name, title, "classes", by, training, against)
 
     return [
-        arm(METHOD, "method, by patient", "patient", None),
-        arm(METHOD_BY_IMAGE, "method, by image", "image", METHOD),
-        arm(BLANKED, "method, lungs blanked out, by patient", "patient", METHOD, view="blanked"),
+        arm(METHOD, f"{frame.method}, by patient", "patient", None),
+        arm(METHOD_BY_IMAGE, f"{frame.method}, by image", "image", METHOD),
+        arm(BLANKED, f"{frame.method}, lungs blanked out, by patient", "patient", METHOD, view="blanked"),
         arm(PLAIN, "plain ResNet-18, whole picture, by patient", "patient", METHOD, plain=True, view="whole"),
         arm(PLAIN_BY_IMAGE, "plain ResNet-18, whole picture, by image", "image", PLAIN, plain=True, view="whole"),
         arm(
@@ -161,7 +174,7 @@ def ablation_arms(frame: Frame) -> list[Arm]:
     # The localiser has one stage less than the discriminator.
     narrow = Frame(frame.widths[:3] if frame.widths else None, None, frame.epochs, frame.seed)
     return [
-        arm(METHOD, "method", None),
+        arm(METHOD, frame.method, None),
         arm("without-lung-boxes", "without lung boxes (whole picture)", view="whole"),
         arm("without-superpixels", "without superpixels", superpixels=False),
         arm("without-pyramid", "without feature pyramid", pyramid=False),

@@ -1,10 +1,11 @@
 """Step 3, Discrimination-DL: COVID-19, healthy or community-acquired pneumonia (Wang et al. 2020).
 
 A feature pyramid on a ResNet looks at the lungs' rectangle, from which everything outside the two boxes is removed,
-at 224 x 224 pixels. Ours: ResNet-18, narrower where CPU time counts; four pyramid levels at strides 8 to 64; the mean
-over each level, joined, goes to the classes; the superpixel means as second channel.
+at 224 x 224 pixels. Ours: ResNet-18, narrower where CPU time counts, or a trunk that knows photographs; four pyramid
+levels at strides 8 to 64; the mean over each level, joined, goes to the classes; the superpixel means as 2nd channel.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.nn import functional
 from ..case import CXR_CLASSES, Vector
 from ..config import Settings
 from ..images.radiograph import Radiograph
+from .efficientnet import LEVELS, EfficientNetLite0
 from .network import CxrModel
 from .sampling import cut, enclosing
 from .superpixels import mean_picture, superpixels
@@ -26,6 +28,7 @@ from .superpixels import mean_picture, superpixels
 MODEL_NAME = "cxr_discrimination"
 
 View = Literal["lungs", "whole", "blanked"]
+Trunk = Literal["resnet18", "efficientnet_lite0"]
 
 
 class DiscriminationSettings(Settings):
@@ -37,6 +40,7 @@ class DiscriminationSettings(Settings):
             content of the picture; ``blanked``: the whole content with the lungs blanked out, for the shortcut audit.
         superpixels: whether the superpixel means are the second channel.
         pyramid: whether the feature pyramid is used; without it the last stage of the ResNet is averaged.
+        trunk: ``resnet18`` (published), or ``efficientnet_lite0``, which begins with weights learnt on ImageNet (ours).
         widths: channels of the four stages of the ResNet-18.
         pyramid_channels: of every level.
         dropout: share of the averaged features that a training leaves out at random (ours).
@@ -47,10 +51,47 @@ class DiscriminationSettings(Settings):
     view: View = "lungs"
     superpixels: bool = True
     pyramid: bool = True
+    trunk: Trunk = "resnet18"
     widths: tuple[int, int, int, int] = (32, 64, 128, 256)
     pyramid_channels: int = Field(64, gt=0)
     dropout: float = Field(0.3, ge=0.0, lt=1.0)
     temperature: float = Field(1.0, gt=0.0)
+
+
+class _ResNetTrunk(ResNet):
+    """ResNet-18: pictures [b, channels, h, w] in -1 to 1 to its feature maps at strides 8, 16 and 32."""
+
+    def __init__(self, widths: Sequence[int], channels: int) -> None:
+        super().__init__(
+            "basic",
+            [2, 2, 2, 2],
+            list(widths),
+            spatial_dims=2,
+            n_input_channels=channels,
+            conv1_t_stride=2,
+            feed_forward=False,
+            bias_downsample=False,
+        )
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        first = self.layer1(self.maxpool(self.act(self.bn1(self.conv1(pictures)))))
+        second = self.layer2(first)
+        third = self.layer3(second)
+        return [second, third, self.layer4(third)]
+
+
+class _PhotographTrunk(EfficientNetLite0):
+    """EfficientNet-Lite0 on X-rays: grey is red and green; blue is the superpixel means where there are any (ours)."""
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        return super().forward(torch.cat([pictures[:, :1], pictures[:, :1], pictures[:, -1:]], dim=1))
+
+
+def _trunk(settings: DiscriminationSettings) -> tuple[nn.Module, list[int]]:
+    """The trunk and the channels of its feature maps."""
+    if settings.trunk == "efficientnet_lite0":
+        return _PhotographTrunk(), list(LEVELS)
+    return _ResNetTrunk(settings.widths, 2 if settings.superpixels else 1), list(settings.widths[1:])
 
 
 class DiscriminationNetwork(nn.Module):
@@ -59,18 +100,8 @@ class DiscriminationNetwork(nn.Module):
     def __init__(self, settings: DiscriminationSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.trunk = ResNet(
-            "basic",
-            [2, 2, 2, 2],
-            list(settings.widths),
-            spatial_dims=2,
-            n_input_channels=2 if settings.superpixels else 1,
-            conv1_t_stride=2,
-            feed_forward=False,
-            bias_downsample=False,
-        )
-        levels = list(settings.widths[1:])
-        features = settings.widths[-1]
+        self.trunk, levels = _trunk(settings)
+        features = levels[-1]
         if settings.pyramid:
             channels = settings.pyramid_channels
             self.pyramid = FeaturePyramidNetwork(2, levels, channels, LastLevelMaxPool(2))
@@ -79,15 +110,10 @@ class DiscriminationNetwork(nn.Module):
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """The feature maps that the classes are read from, the finest first."""
-        trunk = self.trunk
-        x = trunk.maxpool(trunk.act(trunk.bn1(trunk.conv1(pictures * 2.0 - 1.0))))
-        stages = []
-        for stage in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):
-            x = stage(x)
-            stages.append(x)
+        levels: list[Tensor] = self.trunk(pictures * 2.0 - 1.0)
         if not self.settings.pyramid:
-            return stages[-1:]
-        return list(self.pyramid({str(number): stage for number, stage in enumerate(stages[1:])}).values())
+            return levels[-1:]
+        return list(self.pyramid({str(number): level for number, level in enumerate(levels)}).values())
 
     def features(self, maps: list[Tensor]) -> Tensor:
         """The means [b, features] of the feature maps, which the classes are read from."""

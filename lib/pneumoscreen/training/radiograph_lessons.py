@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES
 from ..cxr.discrimination import DiscriminationModel, DiscriminationSettings
+from ..cxr.efficientnet import EfficientNetLite0
 from ..cxr.localization import INFECTED, LocalizationModel, LocalizationSettings
 from ..cxr.lung_boxes import LungBoxModel, LungBoxSettings, decode, encode
 from .radiograph_augmentation import RadiographAugmentation, Variation, draw, vary
@@ -36,11 +37,14 @@ class DiscriminationTrainingSettings(RadiographTrainingSettings):
     Attributes:
         multi_focal: the multi-focal loss (published); else cross-entropy.
         balance: 0 draws every picture alike, 1 every class alike (ours).
+        frozen_stages: how many of the seven stages of the trunk ``efficientnet_lite0`` stay as they are (ours): what
+            finds edges and textures in photographs finds them in X-rays.
     """
 
     network: DiscriminationSettings = DiscriminationSettings()
     epochs: int = Field(20, ge=1)
     multi_focal: bool = True
+    frozen_stages: int = Field(3, ge=0, le=7)
     balance: float = Field(0.0, ge=0.0, le=1.0)
 
 
@@ -109,6 +113,11 @@ class DiscriminationLesson(Lesson):
         self.settings = settings
         self.model = DiscriminationModel.untrained(settings.network, settings.seed)
         self.network = self.model.network
+        trunk = self.network.trunk
+        if isinstance(trunk, EfficientNetLite0):
+            trunk.load_imagenet()
+            trunk.freeze(settings.frozen_stages)
+            self.is_depthwise = True
 
     def vary(self, pictures: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Varied pictures; the class stays."""

@@ -81,6 +81,8 @@ class Lesson(ABC):
     task: ClassVar[str]
     model: CxrModel[Any, Any]
     network: nn.Module
+    is_depthwise = False
+    """Whether most convolutions are depthwise: on a CPU half precision makes them slower, channels last faster."""
 
     @abstractmethod
     def vary(self, pictures: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -169,19 +171,23 @@ def outputs_of(lesson: Lesson, pictures: PictureSet, workplace: Workplace, batch
     lesson.network.to(workplace.device).eval()
     found = []
     for rows in torch.arange(len(pictures)).split(batch):
-        seen = pictures.batch(rows)[0].to(workplace.device, memory_format=_memory_format(workplace.device))
-        with workplace.autocast(enabled=amp):
+        seen = pictures.batch(rows)[0].to(workplace.device, memory_format=_memory_format(workplace.device, lesson))
+        with workplace.autocast(enabled=amp and _half_pays(workplace.device, lesson)):
             found.append(lesson.output(seen).float().cpu())
     return torch.cat(found)
 
 
-def _memory_format(device: torch.device) -> torch.memory_format:
-    """Channels last on a GPU, where it is faster.
+def _memory_format(device: torch.device, lesson: Lesson) -> torch.memory_format:
+    """Channels last on a GPU, where it is faster, and for depthwise convolutions.
 
-    Not on a CPU: there torch 2.13 is slower with it, and the gradients of narrow convolutions with a stride write
-    past their memory.
+    Not for others on a CPU: there torch 2.13 is slower with it in single precision, and the gradients of narrow
+    convolutions with a stride write past their memory.
     """
-    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    return torch.channels_last if device.type == "cuda" or lesson.is_depthwise else torch.contiguous_format
+
+
+def _half_pays(device: torch.device, lesson: Lesson) -> bool:
+    return device.type == "cuda" or not lesson.is_depthwise
 
 
 class _Run:
@@ -208,7 +214,8 @@ class _Run:
         self.network = lesson.network
         self.initial = start_from(self.network, initial_state, lesson.task)
         self.network.to(device=self.device)
-        self.memory_format = _memory_format(self.device)
+        self.memory_format = _memory_format(self.device, lesson)
+        self.is_half = settings.amp and _half_pays(self.device, lesson)
         self.network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         workplace.share_weights(self.network)
         self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
@@ -298,7 +305,7 @@ class _Run:
         return total
 
     def _losses(self, pictures: Tensor, targets: Tensor) -> Tensor:
-        with self.workplace.autocast(enabled=self.settings.amp):
+        with self.workplace.autocast(enabled=self.is_half):
             output = self.lesson.output(pictures.to(self.device, memory_format=self.memory_format))
         return self.lesson.losses(output.float(), targets.to(self.device))
 
