@@ -1,6 +1,7 @@
 """Losses of the X-ray networks by hand, and how pictures are weighed."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 from tests.cxr.radiographs import TINY_BOXES, TINY_CLASSES, TINY_SIDES
 
 from pneumoscreen.case import CXR_CLASSES
+from pneumoscreen.config import load_config
+from pneumoscreen.cxr.discrimination import DiscriminationSettings
+from pneumoscreen.cxr.efficientnet import EfficientNetLite0
 from pneumoscreen.cxr.lung_boxes import decode, encode
 from pneumoscreen.training.radiograph_data import PictureSet
 from pneumoscreen.training.radiograph_lessons import (
@@ -24,7 +28,9 @@ from pneumoscreen.training.radiograph_lessons import (
     multi_focal_loss,
     with_anchors,
 )
+from pneumoscreen.training.radiograph_run import RadiographTrainingSettings
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 COVID, HEALTHY, CAP = (CXR_CLASSES.index(name) for name in ("covid19", "healthy", "cap"))
 BOXES = LungBoxTrainingSettings(network=TINY_BOXES)
 CLASSES = DiscriminationTrainingSettings(network=TINY_CLASSES)
@@ -183,3 +189,30 @@ class TestBalance:
         ):
             assert torch.equal(lesson.weights(self.TARGETS), balanced(self.TARGETS, balance))
         assert torch.equal(LungBoxLesson(BOXES).weights(torch.zeros(3, 2, 4)), torch.ones(3))
+
+
+class TestPhotographTrunk:
+    def test_a_training_begins_with_what_photographs_taught_and_keeps_the_first_stages(self) -> None:
+        settings = CLASSES.model_copy(
+            update={"network": DiscriminationSettings(size=64, trunk="efficientnet_lite0"), "frozen_stages": 2}
+        )
+        trunk = DiscriminationLesson(settings).network.trunk
+        learned = EfficientNetLite0()
+        learned.load_imagenet()
+        assert all(torch.equal(tensor, learned.state_dict()[name]) for name, tensor in trunk.state_dict().items())
+        learning = {name.split(".")[1] for name, tensor in trunk.named_parameters() if tensor.requires_grad}
+        assert learning == {"2", "3", "4", "5", "6"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("cxr_lung_boxes", LungBoxTrainingSettings),
+        ("cxr_discrimination", DiscriminationTrainingSettings),
+        ("cxr_discrimination_imagenet", DiscriminationTrainingSettings),
+        ("cxr_localization", LocalizationTrainingSettings),
+    ],
+)
+def test_the_configurations_that_come_along_are_read(name: str, kind: type[RadiographTrainingSettings]) -> None:
+    found = load_config(CONFIGS / f"{name}.yaml", kind)
+    assert found.batch == 16 and found.learning_rate == 1e-3
