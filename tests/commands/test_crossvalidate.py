@@ -86,6 +86,10 @@ def test_sides_and_boxes_are_cross_validated(run: Any, xrays: Path, tmp_path: Pa
     assert sides.status == 0, sides.err
     pooled = document(tmp_path / "sides")["set_ups"][0]
     assert pooled["pictures"] == 8  # the COVID-19 phantoms alone
+    assert set(pooled["commonest_answer"]) == {"accuracy per lung", "location"}
+    assert f"location {pooled['commonest_answer']['location']:.3f}" in sides.out
+    page = (tmp_path / "sides" / "crossvalidation.html").read_text(encoding="utf-8")
+    assert all(f"{value:.3f}" in page for value in pooled["commonest_answer"].values())
     assert {"accuracy per lung", "left lung", "right lung", "location", "AUC"} == set(pooled["pooled"])
     boxes = run(*words, "--out", tmp_path / "boxes", "--task", "lung_boxes", "--size", 32)
     assert boxes.status == 0, boxes.err

@@ -46,8 +46,7 @@ def audit_findings(measured: Sequence[Measured]) -> list[str]:
 
 def _left(by_name: Mapping[str, Measured], whole: str, blanked: str, what: str) -> str:
     with_lungs, without = (by_name[name].pooled["accuracy"] for name in (whole, blanked))
-    chance = by_name[whole].commonest
-    assert chance is not None
+    chance = by_name[whole].commonest["accuracy"]
     gain, left = with_lungs.estimate - chance, without.estimate - chance
     share = (
         f", {100 * max(left, 0.0) / gain:.0f} % of what the network has over always stating the commonest class "

@@ -89,7 +89,9 @@ def _table(measured: Sequence[Measured]) -> dict[str, Any]:
             )
             for each in measured
         ],
-        "chance": None if first.commonest is None else f"{first.commonest:.3f}",
+        "chance": [f"{first.commonest[name]:.3f}" if name in first.commonest else "" for name in first.pooled]
+        if first.commonest
+        else [],
         "exchanged": first.exchanged,
     }
 

@@ -46,14 +46,14 @@ class Measured:
         result: what came of it.
         pooled: ``headline`` of all folds together.
         folds: ``headline`` of each fold.
-        commonest: what always stating the commonest answer gives; None where there is no such answer.
+        commonest: by the figure, what always stating the commonest answer gives; empty where there is no such answer.
         exchanged: X-rays with left and right exchanged; None where no boxes were looked for.
     """
 
     result: ArmResult
     pooled: dict[str, Interval]
     folds: tuple[dict[str, Interval], ...]
-    commonest: float | None
+    commonest: dict[str, float]
     exchanged: int | None
 
     @classmethod
@@ -105,13 +105,13 @@ def headline(task: TaskName, outcomes: Sequence[RadiographOutcome]) -> dict[str,
     return {"overlap of the boxes": boxes.iou[BOTH], **{f"{side} box": boxes.iou[side] for side in SIDES}}
 
 
-def baseline(task: TaskName, outcomes: Sequence[RadiographOutcome]) -> float | None:
-    """What always stating the commonest answer gives; None for boxes, which have no such answer."""
+def baseline(task: TaskName, outcomes: Sequence[RadiographOutcome]) -> dict[str, float]:
+    """By the figure, what always stating the commonest answer gives; empty for boxes, which have no such answer."""
     if task == "classes" and (classes := class_figures(outcomes)) is not None:
-        return classes.majority
+        return {"accuracy": classes.majority}
     if task == "localization" and (sides := localization_figures(outcomes)) is not None:
-        return sides.lung_majority
-    return None
+        return {"accuracy per lung": sides.lung_majority, "location": sides.location_majority}
+    return {}
 
 
 def exchanged_boxes(outcomes: Sequence[RadiographOutcome]) -> int | None:

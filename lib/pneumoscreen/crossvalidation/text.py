@@ -41,8 +41,9 @@ def signed(value: Interval) -> str:
 def _table(measured: Sequence[Measured]) -> str:
     rows = [[each.arm.title, str(each.count), *map(interval, each.pooled.values())] for each in measured]
     lines = [_layout(["", "X-rays", *measured[0].pooled], rows)]
-    if measured[0].commonest is not None:
-        lines.append(f"always stating the commonest answer: {figure(measured[0].commonest)}")
+    if measured[0].commonest:
+        given = ", ".join(f"{name} {figure(value)}" for name, value in measured[0].commonest.items())
+        lines.append(f"always stating the commonest answer: {given}")
     if measured[0].exchanged is not None:
         lines.append(f"left and right exchanged: {measured[0].exchanged}")
     return "\n".join(lines)
