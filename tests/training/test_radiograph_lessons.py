@@ -103,11 +103,27 @@ class TestLungBoxes:
         lesson = LungBoxLesson(BOXES)
         boxes = torch.tensor([[[0.68, 0.45, 0.3, 0.6], [0.31, 0.5, 0.33, 0.72]]])
         right = encode(boxes, lesson.model.anchors)
-        torch.testing.assert_close(lesson.losses(right, boxes), torch.zeros(1))
-        # Smooth L1 with beta 0.1: an error of 1 in one of eight numbers costs 0.95.
+        torch.testing.assert_close(lesson.losses(right, boxes), torch.zeros(1), atol=1e-5, rtol=0.0)
+        # Smooth L1 with beta 0.1: an error of 1 in one of eight numbers costs 0.95. A box e times as wide as the true
+        # one inside it overlaps it by 1/e.
         wrong = right.clone()
         wrong[0, 0, 2] += 1.0
-        assert float(lesson.losses(wrong, boxes)) == pytest.approx(0.95 / 8, rel=1e-4)
+        lacking = BOXES.overlap * (1.0 - math.exp(-1.0)) / 2
+        assert float(lesson.losses(wrong, boxes)) == pytest.approx(0.95 / 8 + lacking, rel=1e-4)
+
+    def test_boxes_that_do_not_meet_still_pull_on_each_other(self) -> None:
+        lesson = LungBoxLesson(BOXES.model_copy(update={"overlap": 1.0}))
+        boxes = torch.tensor([[[0.9, 0.5, 0.1, 0.1], [0.1, 0.5, 0.1, 0.1]]])
+        offsets = encode(boxes.flip(1), lesson.model.anchors).requires_grad_()
+        lesson.losses(offsets, boxes).sum().backward()
+        assert offsets.grad is not None
+        # The left lung's box has to go right, the right one's left.
+        assert offsets.grad[0, 0, 0] < 0 < offsets.grad[0, 1, 0]
+
+    def test_few_pictures_make_no_short_epoch(self) -> None:
+        lesson = LungBoxLesson(BOXES)
+        assert (lesson.steps(90, 16), lesson.steps(1600, 16)) == (20, 100)
+        assert DiscriminationLesson(CLASSES).steps(90, 16) == 5
 
     def test_figures_are_overlap_and_exchanged_sides(self) -> None:
         lesson = LungBoxLesson(BOXES)

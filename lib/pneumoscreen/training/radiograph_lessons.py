@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from monai.losses.giou_loss import BoxGIoULoss
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
@@ -16,15 +17,23 @@ from .radiograph_data import PictureSet
 from .radiograph_run import Lesson, RadiographTrainingSettings
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+_overlap_loss = BoxGIoULoss(reduction="none")
 _POSITIVE = CXR_CLASSES.index(CXR_POSITIVE)
 POSITIVE_SHARE = 0.5
 """Lambda of both losses for positives; 1 for the discrimination and 0 for the localisation of negatives."""
 
 
 class LungBoxTrainingSettings(RadiographTrainingSettings):
-    """Training of the lung-box regressor. Ours: smooth L1 loss, as R-CNN; little tilt, which boxes cannot follow."""
+    """Training of the lung-box regressor. Ours: smooth L1 loss, as R-CNN; little tilt, which boxes cannot follow.
+
+    Attributes:
+        overlap: share of the loss that is the generalised overlap of the boxes (ours; Rezatofighi et al. 2019).
+        least_steps: of an epoch, however few pictures there are: radiographs with drawn boxes are few.
+    """
 
     network: LungBoxSettings = LungBoxSettings()
+    overlap: float = Field(0.2, ge=0.0)
+    least_steps: int = Field(20, ge=1)
     augmentation: RadiographAugmentation = RadiographAugmentation(tilt=4.0)
     epochs: int = Field(60, ge=1)
     patience: int = Field(5, ge=1)
@@ -93,9 +102,16 @@ class LungBoxLesson(Lesson):
         return found
 
     def losses(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Smooth L1 of the offsets."""
-        wanted = encode(targets, self.model.anchors.to(targets.device))
-        return functional.smooth_l1_loss(output, wanted, reduction="none", beta=0.1).mean(dim=(1, 2))
+        """Smooth L1 of the offsets, and what the boxes lack in generalised overlap."""
+        anchors = self.model.anchors.to(targets.device)
+        offsets = functional.smooth_l1_loss(output, encode(targets, anchors), reduction="none", beta=0.1)
+        found, wanted = _corners(decode(output, anchors)), _corners(targets)
+        lacking = _overlap_loss(found, wanted).view(-1, len(SIDES))
+        return offsets.mean(dim=(1, 2)) + self.settings.overlap * lacking.mean(dim=1)
+
+    def steps(self, count: int, batch: int) -> int:
+        """Not fewer than the settings say."""
+        return max(super().steps(count, batch), self.settings.least_steps)
 
     def figures(self, output: Tensor, validation: PictureSet) -> dict[str, float]:
         """Mean intersection over union, and how many pictures have left and right exchanged."""
@@ -179,6 +195,11 @@ class LocalizationLesson(Lesson):
     def weights(self, targets: Tensor) -> Tensor:
         """Clear lungs, which are rare, more often, as far as ``balance`` says."""
         return balanced(targets, self.settings.balance)
+
+
+def _corners(boxes: Tensor) -> Tensor:
+    """Boxes [..., 4] (centre x, centre y, w, h) as rows [n, 4] of left, top, right and bottom."""
+    return torch.cat([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], dim=-1).view(-1, 4)
 
 
 def balanced(targets: Tensor, balance: float) -> Tensor:

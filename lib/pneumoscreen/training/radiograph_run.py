@@ -104,6 +104,10 @@ class Lesson(ABC):
         """How often each picture [n] is drawn against the others."""
         return torch.ones(len(targets))
 
+    def steps(self, count: int, batch: int) -> int:
+        """Steps of an epoch over so many pictures."""
+        return max(count // batch, 1)
+
 
 @dataclass(frozen=True)
 class TrainedRadiographNetwork:
@@ -219,7 +223,7 @@ class _Run:
         self.network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         workplace.share_weights(self.network)
         self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
-        self.steps = max(len(training) // settings.batch, 1)
+        self.steps = lesson.steps(len(training), settings.batch)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), settings.learning_rate, BETAS, EPSILON, settings.weight_decay
         )
