@@ -173,7 +173,7 @@ def test_a_run_that_gets_no_better_stops_early_with_its_best_weights() -> None:
     assert len(losses) == best + 2
     found = float(lesson.losses(outcome.output, toy(24, 1, 6).targets).mean())
     assert found == pytest.approx(min(losses), rel=1e-5)
-    again = outputs_of(lesson, toy(24, 1, 6), find_workplace("cpu"), 8)
+    again = outputs_of(lesson, toy(24, 1, 6), find_workplace("cpu"), 8, settings.amp)
     torch.testing.assert_close(again, outcome.output)  # the network holds the weights that are reported
 
 

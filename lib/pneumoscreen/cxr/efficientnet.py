@@ -5,11 +5,14 @@ thousand X-rays are too few to learn edges and textures from. Lite: no squeeze-a
 quick on a CPU.
 """
 
-from importlib.resources import as_file, files
+from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+
+from ..models.weights import read_weights
+
+_IMAGENET = Path(__file__).parent / "imagenet"
 
 LEVELS = (40, 112, 320)
 """Channels of the feature maps at strides 8, 16 and 32."""
@@ -55,9 +58,12 @@ class EfficientNetLite0(nn.Module):
         self.train(self.training)
 
     def load_imagenet(self) -> None:
-        """Begin with what was learnt on ImageNet; where the weights are from stands beside them."""
-        with as_file(files(__package__) / "imagenet" / "efficientnet_lite0.safetensors") as path:
-            self.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()}, strict=False)
+        """Begin with what was learnt on ImageNet; where the weights are from stands beside them.
+
+        Raises:
+            ModelError: if they are absent or damaged.
+        """
+        self.load_state_dict(read_weights(_IMAGENET, "efficientnet_lite0").state)
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
         """Frozen stages keep their running statistics."""
