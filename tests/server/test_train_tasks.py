@@ -251,7 +251,7 @@ def test_a_wrong_request_is_refused_with_the_fields_name(
 
 def test_all_networks_are_trained_in_turn_and_a_failure_is_a_sentence(server: RunningServer) -> None:
     address = f"{server.client.address}/train/?run_sync=true"
-    answer = requests.post(address, json={"ct_classifier": {"max_epochs": 1}}, timeout=200)
+    answer = requests.post(address, json={"ct_classifier": {"max_epochs": 1}}, timeout=600)
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) == set(RECIPES)
     for model, entry in answer.json().items():
