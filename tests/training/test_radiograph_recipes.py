@@ -14,6 +14,7 @@ from torch import Tensor
 from pneumoscreen.case import SIDES
 from pneumoscreen.cxr.screening import CxrScreener
 from pneumoscreen.errors import Cancelled, ConfigError, PneumoScreenError
+from pneumoscreen.importers.radiograph_document import FOUND_BOXES
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms import PhantomSpec, RadiographSpec, write_radiograph_studies
 from pneumoscreen.phantoms.studies import DOCUMENTS, write_studies
@@ -184,6 +185,16 @@ def test_a_radiograph_without_boxes_is_left_out_with_a_sentence(studies: Path, t
     train("cxr_localization", mine, tmp_path, say=said.append)
     (line,) = [line for line in said if "left out" in line and "xray-000001" in line]
     assert "field cxr.lung_boxes lacks a lung; screen the X-ray and submit it again" in line
+
+
+def test_boxes_that_a_network_found_are_not_learnt_from(studies: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(studies, tmp_path / "studies")
+    for path in (mine / DOCUMENTS).glob("xray-*.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        document["cxr"]["reader"] = {**(document["cxr"].get("reader") or {}), FOUND_BOXES: "cxr_lung_boxes version 1"}
+        path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ConfigError, match="cxr_lung_boxes: the training cases hold nothing to learn from"):
+        train("cxr_lung_boxes", mine, tmp_path)
 
 
 def test_where_there_is_nothing_to_learn_from_it_is_said(studies: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ..cxr.lung_boxes import decode
 from ..evaluation.radiograph_outcome import RadiographOutcome
 from ..studies.radiographs import LabelledRadiograph
 from ..training.radiograph_data import PictureSet
-from ..training.radiograph_items import Items, discrimination_items, localization_items, lung_box_items
+from ..training.radiograph_items import Items, discrimination_items, localization_items, lung_box_items, no_lung_boxes
 from ..training.radiograph_lessons import DiscriminationLesson, LocalizationLesson, LungBoxLesson, with_anchors
 from ..training.radiograph_run import Lesson
 from ..training.radiograph_temperature import fitted_temperature
@@ -152,7 +152,7 @@ class LungBoxTask(CrossTask):
     def items(self, labelled: LabelledRadiograph, network: Any) -> Items:
         """The whole picture and its boxes; nothing where it has none."""
         if not labelled.lung_boxes:
-            return Items(np.zeros((0, 1, 1, 1), np.uint8), np.zeros((0, len(SIDES), 4), np.float32))
+            return no_lung_boxes()
         return lung_box_items(labelled, network)
 
     def usable(self, entry: Entry) -> bool:

@@ -30,6 +30,11 @@ class Items:
     targets: NDArray[np.float32]
 
 
+def no_lung_boxes() -> Items:
+    """What a radiograph without drawn boxes gives the lung-box regressor."""
+    return Items(np.zeros((0, 1, 1, 1), np.uint8), np.zeros((0, len(SIDES), 4), np.float32))
+
+
 def lung_box_items(labelled: LabelledRadiograph, settings: LungBoxSettings) -> Items:
     """The whole picture, and the boxes as shares, left lung first."""
     picture = as_bytes(picture_of(labelled.radiograph, settings))[None, None]

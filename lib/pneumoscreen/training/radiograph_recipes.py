@@ -12,6 +12,7 @@ from torch import Tensor
 from ..config import Settings
 from ..cxr.network import CxrModel
 from ..errors import CaseError, ConfigError
+from ..evaluation.radiograph_cases import boxes_are_drawn
 from ..images.inputs import Modality
 from ..models.store import ModelStore
 from ..models.weights import Weights
@@ -29,6 +30,7 @@ from .radiograph_items import (
     gather,
     localization_items,
     lung_box_items,
+    no_lung_boxes,
     read_items,
     write_items,
 )
@@ -209,6 +211,13 @@ class LungBoxRecipe(RadiographRecipe[LungBoxLesson]):
     def scores(model: Any, output: Tensor, targets: Tensor) -> NDArray[np.float64]:
         """Mean intersection over union of both lungs."""
         return np.asarray(model.iou(output, targets).mean(dim=1).double().numpy())
+
+    def prepare(self, study: Study, case: PlannedCase) -> None:
+        """Boxes that a network found and nobody corrected teach nothing but what it knows."""
+        if boxes_are_drawn(study.document):
+            super().prepare(study, case)
+        else:
+            write_items(self.file_of(case), no_lung_boxes())
 
     def _ready(self, training: PictureSet) -> LungBoxTrainingSettings:
         """From random weights the anchors are those of the training pictures."""
