@@ -112,10 +112,15 @@ class LungBoxModel(CxrModel[LungBoxSettings, LungBoxNetwork]):
         return np.asarray(decode(offsets, self.anchors).double().numpy())
 
 
+def corners(boxes: Tensor) -> Tensor:
+    """Left, top, right and bottom [..., 4] of boxes [..., 4] (centre x, centre y, w, h)."""
+    return torch.cat([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], dim=-1)
+
+
 def box_iou(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union [...] of boxes [..., 4] (centre x, centre y, w, h), pair by pair."""
-    low = torch.maximum(first[..., :2] - first[..., 2:] / 2, second[..., :2] - second[..., 2:] / 2)
-    high = torch.minimum(first[..., :2] + first[..., 2:] / 2, second[..., :2] + second[..., 2:] / 2)
+    one, other = corners(first), corners(second)
+    low, high = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
     shared = (high - low).clamp(min=0.0).prod(dim=-1)
     return shared / (first[..., 2:].prod(dim=-1) + second[..., 2:].prod(dim=-1) - shared)
 

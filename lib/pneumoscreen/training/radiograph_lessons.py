@@ -11,7 +11,7 @@ from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES
 from ..cxr.discrimination import DiscriminationModel, DiscriminationSettings
 from ..cxr.efficientnet import EfficientNetLite0
 from ..cxr.localization import INFECTED, LocalizationModel, LocalizationSettings
-from ..cxr.lung_boxes import LungBoxModel, LungBoxSettings, decode, encode
+from ..cxr.lung_boxes import LungBoxModel, LungBoxSettings, corners, decode, encode
 from .radiograph_augmentation import RadiographAugmentation, Variation, draw, vary
 from .radiograph_data import PictureSet
 from .radiograph_run import Lesson, RadiographTrainingSettings
@@ -105,8 +105,8 @@ class LungBoxLesson(Lesson):
         """Smooth L1 of the offsets, and what the boxes lack in generalised overlap."""
         anchors = self.model.anchors.to(targets.device)
         offsets = functional.smooth_l1_loss(output, encode(targets, anchors), reduction="none", beta=0.1)
-        found, wanted = _corners(decode(output, anchors)), _corners(targets)
-        lacking = _overlap_loss(found, wanted).view(-1, len(SIDES))
+        found, wanted = corners(decode(output, anchors)), corners(targets)
+        lacking = _overlap_loss(found.flatten(0, 1), wanted.flatten(0, 1)).view(-1, len(SIDES))
         return offsets.mean(dim=(1, 2)) + self.settings.overlap * lacking.mean(dim=1)
 
     def steps(self, count: int, batch: int) -> int:
@@ -195,11 +195,6 @@ class LocalizationLesson(Lesson):
     def weights(self, targets: Tensor) -> Tensor:
         """Clear lungs, which are rare, more often, as far as ``balance`` says."""
         return balanced(targets, self.settings.balance)
-
-
-def _corners(boxes: Tensor) -> Tensor:
-    """Boxes [..., 4] (centre x, centre y, w, h) as rows [n, 4] of left, top, right and bottom."""
-    return torch.cat([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], dim=-1).view(-1, 4)
 
 
 def balanced(targets: Tensor, balance: float) -> Tensor:

@@ -10,6 +10,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -176,7 +177,7 @@ def outputs_of(lesson: Lesson, pictures: PictureSet, workplace: Workplace, batch
     found = []
     for rows in torch.arange(len(pictures)).split(batch):
         seen = pictures.batch(rows)[0].to(workplace.device, memory_format=_memory_format(workplace.device, lesson))
-        with workplace.autocast(enabled=amp and _half_pays(workplace.device, lesson)):
+        with _autocast(workplace, lesson, amp):
             found.append(lesson.output(seen).float().cpu())
     return torch.cat(found)
 
@@ -190,8 +191,9 @@ def _memory_format(device: torch.device, lesson: Lesson) -> torch.memory_format:
     return torch.channels_last if device.type == "cuda" or lesson.is_depthwise else torch.contiguous_format
 
 
-def _half_pays(device: torch.device, lesson: Lesson) -> bool:
-    return device.type == "cuda" or not lesson.is_depthwise
+def _autocast(workplace: Workplace, lesson: Lesson, amp: bool) -> AbstractContextManager[object]:
+    """Half precision where it is wanted and pays; for depthwise convolutions that is on a GPU."""
+    return workplace.autocast(enabled=amp and (workplace.device.type == "cuda" or not lesson.is_depthwise))
 
 
 class _Run:
@@ -219,7 +221,6 @@ class _Run:
         self.initial = start_from(self.network, initial_state, lesson.task)
         self.network.to(device=self.device)
         self.memory_format = _memory_format(self.device, lesson)
-        self.is_half = settings.amp and _half_pays(self.device, lesson)
         self.network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         workplace.share_weights(self.network)
         self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
@@ -309,7 +310,7 @@ class _Run:
         return total
 
     def _losses(self, pictures: Tensor, targets: Tensor) -> Tensor:
-        with self.workplace.autocast(enabled=self.is_half):
+        with _autocast(self.workplace, self.lesson, self.settings.amp):
             output = self.lesson.output(pictures.to(self.device, memory_format=self.memory_format))
         return self.lesson.losses(output.float(), targets.to(self.device))
 
