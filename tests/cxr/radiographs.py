@@ -63,7 +63,7 @@ def mirrored(radiograph: Radiograph) -> Radiograph:
 def box_model(seed: int = 0, settings: LungBoxSettings = TINY_BOXES) -> LungBoxModel:
     """An untrained network that names its anchors, which are those of two lungs."""
     model = LungBoxModel.untrained(settings, seed)
-    last = model.network.regress[-1]
+    last = model.network.read[-1]
     last.weight.data.zero_()
     last.bias.data.zero_()
     return model

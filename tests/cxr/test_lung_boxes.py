@@ -17,6 +17,7 @@ from pneumoscreen.cxr.lung_boxes import (
     LungBoxNetwork,
     LungBoxSettings,
     box_iou,
+    corners,
     decode,
     encode,
     find_lung_boxes,
@@ -128,10 +129,39 @@ class TestNetwork:
         assert LungBoxNetwork(TINY_BOXES)(torch.zeros(2, 1, 32, 32)).shape == (2, 2, 4)
 
     def test_the_convolutions_are_those_of_vgg_11(self) -> None:
-        layers = LungBoxNetwork(LungBoxSettings()).convolutions
+        layers = list(LungBoxNetwork(LungBoxSettings()).stages.modules())
         convolutions = [m for m in layers if isinstance(m, torch.nn.Conv2d)]
         assert [m.out_channels for m in convolutions] == [16, 32, 64, 64, 96, 96, 128, 128]
         assert sum(isinstance(m, torch.nn.MaxPool2d) for m in layers) == 5
+
+    @pytest.mark.parametrize("anchor", [(0.7, 0.5, 0.35, 0.7), (0.85, 0.45, 0.26, 0.84)])
+    def test_heatmaps_that_say_nothing_give_the_anchors(self, anchor: tuple[float, ...]) -> None:
+        anchors = {"left": anchor, "right": (1.0 - anchor[0], *anchor[1:])}
+        network = LungBoxNetwork(LungBoxSettings.model_validate({"anchors": anchors}))
+        network.read[-1].weight.data.zero_()
+        network.read[-1].bias.data.zero_()
+        found = network.eval()(torch.rand(2, 1, 128, 128))
+        torch.testing.assert_close(found, torch.zeros(2, 2, 4), atol=1e-5, rtol=0)
+
+    def test_a_heatmap_with_one_place_gives_the_edge_there(self) -> None:
+        network = LungBoxNetwork(LungBoxSettings())
+        heatmaps = torch.zeros(1, 2, 4, 18, 18)  # a cell more on each side
+        cells = {(0, 0): (5, 9), (0, 1): (2, 4), (0, 2): (8, 14), (0, 3): (11, 3)}  # (lung, edge): row, column
+        cells |= {(1, 0): (5, 1), (1, 1): (3, 4), (1, 2): (8, 7), (1, 3): (12, 3)}
+        for (lung, edge), (row, column) in cells.items():
+            heatmaps[0, lung, edge, row, column] = 200.0
+        found = corners(decode(network._offsets(heatmaps), network.anchors))[0] * 16 + 0.5
+        torch.testing.assert_close(found, torch.tensor([[9.0, 2, 14, 11], [1, 3, 7, 12]]), atol=1e-3, rtol=0)
+
+    def test_half_precision_costs_no_pixel(self) -> None:
+        model = LungBoxModel.untrained(LungBoxSettings(), 1)
+        model.network.read[-1].weight.data.mul_(300.0)  # heatmaps that say something
+        picture = torch.rand(1, 1, 128, 128, generator=torch.Generator().manual_seed(0))
+        full = model.network(picture)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = model.network(picture)
+        assert half.dtype == torch.float32
+        assert (full - half).abs().max() < 0.5 / 16
 
     def test_the_same_seed_gives_the_same_network_and_leaves_torch_alone(self) -> None:
         torch.manual_seed(4)
@@ -181,7 +211,7 @@ class TestFind:
 
     def test_numbers_that_are_none_are_refused(self) -> None:
         model = box_model()
-        model.network.regress[-1].bias.data.fill_(math.nan)
+        model.network.read[-1].bias.data.fill_(math.nan)
         with pytest.raises(NoLungsError):
             find_lung_boxes(uneven(), model)
 

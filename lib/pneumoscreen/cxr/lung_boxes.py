@@ -2,7 +2,9 @@
 
 A VGG-like network looks at the whole picture and regresses, for each lung, the four R-CNN offsets (x, y, w, h) against
 an anchor box. Ours: the anchor of a lung is the mean box of the training set; the picture is brought to a square, in
-which boxes are shares of the width and the height; batch normalisation and narrower stages than VGG's.
+which boxes are shares of the width and the height; batch normalisation and narrower stages than VGG's; and in place of
+VGG's fully connected layers, which learn the mean box where boxes are few, a heatmap of each edge, whose expected place
+is the edge (Sun et al. 2018, integral regression).
 """
 
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..case import SIDES, Vector
 from ..config import Settings
@@ -26,6 +29,13 @@ MODEL_NAME = "cxr_lung_boxes"
 Anchor = tuple[float, float, float, float]
 """Centre x, centre y, width, height, as shares of the content of a picture."""
 
+_LEVELS = 3
+"""Of the last stages, which the heatmaps are read from at the resolution of the finest of them."""
+_GUESS_WIDTH = 0.25
+"""Standard deviation of the guess around an anchor's edge, as a share of the picture."""
+_SMALLEST = 0.01
+"""Width and height of a box, as a share, whose edges have passed each other."""
+
 SMALLEST_SHARE, LARGEST_SHARE = 0.08, 1.1
 """Ours: width and height of a lung in a frontal chest X-ray, as shares of the picture."""
 
@@ -36,45 +46,108 @@ class LungBoxSettings(Settings):
     Attributes:
         size: side of the square that it looks at, in pixels.
         stages: channels of the VGG stages, each of which halves the picture.
-        features: width of the fully connected layer.
+        features: channels that the heatmaps are read from.
         anchors: of the patient's left and right lung.
     """
 
     size: int = Field(128, ge=32)
     stages: tuple[int, ...] = Field((16, 32, 64, 96, 128), min_length=2)
-    features: int = Field(256, gt=0)
+    features: int = Field(64, gt=0)
     anchors: dict[str, Anchor] = Field(
         default_factory=lambda: {"left": (0.7, 0.5, 0.35, 0.7), "right": (0.3, 0.5, 0.35, 0.7)}
     )
 
 
 class LungBoxNetwork(nn.Module):
-    """VGG stages and two fully connected layers: pictures [b, 1, size, size] to offsets [b, 2, 4], left lung first."""
+    """VGG stages and a heatmap of each edge: pictures [b, 1, size, size] to offsets [b, 2, 4], left lung first."""
+
+    anchors: Tensor
+    guess: Tensor
+    shift: Tensor
 
     def __init__(self, settings: LungBoxSettings) -> None:
         super().__init__()
         self.settings = settings
-        layers: list[nn.Module] = []
+        self.stages = nn.ModuleList()
         channels = 1
         for number, width in enumerate(settings.stages):
+            layers: list[nn.Module] = []
             for _ in range(1 if number < 2 else 2):  # as VGG-11
-                layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+                layers += _convolution(channels, width)
                 channels = width
-            layers.append(nn.MaxPool2d(2))
-        self.convolutions = nn.Sequential(*layers)
-        side = settings.size // 2 ** len(settings.stages)
-        self.regress = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(channels * side * side, settings.features),
-            nn.ReLU(),
-            nn.Dropout(0.3),
-            nn.Linear(settings.features, 4 * len(SIDES)),
+            self.stages.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
+        self.read = nn.Sequential(
+            *_convolution(sum(settings.stages[-_LEVELS:]), settings.features),
+            *_convolution(settings.features, settings.features),
+            nn.Conv2d(settings.features, 4 * len(SIDES), 1),
         )
+        anchors = torch.tensor([settings.anchors[side] for side in SIDES])
+        count = settings.size // 2 ** max(len(settings.stages) - _LEVELS + 1, 1) + 2
+        self.register_buffer("anchors", anchors, persistent=False)
+        edges = corners(anchors)
+        guess = _guess(edges, count)
+        self.register_buffer("guess", guess, persistent=False)
+        self.register_buffer("shift", edges - (guess.softmax(dim=-1) * _centers(count)).sum(dim=-1), persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Offsets [b, 2, 4]."""
-        found: Tensor = self.regress(self.convolutions(pictures * 2.0 - 1.0))
-        return found.unflatten(1, (len(SIDES), 4))
+        levels = []
+        x = pictures * 2.0 - 1.0
+        for stage in self.stages:
+            x = stage(x)
+            levels.append(x)
+        levels = levels[-_LEVELS:]
+        finest = levels[0].shape[2:]
+        joined = [functional.interpolate(level, finest, mode="bilinear", align_corners=False) for level in levels[1:]]
+        # A cell more on each side, so that an edge can lie on that of the picture.
+        heatmaps: Tensor = self.read(functional.pad(torch.cat([levels[0], *joined], dim=1), (1, 1, 1, 1)))
+        return self._offsets(heatmaps.unflatten(1, (len(SIDES), 4)))
+
+    def _offsets(self, heatmaps: Tensor) -> Tensor:
+        """Offsets [b, 2, 4] of heatmaps [b, 2, 4, n, n]: of the left, upper, right and lower edge.
+
+        A heatmap is what the picture adds to a wide guess around the edge of the anchor, so that one that says nothing
+        gives the anchor.
+        """
+        # An expected place needs more digits than half precision has.
+        heatmaps = heatmaps.float()
+        x = _expected(heatmaps[:, :, 0::2] + self.guess[:, 0::2, None, :], along=4) + self.shift[:, 0::2]
+        y = _expected(heatmaps[:, :, 1::2] + self.guess[:, 1::2, :, None], along=3) + self.shift[:, 1::2]
+        found = torch.stack([x, y], dim=-1)  # [b, 2, first and last edge, 2]
+        size = (found[:, :, 1] - found[:, :, 0]).clamp(min=_SMALLEST)
+        return encode(torch.cat([found.mean(dim=2), size], dim=-1), self.anchors)
+
+
+def _convolution(inside: int, outside: int) -> list[nn.Module]:
+    return [nn.Conv2d(inside, outside, 3, padding=1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()]
+
+
+def _centers(count: int) -> Tensor:
+    """Places [n] of the cells of a heatmap, the first and the last of them beyond the picture."""
+    return (torch.arange(count) - 0.5) / (count - 2)
+
+
+def _expected(heatmaps: Tensor, along: int) -> Tensor:
+    """Expected place [b, 2, 2], as a share, along axis 3 (y) or 4 (x) of heatmaps [b, 2, 2, n, n]."""
+    shares = heatmaps.flatten(3).softmax(dim=3).view_as(heatmaps)
+    centers = _centers(heatmaps.shape[along]).to(heatmaps.device)
+    return (shares.sum(dim=7 - along) * centers).sum(dim=3)
+
+
+def _guess(edges: Tensor, count: int) -> Tensor:
+    """Log-shares [2, 4, n] along the picture whose expected places are the edges [2, 4].
+
+    A bell around the edge itself would expect an edge near the border further inside, so its middle is searched for.
+    Edges that no heatmap reaches get the nearest.
+    """
+    centers = _centers(count).double()
+    low, high = torch.full(edges.shape, -9.0).double(), torch.full(edges.shape, 10.0).double()
+    for _ in range(60):
+        middle = (low + high) / 2
+        guess = -0.5 * ((centers - middle[..., None]) / _GUESS_WIDTH) ** 2
+        is_short = (guess.softmax(dim=-1) * centers).sum(dim=-1) < edges
+        low, high = torch.where(is_short, middle, low), torch.where(is_short, high, middle)
+    return guess.float()
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
