@@ -113,7 +113,7 @@ class TestNetwork:
         network = DiscriminationNetwork(DiscriminationSettings(widths=(4, 4, 8, 8), pyramid_channels=4)).eval()
         levels = network.maps(torch.zeros(1, 2, 224, 224))
         assert [tuple(level.shape[1:]) for level in levels] == [(4, 28, 28), (4, 14, 14), (4, 7, 7), (4, 4, 4)]
-        assert network.features(levels).shape == (1, 16)
+        assert network.features(levels, 1).shape == (1, 16)
         assert network(torch.zeros(1, 2, 224, 224)).shape == (1, 3)
 
     def test_without_a_pyramid_the_last_stage_counts(self) -> None:
@@ -144,6 +144,22 @@ class TestNetwork:
         by_hand = np.exp([1.0, 0.0, -0.5]) / np.exp([1.0, 0.0, -0.5]).sum()
         np.testing.assert_allclose(hot.probabilities(logits)[0], by_hand, rtol=1e-12)
         assert class_model().probabilities(logits)[0, 0] > by_hand[0]
+
+    def test_a_mirrored_picture_is_judged_alike(self) -> None:
+        pictures = np.random.default_rng(0).random((3, 2, 32, 32), dtype=np.float32)
+        mirrored = np.ascontiguousarray(pictures[..., ::-1])
+        model = class_model()
+        np.testing.assert_allclose(model.discriminate(mirrored), model.discriminate(pictures), atol=1e-6)
+        alone = class_model(settings=TINY_CLASSES.model_copy(update={"mirrored": False}))
+        both = [alone.network(torch.from_numpy(each)) for each in (pictures, mirrored)]
+        assert (both[0] - both[1]).abs().max() > 1e-4
+        torch.testing.assert_close(model.network(torch.from_numpy(pictures)), (both[0] + both[1]) / 2)
+
+    def test_a_training_sees_pictures_as_they_are(self) -> None:
+        network = class_model().network
+        pictures = torch.rand(2, 2, 32, 32)
+        assert network.eval().views(pictures).shape == (4, 2, 32, 32)
+        assert network.train().views(pictures) is pictures
 
     def test_dropout_is_for_training_alone(self) -> None:
         network = class_model(settings=TINY_CLASSES.model_copy(update={"dropout": 0.9})).network

@@ -43,6 +43,8 @@ class DiscriminationSettings(Settings):
         trunk: ``resnet18`` (published), or ``efficientnet_lite0``, which begins with weights learnt on ImageNet (ours).
         widths: channels of the four stages of the ResNet-18.
         pyramid_channels: of every level.
+        mirrored: whether the features of a picture are the mean of those of itself and of its mirror image (ours): the
+            class has no side. Trainings flip at random in its place.
         dropout: share of the averaged features that a training leaves out at random (ours).
         temperature: divides the logits before the softmax; fitted on validation patients (ours).
     """
@@ -54,6 +56,7 @@ class DiscriminationSettings(Settings):
     trunk: Trunk = "resnet18"
     widths: tuple[int, int, int, int] = (32, 64, 128, 256)
     pyramid_channels: int = Field(64, gt=0)
+    mirrored: bool = True
     dropout: float = Field(0.3, ge=0.0, lt=1.0)
     temperature: float = Field(1.0, gt=0.0)
 
@@ -115,13 +118,19 @@ class DiscriminationNetwork(nn.Module):
             return levels[-1:]
         return list(self.pyramid({str(number): level for number, level in enumerate(levels)}).values())
 
-    def features(self, maps: list[Tensor]) -> Tensor:
-        """The means [b, features] of the feature maps, which the classes are read from."""
-        return torch.cat([torch.relu(level).mean(dim=(2, 3)) for level in maps], dim=1)
+    def views(self, pictures: Tensor) -> Tensor:
+        """The pictures [b, channels, size, size], with their mirror images behind them where those count."""
+        is_mirrored = self.settings.mirrored and not self.training
+        return torch.cat([pictures, pictures.flip(3)]) if is_mirrored else pictures
+
+    def features(self, maps: list[Tensor], count: int) -> Tensor:
+        """The means [count, features] of the feature maps of ``views`` of so many pictures, for the classes."""
+        means = torch.cat([torch.relu(level).mean(dim=(2, 3)) for level in maps], dim=1)
+        return means.unflatten(0, (-1, count)).mean(dim=0)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Logits [b, 3]."""
-        means = self.features(self.maps(pictures))
+        means = self.features(self.maps(self.views(pictures)), len(pictures))
         found: Tensor = self.classify(functional.dropout(means, self.settings.dropout, self.training))
         return found
 

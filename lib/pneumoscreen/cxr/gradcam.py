@@ -37,7 +37,7 @@ def judge(
     """Class probabilities of a picture and the Grad-CAM of one class, from one pass through the network.
 
     Ours: every level of the pyramid gives a map; their sum is shown, because all levels are joined before the
-    classes. One pass instead of the two of MONAI's ``GradCAM`` saves half of the time of a screening.
+    classes, and with it that of the mirror image, turned back, where its features count. One pass instead of the two of MONAI's ``GradCAM`` saves half of the time of a screening.
 
     Args:
         picture: float32 [channels, size, size].
@@ -49,10 +49,10 @@ def judge(
     network = model.network
     batch = torch.from_numpy(picture)[None].to(model.device)
     with torch.no_grad():
-        found = network.maps(batch)
+        found = network.maps(network.views(batch))
     with torch.enable_grad():
         maps = [level.detach().requires_grad_() for level in found]
-        features = network.features(maps)
+        features = network.features(maps, len(batch))
         logits = network.classify(features)
         wanted = int(logits.argmax()) if chosen is None else chosen
         gradients = torch.autograd.grad(logits[0, wanted], maps)
@@ -70,7 +70,8 @@ def _gradcam(maps: list[Tensor], gradients: list[Tensor], size: torch.Size) -> N
     for level, gradient in zip(maps, gradients, strict=True):
         weights = gradient.mean(dim=(2, 3), keepdim=True)
         seen = torch.relu((weights * level).sum(dim=1, keepdim=True))
-        total += functional.interpolate(seen, size, mode="bilinear", align_corners=False)[0, 0]
+        picture, *mirrored = functional.interpolate(seen, size, mode="bilinear", align_corners=False)[:, 0]
+        total += picture + sum(each.flip(1) for each in mirrored)
     highest = total.max()
     return np.asarray((total / highest if highest > 0 else total).cpu().numpy(), dtype=np.float32)
 
