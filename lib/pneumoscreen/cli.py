@@ -320,7 +320,8 @@ def crossvalidate(
         typer.Option(help="lungs; whole picture; blanked: all but the lungs.", show_default="lungs"),
     ] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Plain ResNet-18: no superpixels, no pyramid, cross-entropy.")
+        bool,
+        typer.Option("--plain", help="Plain ResNet-18: no superpixels, no pyramid, no mirror image, cross-entropy."),
     ] = False,
     no_superpixels: Annotated[bool, typer.Option("--no-superpixels", help="Without the superpixel channel.")] = False,
     no_pyramid: Annotated[bool, typer.Option("--no-pyramid", help="Without the feature pyramid.")] = False,

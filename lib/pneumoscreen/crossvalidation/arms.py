@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from ..errors import ConfigError
+from ..training.radiograph_augmentation import RadiographAugmentation
 from ..training.radiograph_lessons import (
     DiscriminationTrainingSettings,
     LocalizationTrainingSettings,
@@ -21,8 +22,9 @@ METHOD_BY_IMAGE, METHOD, BLANKED = "method-by-image", "method-by-patient", "meth
 PLAIN_BY_IMAGE, PLAIN, PLAIN_BLANKED = "plain-by-image", "plain-by-patient", "plain-blanked"
 LOCALISER = "localisation"
 
-PRETRAINED = {"epochs": 8, "patience": 1}
-"""Ours: a trunk that has learnt before needs fewer epochs, and learns the pictures by heart in many."""
+PRETRAINED = {"epochs": 8, "patience": 1, "frozen_stages": 5, "augmentation": RadiographAugmentation(contrast=0.05)}
+"""Ours: a trunk that has learnt before needs fewer epochs, and learns the pictures by heart in many. As
+``configs/cxr_discrimination_imagenet.yaml``."""
 
 _SETTINGS: Mapping[TaskName, type[RadiographTrainingSettings]] = {
     "classes": DiscriminationTrainingSettings,
@@ -120,7 +122,13 @@ def single(
     schedule = PRETRAINED if trunk.get("trunk") == "efficientnet_lite0" else {}
     training = frame.training(
         task,
-        {"view": view, "superpixels": superpixels and not plain, "pyramid": pyramid and not plain, **trunk},
+        {
+            "view": view,
+            "superpixels": superpixels and not plain,
+            "pyramid": pyramid and not plain,
+            "mirrored": not plain,
+            **trunk,
+        },
         multi_focal=not (cross_entropy or plain),
         **schedule,
     )

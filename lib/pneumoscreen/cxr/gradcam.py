@@ -37,7 +37,8 @@ def judge(
     """Class probabilities of a picture and the Grad-CAM of one class, from one pass through the network.
 
     Ours: every level of the pyramid gives a map; their sum is shown, because all levels are joined before the
-    classes, and with it that of the mirror image, turned back, where its features count. One pass instead of the two of MONAI's ``GradCAM`` saves half of the time of a screening.
+    classes, and with it that of the mirror image, turned back, where its features count. One pass instead of the two
+    of MONAI's ``GradCAM`` saves half of the time of a screening.
 
     Args:
         picture: float32 [channels, size, size].

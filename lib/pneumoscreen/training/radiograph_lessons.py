@@ -55,7 +55,7 @@ class DiscriminationTrainingSettings(RadiographTrainingSettings):
     network: DiscriminationSettings = DiscriminationSettings()
     epochs: int = Field(20, ge=1)
     multi_focal: bool = True
-    frozen_stages: int = Field(3, ge=0, le=7)
+    frozen_stages: int = Field(5, ge=0, le=7)
     trunk_rate: float = Field(0.1, gt=0.0, le=1.0)
     balance: float = Field(0.0, ge=0.0, le=1.0)
 

@@ -239,7 +239,11 @@ class _Run:
         self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
         self.steps = lesson.steps(len(training), settings.batch)
         self.optimizer = torch.optim.AdamW(
-            learning_rates(lesson, settings.learning_rate), settings.learning_rate, BETAS, EPSILON, settings.weight_decay
+            learning_rates(lesson, settings.learning_rate),
+            settings.learning_rate,
+            BETAS,
+            EPSILON,
+            settings.weight_decay,
         )
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, factor=1.0 / DECAY, patience=settings.patience - 1
