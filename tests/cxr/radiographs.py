@@ -13,7 +13,7 @@ from pneumoscreen.cxr.lung_boxes import LungBoxModel, LungBoxSettings
 from pneumoscreen.images.radiograph import Radiograph
 from pneumoscreen.phantoms import RadiographPhantom, RadiographSpec, generate_radiograph
 
-TINY_BOXES = LungBoxSettings(size=32, stages=(4, 4), features=8)
+TINY_BOXES = LungBoxSettings(size=32, stages=(4, 4), features=8, mirrored=False)
 TINY_CLASSES = DiscriminationSettings(size=32, widths=(4, 4, 4, 4), pyramid_channels=4)
 TINY_SIDES = LocalizationSettings(widths=(4, 4))
 

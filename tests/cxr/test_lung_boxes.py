@@ -153,6 +153,18 @@ class TestNetwork:
         found = corners(decode(network._offsets(heatmaps), network.anchors))[0] * 16 + 0.5
         torch.testing.assert_close(found, torch.tensor([[9.0, 2, 14, 11], [1, 3, 7, 12]]), atol=1e-3, rtol=0)
 
+    def test_a_mirrored_picture_has_mirrored_boxes(self) -> None:
+        model = LungBoxModel.untrained(
+            LungBoxSettings(anchors={"left": (0.8, 0.4, 0.3, 0.5), "right": (0.3, 0.5, 0.4, 0.7)})
+        )
+        model.network.read[-1].weight.data.mul_(300.0)  # heatmaps that say something
+        picture = np.random.default_rng(0).random((1, 128, 128), dtype=np.float32)
+        (left, right), (other_left, other_right) = (
+            model.boxes(np.ascontiguousarray(each))[0] for each in (picture, picture[..., ::-1])
+        )
+        np.testing.assert_allclose(other_right, [1.0 - left[0], *left[1:]], atol=1e-4)
+        np.testing.assert_allclose(other_left, [1.0 - right[0], *right[1:]], atol=1e-4)
+
     def test_half_precision_costs_no_pixel(self) -> None:
         model = LungBoxModel.untrained(LungBoxSettings(), 1)
         model.network.read[-1].weight.data.mul_(300.0)  # heatmaps that say something

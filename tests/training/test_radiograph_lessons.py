@@ -28,7 +28,7 @@ from pneumoscreen.training.radiograph_lessons import (
     multi_focal_loss,
     with_anchors,
 )
-from pneumoscreen.training.radiograph_run import RadiographTrainingSettings, learning_rates
+from pneumoscreen.training.radiograph_run import RadiographTrainingSettings
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 COVID, HEALTHY, CAP = (CXR_CLASSES.index(name) for name in ("covid19", "healthy", "cap"))
@@ -218,21 +218,6 @@ class TestPhotographTrunk:
         assert all(torch.equal(tensor, learned.state_dict()[name]) for name, tensor in trunk.state_dict().items())
         learning = {name.split(".")[1] for name, tensor in trunk.named_parameters() if tensor.requires_grad}
         assert learning == {"2", "3", "4", "5", "6"}
-
-    def test_the_trunk_learns_more_slowly_than_the_rest(self) -> None:
-        settings = CLASSES.model_copy(
-            update={"network": DiscriminationSettings(size=64, trunk="efficientnet_lite0"), "trunk_rate": 0.2}
-        )
-        lesson = DiscriminationLesson(settings)
-        fast, slow = learning_rates(lesson, 1e-3)
-        assert slow["lr"] == pytest.approx(2e-4) and "lr" not in fast
-        counted = [len(list(part.parameters())) for part in (lesson.network, lesson.network.trunk)]
-        assert [len(fast["params"]), len(slow["params"])] == [counted[0] - counted[1], counted[1]]
-
-    def test_a_trunk_from_random_weights_learns_as_fast_as_the_rest(self) -> None:
-        lesson = DiscriminationLesson(CLASSES)
-        (group,) = learning_rates(lesson, 1e-3)
-        assert len(group["params"]) == len(list(lesson.network.parameters())) and "lr" not in group
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from ..errors import ConfigError
-from ..training.radiograph_augmentation import RadiographAugmentation
 from ..training.radiograph_lessons import (
     DiscriminationTrainingSettings,
     LocalizationTrainingSettings,
@@ -22,7 +21,7 @@ METHOD_BY_IMAGE, METHOD, BLANKED = "method-by-image", "method-by-patient", "meth
 PLAIN_BY_IMAGE, PLAIN, PLAIN_BLANKED = "plain-by-image", "plain-by-patient", "plain-blanked"
 LOCALISER = "localisation"
 
-PRETRAINED = {"epochs": 8, "patience": 1, "frozen_stages": 5, "augmentation": RadiographAugmentation(contrast=0.05)}
+PRETRAINED = {"epochs": 8, "patience": 1}
 """Ours: a trunk that has learnt before needs fewer epochs, and learns the pictures by heart in many. As
 ``configs/cxr_discrimination_imagenet.yaml``."""
 

@@ -48,6 +48,7 @@ class LungBoxSettings(Settings):
         stages: channels of the VGG stages, each of which halves the picture.
         features: channels that the heatmaps are read from.
         anchors: of the patient's left and right lung.
+        mirrored: whether the boxes of a picture are the mean of those of itself and of its mirror image (ours).
     """
 
     size: int = Field(128, ge=32)
@@ -56,6 +57,7 @@ class LungBoxSettings(Settings):
     anchors: dict[str, Anchor] = Field(
         default_factory=lambda: {"left": (0.7, 0.5, 0.35, 0.7), "right": (0.3, 0.5, 0.35, 0.7)}
     )
+    mirrored: bool = True
 
 
 class LungBoxNetwork(nn.Module):
@@ -90,7 +92,14 @@ class LungBoxNetwork(nn.Module):
         self.register_buffer("shift", edges - (guess.softmax(dim=-1) * _centers(count)).sum(dim=-1), persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Offsets [b, 2, 4]."""
+        """Offsets [b, 2, 4]; a training sees every picture as it is."""
+        if self.training or not self.settings.mirrored:
+            return self._regress(pictures)
+        offsets = self._regress(torch.cat([pictures, pictures.flip(3)]))
+        found, mirrored = decode(offsets, self.anchors).chunk(2)
+        return encode((found + mirror(mirrored)) / 2, self.anchors)
+
+    def _regress(self, pictures: Tensor) -> Tensor:
         levels = []
         x = pictures * 2.0 - 1.0
         for stage in self.stages:
@@ -183,6 +192,12 @@ class LungBoxModel(CxrModel[LungBoxSettings, LungBoxNetwork]):
         """Boxes [n, 2, 4] (centre x, centre y, w, h as shares) of pictures [n, size, size], left lung first."""
         offsets = self.network(torch.from_numpy(pictures)[:, None].to(self.device)).float().cpu()
         return np.asarray(decode(offsets, self.anchors).double().numpy())
+
+
+def mirror(boxes: Tensor) -> Tensor:
+    """Boxes [..., 2, 4] (centre x, centre y, w, h as shares), left lung first, in the mirrored picture."""
+    exchanged = boxes.flip(-2)
+    return torch.cat([1.0 - exchanged[..., :1], exchanged[..., 1:]], dim=-1)
 
 
 def corners(boxes: Tensor) -> Tensor:

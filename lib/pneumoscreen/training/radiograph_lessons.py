@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from monai.losses.giou_loss import BoxGIoULoss
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES
@@ -48,15 +48,12 @@ class DiscriminationTrainingSettings(RadiographTrainingSettings):
         balance: 0 draws every picture alike, 1 every class alike (ours).
         frozen_stages: how many of the seven stages of the trunk ``efficientnet_lite0`` stay as they are (ours): what
             finds edges and textures in photographs finds them in X-rays.
-        trunk_rate: learning rate of the other stages of that trunk, as a share of that of the rest (ours): faster, it
-            forgets what it has learnt before it has learnt anything new.
     """
 
     network: DiscriminationSettings = DiscriminationSettings()
     epochs: int = Field(20, ge=1)
     multi_focal: bool = True
-    frozen_stages: int = Field(5, ge=0, le=7)
-    trunk_rate: float = Field(0.1, gt=0.0, le=1.0)
+    frozen_stages: int = Field(3, ge=0, le=7)
     balance: float = Field(0.0, ge=0.0, le=1.0)
 
 
@@ -156,13 +153,6 @@ class DiscriminationLesson(Lesson):
         else:
             loss = functional.cross_entropy(output, labels, reduction="none")
         return joint_weights(labels)[0] * loss
-
-    def slower(self) -> tuple[list[nn.Parameter], float]:
-        """The trunk, where it has learnt before."""
-        trunk = self.network.trunk
-        if isinstance(trunk, EfficientNetLite0):
-            return list(trunk.parameters()), self.settings.trunk_rate
-        return super().slower()
 
     def figures(self, output: Tensor, validation: PictureSet) -> dict[str, float]:
         """Accuracy."""

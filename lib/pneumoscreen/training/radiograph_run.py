@@ -101,10 +101,6 @@ class Lesson(ABC):
     def figures(self, output: Tensor, validation: PictureSet) -> dict[str, float]:
         """Figures on the validation pictures, the one that counts first."""
 
-    def slower(self) -> tuple[list[nn.Parameter], float]:
-        """Parameters that learn at a share of the learning rate, and that share."""
-        return [], 1.0
-
     def weights(self, targets: Tensor) -> Tensor:
         """How often each picture [n] is drawn against the others."""
         return torch.ones(len(targets))
@@ -200,15 +196,6 @@ def _autocast(workplace: Workplace, lesson: Lesson, amp: bool) -> AbstractContex
     return workplace.autocast(enabled=amp and (workplace.device.type == "cuda" or not lesson.is_depthwise))
 
 
-def learning_rates(lesson: Lesson, rate: float) -> list[dict[str, Any]]:
-    """The parameters of a network with their learning rates, as an optimiser takes them."""
-    slower, share = lesson.slower()
-    held = {id(parameter) for parameter in slower}
-    others = [parameter for parameter in lesson.network.parameters() if id(parameter) not in held]
-    groups: list[dict[str, Any]] = [{"params": others}, {"params": slower, "lr": share * rate}]
-    return groups if slower else groups[:1]
-
-
 class _Run:
     """State of one training run in one process."""
 
@@ -239,11 +226,7 @@ class _Run:
         self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
         self.steps = lesson.steps(len(training), settings.batch)
         self.optimizer = torch.optim.AdamW(
-            learning_rates(lesson, settings.learning_rate),
-            settings.learning_rate,
-            BETAS,
-            EPSILON,
-            settings.weight_decay,
+            self.network.parameters(), settings.learning_rate, BETAS, EPSILON, settings.weight_decay
         )
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, factor=1.0 / DECAY, patience=settings.patience - 1
