@@ -35,9 +35,9 @@ class LungBoxTrainingSettings(RadiographTrainingSettings):
     overlap: float = Field(0.2, ge=0.0)
     least_steps: int = Field(20, ge=1)
     augmentation: RadiographAugmentation = RadiographAugmentation(tilt=4.0)
-    epochs: int = Field(60, ge=1)
-    patience: int = Field(5, ge=1)
-    stop_after: int = Field(15, ge=1)
+    epochs: int = Field(90, ge=1)
+    patience: int = Field(8, ge=1)
+    stop_after: int = Field(24, ge=1)
 
 
 class DiscriminationTrainingSettings(RadiographTrainingSettings):
