@@ -181,7 +181,7 @@ class LungBoxModel(CxrModel[LungBoxSettings, LungBoxNetwork]):
     @property
     def anchors(self) -> Tensor:
         """float32 [2, 4], left lung first."""
-        return torch.tensor([self.settings.anchors[side] for side in SIDES])
+        return self.network.anchors.cpu()
 
     def iou(self, offsets: Tensor, boxes: Tensor) -> Tensor:
         """Intersection over union [n, 2] of the boxes that offsets [n, 2, 4] stand for with boxes [n, 2, 4]."""
