@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from tests.cxr.radiographs import box_model, class_model, side_model
+from tests.cxr.radiographs import TINY_CLASSES, box_model, class_model, side_model
 
 from pneumoscreen.case import CXR_CLASSES
 from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
@@ -72,7 +72,8 @@ def both_models(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """The narrow networks for CTs, and untrained ones for X-rays that always say COVID-19."""
     root = copied_models(model_root, tmp_path_factory.mktemp("models"))
     card = {"data": "none", "seed": 0, "command": "pytest", "figures": {}, "licence": "Apache-2.0"}
-    classes = class_model()
+    # With the mirror image the Grad-CAM of a symmetrical chest would not tell left from right.
+    classes = class_model(settings=TINY_CLASSES.model_copy(update={"mirrored": False}))
     classes.network.classify.bias.data[CXR_CLASSES.index("covid19")] += 1.0
     for name, model in zip(CXR_NETWORKS, (box_model(), classes, side_model(4)), strict=True):
         ModelStore(root).publish(name, model.state(), {**card, "network": model.card_network()})

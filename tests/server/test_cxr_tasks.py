@@ -134,8 +134,7 @@ class TestScreening:
         heat = sitk.GetArrayFromImage(image)[0]
         np.testing.assert_allclose(heat, expected.gradcam * 255.0, atol=1.01)
         assert heat.max() > 200
-        # The mirror image's part makes the map of this symmetrical chest nearly symmetrical, but not within that bound.
-        assert np.abs(heat[:, ::-1].astype(float) - expected.gradcam * 255.0).max() > 3.0, "not mirrored"
+        assert np.abs(heat[:, ::-1].astype(float) - expected.gradcam * 255.0).max() > 50, "not mirrored"
         x, y, w, h = enclosing([tuple(box) for box in answer.document["cxr"]["lung_boxes"].values()])
         outside = np.ones(heat.shape, dtype=bool)
         outside[round(y) : round(y + h), round(x) : round(x + w)] = False
