@@ -9,7 +9,7 @@ from ..case import CXR_CLASSES
 from ..errors import ConfigError, NoLungsError
 from ..phantoms import PhantomSpec, RadiographSpec, write_radiograph_studies
 from ..phantoms.studies import write_implants, write_studies
-from ..training.starter import CLEAR_SIDES, RealScan
+from ..training.real_scans import CLEAR_SIDES, RealScan
 from ..verdict import DEFAULT_CLASSES
 from .folders import prepare_folder
 from .terminal import Meter
@@ -73,9 +73,9 @@ def write_lesions_onto(scan: Path, out: Path, *, cases: int, seed: int, clear_si
     if clear_side not in CLEAR_SIDES:
         raise ConfigError(f"--clear-side {clear_side}: not one of {', '.join(CLEAR_SIDES)}")
     real = RealScan.read(scan, clear_side)
-    if not real.lungs.any():
+    if not real.clear.any():
         raise NoLungsError(f"{scan}: there is no {clear_side} lung in view to put lesions into; name the other side")
-    _write(out, lambda folder, progress: write_implants(folder, real.volume, real.lungs, cases, seed, progress))
+    _write(out, lambda folder, progress: write_implants(folder, real.volume, real.clear, cases, seed, progress))
 
 
 def _check_diagnosis(diagnosis: str | None, classes: Sequence[str]) -> None:

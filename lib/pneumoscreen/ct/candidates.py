@@ -1,7 +1,7 @@
 """Step 2 of CT screening: candidate regions and the infection mask (Xu et al. 2020, section 2.3).
 
-One pass of VNET-IR-RPN over the lungs' bounding box on the working grid; its proposals and its
-infection map together give the candidates.
+One pass of VNET-IR-RPN over the lungs' bounding box on the working grid; its proposals and its infection map
+together give the candidates, one a focus (``foci``).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,11 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from monai.data.box_utils import box_iou
 from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
-from skimage.measure import label, regionprops
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,6 +20,7 @@ from ..config import Settings
 from ..errors import ModelError
 from ..images.volume import Volume
 from .candidate_network import CandidateNetwork, CandidateNetworkSettings, CandidateOutput
+from .foci import find_foci
 from .precision import half_is_fast
 from .proposals import Proposals, SelectionSettings
 from .working_grid import WorkingGrid, WorkingGridSettings, network_input, pad_to_multiple, place_grid
@@ -173,12 +172,12 @@ def find_candidates(
     report(STAGE, 0.0)
     settings = model.settings
     grid = place_grid(volume, lungs.labels, settings.grid)
-    lung_mask = grid.sample(lungs.labels != 0) >= 0.5
-    image = network_input(grid.sample(volume.hu), lung_mask, settings.grid)
+    sides = grid.sample_sides(lungs.labels)
+    image = network_input(grid.sample(volume.hu), sides > 0, settings.grid)
     report(STAGE, 0.2)
     output = model.predict(pad_to_multiple(image, settings.network.grid_multiple))
     report(STAGE, 0.8)
-    boxes, scores, probability = candidates_on_grid(output, lung_mask, model)
+    boxes, scores, probability = candidates_on_grid(output, sides, model)
     report(STAGE, 0.9)
     infection = grid.mask_to_volume(probability, settings.selection.infection)
     report(STAGE, 1.0)
@@ -191,14 +190,12 @@ def _within_crop(boxes: NDArray[np.float64], grid: WorkingGrid) -> NDArray[np.fl
     return np.clip(boxes, np.tile(low, 2), np.tile(high, 2))
 
 
-def candidates_on_grid(
-    output: CandidateOutput, lung_mask: Tensor, model: CandidateModel
-) -> tuple[Tensor, Tensor, Tensor]:
+def candidates_on_grid(output: CandidateOutput, sides: Tensor, model: CandidateModel) -> tuple[Tensor, Tensor, Tensor]:
     """Candidates of one image, still on the working grid.
 
     Args:
         output: of the padded image, batch of one.
-        lung_mask: bool [z, y, x], not padded.
+        sides: uint8 or bool [z, y, x], not padded: 0 where there is no lung; a candidate lies in the lung of one value.
         model: whose settings select.
 
     Returns:
@@ -206,6 +203,7 @@ def candidates_on_grid(
         away from the lungs.
     """
     selection = model.settings.selection
+    lung_mask = sides > 0
     depth, height, width = lung_mask.shape
     near_lungs = functional.max_pool3d(lung_mask.float()[None, None], 3, stride=1, padding=1)[0, 0]
     probability = output.infection[0, 0, :depth, :height, :width].sigmoid() * near_lungs
@@ -213,11 +211,16 @@ def candidates_on_grid(
     anchors = model.proposals.anchors(output.infection, output.objectness)
     boxes, scores = model.proposals.select(logits[0], codes[0], anchors, (depth, height, width), selection)
     boxes, scores = _inside_lungs(boxes, scores, lung_mask, selection.lung_fraction)
-    boxes, scores = boxes[: selection.most], scores[: selection.most]
-    extra_boxes, extra_scores = _uncovered_components(probability, boxes, model.settings)
-    boxes, scores = torch.cat([boxes, extra_boxes]), torch.cat([scores, extra_scores])
-    order = torch.sort(scores, descending=True, stable=True).indices[: selection.most]
-    return boxes[order], scores[order], probability
+    voxel_ml = float(np.prod(model.settings.grid.spacing_mm)) / 1000.0
+    foci = find_foci(
+        boxes.double().numpy(),
+        scores.double().numpy(),
+        probability.numpy(),
+        sides.to(torch.uint8).numpy(),
+        voxel_ml,
+        selection,
+    )
+    return torch.from_numpy(foci.boxes), torch.from_numpy(foci.scores), probability
 
 
 def _inside_lungs(boxes: Tensor, scores: Tensor, lung_mask: Tensor, least: float) -> tuple[Tensor, Tensor]:
@@ -229,21 +232,3 @@ def _inside_lungs(boxes: Tensor, scores: Tensor, lung_mask: Tensor, least: float
         keep.append(bool(lung_mask[z0:z1, y0:y1, x0:x1].float().mean() >= least))
     chosen = torch.tensor(keep, dtype=torch.bool)
     return boxes[chosen], scores[chosen]
-
-
-def _uncovered_components(probability: Tensor, boxes: Tensor, settings: CandidateSettings) -> tuple[Tensor, Tensor]:
-    """Connected infected regions that no box covers, as boxes with their mean probability as score.
-
-    Ours: the voxel-wise head sees a large or oddly shaped infection that fits no anchor; recall comes first.
-    """
-    selection = settings.selection
-    voxel_ml = float(np.prod(settings.grid.spacing_mm)) / 1000.0
-    values = probability.numpy()
-    components = regionprops(label(values > selection.infection), values)
-    found = [c for c in components if c.area * voxel_ml >= selection.component_ml]
-    extra = torch.tensor([c.bbox for c in found], dtype=boxes.dtype).reshape(-1, 6)
-    scores = torch.tensor([float(c.intensity_mean) for c in found], dtype=boxes.dtype)
-    if len(extra) and len(boxes):
-        free = box_iou(extra, boxes).amax(dim=1) < selection.cover_iou
-        extra, scores = extra[free], scores[free]
-    return extra, scores

@@ -5,13 +5,14 @@ MONAI's anchor generator, ATSS matcher, box coder and non-maximum suppression do
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from monai.apps.detection.utils.anchor_utils import AnchorGeneratorWithAnchorShape
 from monai.apps.detection.utils.ATSS_matcher import ATSSMatcher
 from monai.apps.detection.utils.box_coder import BoxCoder
 from monai.data.box_utils import box_iou, non_max_suppression
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ..config import Settings
@@ -39,8 +40,7 @@ class SelectionSettings(Settings):
         lung_fraction: a box holds at least this share of lung voxels.
         infection: probability from which a voxel is infected. Of 0.15 to 0.5, Dice on held-out phantoms
             rose from 0.5 down; below 0.2 it gained little.
-        component_ml: a connected infected region of this size that no proposal covers is a candidate too.
-        cover_iou: a proposal covers a connected region from this overlap of their boxes.
+        component_ml: a connected infected piece of this size is a focus, whether a proposal finds it or not.
     """
 
     score: float = Field(0.15, ge=0, le=1)
@@ -50,7 +50,12 @@ class SelectionSettings(Settings):
     lung_fraction: float = Field(0.1, ge=0, le=1)
     infection: float = Field(0.2, gt=0, lt=1)
     component_ml: float = Field(0.25, ge=0)
-    cover_iou: float = Field(0.1, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_gone(cls, values: Any) -> Any:
+        """Cards of earlier weights name an overlap that ``foci`` does not need."""
+        return {k: v for k, v in values.items() if k != "cover_iou"} if isinstance(values, dict) else values
 
 
 @dataclass(frozen=True)

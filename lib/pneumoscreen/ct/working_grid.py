@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from ..config import Settings
 from ..errors import NoLungsError
-from ..images.volume import Volume
+from ..images.volume import LEFT, RIGHT, Volume
 
 _SLICES_AT_ONCE = 32
+_HALF = 0.4999
 _Millimetres = Annotated[float, Field(gt=0)]
 
 
@@ -82,6 +83,12 @@ class WorkingGrid:
             for first in range(0, block.shape[0], _SLICES_AT_ONCE)
         ]
         return _resize_depth(torch.cat(parts), self.shape[0])
+
+    def sample_sides(self, labels: NDArray[np.uint8]) -> Tensor:
+        """Lungs by side, uint8 [z, y, x] on this grid, of a map on the volume's grid: a voxel is lung from one half on."""
+        left, right = self.sample(labels == LEFT), self.sample(labels == RIGHT)
+        side = torch.where(left >= right, LEFT, RIGHT).to(torch.uint8)
+        return torch.where(left + right >= _HALF, side, torch.zeros_like(side))
 
     def mask_to_volume(self, probability: Tensor, threshold: float) -> NDArray[np.bool_]:
         """Where a probability map [z, y, x] of this grid, interpolated, exceeds the threshold; on the volume's grid."""

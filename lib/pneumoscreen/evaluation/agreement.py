@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ..case import Case, opinions
+from ..geometry import iou
 from ..verdict import Classes, decide
 from .bootstrap import Interval, bootstrap_of_sums
 from .confusion import ConfusionMatrix
-from .detection import HIT_IOU, box_iou
+from .detection import HIT_IOU
 
 MODEL = "model"
 
@@ -174,7 +175,7 @@ def _signed(document: Case, classes: Classes) -> str:
 def _matched(first: Case, second: Case) -> tuple[Pairs, int]:
     """Labels of the regions that overlap best, one to one, and how many regions only one of the two has."""
     one, other = _labelled_boxes(first), _labelled_boxes(second)
-    overlap = box_iou([box for box, _ in one], [box for box, _ in other])
+    overlap = iou([box for box, _ in one], [box for box, _ in other])
     rows, columns = linear_sum_assignment(overlap, maximize=True)
     pairs = [(one[i][1], other[j][1]) for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= HIT_IOU]
     return pairs, len(one) + len(other) - 2 * len(pairs)

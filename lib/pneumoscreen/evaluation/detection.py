@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..geometry import iou
 from .bootstrap import Interval, bootstrap_of_sums
 
 HIT_IOU = 0.1
@@ -50,16 +51,6 @@ class FrocPoint:
     false_regions_per_case: float
 
 
-def box_iou(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
-    """Intersection over union [n, m] of index boxes [n, 6] and [m, 6] (z0, y0, x0, z1, y1, x1)."""
-    a = np.asarray(boxes, dtype=np.float64).reshape(-1, 1, 6)
-    b = np.asarray(others, dtype=np.float64).reshape(1, -1, 6)
-    sides = np.minimum(a[..., 3:], b[..., 3:]) - np.maximum(a[..., :3], b[..., :3])
-    shared = np.clip(sides, 0.0, None).prod(axis=-1)
-    together = (a[..., 3:] - a[..., :3]).prod(axis=-1) + (b[..., 3:] - b[..., :3]).prod(axis=-1) - shared
-    return np.divide(shared, together, out=np.zeros_like(shared), where=together > 0)
-
-
 def hits(regions: ArrayLike, lesions: ArrayLike) -> NDArray[np.bool_]:
     """Which region [n] hits which lesion [m].
 
@@ -69,7 +60,7 @@ def hits(regions: ArrayLike, lesions: ArrayLike) -> NDArray[np.bool_]:
     a = np.asarray(regions, dtype=np.float64).reshape(-1, 6)
     b = np.asarray(lesions, dtype=np.float64).reshape(-1, 6)
     mutual = _holds_center(a, b) & _holds_center(b, a).T
-    return np.asarray((box_iou(a, b) >= HIT_IOU) | mutual)
+    return np.asarray((iou(a, b) >= HIT_IOU) | mutual)
 
 
 def _holds_center(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:

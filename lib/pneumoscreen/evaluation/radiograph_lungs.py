@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import geometry
 from ..case import CXR_LOCATIONS, SIDES, Vector
 from ..cxr.localization import INFECTED, location_of
 from .bootstrap import Interval, bootstrap_of_sums
@@ -129,11 +130,11 @@ def box_figures(outcomes: Sequence[RadiographOutcome]) -> BoxFigures | None:
 
 def iou(first: Vector, second: Vector) -> float:
     """Intersection over union of two boxes x, y, w, h."""
-    low = np.maximum(first[:2], second[:2])
-    high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
-    shared = float(np.prod(np.maximum(high - low, 0.0)))
-    whole = first[2] * first[3] + second[2] * second[3] - shared
-    return shared / whole if whole > 0 else 0.0
+    return float(geometry.iou(_bounds(first), _bounds(second))[0, 0])
+
+
+def _bounds(box: Vector) -> list[float]:
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
 
 
 def exchanged(truth: Mapping[str, Vector], found: Mapping[str, Vector]) -> bool:

@@ -8,18 +8,26 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..errors import ImageError
 from ..images.volume import Volume
 from ..verdict import DEFAULT_CLASSES
-from .lesions import LesionModel
+from .lesions import LesionModel, laid_over
 from .phantom import MAX_PAINTED_MM, Axes, Phantom, lesion_truth, window_of
 from .placement import LungMap, draw_lesions
 
 COARSE_MM = 4.0
+GRAIN_HU = 14.0
 
 
-def implant_lesions(volume: Volume, lungs: NDArray[np.uint8], diagnosis: str, seed: int) -> Phantom:
+def implant_lesions(
+    volume: Volume,
+    lungs: NDArray[np.uint8],
+    diagnosis: str,
+    seed: int,
+    shown: NDArray[np.uint8] | None = None,
+) -> Phantom:
     """A real scan with synthetic lesions in its lungs.
 
     Args:
@@ -27,6 +35,7 @@ def implant_lesions(volume: Volume, lungs: NDArray[np.uint8], diagnosis: str, se
         lungs: uint8 [z, y, x], 1 left, 2 right; only lungs known to be free of opacities.
         diagnosis: a class of the case list.
         seed: decides everything that is drawn.
+        shown: all lungs in view, for ``Phantom.lungs``; by default those that lesions are put into.
 
     Raises:
         ImageError: if the scan is oblique.
@@ -44,7 +53,7 @@ def implant_lesions(volume: Volume, lungs: NDArray[np.uint8], diagnosis: str, se
         _paint(lesion, value, axes, volume.spacing_mm[2], hu, numbers, lungs > 0)
     case_id = f"{volume.case_id}-implant-{seed:06d}"
     implanted = replace(volume, hu=np.clip(np.rint(hu), -1024, 3071).astype(np.int16), case_id=case_id)
-    return Phantom(implanted, lungs, numbers, lesion_truth(numbers, lesions), diagnosis)
+    return Phantom(implanted, lungs if shown is None else shown, numbers, lesion_truth(numbers, lesions), diagnosis)
 
 
 def implant_either_way(volume: Volume, lungs: NDArray[np.uint8], diagnosis: str, seed: int) -> Phantom:
@@ -92,7 +101,10 @@ def _paint(
     rendered = [lesion.render(x, y, (z + offset).astype(np.float32)) for offset in offsets]
     opacity = np.mean([alpha for alpha, _ in rendered], axis=0)
     target = np.mean([value_hu for _, value_hu in rendered], axis=0)
+    # What fills the air is as noisy as the rest of the scan; the lung's own noise goes with the air.
+    noise = np.random.default_rng([lesion.texture, 3]).standard_normal(target.shape, dtype=np.float32)
+    grain = np.float32(GRAIN_HU) * ndimage.gaussian_filter(noise, (0.0, 0.6, 0.6)) * np.float32(2.1)
     part, lung = hu[window], inside[window]
-    painted = np.maximum(part, part + opacity * (target - part))
+    painted = laid_over(part, opacity, target + grain)
     part[lung] = painted[lung]
     numbers[window][(opacity > 0.4) & lung] = value

@@ -1,17 +1,16 @@
-"""Lesions of the phantoms: what the two infections look like, and what is irrelevant to infection.
+"""The model of one lesion and how it is painted; what each kind looks like stands in ``lesion_kinds``."""
 
-After Xu et al. 2020, section 2.5.1 and discussion: COVID-19 shows ground glass, several foci, close to
-the pleura; influenza-A lies more centrally, patchier and more consolidated, with fewer foci. Ours: the
-distributions, which overlap on purpose, so that neither look nor place alone decides.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-GROUND_GLASS_HU = -620.0
-CONSOLIDATION_HU = -20.0
+from .lesion_textures import air_bronchogram, septal_net
+
+SEPTA_HU = 300.0
+BRONCHUS_HU = -880.0
+LUNG_HU = -865.0
+FILLED_HU = 20.0
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,15 @@ class LesionModel:
         kind: what it is in words, for the truth table.
         blobs: soft ellipsoids, their union is the lesion.
         hu: HU of its periphery.
-        core_hu: HU of its core.
+        core_hu: HU of its core: above ``hu`` for consolidation with a halo, below it for a reversed halo.
         core: share of the lesion's depth at which the core begins; 1 for no core.
         edge_mm: width over which it fades.
         roughness: 0 for smooth outlines, 1 for very ragged.
-        reticulation: depth of fine thick lines inside, 0 to 1.
         waves: directions and phases of the outline's irregularity.
+        septa: how thick and dense the septa between lobules show, 0 to 1 (crazy paving).
+        bronchi_mm: radius of open airways seen inside (air bronchogram); 0 for none.
+        texture: seed of septa and airways.
+        uneven_hu: how much its density varies from place to place.
     """
 
     label: str
@@ -48,8 +50,11 @@ class LesionModel:
     core: float
     edge_mm: float
     roughness: float
-    reticulation: float
     waves: NDArray[np.float64]
+    septa: float = 0.0
+    bronchi_mm: float = 0.0
+    texture: int = 0
+    uneven_hu: float = 0.0
 
     @property
     def center(self) -> NDArray[np.float64]:
@@ -72,14 +77,43 @@ class LesionModel:
         depth = np.full((len(z), len(y), len(x)), -np.inf, np.float32)
         for blob in self.blobs:
             depth = np.maximum(depth, self._blob_depth(blob, gx, gy, gz))
-        depth += np.float32(self.roughness) * self._irregularity(gx, gy, gz) * np.float32(self._size())
+        uneven = self._irregularity(gx, gy, gz)
+        depth += np.float32(self.roughness) * uneven * np.float32(self._size())
         opacity = np.clip(depth / np.float32(self.edge_mm) + np.float32(0.5), 0.0, 1.0)
         inner = depth / np.float32(max(self._size(), 1e-3))
         mix = np.clip((inner - np.float32(self.core)) / np.float32(0.15), 0.0, 1.0)
         hu = np.float32(self.hu) + mix * np.float32(self.core_hu - self.hu)
-        if self.reticulation:
-            hu = hu + np.float32(260.0 * self.reticulation) * self._lines(gx, gy, gz)
-        return opacity, np.minimum(hu, np.float32(max(self.core_hu, 60.0)))
+        if self.uneven_hu:
+            # Another pattern than the outline's: the same waves, turned about.
+            hu = hu + np.float32(self.uneven_hu) * self._irregularity(gz + gx, gx - gy, gy)
+        hu = np.minimum(hu, np.float32(self._highest()))
+        return opacity, self._textured(hu, opacity, (x, y, z))
+
+    def _highest(self) -> float:
+        return max(self.core_hu, self.hu, 60.0)
+
+    def _textured(
+        self,
+        hu: NDArray[np.float32],
+        opacity: NDArray[np.float32],
+        axes: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    ) -> NDArray[np.float32]:
+        if not (self.septa or self.bronchi_mm):
+            return hu
+        seen = np.argwhere(opacity > 0.05)
+        if not len(seen):
+            return hu
+        at = tuple(seen.T)
+        points = np.stack([axes[0][at[2]], axes[1][at[1]], axes[2][at[0]]], axis=1) - self.center
+        values = hu[at]
+        if self.septa:
+            values = values + np.float32(SEPTA_HU * self.septa) * septal_net(points, self.texture)
+            values = np.minimum(values, np.float32(self._highest()))
+        if self.bronchi_mm:
+            share = air_bronchogram(points, self._size(), self.bronchi_mm, self.texture)
+            values = values + share * (np.float32(BRONCHUS_HU) - values)
+        hu[at] = values
+        return hu
 
     def _size(self) -> float:
         return float(min(self.blobs[0].radii))
@@ -102,81 +136,17 @@ class LesionModel:
             total = total + np.sin(kx * gx + ky * gy + kz * gz + phase)
         return (total / np.sqrt(len(self.waves))).astype(np.float32)
 
-    def _lines(self, gx: NDArray[np.float32], gy: NDArray[np.float32], gz: NDArray[np.float32]) -> NDArray[np.float32]:
-        kx, ky, kz, phase = self.waves[0]
-        net = np.sin(0.75 * gx + 4 * ky * gy + phase) * np.sin(0.7 * gy + 4 * kz * gz + kx)
-        return np.clip((np.abs(net) - 0.62) / 0.3, 0.0, 1.0).astype(np.float32)
 
-
-def draw_lesion(label: str, severity: float, rng: np.random.Generator) -> LesionModel:
-    """Draw a lesion at the origin; ``place`` puts it where it belongs.
+def laid_over(lung: NDArray[np.float32], opacity: NDArray[np.float32], hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    """HU of lung with a lesion in it: air is replaced, vessels and the texture of the lung stay visible.
 
     Args:
-        label: ``covid19``, ``influenza_a`` or ``irrelevant``.
-        severity: 0 (early) to 1 (severe); widens infections.
-        rng: source of randomness.
+        lung: HU without the lesion.
+        opacity: of the lesion, 0 to 1.
+        hu: of the lesion where it replaces all air.
     """
-    if label == "covid19":
-        return _infection(label, severity, rng, consolidation=rng.beta(1.2, 3.6), patchy=rng.integers(1, 3))
-    if label == "influenza_a":
-        return _infection(label, severity, rng, consolidation=rng.beta(3.4, 1.3), patchy=rng.integers(3, 6))
-    return _irrelevant(rng)
-
-
-def _waves(rng: np.random.Generator, count: int = 7) -> NDArray[np.float64]:
-    directions = rng.normal(size=(count, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    frequency = 2 * np.pi / rng.uniform(9.0, 28.0, (count, 1))
-    return np.concatenate([directions * frequency, rng.uniform(0, 2 * np.pi, (count, 1))], axis=1)
-
-
-def _infection(label: str, severity: float, rng: np.random.Generator, consolidation: float, patchy: int) -> LesionModel:
-    size = rng.uniform(7.5, 15.0) * (1.0 + 1.9 * severity * rng.uniform(0.4, 1.0))
-    blobs = [Blob(np.zeros(3), size * np.array([rng.uniform(0.5, 0.8), 1.0, rng.uniform(0.8, 1.3)]), np.eye(3))]
-    for _ in range(patchy - 1):
-        direction = rng.normal(size=3)
-        direction /= np.linalg.norm(direction)
-        radii = size * rng.uniform(0.4, 0.75) * np.array([rng.uniform(0.6, 0.9), 1.0, 1.0])
-        blobs.append(Blob(direction * size * rng.uniform(0.7, 1.15), radii, np.eye(3)))
-    covid = label == "covid19"
-    hu = GROUND_GLASS_HU + rng.normal(0.0, 60.0) + 260.0 * consolidation * rng.uniform(0.5, 1.0)
-    return LesionModel(
-        label=label,
-        kind="ground glass" if consolidation < 0.35 else "mixed" if consolidation < 0.65 else "consolidation",
-        blobs=tuple(blobs),
-        hu=float(np.clip(hu, -740.0, -120.0)),
-        core_hu=CONSOLIDATION_HU + rng.normal(0.0, 25.0),
-        core=float(np.clip(1.05 - 1.25 * consolidation, 0.05, 1.2)),
-        edge_mm=rng.uniform(3.0, 8.5) if covid else rng.uniform(2.0, 6.5),
-        roughness=rng.uniform(0.08, 0.25) if covid else rng.uniform(0.12, 0.35),
-        reticulation=rng.uniform(0.4, 1.0) if rng.random() < (0.55 if covid else 0.1) else 0.0,
-        waves=_waves(rng),
-    )
-
-
-def _irrelevant(rng: np.random.Generator) -> LesionModel:
-    kind = rng.choice(["fibrosis band", "calcified nodule", "dependent atelectasis"], p=[0.4, 0.3, 0.3])
-    if kind == "calcified nodule":
-        radius = rng.uniform(2.5, 5.5)
-        radii, hu, core, edge = np.full(3, radius) * rng.uniform(0.8, 1.2, 3), rng.uniform(150, 650), 1.5, 1.0
-    elif kind == "fibrosis band":
-        radii = np.array([rng.uniform(1.3, 2.6), rng.uniform(14, 32), rng.uniform(5, 18)])
-        hu, core, edge = rng.uniform(-250, 0), 1.5, 1.5
-    else:
-        radii = np.array([rng.uniform(3.0, 5.5), rng.uniform(22, 42), rng.uniform(20, 45)])
-        hu, core, edge = rng.uniform(-420, -180), 1.5, 3.0
-    return LesionModel(
-        label="irrelevant",
-        kind=str(kind),
-        blobs=(Blob(np.zeros(3), radii, np.eye(3)),),
-        hu=float(hu),
-        core_hu=float(hu),
-        core=core,
-        edge_mm=edge,
-        roughness=0.0 if kind == "calcified nodule" else 0.1,
-        reticulation=0.0,
-        waves=_waves(rng),
-    )
+    air = np.clip((FILLED_HU - lung) / (FILLED_HU - LUNG_HU), 0.0, 1.0)
+    return np.asarray(np.maximum(lung, lung + opacity * air * (hu - np.float32(LUNG_HU))), dtype=np.float32)
 
 
 def oriented(normal: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -190,5 +160,4 @@ def oriented(normal: NDArray[np.float64], rng: np.random.Generator) -> NDArray[n
 
 def place(lesion: LesionModel, center: NDArray[np.float64], axes: NDArray[np.float64]) -> LesionModel:
     """The lesion with its first blob at ``center`` (LPS mm) and its own axes turned to ``axes``."""
-    blobs = tuple(Blob(center + axes @ b.center, b.radii, axes @ b.axes) for b in lesion.blobs)
-    return LesionModel(**{**lesion.__dict__, "blobs": blobs})
+    return replace(lesion, blobs=tuple(Blob(center + axes @ b.center, b.radii, axes @ b.axes) for b in lesion.blobs))

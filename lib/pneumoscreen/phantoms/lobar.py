@@ -119,7 +119,6 @@ def draw_consolidation(frame: LungFrame, rng: np.random.Generator) -> LobarModel
         core=rng.uniform(0.15, 0.4),
         edge_mm=rng.uniform(8.0, 22.0),
         roughness=rng.uniform(0.08, 0.25),
-        reticulation=0.0,
         waves=waves,
     )
     return LobarModel(body, fissures(frame, lobe, tilt), _bronchi(frame, center, radii, rng), _words(lobe, whole))

@@ -16,6 +16,7 @@ from scipy import ndimage
 from ..case import SIDES
 from ..images.volume import LEFT, RIGHT
 from ..verdict import DEFAULT_CLASSES
+from .lesion_kinds import SCARS
 from .lesions import Blob, LesionModel
 from .lobar import LungFrame, draw_consolidation
 from .phantom import window_of
@@ -113,9 +114,9 @@ def mottle(view: View, rng: np.random.Generator) -> Array:
 
 
 def draw_scars(lungs: LungMap, rng: np.random.Generator) -> list[LesionModel]:
-    """Scars and calcified nodules; without what only presses on the lungs of a lying patient."""
+    """Scars and calcified nodules; the other irrelevant findings of a CT are none of a clear radiograph."""
     lesions = draw_lesions(DEFAULT_CLASSES.none_found, lungs, rng)
-    return [lesion for lesion in lesions if lesion.kind != "dependent atelectasis"]
+    return [lesion for lesion in lesions if lesion.kind in SCARS]
 
 
 def draw_sides(label: str, rng: np.random.Generator) -> tuple[str, ...]:

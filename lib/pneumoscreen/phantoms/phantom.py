@@ -16,8 +16,9 @@ from scipy import ndimage
 from ..config import Settings
 from ..images.volume import LEFT, RIGHT, Volume
 from ..verdict import DEFAULT_CLASSES
+from .acquisition import Kernel
 from .anatomy import Anatomy
-from .lesions import LesionModel
+from .lesions import LesionModel, laid_over
 from .placement import LungMap, draw_lesions
 from .vessels import Tubes, bronchus, grow_tree, paint_tubes
 
@@ -187,6 +188,34 @@ class _Trees:
 
 
 @dataclass(frozen=True)
+class Inflation:
+    """How a lung is filled with air and blood.
+
+    Attributes:
+        base_hu: of lung halfway between front and back.
+        gradient: HU a mm towards the back, which lies lower.
+        vessel_hu: of the blood; above 60 with contrast medium.
+        emphysema_hu: how much thinner the holes are.
+    """
+
+    base_hu: float
+    gradient: float
+    vessel_hu: float
+    emphysema_hu: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Inflation":
+        """One of seven patients breathes in little, three of ten have contrast medium, one of eight emphysema."""
+        shallow = rng.random() < 0.15
+        return cls(
+            base_hu=float(rng.normal(-755.0, 35.0) if shallow else rng.normal(-865.0, 22.0)),
+            gradient=float(rng.uniform(0.5, 1.3) if shallow else rng.uniform(0.1, 0.7)),
+            vessel_hu=float(rng.uniform(90.0, 280.0) if rng.random() < 0.3 else rng.uniform(30.0, 55.0)),
+            emphysema_hu=float(rng.uniform(30.0, 110.0) if rng.random() < 0.12 else 0.0),
+        )
+
+
+@dataclass(frozen=True)
 class _Painter:
     """Paints the chest slab by slab, so that memory does not grow with the number of slices."""
 
@@ -201,20 +230,21 @@ class _Painter:
         count = len(self.axes[2])
         shape = (count, len(self.axes[1]), len(self.axes[0]))
         hu, labels, numbers = np.empty(shape, np.float32), np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-        base = float(self.rng.normal(-868.0, 18.0))
-        gradient = float(self.rng.uniform(0.1, 0.7))
-        mottle = self._mottle(shape)
+        air = Inflation.draw(self.rng)
+        mottle = self._mottle(shape, air.emphysema_hu)
         for first in range(0, count, SLAB_SLICES):
             part = slice(first, min(first + SLAB_SLICES, count))
-            hu[part], labels[part], numbers[part] = self._slab(self.axes[2][part], base, gradient, mottle[part])
+            hu[part], labels[part], numbers[part] = self._slab(self.axes[2][part], air, mottle[part])
         return hu, labels, numbers
 
-    def _mottle(self, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    def _mottle(self, shape: tuple[int, int, int], emphysema_hu: float) -> NDArray[np.float32]:
+        """Uneven density of healthy lung, and the holes that emphysema makes."""
         coarse = self.rng.normal(0.0, 1.0, tuple(max(n // 6, 2) for n in shape)).astype(np.float32)
-        return ndimage.zoom(coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1) * 16.0
+        uneven = ndimage.zoom(coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1)
+        return np.asarray(uneven * 16.0 - emphysema_hu * np.clip(uneven, 0.0, 1.0), dtype=np.float32)
 
     def _slab(
-        self, z: NDArray[np.float32], base: float, gradient: float, mottle: NDArray[np.float32]
+        self, z: NDArray[np.float32], air: "Inflation", mottle: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
         parts = max(1, int(np.ceil(self.thickness / MAX_PAINTED_MM)))
         offsets = ((np.arange(parts) + 0.5) / parts - 0.5) * self.thickness
@@ -224,10 +254,10 @@ class _Painter:
         tissue = self.anatomy.tissue(x[None, None, :], y[None, :, None], fine[:, None, None])
         pixel = float(x[1] - x[0])
         lung = np.clip(tissue.lung_distance / pixel + 0.5, 0.0, 1.0).astype(np.float32)
-        inner = base + np.float32(gradient) * y[None, :, None] + np.repeat(mottle, parts, axis=0)
+        inner = air.base_hu + np.float32(air.gradient) * y[None, :, None] + np.repeat(mottle, parts, axis=0)
         number = np.zeros(lung.shape, np.uint8)
         self._paint_lesions(grid, inner, number, lung > 0.5)
-        self._paint_tree(grid, inner, self.trees.vessels, 42.0)
+        self._paint_tree(grid, inner, self.trees.vessels, air.vessel_hu)
         self._paint_airways(grid, inner)
         whole = tissue.outside_hu + lung * (inner - tissue.outside_hu)
         out_of_lung = self._paint_main_airways(grid, whole)
@@ -254,8 +284,7 @@ class _Painter:
                 continue
             opacity, hu = lesion.render(x, y, z)
             part = inner[window]
-            # A lesion adds to what is there: a second one over the first must not thin it out.
-            part[...] = np.maximum(part, part + opacity * (hu - part))
+            part[...] = laid_over(part, opacity, hu)
             number[window][(opacity > 0.4) & inside[window]] = value
 
     def _paint_tree(self, grid: Axes, inner: NDArray[np.float32], tubes: Tubes, hu: float) -> None:
@@ -293,14 +322,11 @@ def _scan(
     hu: NDArray[np.float32], axes: Axes, thickness: float, spec: PhantomSpec, rng: np.random.Generator
 ) -> NDArray[np.int16]:
     pixel = float(axes[0][1] - axes[0][0])
-    sharpness_mm = rng.uniform(0.45, 0.95)
-    level = spec.noise_hu if spec.noise_hu is not None else rng.uniform(12.0, 32.0) * np.sqrt(5.0 / max(thickness, 1.0))
-    grain = rng.uniform(0.4, 0.8)
+    kernel = Kernel.draw(rng)
+    level = spec.noise_hu if spec.noise_hu is not None else rng.uniform(12.0, 36.0) * np.sqrt(5.0 / max(thickness, 1.0))
     result = np.empty(hu.shape, np.int16)
     for k, plane in enumerate(hu):
-        blurred = ndimage.gaussian_filter(plane, sharpness_mm / pixel)
-        noise = ndimage.gaussian_filter(rng.standard_normal(plane.shape, dtype=np.float32), grain)
-        # Blurring a unit-variance field by sigma pixels leaves a deviation of about 1 / (2 sqrt(pi) sigma).
-        noise *= level * min(1.0, 2.0 * np.sqrt(np.pi) * grain) if level else 0.0
-        result[k] = np.clip(np.rint(blurred + noise), -1024, 3071)
+        blurred = ndimage.gaussian_filter(plane, kernel.blur_mm / pixel)
+        sharp = kernel.sharpened(blurred, pixel) + kernel.noise(plane.shape, level, rng)
+        result[k] = np.clip(np.rint(sharp), -1024, 3071)
     return result

@@ -1,6 +1,6 @@
 """Where lesions lie in a lung: number, place and direction by diagnosis and severity.
 
-Ours, after the paper's description (see ``lesions``). Distances are measured in the axial slice to the
+Ours, after the paper's description (see ``lesion_kinds``). Distances are measured in the axial slice to the
 edge of the lung, as the method's relative distance-from-edge is, so that location carries information.
 """
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .lesions import LesionModel, draw_lesion, oriented, place
+from .lesion_kinds import draw_lesion
+from .lesions import LesionModel, oriented, place
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _settle(
     assert best is not None
     center, index = best
     normal = lungs.normal[:, index[0], index[1], index[2]].astype(np.float64)
-    if not normal.any() or lesion.kind == "fibrosis band":
+    if not normal.any() or lesion.kind in ("fibrosis band", "collapse"):
         normal = rng.normal(size=3)
     if lesion.kind == "dependent atelectasis":
         normal = np.array([0.0, -1.0, 0.0])

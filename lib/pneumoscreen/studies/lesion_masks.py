@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from monai.data.box_utils import box_iou
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from ..case import Region
+from ..geometry import iou
 
 SAME_BOX_IOU = 0.5
 """Ours: overlap of a region's box with the bounding box of a number's voxels from which they are taken for the same.
@@ -36,7 +36,7 @@ def numbers_of(regions: Sequence[Region], boxes: Sequence[NDArray[np.float64]], 
     extents = {number: _box(found) for number, found in enumerate(find_objects(mask), start=1) if found is not None}
     if not extents or not regions:
         return [0] * len(regions)
-    overlaps = np.asarray(box_iou(np.stack(boxes), np.stack(list(extents.values()))))
+    overlaps = iou(np.stack(boxes), np.stack(list(extents.values())))
     fits = []
     for place, region in enumerate(regions):
         digits = _DIGITS.search(region.id)

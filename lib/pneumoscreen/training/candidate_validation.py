@@ -44,8 +44,8 @@ class CandidateFigures:
 
 def candidates_of(case: PreparedCase, model: CandidateModel) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes, scores and infection probability of a prepared case, as ``candidates_on_grid`` gives them."""
-    lungs = torch.from_numpy(case.lungs) > 0
-    image = network_input(torch.from_numpy(case.hu).float(), lungs, model.settings.grid)
+    lungs = torch.from_numpy(case.lungs)
+    image = network_input(torch.from_numpy(case.hu).float(), lungs > 0, model.settings.grid)
     output = model.predict(pad_to_multiple(image, model.settings.network.grid_multiple))
     return candidates_on_grid(output, lungs, model)
 
