@@ -199,6 +199,7 @@ class Screener:
             kept.append(i)
         regions = []
         labelled, judgement = self._label(volume, images, draws)
+        voxel_ml = float(np.prod(volume.spacing_mm)) / 1000.0
         for number, (i, patches) in enumerate(zip(kept, labelled, strict=True), start=1):
             center, size = volume.box_to_mm(found.boxes[i])
             region = Region(
@@ -209,6 +210,7 @@ class Screener:
                 score=float(found.scores[i]),
                 side=lungs.side_of(found.boxes[i]),
                 patches=patches,
+                infected_ml=np.count_nonzero(found.infection[box_voxels(found.boxes[i], volume.hu.shape)]) * voxel_ml,
             )
             regions.append(region.with_vote())
         lost = len(found.boxes) - len(kept)

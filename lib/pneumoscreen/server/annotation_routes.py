@@ -9,7 +9,7 @@ from monailabel.config import RBAC_ANNOTATOR, RBAC_USER
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from ..case import SCHEMA
+from ..case import SCHEMA, SCHEMA_1
 from ..studies.annotations import ConflictError
 from ..studies.layout import LONGEST_NAME, is_plain_name
 from ..studies.versions import ADJUDICATION, READER, Annotation, counting_of, current_of
@@ -135,7 +135,7 @@ def _chosen(body: bytes) -> int | None:
         content = json.loads(body)
     except (ValueError, RecursionError):
         return None  # the document's own check says what is wrong with it
-    if isinstance(content, dict) and content.get("schema") == SCHEMA:
+    if isinstance(content, dict) and content.get("schema") in (SCHEMA, SCHEMA_1):
         return None
     try:
         return Choice.model_validate(content).version
