@@ -48,6 +48,7 @@ __all__ = [
     "CXR_HEALTHY",
     "CXR_LOCATIONS",
     "CXR_POSITIVE",
+    "MODALITIES",
     "MODEL",
     "READER",
     "SCHEMA",

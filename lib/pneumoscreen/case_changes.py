@@ -20,7 +20,7 @@ def region_changes(before: Sequence[Region], after: Sequence[Region], classes: C
         if old.label is not None and (old.label != new.label or _differ(old.confidence, new.confidence)):
             found.append(
                 f"Region {new.id} counts as {_opinion(new)}, not as {_opinion(old)}: "
-                "that is what its patches and its evidence say."
+                "so say its patches and its evidence."
             )
         if old.state != new.state:
             found.append(f"Region {new.id} is {new.state}, not {old.state}, by its reader's entry.")

@@ -98,7 +98,7 @@ def test_a_written_radiograph_is_loaded_with_its_truth(written: Path) -> None:
         document = Case.from_json(study.document.read_text(encoding="utf-8"))
         assert document.cxr is not None
         assert (found.label, found.patient) == (label, study.patient)
-        assert found.lung_boxes == document.cxr.lung_boxes
+        assert found.lung_boxes == document.cxr.boxes
         assert found.radiograph.sha256 == document.image.sha256
         assert found.radiograph.pixels.shape == document.image.size[::-1]
         if label == "covid19":
