@@ -20,6 +20,7 @@ from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates import CandidateModel, Candidates, find_candidates
 from .classifier import ClassifierModel, Head, Judgement, judge
+from .infected import infected_ml
 from .lungs import Lungs, Side, segment_lungs
 from .patches import PatchImage, RegionError, extract_patches
 
@@ -199,7 +200,6 @@ class Screener:
             kept.append(i)
         regions = []
         labelled, judgement = self._label(volume, images, draws)
-        voxel_ml = float(np.prod(volume.spacing_mm)) / 1000.0
         for number, (i, patches) in enumerate(zip(kept, labelled, strict=True), start=1):
             center, size = volume.box_to_mm(found.boxes[i])
             region = Region(
@@ -210,7 +210,7 @@ class Screener:
                 score=float(found.scores[i]),
                 side=lungs.side_of(found.boxes[i]),
                 patches=patches,
-                infected_ml=np.count_nonzero(found.infection[box_voxels(found.boxes[i], volume.hu.shape)]) * voxel_ml,
+                infected_ml=infected_ml(volume, found.infection, found.boxes[i]),
             )
             regions.append(region.with_vote())
         lost = len(found.boxes) - len(kept)

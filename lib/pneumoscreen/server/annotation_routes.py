@@ -54,7 +54,7 @@ def annotation_router(app: PneumoScreenApp) -> APIRouter:
             stored = store().submit(case, document, reader, base, kind)
         except ConflictError as conflict:
             return JSONResponse({"detail": str(conflict), "other": conflict.other.summary()}, 409)
-        return JSONResponse(stored.summary())
+        return JSONResponse(stored.answer())
 
     def adjudicated(case: str, body: bytes, reader: str | None) -> Response:
         number = _chosen(body)
