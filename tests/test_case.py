@@ -2,7 +2,6 @@
 
 import ast
 import contextlib
-import copy
 import json
 import math
 import re
@@ -12,83 +11,23 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.case_documents import CONTRACT, CONTRACT_1, RADIOGRAPH, RADIOGRAPH_1, cases, changed, junk, paths, version_1
 
 from pneumoscreen import case as case_module
-from pneumoscreen.case import Case, ImageInfo, LungInfo, ModelInfo, Patch, ReaderMark, Region, lps_to_ras, opinions
+from pneumoscreen.case import (
+    Case,
+    ImageInfo,
+    Patch,
+    ReaderMark,
+    Region,
+    lps_to_ras,
+    opinions,
+)
 from pneumoscreen.errors import CaseError
-from pneumoscreen.verdict import DEFAULT_CLASSES, Classes
+from pneumoscreen.verdict import Classes
 
-CONTRACT: dict[str, Any] = {
-    "schema": "pneumoscreen.case/1",
-    "case_id": "ct-0007",
-    "modality": "CT",
-    "image": {"size": [512, 512, 70], "spacing_mm": [0.7, 0.7, 5.0], "sha256": "ab12", "series_uid": None},
-    "diagnosis": None,
-    "lungs": {
-        "left": {"volume_ml": 2100.5, "affected_percent": 3.1},
-        "right": {"volume_ml": 2530.0, "affected_percent": 9.8},
-    },
-    "regions": [
-        {
-            "id": "r1",
-            "source": "model",
-            "center_mm": [61.2, 14.0, -210.0],
-            "size_mm": [32.0, 28.0, 25.0],
-            "score": 0.93,
-            "side": "left",
-            "patches": [
-                {
-                    "slice": 41,
-                    "label": "covid19",
-                    "confidence": 0.91,
-                    "distance_from_edge": 0.04,
-                    "probabilities": {"covid19": 0.91, "influenza_a": 0.06, "irrelevant": 0.03},
-                },
-            ],
-            "label": "covid19",
-            "confidence": 0.91,
-            "reader": {"label": "covid19", "name": "reader-a", "at": "2026-11-22T10:00:00Z"},
-        }
-    ],
-    "verdict": {
-        "label": "covid19",
-        "rule": "softmax",
-        "probability": {"covid19": 0.94, "influenza_a": 0.4},
-        "confidence": {"covid19": 0.63, "influenza_a": 0.37},
-    },
-    "models": {"ct_candidates": {"version": 3, "sha256": "…"}, "ct_classifier": {"version": 5, "sha256": "…"}},
-    "timings_s": {"read": 0.4, "lungs": 1.2, "candidates": 3.9, "classify": 0.6, "total": 6.3},
-    "notes": ["The axes were flipped."],
-}
-RADIOGRAPH: dict[str, Any] = {
-    "schema": "pneumoscreen.case/1",
-    "case_id": "cxr-1",
-    "modality": "CXR",
-    "image": {"size": [512, 490], "spacing_mm": [0.2, 0.2], "sha256": "cd34", "series_uid": "1.2.3"},
-    "diagnosis": "cap",
-    "verdict": None,
-    "models": {},
-    "timings_s": {},
-    "cxr": {
-        "lung_boxes": {"left": [10.0, 20.0, 100.0, 200.0], "right": [150.0, 20.0, 100.0, 200.0]},
-        "probabilities": {"covid19": 0.2, "healthy": 0.1, "cap": 0.7},
-        "sides": {"left": 0.9, "right": 0.1},
-        "location": "left",
-        "reader": None,
-    },
-    "notes": [],
-}
-
-
-def changed(path: str, value: Any, document: dict[str, Any] = CONTRACT) -> dict[str, Any]:
-    """The document with the field at a path, such as ``regions.0.score``, replaced."""
-    result = copy.deepcopy(document)
-    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-    holder: Any = result
-    for part in parents:
-        holder = holder[part]
-    holder[last] = value
-    return result
+SHIPPED = ("case.py", "case_changes.py", "case_fields.py", "case_upgrade.py", "errors.py", "evidence.py",
+           "radiograph_findings.py", "regions.py", "verdict.py")  # fmt: skip
 
 
 class TestRoundTrip:
@@ -114,11 +53,78 @@ class TestRoundTrip:
         assert Case.from_json(case.to_json()).to_json() == case.to_json()
 
 
+class TestVersion1:
+    def test_a_ct_is_upgraded(self) -> None:
+        case = Case.from_dict(CONTRACT_1)
+        assert case.to_dict()["schema"] == "pneumoscreen.case/2"
+        region = case.regions[0]
+        assert (region.infected_ml, region.state) == (None, "accepted")
+        assert case.verdict is not None
+        assert (case.verdict.infection, case.verdict.decided) == (None, True)
+        assert (case.image.source, case.image.study_uid, case.reading) == (None, None, None)
+        assert case.lungs == Case.from_dict(CONTRACT).lungs
+
+    @pytest.mark.parametrize(
+        ("path", "value", "state"),
+        [
+            ("regions.0.reader", None, "open"),
+            ("regions.0.reader.label", "irrelevant", "corrected"),
+            ("regions.0.source", "reader", "corrected"),
+        ],
+    )
+    def test_the_state_of_a_region_follows_from_its_reader(self, path: str, value: Any, state: str) -> None:
+        assert Case.from_dict(changed(path, value, CONTRACT_1)).regions[0].state == state
+
+    def test_whether_the_type_is_decided_follows_from_the_regions(self) -> None:
+        other = {**CONTRACT_1["regions"][0], "id": "r2", "label": "influenza_a", "reader": None}
+        document = changed("regions.0.reader", None, CONTRACT_1)
+        document["regions"].append(other)
+        verdict = Case.from_dict(document).verdict
+        assert verdict is not None and not verdict.decided
+
+    def test_a_region_of_version_1_counts_by_its_vote_alone(self) -> None:
+        document = changed("regions.0.score", 0.01, changed("regions.0.reader", None, CONTRACT_1))
+        verdict = Case.from_dict(document).with_verdict().verdict
+        assert verdict is not None and verdict.label == "covid19"
+
+    def test_boxes_are_those_of_a_model_where_one_is_named(self) -> None:
+        sources = {box.source for box in Case.from_dict(RADIOGRAPH_1).cxr.lung_boxes.values()}  # type: ignore[union-attr]
+        assert sources == {"model"}
+        drawn = changed("cxr.reader", {"label": "cap", "name": "a", "at": "now"}, RADIOGRAPH_1)
+        case = Case.from_dict(drawn)
+        assert case.cxr is not None
+        assert {box.source for box in case.cxr.lung_boxes.values()} == {"reader"}
+        named = changed("models", {"cxr_lung_boxes": {"version": 1, "sha256": "x"}}, drawn)
+        case = Case.from_dict(named)
+        assert case.cxr is not None
+        assert {box.source for box in case.cxr.lung_boxes.values()} == {"model"}
+        assert case.cxr.boxes["left"] == (10.0, 20.0, 100.0, 200.0)
+
+    def test_what_version_2_refuses_stays_readable(self) -> None:
+        wrong = {"covid19": 0.91, "influenza_a": 0.5, "irrelevant": 0.09}
+        case = Case.from_dict(changed("regions.0.patches.0.probabilities", wrong, CONTRACT_1))
+        assert case.regions[0].patches[0].probabilities == {}
+        verdict = {"label": "healthy", "rule": "softmax", "probability": {}, "confidence": {}}
+        cxr = Case.from_dict(changed("verdict", verdict, RADIOGRAPH_1)).cxr
+        assert cxr is not None and cxr.location == "none"
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def test_any_case_of_version_1_becomes_one_of_version_2(self, data: st.DataObject) -> None:
+        case = data.draw(cases())
+        old = Case.from_dict(version_1(case.to_dict()))
+        assert Case.from_json(old.to_json()) == old
+        assert old.case_id == case.case_id and len(old.regions) == len(case.regions)
+        for was, now in zip(case.regions, old.regions, strict=True):
+            assert (now.patches, now.opinion, now.infected_ml) == (was.patches, was.opinion, None)
+            assert (now.state == "open") == (now.reader is None)
+
+
 class TestRefusal:
     @pytest.mark.parametrize(
         ("path", "value"),
         [
-            ("schema", "pneumoscreen.case/2"),
+            ("schema", "pneumoscreen.case/3"),
             ("case_id", ""),
             ("case_id", 7),
             ("case_id", "\ud800"),
@@ -164,6 +170,21 @@ class TestRefusal:
             ("regions.0.reader.name", ""),
             ("regions.0.reader.confidence", 1.5),
             ("regions.0.reader.at", None),
+            ("regions.0.infected_ml", -0.1),
+            ("regions.0.infected_ml", "much"),
+            ("regions.0.state", "closed"),
+            ("regions.0.patches.0.probabilities", {"covid19": 0.91, "influenza_a": 0.5, "irrelevant": 0.09}),
+            ("regions.0.patches.0.probabilities", {"covid19": 0.5, "influenza_a": 0.2, "irrelevant": 0.2}),
+            ("regions.0.patches.0.probabilities", {"covid19": 0.8, "influenza_a": 0.3}),
+            ("image.source", 3),
+            ("image.study_uid", ""),
+            ("verdict.decided", "yes"),
+            ("verdict.infection", 0.9),
+            ("verdict.infection.probability", 1.1),
+            ("verdict.infection.calibrated_on", None),
+            ("verdict.infection.slope", -1.0),
+            ("reading.seconds", -1.0),
+            ("reading.model_shown", 1),
             ("verdict.label", "irrelevant"),
             ("verdict.rule", "majority"),
             ("verdict.probability.covid19", 1.5),
@@ -186,7 +207,7 @@ class TestRefusal:
         "path",
         ["extra", "image.extra", "lungs.middle", "lungs.left.extra", "regions.0.extra", "regions.0.patches.0.extra",
          "regions.0.patches.0.probabilities.extra", "regions.0.reader.extra", "verdict.extra",
-         "verdict.probability.extra", "models.ct_candidates.extra"],
+         "verdict.probability.extra", "models.ct_candidates.extra", "verdict.infection.extra", "reading.extra"],
     )  # fmt: skip
     def test_an_unknown_field_is_refused_by_name(self, path: str) -> None:
         with pytest.raises(CaseError, match="is not part of") as refusal:
@@ -219,11 +240,28 @@ class TestRefusal:
         with pytest.raises(CaseError, match=f"field {field} belongs to a CT"):
             Case.from_dict(changed(field, CONTRACT[field], RADIOGRAPH))
 
-    @pytest.mark.parametrize("path", ["cxr.location", "cxr.sides.left", "cxr.lung_boxes.left", "cxr.probabilities.cap"])
+    @pytest.mark.parametrize(
+        "path",
+        ["cxr.location", "cxr.sides.left", "cxr.lung_boxes.left", "cxr.lung_boxes.left.box", "cxr.probabilities.cap",
+         "cxr.lung_boxes.right.source", "cxr.opacity.left", "cxr.severity"],
+    )  # fmt: skip
     def test_radiograph_fields_are_checked(self, path: str) -> None:
         with pytest.raises(CaseError) as refusal:
             Case.from_dict(changed(path, "everywhere", RADIOGRAPH))
         assert path in str(refusal.value)
+
+    def test_radiograph_probabilities_that_cannot_be_are_refused(self) -> None:
+        with pytest.raises(CaseError, match=r"cxr.probabilities must sum to 1, not to 1\.5"):
+            Case.from_dict(changed("cxr.probabilities", {"covid19": 0.7, "healthy": 0.1, "cap": 0.7}, RADIOGRAPH))
+
+    def test_a_healthy_radiograph_has_no_affected_side(self) -> None:
+        verdict = {"label": "healthy", "rule": "softmax", "probability": {}, "confidence": {}}
+        document = changed("cxr.location", "bipulmonary", changed("verdict", verdict, RADIOGRAPH))
+        with pytest.raises(CaseError, match=r"cxr.location must be none .*, not 'bipulmonary'"):
+            Case.from_dict(document)
+        said = {"label": "healthy", "location": "left", "name": "a", "at": "now"}
+        with pytest.raises(CaseError, match=r"cxr.reader.location must be none"):
+            Case.from_dict(changed("cxr.reader", said, RADIOGRAPH))
 
     @pytest.mark.parametrize(
         "text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, '{"schema": NaN}', '{"timings_s": {"\\ud800": 1}}']
@@ -240,6 +278,17 @@ class TestRefusal:
         # Any other error than a refusal fails the test; what is read must also be writable.
         with contextlib.suppress(CaseError):
             Case.from_json(json.dumps(document)).to_json().encode("utf-8")
+
+    @pytest.mark.parametrize("document", [CONTRACT_1, RADIOGRAPH, RADIOGRAPH_1])
+    @settings(max_examples=150, deadline=None)
+    @given(st.data())
+    def test_anything_is_refused_or_read_in_other_documents(
+        self, document: dict[str, Any], data: st.DataObject
+    ) -> None:
+        path = data.draw(st.sampled_from(sorted(paths(document))))
+        broken = changed(path, data.draw(junk), document)
+        with contextlib.suppress(CaseError):
+            Case.from_json(json.dumps(broken)).to_json().encode("utf-8")
 
     def test_labels_follow_the_class_list_of_the_site(self) -> None:
         site = Classes(("rsv", "hmpv"), "other", "clear")
@@ -280,56 +329,6 @@ class TestCoordinates:
 
 
 def test_the_contract_modules_are_python_3_9() -> None:
-    for name in ("case.py", "verdict.py", "errors.py"):
+    for name in SHIPPED:
         text = Path(case_module.__file__).with_name(name).read_text(encoding="utf-8")
         ast.parse(text, feature_version=(3, 9))
-
-
-text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
-unit = st.floats(0.0, 1.0)
-length = st.floats(1e-3, 1e4)
-label = st.sampled_from(DEFAULT_CLASSES.patch_labels)
-point = st.tuples(*[st.floats(-1e5, 1e5)] * 3)
-junk = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def paths(value: Any, prefix: str = "") -> list[str]:
-    """The path of every field of a document."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    found = []
-    for key, item in items:
-        path = f"{prefix}.{key}" if prefix else str(key)
-        found += [path, *paths(item, path)]
-    return found
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Screened CT cases, some of them read by a reader."""
-    patch = st.builds(Patch, st.integers(0, 999), label, unit, unit, st.dictionaries(label, unit))
-    mark = st.builds(ReaderMark, label, text, text, unit)
-    regions = []
-    for i in range(draw(st.integers(0, 4))):
-        reader = draw(st.none() | mark)
-        source = draw(st.sampled_from(("model", "reader"))) if reader else "model"
-        patches = tuple(draw(st.lists(patch, max_size=3)))
-        region = Region(f"r{i}", source, draw(point), draw(st.tuples(length, length, length)), draw(unit),
-                        draw(st.sampled_from(("left", "right"))), patches, reader=reader)  # fmt: skip
-        regions.append(region.with_vote() if patches else region)
-    size = draw(st.tuples(*[st.integers(1, 2000)] * 3))
-    case = Case(
-        case_id=draw(text),
-        modality="CT",
-        image=ImageInfo(size, draw(st.tuples(length, length, length)), draw(text), draw(st.none() | text)),
-        diagnosis=draw(st.none() | st.sampled_from(DEFAULT_CLASSES.case_labels)),
-        lungs=draw(st.dictionaries(st.sampled_from(("left", "right")), st.builds(LungInfo, length, unit))),
-        regions=tuple(regions),
-        models=draw(st.dictionaries(text, st.builds(ModelInfo, st.integers(1, 99), text), max_size=2)),
-        timings_s=draw(st.dictionaries(text, length, max_size=3)),
-        notes=tuple(draw(st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=9), max_size=2))),
-    )
-    return case.with_verdict() if draw(st.booleans()) else case

@@ -7,12 +7,19 @@ exactly the rule that produced it.
 
 import math
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 RULE_NONE = "none"
 RULE_SINGLE = "single"
 RULE_SOFTMAX = "softmax"
 RULES = (RULE_NONE, RULE_SINGLE, RULE_SOFTMAX)
+
+DECIDED_MARGIN = math.log(3.0)
+"""How far apart the logarithms of 1 - P of the two likeliest types must lie for the type to count as decided.
+
+Ours: 1 - P, the chance that no region is of a type, must be three times smaller for the one than for the other. In
+the logarithm two types still differ whose P both round to 1.
+"""
 
 LabelledConfidence = Tuple[str, float]
 
@@ -51,6 +58,23 @@ DEFAULT_CLASSES = Classes()
 
 
 @dataclass(frozen=True)
+class Infection:
+    """That an image shows an infection at all, of whatever type (ours; ``evidence.py``).
+
+    Attributes:
+        probability: in [0, 1].
+        calibrated_on: on what the probability was calibrated, in words.
+        intercept: of the calibration, so that a correction can be followed anywhere; None where it is not told.
+        slope: likewise.
+    """
+
+    probability: float
+    calibrated_on: str
+    intercept: Optional[float] = None
+    slope: Optional[float] = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a case is taken for.
 
@@ -59,12 +83,16 @@ class Verdict:
         rule: which of the three rules of section 2.6.2 exported the confidence.
         probability: Noisy-OR P of every infection type, in [0, 1].
         confidence: the exported confidence, only for the types that the rule exports.
+        decided: false where there is an infection whose type cannot be told (ours).
+        infection: that there is an infection at all (ours); None without a calibration.
     """
 
     label: str
     rule: str
     probability: Dict[str, float] = field(default_factory=dict)
     confidence: Dict[str, float] = field(default_factory=dict)
+    decided: bool = True
+    infection: Optional[Infection] = None
 
     @property
     def exported(self) -> float:
@@ -138,7 +166,8 @@ def decide(regions: Iterable[LabelledConfidence], classes: Classes = DEFAULT_CLA
 
     Regions labelled irrelevant leave the sum. Ours: the winner is found on the logarithm of
     1 - P, which still tells two types apart when both P round to 1; if even that is equal, the
-    type with more regions wins, then the one named first in the class list.
+    type with more regions wins, then the one named first in the class list. Ours, too: whether the type is
+    decided (``DECIDED_MARGIN``).
 
     Raises:
         ValueError: if a label is not in the class list or a confidence lies outside [0, 1].
@@ -154,5 +183,17 @@ def decide(regions: Iterable[LabelledConfidence], classes: Classes = DEFAULT_CLA
     rule, confidence_of = export_confidence(probability)
     if rule == RULE_NONE:
         return Verdict(classes.none_found, rule, probability, confidence_of)
-    winner = min(confidence_of, key=lambda name: (_log_survival(votes[name]), -len(votes[name])))
-    return Verdict(winner, rule, probability, confidence_of)
+    survival = {name: _log_survival(votes[name]) for name in confidence_of}
+    winner = min(confidence_of, key=lambda name: (survival[name], -len(votes[name])))
+    return Verdict(winner, rule, probability, confidence_of, _is_decided(list(survival.values())))
+
+
+def _is_decided(survival: Sequence[float]) -> bool:
+    """Whether the likeliest type stands clear of the next, by the logarithms of 1 - P of the types that count.
+
+    Two types that readers are both sure of cannot be told apart.
+    """
+    if len(survival) < 2:
+        return True
+    first, second = sorted(survival)[:2]
+    return second > first and second - first >= DECIDED_MARGIN

@@ -53,7 +53,7 @@ class TestDocument:
     def test_boxes_are_those_of_the_first_network(self, screened: CxrScreening) -> None:
         assert screened.case.cxr is not None
         for side in SIDES:
-            np.testing.assert_allclose(screened.case.cxr.lung_boxes[side], phantom().lung_boxes[side], atol=0.11)
+            np.testing.assert_allclose(screened.case.cxr.boxes[side], phantom().lung_boxes[side], atol=0.11)
 
     def test_the_verdict_is_the_likeliest_class(self, screened: CxrScreening) -> None:
         case = screened.case
@@ -110,7 +110,7 @@ class TestMaps:
         shape = phantom().radiograph.pixels.shape
         assert screened.gradcam.shape == screened.superpixels.shape == shape
         assert screened.case.cxr is not None
-        x, y, w, h = enclosing(list(screened.case.cxr.lung_boxes.values()))
+        x, y, w, h = enclosing(list(screened.case.cxr.boxes.values()))
         outside = np.ones(shape, dtype=bool)
         outside[round(y) : round(y + h), round(x) : round(x + w)] = False
         assert outside.any()
@@ -185,8 +185,8 @@ class TestSides:
         assert screened.case.cxr is not None
         assert screened.case.cxr.sides["left"] != pytest.approx(screened.case.cxr.sides["right"], abs=1e-4)
         for side in SIDES:
-            x, y, w, h = screened.case.cxr.lung_boxes[side]
-            np.testing.assert_allclose(there.case.cxr.lung_boxes[other[side]], (width - x - w, y, w, h), atol=0.11)
+            x, y, w, h = screened.case.cxr.boxes[side]
+            np.testing.assert_allclose(there.case.cxr.boxes[other[side]], (width - x - w, y, w, h), atol=0.11)
             assert there.case.cxr.sides[other[side]] == pytest.approx(screened.case.cxr.sides[side], abs=1e-3)
             np.testing.assert_allclose(there.attention[other[side]], screened.attention[side][:, ::-1], atol=1e-3)
 

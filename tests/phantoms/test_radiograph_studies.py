@@ -49,7 +49,7 @@ def test_document_agrees_with_picture_and_masks(studies: Path, number: int) -> N
     for side, value in (("left", 1), ("right", 2)):
         rows, columns = np.nonzero(lungs == value)
         box = (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
-        assert case.cxr.lung_boxes[side] == tuple(map(float, box))
+        assert case.cxr.boxes[side] == tuple(map(float, box))
         assert case.cxr.sides[side] == float(lesions[lungs == value].any())
     ill = [side for side in ("left", "right") if case.cxr.sides[side]]
     assert case.cxr.location == {0: "none", 1: "".join(ill), 2: "bipulmonary"}[len(ill)]

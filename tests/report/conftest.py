@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pneumoscreen.case import Case, Cxr, LungInfo, ModelInfo, Patch, Region
+from pneumoscreen.case import Case, Cxr, LungInfo, ModelInfo, Patch, Region, placed
 from pneumoscreen.cxr.screening import CxrScreening
 from pneumoscreen.images.radiograph import Radiograph
 from pneumoscreen.images.volume import Volume
@@ -148,7 +148,7 @@ def cxr_screening(radiograph) -> CxrScreening:
         verdict=Verdict("covid19", "softmax", shares, shares),
         models={"cxr_discrimination": ModelInfo(2, "9f" * 32)},
         timings_s={"discrimination": 0.25, "total": 0.5},
-        cxr=Cxr(boxes, shares, {"left": 0.9, "right": 0.2}, "left"),
+        cxr=Cxr(placed(boxes), shares, {"left": 0.9, "right": 0.2}, "left"),
         notes=radiograph.notes,
     )
     return CxrScreening(case, gradcam, {"left": attention, "right": attention[::-1]}, superpixels)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoscreen.case import placed
 from pneumoscreen.report.cxr_pictures import (
     FRAME_UNITS,
     HEAT_STOPS,
@@ -131,7 +132,7 @@ def test_nothing_is_drawn_of_what_is_not_there(radiograph, cxr_screening):
 def test_boxes_beyond_the_picture_are_cut_off(radiograph, cxr_screening):
     case = cxr_screening.case
     boxes = {"left": (290.0, -20.0, 80.0, 400.0), "right": (-90.0, 20.0, 50.0, 200.0)}
-    outside = replace(cxr_screening, case=replace(case, cxr=replace(case.cxr, lung_boxes=boxes)))
+    outside = replace(cxr_screening, case=replace(case, cxr=replace(case.cxr, lung_boxes=placed(boxes))))
     assert [patch.side for patch in draw(radiograph, outside).patches] == ["left"]
 
 

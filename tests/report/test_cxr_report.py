@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pneumoscreen import RESEARCH_USE_ONLY
+from pneumoscreen.case import placed
 from pneumoscreen.report import render_cxr_report, render_index, summary_line, write_cxr_report
 from pneumoscreen.verdict import Verdict
 
@@ -178,7 +179,7 @@ def test_size_and_time_of_a_large_radiograph_stay_in_their_budget(radiograph, cx
     noise = np.random.default_rng(0).random((size, size), dtype=np.float32)
     large = replace(radiograph, pixels=noise, content=(0, 0, size, size))
     screening = replace(
-        with_cxr(cxr_screening, lung_boxes={"left": (1100, 300, 700, 1300), "right": (200, 300, 700, 1300)}),
+        with_cxr(cxr_screening, lung_boxes=placed({"left": (1100, 300, 700, 1300), "right": (200, 300, 700, 1300)})),
         gradcam=noise,
         superpixels=(cells[:, None] * 10 + cells[None] + 1).astype(np.int32),
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import requests
 import SimpleITK as sitk
+from tests.case_documents import version_1
 
 from pneumoscreen.case import Case
 from pneumoscreen.images.volume import Volume
@@ -85,6 +86,27 @@ def test_versions_of_a_case(clinic: RunningServer) -> None:
     assert Case.from_dict(clinic.client.get("/datastore/label?label=one&tag=final").json()) == document(
         "one", label="irrelevant"
     )
+
+
+def test_a_submission_that_contradicts_itself_is_mended_and_told(clinic: RunningServer) -> None:
+    wrong = document("one", label="irrelevant").to_dict()
+    wrong["verdict"] = document("one").to_dict()["verdict"]
+    answer = put(clinic, "one", Case.from_dict(wrong)).json()
+    said = "The verdict is no_infection_found, not covid19, by the regions that count."
+    assert answer["changes"] == [said]
+    stored = get(clinic, f"one/{answer['version']}").json()["document"]
+    assert (stored["schema"], stored["verdict"]["label"]) == ("pneumoscreen.case/2", "no_infection_found")
+    by_label = put_label(clinic, "one", "a.json", json.dumps(wrong).encode())
+    assert by_label.json()["changes"] == [said]
+
+
+def test_a_document_of_version_1_is_stored_as_version_2(clinic: RunningServer) -> None:
+    old = version_1(document("one", label="influenza_a").to_dict())
+    answer = requests.put(f"{clinic.client.address}/pneumoscreen/annotations/one", json=old, timeout=60)
+    assert answer.status_code == 200 and answer.json()["changes"] == []
+    stored = get(clinic, f"one/{answer.json()['version']}").json()["document"]
+    assert stored["schema"] == "pneumoscreen.case/2"
+    assert (stored["regions"][0]["state"], stored["regions"][0]["infected_ml"]) == ("corrected", None)
 
 
 def test_a_conflict_says_who_was_faster(clinic: RunningServer) -> None:

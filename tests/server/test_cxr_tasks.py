@@ -135,7 +135,7 @@ class TestScreening:
         np.testing.assert_allclose(heat, expected.gradcam * 255.0, atol=1.01)
         assert heat.max() > 200
         assert np.abs(heat[:, ::-1].astype(float) - expected.gradcam * 255.0).max() > 50, "not mirrored"
-        x, y, w, h = enclosing([tuple(box) for box in answer.document["cxr"]["lung_boxes"].values()])
+        x, y, w, h = enclosing([tuple(found["box"]) for found in answer.document["cxr"]["lung_boxes"].values()])
         outside = np.ones(heat.shape, dtype=bool)
         outside[round(y) : round(y + h), round(x) : round(x + w)] = False
         assert not heat[outside].any()
@@ -271,7 +271,7 @@ def test_a_readers_class_and_side_become_the_label(clinic: RunningServer, answer
     (study,) = find_studies(clinic.studies, modality="CXR")
     label = load_radiograph(study)
     assert (label.label, label.sides) == ("covid19", {"left": False, "right": True})
-    assert label.lung_boxes == case.cxr.lung_boxes
+    assert label.lung_boxes == case.cxr.boxes
     for field, wrong in (("label", "plague"), ("location", "middle")):
         document = {**read.to_dict(), "cxr": {**read.to_dict()["cxr"], "reader": {**said, field: wrong}}}
         detail = refused(requests.put(url, data=json.dumps(document), timeout=60), 400, 409, 422)

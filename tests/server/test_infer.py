@@ -139,7 +139,10 @@ def test_the_classifier_labels_given_regions_as_the_screening_did(
         assert got.label == expected.label
         assert [patch.slice for patch in got.patches] == [patch.slice for patch in expected.patches]
         assert got.confidence == pytest.approx(expected.confidence, abs=1e-4)
+        # The region has its infected volume once the server has seen it.
+        assert got.infected_ml == pytest.approx(expected.infected_ml, rel=0.1, abs=0.1)
     assert case.verdict is not None
+    assert case.models.keys() == {"ct_candidates", "ct_classifier"}
 
 
 def test_a_readers_mark_survives_the_classifier_and_decides_the_verdict(

@@ -43,13 +43,19 @@ def test_a_checkout_takes_the_one_copy_and_nothing_else_of_the_library() -> None
     assert heavy == "[]" and is_unchanged == "True"
 
 
+def _contract_files() -> list[str]:
+    """The files that CMake puts into a package."""
+    text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
+    return text.split("set(CONTRACT_FILES", 1)[1].split(")", 1)[0].split()
+
+
 def test_a_package_takes_its_own_copy(tmp_path: Path) -> None:
     library, shared = tmp_path / "PneumoScreenLib", tmp_path / "PneumoScreenLib" / "_shared" / "pneumoscreen"
     shared.mkdir(parents=True)
     for name in ("__init__", "contract"):
         (library / f"{name}.py").write_bytes((LIBRARY / f"{name}.py").read_bytes())
-    for name in ("__init__", "case", "errors", "verdict"):
-        (shared / f"{name}.py").write_bytes((REPOSITORY / "lib" / "pneumoscreen" / f"{name}.py").read_bytes())
+    for name in _contract_files():
+        (shared / name).write_bytes((REPOSITORY / "lib" / "pneumoscreen" / name).read_bytes())
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport PneumoScreenLib.contract as c"
     code += "\nprint(c.Case.__module__)\nprint(sys.modules['pneumoscreen'].__file__)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, encoding="utf-8", check=True)

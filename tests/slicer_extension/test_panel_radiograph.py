@@ -41,13 +41,13 @@ def test_an_xray_is_screened_explained_corrected_and_submitted(panel: Panel, cli
     findings = panel.session.reading.case.cxr
     best = max(findings.probabilities.values())
     assert panel.ui.xrayVerdictLabel.text.endswith(f"{100 * best:.0f} %")
-    assert findings.lung_boxes["left"][0] > findings.lung_boxes["right"][0], "the patient's left is on the right"
+    assert findings.boxes["left"][0] > findings.boxes["right"][0], "the patient's left is on the right"
 
     panel.wait(lambda: panel.session.view.has_heat)
     heat = panel.session.view.heat.values
     columns, rows = panel.session.reading.case.image.size
     assert heat.shape == (rows, columns) and heat.max() == 255
-    boxes = np.array(list(findings.lung_boxes.values()))
+    boxes = np.array(list(findings.boxes.values()))
     outside = heat.copy()
     x0, y0 = np.floor(boxes[:, :2].min(axis=0)).astype(int)
     x1, y1 = np.ceil((boxes[:, :2] + boxes[:, 2:]).max(axis=0)).astype(int)

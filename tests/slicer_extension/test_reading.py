@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.slicer_extension.cases import patches, screened
 
-from pneumoscreen.case import Case, Cxr, ImageInfo
+from pneumoscreen.case import Case, Cxr, ImageInfo, LungBox
 from pneumoscreen.errors import CaseError
 from pneumoscreen.verdict import decide
 from PneumoScreenLib.reading import Reading
@@ -219,7 +219,9 @@ def test_a_damaged_draft_is_refused_in_words(damage: dict[str, Any]) -> None:
 
 
 def test_an_xray_is_corrected_without_the_rules_of_ct() -> None:
-    cxr = Cxr({"left": (1.0, 2.0, 3.0, 4.0)}, {"covid19": 0.7, "healthy": 0.1, "cap": 0.2}, {"left": 0.9}, "left")
+    cxr = Cxr(
+        {"left": LungBox((1.0, 2.0, 3.0, 4.0))}, {"covid19": 0.7, "healthy": 0.1, "cap": 0.2}, {"left": 0.9}, "left"
+    )
     case = Case("x1", "CXR", ImageInfo((100, 120), (1.0, 1.0), "ab"), cxr=cxr)
     work = reading(case)
     work.mark_xray("cap", "bipulmonary")

@@ -1,5 +1,6 @@
 """The annotation store: nothing that was accepted is lost, and the right version counts."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -15,15 +16,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.case_documents import version_1
 
 from pneumoscreen import __version__
-from pneumoscreen.case import Case
+from pneumoscreen.case import Case, LungInfo
 from pneumoscreen.errors import CaseError, PneumoScreenError
 from pneumoscreen.phantoms.studies import DOCUMENTS
 from pneumoscreen.studies.annotations import AnnotationStore, ConflictError, NoVersionError, StorageError
 from pneumoscreen.studies.layout import FINAL_LABELS, is_plain_name, nested_id
 from pneumoscreen.studies.split import side_of
-from pneumoscreen.verdict import Classes
+from pneumoscreen.studies.versions import Annotation
+from pneumoscreen.verdict import Classes, decide
 
 from .conftest import document
 
@@ -52,6 +55,49 @@ def test_every_submission_is_a_version_and_the_newest_counts(store: AnnotationSt
     assert store.counting("ct-1") == third
     assert label(store) == third.document
     assert store.cases() == ["ct-1"]
+
+
+def test_what_follows_from_the_regions_is_derived_and_told(store: AnnotationStore) -> None:
+    lungs = {"left": LungInfo(1000.0, 12.0)}
+    wrong = replace(document(label="irrelevant"), lungs=lungs, verdict=decide([("covid19", 1.0)]))
+    stored = store.submit(wrong, "reader-a")
+    assert stored.document == replace(wrong, lungs={"left": LungInfo(1000.0, 0.0)}).with_verdict()
+    assert stored.changes == (
+        "The affected share of the left lung is 0.0 %, not 12.0 %, by the regions that count.",
+        "The verdict is no_infection_found, not covid19, by the regions that count.",
+    )
+    assert stored.answer()["changes"] == list(stored.changes)
+    # What was stored is not told again, and the same document is the same version.
+    assert store.versions("ct-1") == [stored] and store.versions("ct-1")[0].changes == ()
+    again = store.submit(wrong, "reader-a")
+    assert (again.version, again.changes) == (1, stored.changes)
+
+
+def test_a_folder_of_version_1_opens_and_is_written_on_in_version_2(store: AnnotationStore) -> None:
+    first = store.submit(document(), "reader-a")
+    as_version_1(store, first)
+    opened = AnnotationStore(store.studies)
+    assert opened.versions("ct-1") == [first] and opened.counting("ct-1") == first
+    assert opened.repair() == []
+    assert label(opened) == first.document
+    second = opened.submit(document(label="irrelevant"), "reader-b", base=1)
+    assert [version.version for version in opened.versions("ct-1")] == [1, 2]
+    text = (store.studies / FINAL_LABELS / "ct-1.json").read_text(encoding="utf-8")
+    assert json.loads(text)["schema"] == "pneumoscreen.case/2" and label(opened) == second.document
+
+
+def as_version_1(store: AnnotationStore, version: Annotation) -> None:
+    """Write a version and its label as the program of the contract's version 1 wrote them."""
+    content = version.envelope()
+    content["document"] = version_1(content["document"])
+    del content["sha256"]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content["sha256"] = hashlib.sha256(canonical.encode()).hexdigest()
+    name = f"{version.version:06d}.json"
+    (store.studies / "annotations" / version.case_id / name).write_text(json.dumps(content), encoding="utf-8")
+    (store.studies / FINAL_LABELS / f"{version.case_id}.json").write_text(
+        json.dumps(content["document"]), encoding="utf-8"
+    )
 
 
 def test_the_adjudicated_version_counts_until_a_newer_adjudication(store: AnnotationStore) -> None:

@@ -116,7 +116,7 @@ def test_a_region_that_was_left_alone_keeps_what_the_model_said_of_it(flesh: Vol
     values = painted(flesh, v1=(5, 12, 12, 7, 18, 18), v2=other)
     for names in ({}, {1: "region 1", 2: "region 2"}):
         case = document(flesh, values, names, known)
-        assert [replace(r, reader=None) for r in case.regions] == list(known.regions)
+        assert [replace(r, reader=None, state="open") for r in case.regions] == list(known.regions)
         assert [r.reader.label for r in case.regions if r.reader] == ["influenza_a", "irrelevant"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pneumoscreen.case import CXR_CLASSES, Case, Cxr, ImageInfo
+from pneumoscreen.case import CXR_CLASSES, READER, Case, Cxr, ImageInfo, placed
 from pneumoscreen.errors import CaseError, ImageError
 from pneumoscreen.phantoms import RadiographSpec, write_radiograph_studies
 from pneumoscreen.phantoms.studies import DOCUMENTS
@@ -20,7 +20,7 @@ BOXES = {"left": (60.0, 10.0, 30.0, 50.0), "right": (10.0, 10.0, 30.0, 50.0)}
 
 
 def cxr(location: str = "none", reader: dict[str, Any] | None = None, sides: dict[str, float] | None = None) -> Cxr:
-    return Cxr(BOXES, SHARES, {"left": 0.5, "right": 0.5} if sides is None else sides, location, reader)
+    return Cxr(placed(BOXES, READER), SHARES, {"left": 0.5, "right": 0.5} if sides is None else sides, location, reader)
 
 
 def case(diagnosis: str | None, reader: str | None, verdict: str | None) -> Case:
@@ -98,7 +98,7 @@ def test_a_written_radiograph_is_loaded_with_its_truth(written: Path) -> None:
         document = Case.from_json(study.document.read_text(encoding="utf-8"))
         assert document.cxr is not None
         assert (found.label, found.patient) == (label, study.patient)
-        assert found.lung_boxes == document.cxr.lung_boxes
+        assert found.lung_boxes == document.cxr.boxes
         assert found.radiograph.sha256 == document.image.sha256
         assert found.radiograph.pixels.shape == document.image.size[::-1]
         if label == "covid19":

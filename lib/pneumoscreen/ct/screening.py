@@ -20,6 +20,7 @@ from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates import CandidateModel, Candidates, find_candidates
 from .classifier import ClassifierModel, Head, Judgement, judge
+from .infected import infected_ml
 from .lungs import Lungs, Side, segment_lungs
 from .patches import PatchImage, RegionError, extract_patches
 
@@ -209,6 +210,7 @@ class Screener:
                 score=float(found.scores[i]),
                 side=lungs.side_of(found.boxes[i]),
                 patches=patches,
+                infected_ml=infected_ml(volume, found.infection, found.boxes[i]),
             )
             regions.append(region.with_vote())
         lost = len(found.boxes) - len(kept)

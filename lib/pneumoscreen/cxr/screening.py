@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES, Case, Cxr, ModelInfo, Vector
+from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES, Case, Cxr, ModelInfo, Vector, placed
 from ..images.radiograph import Radiograph
 from ..models.store import ModelStore
 from ..verdict import Verdict
@@ -34,7 +34,7 @@ class CxrScreening:
     """A screened radiograph: the document, and the arrays that a report is drawn from.
 
     Attributes:
-        case: the case document; boxes in ``case.cxr.lung_boxes``.
+        case: the case document; boxes in ``case.cxr.boxes``.
         gradcam: float32 [y, x] of the whole picture, 0 to 1: what spoke for the class of the verdict; 0 outside the
             lungs' rectangle.
         attention: by side, float32 [128, 64] of that lung's box, 0 to 1: the mask of the localiser; empty where
@@ -132,6 +132,7 @@ class CxrScreener:
             judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws)
             verdict = _verdict(judgement)
             sides, attention = self._localise(radiograph, boxes) if verdict.label == CXR_POSITIVE else ({}, {})
+            location = location_of([sides.get(s, 0.0) >= INFECTED for s in SIDES])
         told("report", STAGE_STARTS["report"])
         timings["total"] = sum(timings.values())
         case = Case(
@@ -142,7 +143,7 @@ class CxrScreener:
             verdict=verdict,
             models=self.models,
             timings_s=timings,
-            cxr=Cxr(boxes, verdict.probability, sides, location_of([sides.get(s, 0.0) >= INFECTED for s in SIDES])),
+            cxr=Cxr(placed(boxes), verdict.probability, sides, location),
             notes=(*radiograph.notes, *self.notes),
         )
         return CxrScreening(case, gradcam, attention, labels, judgement)

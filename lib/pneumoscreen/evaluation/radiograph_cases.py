@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ..case import CXR_CLASSES, CXR_POSITIVE
+from ..case import CXR_CLASSES, CXR_POSITIVE, READER
 from ..importers.radiograph_document import FOUND_BOXES
 from ..phantoms.radiograph import RadiographPhantom, RadiographSpec, generate_radiograph
 from ..studies.cases import Study, read_document
@@ -47,13 +47,15 @@ def load_truth(study: Study) -> LabelledRadiograph:
 
 
 def boxes_are_drawn(document: Path) -> bool:
-    """Whether somebody stands for the lung boxes of a document; an import may have had a network find them.
+    """Whether somebody drew the lung boxes of a document: a network's boxes are no truth, submitted or not.
 
     Raises:
         CaseError: if the document cannot be read.
     """
     case = read_document(document)
-    return case.cxr is not None and FOUND_BOXES not in (case.cxr.reader or {})
+    if case.cxr is None or FOUND_BOXES in (case.cxr.reader or {}):
+        return False
+    return all(found.source == READER for found in case.cxr.lung_boxes.values())
 
 
 def phantom_radiographs(count: int, seed: int, spec: RadiographSpec | None = None) -> list[RadiographCase]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ..case import CXR_CLASSES, SIDES, Case, Cxr, ModelInfo, Vector
+from ..case import CXR_CLASSES, MODEL, READER, SIDES, Case, Cxr, ModelInfo, Vector, placed
 from ..cxr.localization import location_of
 from ..cxr.lung_boxes import MODEL_NAME, LungBoxModel, find_lung_boxes
 from ..errors import NoLungsError
@@ -81,7 +81,7 @@ def radiograph_document(
         diagnosis=diagnosis,
         models=models,
         cxr=Cxr(
-            lung_boxes=boxes,
+            lung_boxes=placed(boxes, MODEL if models else READER),
             probabilities={label: float(label == diagnosis) for label in CXR_CLASSES},
             sides={side: float(infected) for side, infected in (sides or {}).items()},
             location=reader.get("location", "none"),

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..case import CXR_CLASSES, Case, Cxr, ImageInfo
+from ..case import CXR_CLASSES, READER, Case, Cxr, ImageInfo, placed
 from ..images.radiograph import Radiograph
 from .radiograph import RadiographPhantom, RadiographSpec, generate_radiograph
 from .studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS, TRUTH_READER, TRUTH_TIME, write_all
@@ -70,7 +70,7 @@ def radiograph_document(phantom: RadiographPhantom, sha256: str) -> Case:
         image=ImageInfo((width, height), phantom.radiograph.spacing_mm, sha256),
         diagnosis=phantom.label,
         cxr=Cxr(
-            lung_boxes={side: tuple(map(float, box)) for side, box in phantom.lung_boxes.items()},
+            lung_boxes=placed({side: tuple(map(float, box)) for side, box in phantom.lung_boxes.items()}, READER),
             probabilities={label: float(label == phantom.label) for label in CXR_CLASSES},
             sides={side: float(infected) for side, infected in phantom.sides.items()},
             location=phantom.location,

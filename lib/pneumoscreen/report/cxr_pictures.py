@@ -100,7 +100,7 @@ def draw(radiograph: Radiograph, screening: CxrScreening) -> CxrPictures:
             raise ValueError(f"the {name} {array.shape} do not lie on the grid of the radiograph {shape}")
     frame = cxr_frame(radiograph)
     grey = to_grey(radiograph.pixels, (0.0, 1.0))
-    boxes = screening.case.cxr.lung_boxes if screening.case.cxr else {}
+    boxes = screening.case.cxr.boxes if screening.case.cxr else {}
     size = frame.pixels(min(LONG_SIDE_PIXELS, max(shape)))  # never enlarged: that is the browser's part
     shown = attention_range(screening)
     return CxrPictures(

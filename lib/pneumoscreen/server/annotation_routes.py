@@ -9,7 +9,7 @@ from monailabel.config import RBAC_ANNOTATOR, RBAC_USER
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from ..case import SCHEMA
+from ..case import SCHEMA, SCHEMA_1
 from ..studies.annotations import ConflictError
 from ..studies.layout import LONGEST_NAME, is_plain_name
 from ..studies.versions import ADJUDICATION, READER, Annotation, counting_of, current_of
@@ -54,7 +54,7 @@ def annotation_router(app: PneumoScreenApp) -> APIRouter:
             stored = store().submit(case, document, reader, base, kind)
         except ConflictError as conflict:
             return JSONResponse({"detail": str(conflict), "other": conflict.other.summary()}, 409)
-        return JSONResponse(stored.summary())
+        return JSONResponse(stored.answer())
 
     def adjudicated(case: str, body: bytes, reader: str | None) -> Response:
         number = _chosen(body)
@@ -135,7 +135,7 @@ def _chosen(body: bytes) -> int | None:
         content = json.loads(body)
     except (ValueError, RecursionError):
         return None  # the document's own check says what is wrong with it
-    if isinstance(content, dict) and content.get("schema") == SCHEMA:
+    if isinstance(content, dict) and content.get("schema") in (SCHEMA, SCHEMA_1):
         return None
     try:
         return Choice.model_validate(content).version

@@ -215,7 +215,7 @@ class PneumoScreenApp(MONAILabelApp):
         """What ``PUT /datastore/label`` answers beside the ids: the version that a final label became."""
         datastore = self._datastore
         stored = datastore.stored_version() if isinstance(datastore, StudiesDatastore) else None
-        return {} if stored is None else stored.summary()
+        return {} if stored is None else stored.answer()
 
     def report_path(self, image_id: str | None) -> Path | None:
         """Where the report of the last screening of an image lies; None where reports are not kept."""

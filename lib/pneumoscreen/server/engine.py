@@ -12,8 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from ..case import ModelInfo
+from ..ct.candidates import find_candidates
 from ..ct.classifier import ClassifierSettings
 from ..ct.lungs import Lungs, segment_lungs
 from ..ct.screening import Screener
@@ -27,6 +31,7 @@ from ..verdict import DEFAULT_CLASSES, Classes
 
 CANDIDATES, CLASSIFIER = NETWORKS = ("ct_candidates", "ct_classifier")
 
+Progress = Callable[[str, float], None]
 Fingerprint = tuple[tuple[str, int, int], ...]
 ScreenerT = TypeVar("ScreenerT", Screener, CxrScreener)
 
@@ -102,6 +107,7 @@ class Engine:
         self._cxr = _Networks(store, CXR_NETWORKS, CxrScreener.from_store)
         self._scan: tuple[Path, Fingerprint, Volume] | None = None
         self._lungs: tuple[Volume, Lungs] | None = None
+        self._infection: tuple[Volume, ModelInfo | None, NDArray[np.bool_]] | None = None
 
     def versions(self) -> dict[str, int | None]:
         """Version of each network for CT in use, None where there is none. Needs no lock and reads no weights."""
@@ -152,7 +158,7 @@ class Engine:
         start = time.perf_counter()
         state = fingerprint(path)
         if self._scan is None or self._scan[:2] != (path, state):
-            self._scan = self._lungs = None  # frees the memory before the next scan takes it
+            self._scan = self._lungs = self._infection = None  # frees the memory before the next scan takes it
             self._scan = (path, state, read_volume(path))
         return self._scan[2], time.perf_counter() - start
 
@@ -179,6 +185,19 @@ class Engine:
     def keep_lungs(self, volume: Volume, lungs: Lungs) -> None:
         """Keep lungs that a screening found, for a reader who corrects its regions next."""
         self._lungs = (volume, lungs)
+
+    def infection(self, volume: Volume, lungs: Lungs, screener: Screener, progress: Progress) -> NDArray[np.bool_]:
+        """The infection mask of a scan, bool [z, y, x]: that of its screening, else the candidate network's now."""
+        model, kept = screener.models.get(CANDIDATES), self._infection
+        if kept is not None and kept[0] is volume and kept[1] == model:
+            return kept[2]
+        found = find_candidates(volume, lungs, screener.candidates, progress).infection
+        self.keep_infection(volume, screener, found)
+        return found
+
+    def keep_infection(self, volume: Volume, screener: Screener, infection: NDArray[np.bool_]) -> None:
+        """Keep the infection mask of a screening, for the regions that a reader draws next."""
+        self._infection = (volume, screener.models.get(CANDIDATES), infection)
 
 
 def fingerprint(path: Path) -> Fingerprint:

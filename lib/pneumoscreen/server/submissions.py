@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..case import READER as READER_SOURCE
 from ..case import Case
 from ..images import read_volume
 from ..images.volume import Volume
@@ -83,6 +84,7 @@ class Submissions:
             case = signed_by(case, name, known)
         else:
             name = reader or author_of(case, known) or who.reader
+        case = self._with_moved_boxes(case)
         stored = store.submit(case, name, base=base, kind=kind, label_map=label_map)
         action = "adjudicate" if kind == ADJUDICATION else "submit"
         self.record(action, case.case_id, version=stored.version, reader=name, label_map=label_map is not None)
@@ -158,6 +160,17 @@ class Submissions:
         except OSError as error:
             reason = error.strerror or error
             raise StorageError(f"the audit log cannot be written ({reason}); mend the studies folder") from None
+
+    def _with_moved_boxes(self, case: Case) -> Case:
+        """An X-ray whose lung boxes lie elsewhere than the networks put them: a reader placed those."""
+        found = last_screening(self._studies / WORK_FOLDER, case.case_id, self._classes())
+        if case.cxr is None or found is None or found.cxr is None:
+            return case
+        boxes = {
+            side: replace(box, source=READER_SOURCE) if box.box != found.cxr.boxes.get(side) else box
+            for side, box in case.cxr.lung_boxes.items()
+        }
+        return replace(case, cxr=replace(case.cxr, lung_boxes=boxes))
 
     def _newest_document(self, image_id: str) -> Case | None:
         """The newer one of the last screening and the annotation that counts: what the client's numbers refer to."""

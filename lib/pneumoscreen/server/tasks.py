@@ -20,11 +20,12 @@ from ..active_learning.scores import CaseScore
 from ..active_learning.scoring import score_screening
 from ..case import Case, LungInfo, ModelInfo, Region
 from ..ct.candidates import find_candidates
+from ..ct.infected import infected_ml, measured
 from ..ct.lungs import Lungs
 from ..ct.screening import Screener, Screening, affected_percent
 from ..images.volume import Volume
 from ..report.case_report import write_report
-from .engine import CANDIDATES, CLASSIFIER, Engine
+from .engine import CANDIDATES, Engine
 from .failures import RequestError
 from .parameters import InferParameters, parse_regions
 
@@ -140,6 +141,7 @@ class ScreeningTask(CtTask):
         volume, read_s = self.engine.read(request.path)
         screening = screener.screen(volume, request.progress, request.parameters.diagnosis, read_s, DRAWS)
         self.engine.keep_lungs(volume, screening.lungs)
+        self.engine.keep_infection(volume, screener, screening.infection)
         if request.report is not None:
             with staged(request.report) as part:
                 write_report(volume, screening, part, screener.classes)
@@ -169,13 +171,17 @@ class CandidatesTask(CtTask):
         found = find_candidates(
             volume, lungs, screener.candidates, lambda stage, share: request.progress("candidates", 0.25 + 0.75 * share)
         )
+        self.engine.keep_infection(volume, screener, found.infection)
         timings["candidates"] = time.perf_counter() - start
         timings["total"] = sum(timings.values())
         regions = []
         for number, (box, score) in enumerate(zip(found.boxes, found.scores, strict=True), start=1):
             center, size = volume.box_to_mm(box)
             place = tuple(center.tolist()), tuple(size.tolist())
-            regions.append(Region(f"r{number}", "model", *place, float(score), lungs.side_of(box)))
+            infected = infected_ml(volume, found.infection, box)
+            regions.append(
+                Region(f"r{number}", "model", *place, float(score), lungs.side_of(box), infected_ml=infected)
+            )
         percent = affected_percent(lungs, found.infection, found.boxes)
         case = Case(
             case_id=volume.case_id,
@@ -193,7 +199,10 @@ class CandidatesTask(CtTask):
 
 
 class ClassifierTask(CtTask):
-    """Regions in, regions with patches, labels and the verdict out: for regions that a reader drew or moved."""
+    """Regions in, regions with patches, infected volumes, labels and the verdict out: for what a reader drew or moved.
+
+    The infection mask is that of the scan's last screening, else the candidate network is asked.
+    """
 
     description = "Labels given regions of a chest CT: three patches each, vote and verdict."
     kind = InferType.CLASSIFICATION
@@ -216,6 +225,11 @@ class ClassifierTask(CtTask):
         timings: dict[str, float] = {}
         volume, lungs = self._scan(request, timings)
         start = time.perf_counter()
+        infection = self.engine.infection(
+            volume, lungs, screener, lambda stage, share: request.progress("candidates", 0.25 + 0.35 * share)
+        )
+        timings["candidates"] = time.perf_counter() - start
+        start = time.perf_counter()
         request.progress("classify", 0.6)
         labelled = screener.screen_regions(volume, lungs, [_sided(region, volume, lungs) for region in regions])
         timings["classify"] = time.perf_counter() - start
@@ -225,8 +239,8 @@ class ClassifierTask(CtTask):
             modality="CT",
             image=volume.image_info(),
             diagnosis=request.parameters.diagnosis,
-            regions=labelled,
-            models=_only(screener, CLASSIFIER),
+            regions=measured(volume, infection, labelled),
+            models=screener.models,
             timings_s=timings,
             notes=(*volume.notes, *lungs.notes, *screener.notes),
         ).with_verdict(screener.classes)

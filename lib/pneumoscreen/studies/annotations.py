@@ -103,7 +103,7 @@ class AnnotationStore:
         kind: str = READER,
         label_map: Path | None = None,
     ) -> Annotation:
-        """Keep a document as the next version of its case.
+        """Keep a document as the next version of its case; what follows from its regions is derived anew.
 
         The same document from the same reader twice in a row is one version: a client may repeat a submission
         whose answer it did not get.
@@ -115,6 +115,9 @@ class AnnotationStore:
             kind: ``reader``, ``adjudication`` or ``import``.
             label_map: a label map to keep beside it; copied.
 
+        Returns:
+            The version; its ``changes`` say what was derived anew.
+
         Raises:
             CaseError: if the document breaks the contract or its case's name is no plain name.
             ConflictError: if another reader submitted after ``base``.
@@ -122,14 +125,15 @@ class AnnotationStore:
         """
         if kind not in KINDS or kind == WITHDRAWAL:
             raise CaseError(f"field kind must be one of {READER}, {ADJUDICATION}, {IMPORT}, not {kind!r}")
-        case = Case.from_dict(case.to_dict(), self.classes)
+        case, changes = Case.from_dict(case.to_dict(), self.classes).derived(self.classes)
         if label_map is not None:
             _ending(label_map)
         with self._changing(case.case_id, reader) as folder:
             stored = self._taken_in(case.case_id, folder)
             if base is not None:
                 _check_base(case.case_id, stored, reader, base)
-            return self._add(folder, stored, self._draft(case, reader, kind, base), label_map)
+            draft = self._draft(case, reader, kind, base)
+            return replace(self._add(folder, stored, draft, label_map), changes=changes)
 
     def adjudicate(self, case_id: str, number: int, reader: str) -> Annotation:
         """Settle a case by one of its versions, which then counts until a newer adjudication.
@@ -265,7 +269,7 @@ class AnnotationStore:
         pixels = None if label_map is None else label_map.read_bytes()
         digest = None if pixels is None else hashlib.sha256(pixels).hexdigest()
         newest = stored[-1] if stored else None
-        if newest is not None and _says_the_same(newest, replace(draft, label_map_sha256=digest)):
+        if newest is not None and newest.says_the_same(replace(draft, label_map_sha256=digest)):
             self._labels.mirror(draft.case_id, stored)
             return newest
         while True:
@@ -332,15 +336,6 @@ def _numbered(case_id: str, versions: Sequence[Annotation], number: int) -> Anno
         there = ", ".join(str(version.version) for version in versions) or "none"
         raise NoVersionError(f"case {case_id} has no version {number}; there are: {there}")
     return found
-
-
-def _says_the_same(newest: Annotation, draft: Annotation) -> bool:
-    return (newest.reader, newest.kind, newest.label_map_sha256, newest.document) == (
-        draft.reader,
-        draft.kind,
-        draft.label_map_sha256,
-        draft.document,
-    )
 
 
 def _ending(label_map: Path) -> str:

@@ -47,7 +47,7 @@ def load_radiograph(study: Study) -> LabelledRadiograph:
         raise CaseError(
             f"{study.document} names no class (diagnosis, cxr.reader.label or verdict); enter the diagnosis"
         )
-    boxes = {side: case.cxr.lung_boxes[side] for side in SIDES if side in case.cxr.lung_boxes}
+    boxes = {side: case.cxr.boxes[side] for side in SIDES if side in case.cxr.boxes}
     return LabelledRadiograph(
         read_radiograph(study.scan),
         study.patient,

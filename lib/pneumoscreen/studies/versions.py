@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,11 @@ class Annotation:
         kind: ``reader``, ``adjudication``, ``import`` (a label that was there before any version) or
             ``withdrawal`` (all versions before it no longer count; its document is the one that counted).
         base: the version it was made from, where its client said so.
-        document: the case document as submitted.
+        document: the case document as submitted, what follows from its regions derived anew.
         label_map: name of the label map that the regions were taken from, in the same folder.
         label_map_sha256: of that file.
         classes: class list that the document keeps to.
+        changes: what was derived anew in the document when it was submitted, in sentences; told once, not kept.
     """
 
     case_id: str
@@ -62,6 +63,7 @@ class Annotation:
     label_map: str | None
     label_map_sha256: str | None
     classes: Classes
+    changes: tuple[str, ...] = field(default=(), compare=False)
 
     def summary(self) -> dict[str, Any]:
         """Everything but the document, as JSON values."""
@@ -75,6 +77,15 @@ class Annotation:
             "base": self.base,
             "label_map": self.label_map,
         }
+
+    def says_the_same(self, other: "Annotation") -> bool:
+        """Whether another version is this one submitted again."""
+        mine = (self.reader, self.kind, self.label_map_sha256, self.document)
+        return mine == (other.reader, other.kind, other.label_map_sha256, other.document)
+
+    def answer(self) -> dict[str, Any]:
+        """The summary with what was derived anew, for whoever submitted it."""
+        return {**self.summary(), "changes": list(self.changes)}
 
     def envelope(self) -> dict[str, Any]:
         """What its file holds, as JSON values."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 PACKAGED = _HERE / "_shared"
-"""Folder of the copy in a build or package; it holds ``pneumoscreen/{__init__,case,verdict,errors}.py``."""
+"""Folder of the copy in a build or package; it holds ``pneumoscreen`` with the files that CMakeLists.txt names."""
 
 
 def _folder_of_contract() -> Path:

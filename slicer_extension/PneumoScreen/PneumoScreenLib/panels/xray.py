@@ -63,7 +63,7 @@ class XrayPanel:
         sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
         ui.xrayLocationLabel.text = f"Location: {findings.location}" + (f" ({sides})" if sides else "")
         ui.xrayHeatCheck.visible = self.session.view.has_heat
-        picture = self.session.view.xray_picture(findings.lung_boxes)
+        picture = self.session.view.xray_picture(findings.boxes)
         ui.xrayPicture.visible = picture is not None
         if picture is not None:
             # The section's width: the label has none of its own before the first picture.

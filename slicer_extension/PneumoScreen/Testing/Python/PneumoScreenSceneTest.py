@@ -26,7 +26,7 @@ class PneumoScreenSceneTest(unittest.TestCase):
         region.update({"score": 0.9, "side": "left", "label": "covid19", "confidence": 0.9})
         region.update({"patches": [], "reader": None})
         image = {"size": [16, 16, 16], "spacing_mm": [1.0, 1.0, 1.0], "sha256": "0", "series_uid": None}
-        document = {"schema": "pneumoscreen.case/1", "case_id": "case", "modality": "CT", "image": image}
+        document = {"schema": "pneumoscreen.case/2", "case_id": "case", "modality": "CT", "image": image}
         self.case = Case.from_dict({**document, "regions": [region]}).with_verdict()
 
     def test_a_box_on_the_left_stands_on_the_left(self):

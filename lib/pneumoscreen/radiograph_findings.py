@@ -1,0 +1,98 @@
+"""Findings of a chest X-ray in a case document: dataclasses and their reading.
+
+Standard library only and Python 3.9 syntax. Boxes are x, y, w, h in image pixels; a side is the patient's side.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping, Optional
+
+from .case_fields import FieldReader, Vector, names_of
+from .errors import CaseError
+from .regions import MODEL, SIDES, SOURCES
+
+CXR_CLASSES = ("covid19", "healthy", "cap")
+CXR_POSITIVE = "covid19"
+"""The class whose affected side is looked for (Wang et al. 2020)."""
+CXR_HEALTHY = "healthy"
+CXR_LOCATIONS = ("left", "right", "bipulmonary", "none")
+
+
+@dataclass(frozen=True)
+class LungBox:
+    """Box of a lung on an X-ray: x, y, w, h in image pixels, and whether a model or a reader put it there."""
+
+    box: Vector
+    source: str = MODEL
+
+
+@dataclass(frozen=True)
+class Cxr:
+    """Findings of a chest X-ray.
+
+    Attributes:
+        lung_boxes: by side.
+        probabilities: of the classes.
+        sides: probability of infection, by side.
+        location: which lungs are infected.
+        reader: what a reader said.
+        opacity: share of each lung that is opaque, in [0, 1]; None where it was not measured.
+        severity: a number by zone of the lungs; None where it was not measured.
+    """
+
+    lung_boxes: Dict[str, LungBox]
+    probabilities: Dict[str, float]
+    sides: Dict[str, float]
+    location: str
+    reader: Optional[Dict[str, Any]] = None
+    opacity: Optional[Dict[str, float]] = None
+    severity: Optional[Dict[str, float]] = None
+
+    @property
+    def boxes(self) -> Dict[str, Vector]:
+        """The lung boxes by side, as x, y, w, h in pixels."""
+        return {side: found.box for side, found in self.lung_boxes.items()}
+
+
+def placed(boxes: Mapping[str, Vector], source: str = MODEL) -> Dict[str, LungBox]:
+    """Lung boxes of one source."""
+    return {side: LungBox(box, source) for side, box in boxes.items()}
+
+
+def parse_cxr(reader: FieldReader) -> Cxr:
+    reader.known(names_of(Cxr))
+    return Cxr(
+        lung_boxes=_parse_lung_boxes(reader.child("lung_boxes")),
+        probabilities=reader.shares("probabilities", CXR_CLASSES),
+        sides=reader.numbers("sides", SIDES, 0.0, 1.0),
+        location=reader.text("location", CXR_LOCATIONS),
+        reader=_parse_cxr_reader(reader.child("reader")) if reader.optional("reader") else None,
+        opacity=reader.numbers("opacity", SIDES, 0.0, 1.0) if reader.optional("opacity") else None,
+        severity=reader.numbers("severity", None, 0.0, math.inf) if reader.optional("severity") else None,
+    )
+
+
+def _parse_lung_boxes(boxes: FieldReader) -> Dict[str, LungBox]:
+    boxes.known(SIDES)
+    found = {}
+    for side in boxes.value:
+        entry = boxes.child(side)
+        entry.known(names_of(LungBox))
+        box = entry.vector("box", (4,))
+        if min(box[2:]) <= 0:
+            raise CaseError(f"field {entry.at('box')} must have a width and a height greater than 0")
+        found[side] = LungBox(box, entry.text_or_none("source", SOURCES) or MODEL)
+    return found
+
+
+def _parse_cxr_reader(reader: FieldReader) -> Dict[str, Any]:
+    """What a reader said: its class and side, if named, are of those that there are; more may stand beside them."""
+    label, location = reader.text_or_none("label", CXR_CLASSES), reader.text_or_none("location", CXR_LOCATIONS)
+    if label is not None and location is not None:
+        require_place(reader.at("location"), label, location)
+    return reader.value
+
+
+def require_place(path: str, label: str, location: str) -> None:
+    if label == CXR_HEALTHY and location != "none":
+        raise CaseError(f"field {path} must be none for a picture that is labelled {CXR_HEALTHY}, not {location!r}")
