@@ -1,6 +1,6 @@
 """Boxes: how much two of them share, and which belong together. The only place for it.
 
-A box is [low..., high...]: three lower and three upper bounds (z, y, x) of a CT, or two and two (y, x) of a picture, in any
+A box is [low..., high...]: three lower and three upper bounds (z, y, x) of a CT, or two and two of a picture, in any
 coordinates in which sizes can be multiplied. Nothing here knows an image.
 """
 

@@ -15,7 +15,7 @@ from pneumoscreen.images.volume import Volume
 
 SMALL = CandidateSettings.model_validate(
     {
-        "selection": {"score": 0.02},  # untrained networks are sure of nothing
+        "selection": {"score": 0.02, "free_score": 0.02},  # untrained networks are sure of nothing
         "network": {
             "channels": (8, 16, 16, 24),
             "encoder_blocks": (1, 1, 1, 1),
@@ -139,14 +139,14 @@ def test_an_infected_region_without_a_proposal_becomes_a_candidate() -> None:
     assert int((probability > 0.5).sum()) == 4 * 12 * 18 + 1
 
 
-def test_a_proposal_that_covers_the_region_speaks_for_it() -> None:
+def test_a_proposal_that_covers_the_region_gives_it_its_score() -> None:
     model = CandidateModel.untrained(SMALL)
     output = quiet_output((16, 48, 48))
     output.infection[0, 0, 4:8, 16:26, 16:26] = 3.0
     output.objectness[0][0, 1, 2, 4, 4] = 0.0  # anchor (4, 10, 10) centred on (5, 18, 18)
     boxes, scores, _ = candidates_on_grid(output, torch.ones(16, 48, 48, dtype=torch.bool), model)
-    assert boxes.tolist() == [[3, 13, 13, 7, 23, 23]]
-    assert scores.tolist() == [0.5]
+    assert boxes.tolist() == [[4, 16, 16, 8, 26, 26]]
+    assert scores.tolist() == pytest.approx([torch.sigmoid(torch.tensor(3.0)).item()])
 
 
 def test_proposals_outside_the_lungs_are_dropped() -> None:

@@ -11,7 +11,7 @@ from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.ct.lungs import Lungs
 from pneumoscreen.ct.patches import RegionError
 from pneumoscreen.ct.proposals import SelectionSettings
-from pneumoscreen.ct.screening import Screener, Screening, affected_percent
+from pneumoscreen.ct.screening import Screener, Screening
 from pneumoscreen.errors import Cancelled
 from pneumoscreen.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 
@@ -25,7 +25,8 @@ def phantom() -> Phantom:
 def screener() -> Screener:
     classifier = ClassifierModel.untrained(ClassifierSettings(widths=(8, 16, 16, 32)), seed=1)
     return Screener(
-        CandidateModel.untrained(CandidateSettings(selection=SelectionSettings(score=0.0)), seed=1), classifier
+        CandidateModel.untrained(CandidateSettings(selection=SelectionSettings(score=0.0, free_score=0.0)), seed=1),
+        classifier,
     )
 
 
@@ -127,32 +128,6 @@ class TestAnatomyMap:
         found = Screening(screening.case, Lungs(lungs), infection, np.zeros((0, 6))).anatomy_map()
         assert found.dtype == np.uint8
         np.testing.assert_array_equal(found[0, 0], [0, 3, 1, 2, 3, 0])
-
-
-class TestAffected:
-    labels = np.zeros((2, 10, 20), dtype=np.uint8)
-    labels[:, :, 10:] = 1
-    labels[:, :, :10] = 2
-
-    def test_counts_infected_lung_inside_infected_regions_only(self) -> None:
-        infection = np.zeros(self.labels.shape, dtype=bool)
-        infection[:, 0:2, :] = True
-        box = np.array([[-0.5, -0.5, 9.5, 1.5, 9.5, 14.5]])
-        found = affected_percent(Lungs(self.labels), infection, box)
-        assert found == {"left": pytest.approx(10.0), "right": 0.0}
-
-    def test_overlapping_regions_count_once(self) -> None:
-        box = np.array([-0.5, -0.5, -0.5, 1.5, 9.5, 9.5])
-        found = affected_percent(Lungs(self.labels), np.ones(self.labels.shape, dtype=bool), np.stack([box, box]))
-        assert found == {"left": 0.0, "right": 100.0}
-
-    def test_without_infected_regions_nothing_is_affected(self) -> None:
-        found = affected_percent(Lungs(self.labels), np.ones(self.labels.shape, dtype=bool), np.zeros((0, 6)))
-        assert found == {"left": 0.0, "right": 0.0}
-
-    def test_a_side_that_is_not_there_is_left_out(self) -> None:
-        one = Lungs(np.where(self.labels == 2, self.labels, 0).astype(np.uint8))
-        assert set(affected_percent(one, np.zeros(self.labels.shape, dtype=bool), np.zeros((0, 6)))) == {"right"}
 
 
 class TestProgress:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscreen.phantoms.lesions import draw_lesion, oriented, place
+from pneumoscreen.phantoms.lesion_kinds import draw_lesion
+from pneumoscreen.phantoms.lesions import oriented, place
 
 
 @pytest.mark.parametrize("label", ["covid19", "influenza_a", "irrelevant"])

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from ..config import Settings
 from ..errors import ModelError
+from ..evidence import Calibration
 from ..models.store import Weights
 from ..verdict import Classes
 from .patches import PatchImage, PatchSettings
@@ -44,6 +45,14 @@ class ClassSettings(Settings):
         return Classes(self.infections, self.irrelevant, self.none_found)
 
 
+class CalibrationSettings(Settings):
+    """The calibration of the probability of an infection; see ``evidence.Calibration``."""
+
+    intercept: float
+    slope: float = Field(ge=0.0)
+    calibrated_on: str
+
+
 class ClassifierSettings(Settings):
     """What the network is made of; stored in the card of its weights, which so rebuild their own network.
 
@@ -59,6 +68,8 @@ class ClassifierSettings(Settings):
             again at inference it tells how unsure the weights themselves are (Gal and Ghahramani 2016).
         temperatures: of each head, dividing its logits before the softmax. Ours: fitted on validation cases,
             because Noisy-OR multiplies over-confidence; 1 where nothing was fitted.
+        infection: how the evidence of a case becomes the probability of an infection (ours); None where it was not
+            fitted with this network. It is fitted with the candidate network of its day.
     """
 
     classes: ClassSettings = ClassSettings()
@@ -69,6 +80,7 @@ class ClassifierSettings(Settings):
     embedding: int = Field(16, gt=0)
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
     temperatures: dict[Head, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
+    infection: CalibrationSettings | None = None
 
     @field_validator("classes")
     @classmethod
@@ -192,6 +204,12 @@ class ClassifierModel:
     def classes(self) -> Classes:
         """The class list it was trained with."""
         return self.settings.classes.classes
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Of the probability of an infection; None where none was fitted."""
+        known = self.settings.infection
+        return None if known is None else Calibration(known.intercept, known.slope, known.calibrated_on)
 
     @classmethod
     def load(cls, weights: Weights, device: torch.device | str = "cpu") -> "ClassifierModel":

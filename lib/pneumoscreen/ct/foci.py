@@ -14,6 +14,10 @@ from skimage.measure import label, regionprops
 from ..geometry import ONE_FOCUS, distinct, share_of_smaller
 from .proposals import SelectionSettings
 
+WITNESS = 0.2
+"""A proposal that shares more than this part of the smaller with an infected piece speaks for it, and not for itself:
+boxes of proposals are loose, and a second region on the border of a focus is no second lesion."""
+
 
 @dataclass(frozen=True)
 class Foci:
@@ -46,10 +50,10 @@ def find_foci(
     own = np.zeros(len(boxes), dtype=bool)
     best = mean.copy()
     if len(pieces) and len(boxes):
-        together = share_of_smaller(boxes, pieces) > ONE_FOCUS
+        together = share_of_smaller(boxes, pieces) > WITNESS
         own = together.any(axis=1)
         best = np.maximum(mean, np.where(together, scores[:, None], 0.0).max(axis=0))
-    free = np.flatnonzero(~own)
+    free = np.flatnonzero(~own & (scores >= selection.free_score))
     free = free[distinct(boxes[free])]
     order_boxes, order_scores = np.concatenate([pieces, boxes[free]]), np.concatenate([best, scores[free]])
     order = np.argsort(-order_scores, kind="stable")[: selection.most]

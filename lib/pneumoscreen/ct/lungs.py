@@ -20,6 +20,7 @@ from .lung_repair import repair_lungs
 from .lung_sides import Sides, assign_sides
 
 Side = Literal["left", "right"]
+SIDES: tuple[Side, ...] = ("left", "right")
 
 AIR_HU = -400
 SMALLEST_ML = 150.0
@@ -47,6 +48,10 @@ class Lungs:
     def side_mask(self, side: Side) -> NDArray[np.bool_]:
         """One lung, bool [z, y, x]."""
         return self.labels == (LEFT if side == "left" else RIGHT)
+
+    def side_mask_in(self, side: str, window: tuple[slice, slice, slice]) -> NDArray[np.bool_]:
+        """One lung in a window of the volume, bool [z, y, x]."""
+        return np.asarray(self.labels[window] == (LEFT if side == "left" else RIGHT))
 
     def volume_ml(self, side: Side, spacing_mm: tuple[float, float, float]) -> float:
         """Volume of one lung in ml; 0.0 when that lung is not in view."""

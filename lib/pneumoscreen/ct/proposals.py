@@ -41,6 +41,7 @@ class SelectionSettings(Settings):
         infection: probability from which a voxel is infected. Of 0.15 to 0.5, Dice on held-out phantoms
             rose from 0.5 down; below 0.2 it gained little.
         component_ml: a connected infected piece of this size is a focus, whether a proposal finds it or not.
+        free_score: lowest objectness of a proposal that no infected piece bears out.
     """
 
     score: float = Field(0.15, ge=0, le=1)
@@ -50,6 +51,7 @@ class SelectionSettings(Settings):
     lung_fraction: float = Field(0.1, ge=0, le=1)
     infection: float = Field(0.2, gt=0, lt=1)
     component_ml: float = Field(0.25, ge=0)
+    free_score: float = Field(0.3, ge=0, le=1)
 
     @model_validator(mode="before")
     @classmethod

@@ -14,14 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..case import Case, LungInfo, ModelInfo, Patch, Region
+from ..case import Case, ModelInfo, Patch, Region
+from ..evidence import Calibration
 from ..images.volume import Volume, box_voxels
 from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates import CandidateModel, Candidates, find_candidates
 from .classifier import ClassifierModel, Head, Judgement, judge
-from .infected import infected_ml
-from .lungs import Lungs, Side, segment_lungs
+from .infected import infected_ml, lung_infos
+from .lungs import Lungs, segment_lungs
 from .patches import PatchImage, RegionError, extract_patches
 
 Progress = Callable[[str, float], None]
@@ -29,8 +30,6 @@ Progress = Callable[[str, float], None]
 
 INFECTION = 3
 """Value of infected voxels in ``Screening.anatomy_map``; 1 and 2 are the lungs."""
-
-SIDES: tuple[Side, ...] = ("left", "right")
 
 STAGE_STARTS = {"read": 0.0, "lungs": 0.03, "candidates": 0.25, "classify": 0.9, "report": 0.97}
 """Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""
@@ -125,6 +124,11 @@ class Screener:
         """The class list that the classifier was trained with."""
         return self.classifier.classes
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """How evidence becomes the probability of an infection, as the classifier's card has it."""
+        return self.classifier.calibration
+
     def screen(
         self,
         volume: Volume,
@@ -161,12 +165,12 @@ class Screener:
             modality="CT",
             image=volume.image_info(),
             diagnosis=diagnosis,
-            lungs=self._lung_infos(volume, lungs, found.infection, regions, boxes),
+            lungs=lung_infos(volume, lungs),
             regions=regions,
             models=self.models,
             timings_s=timings,
             notes=(*volume.notes, *lungs.notes, *notes, *self.notes),
-        ).with_verdict(self.classes)
+        ).with_verdict(self.classes, self.calibration)
         return Screening(case, lungs, found.infection, boxes, judgement)
 
     def screen_regions(self, volume: Volume, lungs: Lungs, regions: Sequence[Region]) -> tuple[Region, ...]:
@@ -198,24 +202,27 @@ class Screener:
             except RegionError:
                 continue  # a candidate beside the lungs is none: nobody drew it, nobody misses it
             kept.append(i)
-        regions = []
         labelled, judgement = self._label(volume, images, draws)
-        for number, (i, patches) in enumerate(zip(kept, labelled, strict=True), start=1):
+        boxes = found.boxes[kept].reshape(-1, 6)
+        sides = [lungs.side_of(box) for box in boxes]
+        volumes = infected_ml(volume, lungs, found.infection, list(boxes), sides)
+        regions = []
+        for number, (i, patches) in enumerate(zip(kept, labelled, strict=True)):
             center, size = volume.box_to_mm(found.boxes[i])
             region = Region(
-                id=f"r{number}",
+                id=f"r{number + 1}",
                 source="model",
                 center_mm=tuple(center.tolist()),
                 size_mm=tuple(size.tolist()),
                 score=float(found.scores[i]),
-                side=lungs.side_of(found.boxes[i]),
+                side=sides[number],
                 patches=patches,
-                infected_ml=infected_ml(volume, found.infection, found.boxes[i]),
+                infected_ml=volumes[number],
             )
             regions.append(region.with_vote())
         lost = len(found.boxes) - len(kept)
         notes = (f"{lost} candidate regions without lung in their central slices were left out",) if lost else ()
-        return tuple(regions), found.boxes[kept].reshape(-1, 6), judgement, notes
+        return tuple(regions), boxes, judgement, notes
 
     def _label(
         self, volume: Volume, images: Sequence[Sequence[PatchImage]], draws: int = 0
@@ -229,41 +236,6 @@ class Screener:
             patches = [_patch(volume, image, next(probabilities), labels) for image in region]
             labelled.append(tuple(sorted(patches, key=lambda patch: patch.slice)))
         return labelled, judgement
-
-    def _lung_infos(
-        self,
-        volume: Volume,
-        lungs: Lungs,
-        infection: NDArray[np.bool_],
-        regions: Sequence[Region],
-        boxes: NDArray[np.float64],
-    ) -> dict[str, LungInfo]:
-        infected = [region.label != self.classes.irrelevant for region in regions]
-        percent = affected_percent(lungs, infection, boxes[np.array(infected, dtype=bool)])
-        return {side: LungInfo(lungs.volume_ml(side, volume.spacing_mm), percent[side]) for side in percent}
-
-
-def affected_percent(lungs: Lungs, infection: NDArray[np.bool_], boxes: NDArray[np.float64]) -> dict[Side, float]:
-    """How much of each lung is infected, in percent; a side without lung is left out.
-
-    Ours: only infected voxels inside a region that was voted an infection count, so that the figure and
-    the verdict never contradict each other: a case without infection has 0 %.
-
-    Args:
-        lungs: the lung masks.
-        infection: bool [z, y, x], the candidate network's infection mask.
-        boxes: [n, 6] index boxes of the regions that are infections.
-    """
-    counted = np.zeros(infection.shape, dtype=bool)
-    for box in boxes:
-        inside = box_voxels(box, infection.shape)
-        counted[inside] = infection[inside]
-    percent: dict[Side, float] = {}
-    for side in SIDES:
-        lung = lungs.side_mask(side)
-        if voxels := np.count_nonzero(lung):
-            percent[side] = 100.0 * np.count_nonzero(lung & counted) / voxels
-    return percent
 
 
 def _patch(volume: Volume, image: PatchImage, probabilities: NDArray[np.float64], labels: Sequence[str]) -> Patch:

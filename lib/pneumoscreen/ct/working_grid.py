@@ -85,7 +85,7 @@ class WorkingGrid:
         return _resize_depth(torch.cat(parts), self.shape[0])
 
     def sample_sides(self, labels: NDArray[np.uint8]) -> Tensor:
-        """Lungs by side, uint8 [z, y, x] on this grid, of a map on the volume's grid: a voxel is lung from one half on."""
+        """Lungs by side, uint8 [z, y, x] on this grid, of a map on the volume's: a voxel is lung from one half on."""
         left, right = self.sample(labels == LEFT), self.sample(labels == RIGHT)
         side = torch.where(left >= right, LEFT, RIGHT).to(torch.uint8)
         return torch.where(left + right >= _HALF, side, torch.zeros_like(side))

@@ -51,13 +51,11 @@ class Kernel:
         return np.asarray(plane + np.float32(self.edge) * (plane - smooth))
 
     def noise(self, shape: tuple[int, ...], level: float, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Noise of a standard deviation of ``level`` HU, higher through a sharp kernel."""
+        """Noise whose standard deviation is ``level`` HU before the kernel smooths it; higher through a sharp kernel."""
         if not level:
             return np.zeros(shape, dtype=np.float32)
         noise = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), self.grain)
-        # Blurring a unit-variance field by sigma pixels leaves a deviation of about 1 / (2 sqrt(pi) sigma).
-        scale = level * (1.0 + 0.5 * self.edge) * min(1.0, 2.0 * np.sqrt(np.pi) * self.grain)
-        return np.asarray(noise * np.float32(scale), dtype=np.float32)
+        return np.asarray(noise * np.float32(level * (1.0 + 0.5 * self.edge)), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from .. import RESEARCH_USE_ONLY
 from ..active_learning.epistemic import DRAWS
 from ..active_learning.scores import CaseScore
 from ..active_learning.scoring import score_screening
-from ..case import Case, LungInfo, ModelInfo, Region
+from ..case import Case, ModelInfo, Region
 from ..ct.candidates import find_candidates
-from ..ct.infected import infected_ml, measured
+from ..ct.infected import lung_infos, measured
 from ..ct.lungs import Lungs
-from ..ct.screening import Screener, Screening, affected_percent
+from ..ct.screening import Screener, Screening
 from ..images.volume import Volume
 from ..report.case_report import write_report
 from .engine import CANDIDATES, Engine
@@ -178,18 +178,14 @@ class CandidatesTask(CtTask):
         for number, (box, score) in enumerate(zip(found.boxes, found.scores, strict=True), start=1):
             center, size = volume.box_to_mm(box)
             place = tuple(center.tolist()), tuple(size.tolist())
-            infected = infected_ml(volume, found.infection, box)
-            regions.append(
-                Region(f"r{number}", "model", *place, float(score), lungs.side_of(box), infected_ml=infected)
-            )
-        percent = affected_percent(lungs, found.infection, found.boxes)
+            regions.append(Region(f"r{number}", "model", *place, float(score), lungs.side_of(box)))
         case = Case(
             case_id=volume.case_id,
             modality="CT",
             image=volume.image_info(),
             diagnosis=request.parameters.diagnosis,
-            lungs={side: LungInfo(lungs.volume_ml(side, volume.spacing_mm), percent[side]) for side in percent},
-            regions=tuple(regions),
+            lungs=lung_infos(volume, lungs),
+            regions=measured(volume, lungs, found.infection, regions),
             models=_only(screener, CANDIDATES),
             timings_s=timings,
             notes=(*volume.notes, *lungs.notes, *screener.notes),
@@ -239,11 +235,11 @@ class ClassifierTask(CtTask):
             modality="CT",
             image=volume.image_info(),
             diagnosis=request.parameters.diagnosis,
-            regions=measured(volume, infection, labelled),
+            regions=measured(volume, lungs, infection, labelled),
             models=screener.models,
             timings_s=timings,
             notes=(*volume.notes, *lungs.notes, *screener.notes),
-        ).with_verdict(screener.classes)
+        ).with_verdict(screener.classes, screener.calibration)
         return TaskResult(case)
 
 
