@@ -52,7 +52,7 @@ def render_site_page(summary: SiteSummary) -> str:
 def _people(summary: SiteSummary) -> dict[str, Any]:
     figures = summary.figures
     sick = {outcome.case.label for outcome in summary.counted if summary.is_pneumonia(outcome)}
-    chips = [(_key(label, summary.classes), wording.display_name(label), n) for label, n in summary.labels.items()]
+    chips = [(_key(label, summary.classes), _name(label), count) for label, count in summary.labels.items()]
     ill = [chip for chip, label in zip(chips, summary.labels, strict=True) if label in sick]
     return {
         "table": summary.table,
@@ -126,8 +126,7 @@ def _taken_for(summary: SiteSummary) -> list[dict[str, Any]]:
     return [
         {
             "key": _key(label, summary.classes),
-            "name": wording.capital(wording.display_name(label)),
-            "total": sum(found.values()),
+            "name": _name(label),
             "counts": [found.get(name, 0) for name in columns],
         }
         for label, found in summary.figures.taken_for.items()
@@ -204,7 +203,7 @@ def _scan(outcome: SiteOutcome, summary: SiteSummary) -> dict[str, Any]:
         "path": row.path,
         "file": outcome.file,
         "patient": row.patient if row.patient != row.path else None,
-        "truth": (_key(row.label, classes), wording.capital(wording.display_name(row.label))),
+        "truth": (_key(row.label, classes), _name(row.label)),
         "verdict": (_key(verdict_word(outcome), classes), _name(verdict_word(outcome))),
         "wrong": ("missed" if ill else "flagged for nothing") if ill != outcome.flagged else None,
         "reason": outcome.reason,
