@@ -61,7 +61,7 @@ class SiteOutcome:
     @classmethod
     def of(cls, row: SiteCase, screened: Case, overview: Overview | None, classes: Classes) -> "SiteOutcome":
         """The outcome of a screened scan."""
-        infections = [region for region in screened.regions if is_infection(region, classes)]
+        infections = infection_regions(screened, classes)
         verdict = screened.verdict
         return cls(
             case=row,
@@ -119,9 +119,9 @@ class SiteOutcome:
         }
 
 
-def is_infection(region: Region, classes: Classes) -> bool:
-    """Whether a region was taken for an infection."""
-    return region.opinion is not None and region.opinion[0] != classes.irrelevant
+def infection_regions(case: Case, classes: Classes) -> list[Region]:
+    """The regions that were taken for an infection: those that the verdict rests on."""
+    return [region for region in case.regions if region.opinion and region.opinion[0] != classes.irrelevant]
 
 
 def infection_probability(case: Case) -> float | None:
