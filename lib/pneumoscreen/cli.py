@@ -260,7 +260,22 @@ def evaluate(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Fit temperatures on the validation patients and publish them.")
     ] = False,
-    cases: Annotated[int | None, typer.Option(min=1, help="Number of synthetic cases.", show_default="90")] = None,
+    cases: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TABLE|NUMBER",
+            help="CSV of your own scans (path, class, left, right; docs/ct.md), or number of synthetic cases.",
+            show_default="90",
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="With a table: count only the rows that match; the others are screened and shown. May be repeated.",
+            show_default="all rows",
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of the first synthetic case.", show_default="100000")
     ] = None,
@@ -272,8 +287,30 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of tables.")] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
-) -> None:
-    """Screen cases of known truth: tables in the paper's form, curves, calibration, agreement; text, JSON and HTML."""
+) -> int:
+    """Screen cases of known truth: tables in the paper's form, curves, calibration, agreement; text, JSON and HTML.
+
+    With --cases TABLE: how does it do on your own scans? One page with every scan beside its truth.
+    """
+    from .commands.cases_option import number_of_cases, table_of_cases
+
+    table = table_of_cases(
+        cases,
+        where or (),
+        {
+            "--studies": studies is not None,
+            "--side": side is not None,
+            "--calibrate": calibrate,
+            "--seed": seed is not None,
+            "--readers": readers is not None,
+            "--modality cxr": modality is PhantomModality.CXR,
+        },
+    )
+    if table is not None:
+        from .commands.evaluate_cases import evaluate_site_cases
+
+        return evaluate_site_cases(table, out, where=where or (), model_dir=model_dir, device=device, as_json=json)
+    number = number_of_cases(cases)
     if modality is PhantomModality.CXR:
         from .commands.evaluate_radiographs import evaluate_radiograph_models
 
@@ -282,14 +319,14 @@ def evaluate(
             studies=studies,
             side=side.value if side else None,
             calibrate=calibrate,
-            cases=cases,
+            cases=number,
             seed=seed,
             readers=readers,
             model_dir=model_dir,
             device=device,
             as_json=json,
         )
-        return
+        return 0
     from .commands.evaluate import evaluate_models
 
     if readers is not None:
@@ -300,12 +337,13 @@ def evaluate(
         studies=studies,
         side=side.value if side else None,
         calibrate=calibrate,
-        cases=cases,
+        cases=number,
         seed=seed,
         model_dir=model_dir,
         device=device,
         as_json=json,
     )
+    return 0
 
 
 @app.command()

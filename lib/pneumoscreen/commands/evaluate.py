@@ -1,8 +1,7 @@
 """``pneumoscreen evaluate``: the paper's tables, curves and calibration on labelled studies or synthetic cases."""
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,14 +22,12 @@ from ..studies.cases import Study
 from ..studies.split import Side
 from .device import pick_device
 from .folders import prepare_folder, replacing
-from .terminal import complain
+from .terminal import complain, progress_of
 
 ALL_SIDES = "all"
 PHANTOMS = 90
 FIRST_SEED = 100_000
 """Far from the seeds of training: no phantom of a cohort has been seen."""
-
-_LONG_WAIT_S = 90.0
 
 
 def evaluate_models(
@@ -120,19 +117,7 @@ def _publish(
 
 
 def _screen(cases: Sequence[LabelledCase], screener: Screener, kept: OutcomeFolder, what: str = "") -> CohortResult:
-    return evaluate_cases(cases, screener, _progress(len(cases), what), kept)
-
-
-def _progress(of: int, what: str) -> Callable[[int, str], None]:
-    """Prints a line a case on standard error, with the time left while it is long."""
-    start = time.monotonic()
-
-    def show(done: int, line: str) -> None:
-        left = (time.monotonic() - start) / done * (of - done)
-        remaining = f" (about {left / 60:.0f} min left)" if left > _LONG_WAIT_S else ""
-        complain(f"{what}{done}/{of} {line}{remaining}")
-
-    return show
+    return evaluate_cases(cases, screener, progress_of(len(cases), what), kept)
 
 
 def _write(out: Path, summary: Summary) -> None:

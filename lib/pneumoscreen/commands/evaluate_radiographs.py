@@ -1,7 +1,5 @@
 """``pneumoscreen evaluate --modality cxr``: the figures of the X-ray method on labelled studies or synthetic X-rays."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ..cxr.screening import CxrScreener
@@ -17,14 +15,12 @@ from ..models.store import ModelStore
 from ..studies.split import Side
 from .device import pick_device
 from .folders import prepare_folder
-from .terminal import complain
+from .terminal import complain, progress_of
 
 ALL_SIDES = "all"
 PHANTOMS = 90
 FIRST_SEED = 900_000
 """Far from the seeds of the starter weights and of trainings: no phantom of a cohort has been seen."""
-
-_LONG_WAIT_S = 90.0
 
 
 def evaluate_radiograph_models(
@@ -84,18 +80,6 @@ def evaluate_radiograph_models(
         print((out / "evaluation.json").read_text(encoding="utf-8"), end="")
     else:
         print(radiographs_to_text(summary), end="")
-
-
-def progress_of(of: int, what: str = "") -> Callable[[int, str], None]:
-    """Prints a line a radiograph on standard error, with the time left while it is long."""
-    start = time.monotonic()
-
-    def show(done: int, line: str) -> None:
-        left = (time.monotonic() - start) / done * (of - done)
-        remaining = f" (about {left / 60:.0f} min left)" if left > _LONG_WAIT_S else ""
-        complain(f"{what}{done}/{of} {line}{remaining}")
-
-    return show
 
 
 def _check_options(

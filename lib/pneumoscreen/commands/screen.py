@@ -222,17 +222,32 @@ def screen_image(read: Reading, screeners: Screeners, out: Path, progress: Progr
     """
     start = time.perf_counter()
     screened, write = _screen(read, screeners, progress)
+    case = write_results(screened, write, out, start - read.seconds)
+    progress("report", 1.0)
+    return case
+
+
+def write_results(screened: Case, write: Callable[[Path], None], out: Path, start: float) -> Case:
+    """Write report and document of a screened case, and return it with all its times.
+
+    Args:
+        screened: the case with the times up to here.
+        write: writes the report to a file.
+        out: folder of the two.
+        start: of the whole screening, on the clock of ``time.perf_counter``.
+
+    Raises:
+        OutputError: if the files cannot be written.
+    """
     report_start = time.perf_counter()
     with replacing(out / f"{screened.case_id}.html") as part:
         write(part)
     end = time.perf_counter()
     # The report shows the times up to itself; the document holds them all.
-    times = {**screened.timings_s, "report": end - report_start}
-    times["total"] = read.seconds + end - start
+    times = {**screened.timings_s, "report": end - report_start, "total": end - start}
     case = replace(screened, timings_s={name: round(times[name], 3) for name in STAGES if name in times})
     with replacing(out / f"{case.case_id}.json") as part:
         part.write_text(case.to_json(), encoding="utf-8")
-    progress("report", 1.0)
     return case
 
 

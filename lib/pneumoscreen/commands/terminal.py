@@ -3,16 +3,32 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_LONG_WAIT_S = 90.0
+"""Ours: time left from which a progress line names it."""
+
 
 def complain(message: str) -> None:
     """Print a message as one line on standard error, whatever line breaks it carries."""
     print(" ".join(message.split()), file=sys.stderr, flush=True)
+
+
+def progress_of(of: int, what: str = "") -> Callable[[int, str], None]:
+    """Prints a line an image on standard error, with the time left while it is long."""
+    start = time.monotonic()
+
+    def show(done: int, line: str) -> None:
+        left = (time.monotonic() - start) / done * (of - done)
+        remaining = f" (about {left / 60:.0f} min left)" if left > _LONG_WAIT_S else ""
+        complain(f"{what}{done}/{of} {line}{remaining}")
+
+    return show
 
 
 class _LineHandler(logging.Handler):

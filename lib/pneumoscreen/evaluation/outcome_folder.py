@@ -21,6 +21,17 @@ from .outcome import CaseOutcome, HeadOutcome
 FORMAT = 1
 
 
+def made_by(screener: Screener) -> list[Any]:
+    """Program, networks and settings, as JSON types: what else but the scan a result depends on."""
+    networks = [
+        {name: model.sha256 for name, model in screener.models.items()},
+        screener.candidates.settings.model_dump(mode="json"),
+        screener.classifier.settings.model_dump(mode="json"),
+        screener.head,
+    ]
+    return [__version__, networks]
+
+
 class OutcomeFolder:
     """Finished outcomes under one folder, a JSON file a case.
 
@@ -32,13 +43,7 @@ class OutcomeFolder:
     def __init__(self, folder: Path, screener: Screener) -> None:
         self.folder = folder
         self._classes = screener.classes
-        networks = [
-            {name: model.sha256 for name, model in screener.models.items()},
-            screener.candidates.settings.model_dump(mode="json"),
-            screener.classifier.settings.model_dump(mode="json"),
-            screener.head,
-        ]
-        self._made_by = [FORMAT, __version__, networks]
+        self._made_by = [FORMAT, *made_by(screener)]
 
     def find(self, case: LabelledCase) -> CaseOutcome | None:
         """The outcome of a case, if it was judged before under the same conditions."""
