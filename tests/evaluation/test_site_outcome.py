@@ -1,20 +1,13 @@
 """An outcome out of a case document: flagged or not, false regions, overlaps, and what a document may lack."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from tests.evaluation.site_outcomes import site_case
 
 from pneumoscreen.case import Case, ImageInfo, LungInfo, Region
-from pneumoscreen.evaluation.site_outcome import (
-    SiteOutcome,
-    calibrated_on,
-    infection_probability,
-    is_decided,
-    large_overlaps,
-)
-from pneumoscreen.verdict import DEFAULT_CLASSES
+from pneumoscreen.evaluation.site_outcome import SiteOutcome, large_overlaps
+from pneumoscreen.verdict import DEFAULT_CLASSES, Infection, Verdict
 
 
 def region(number: int, side: str, label: str, x: float) -> Region:
@@ -52,20 +45,16 @@ def test_without_an_infection_region_nothing_is_flagged(document: Case) -> None:
 
 
 def test_probability_and_decision_are_read_where_a_document_has_them(document: Case) -> None:
-    def with_verdict(**fields: object) -> Case:
-        verdict = SimpleNamespace(**vars(document.verdict), **fields)
-        return SimpleNamespace(verdict=verdict)  # type: ignore[return-value]
+    def outcome(verdict: Verdict | None) -> SiteOutcome:
+        return SiteOutcome.of(site_case("a", "covid19"), replace(document, verdict=verdict), None, DEFAULT_CLASSES)
 
-    none = with_verdict(infection=None, decided=False)
-    assert (infection_probability(none), is_decided(none)) == (None, False)
-    for infection in (
-        {"probability": 0.25, "calibrated_on": "phantoms"},
-        SimpleNamespace(probability=0.25, calibrated_on="phantoms"),
-    ):
-        known = with_verdict(infection=infection, decided=True)
-        assert (infection_probability(known), calibrated_on(known), is_decided(known)) == (0.25, "phantoms", True)
-    unscreened = replace(document, verdict=None)
-    assert (infection_probability(unscreened), is_decided(unscreened)) == (None, True)
+    assert document.verdict is not None
+    none = outcome(replace(document.verdict, infection=None, decided=False))
+    assert (none.infection, none.decided) == (None, False)
+    known = outcome(replace(document.verdict, infection=Infection(0.25, "phantoms"), decided=True))
+    assert (known.infection, known.calibrated_on, known.decided) == (0.25, "phantoms", True)
+    unscreened = outcome(None)
+    assert (unscreened.infection, unscreened.decided) == (None, True)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..case import SIDES, Case, ModelInfo, Region
+from ..geometry import ONE_FOCUS, share_of_smaller
 from ..report.overview import Overview
 from ..verdict import Classes
 from .site_cases import CLEAR, SiteCase
-
-LARGE_OVERLAP = 0.5
-"""Share of the smaller region from which two regions are taken for one lesion held twice."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class SiteOutcome:
         decided: whether the types could be told apart.
         regions: infection regions by the patient's side.
         candidates: all regions, the irrelevant ones included.
-        overlaps: pairs of infection regions that overlap by more than ``LARGE_OVERLAP`` of the smaller.
+        overlaps: pairs of infection regions that overlap by more than ``geometry.ONE_FOCUS`` of the smaller.
         candidate_overlaps: the same among all regions.
         affected: percent of each lung by the patient's side.
         seconds: of the whole screening, reading and report included.
@@ -63,14 +61,15 @@ class SiteOutcome:
         """The outcome of a screened scan."""
         infections = infection_regions(screened, classes)
         verdict = screened.verdict
+        infection = verdict.infection if verdict else None
         return cls(
             case=row,
             case_id=screened.case_id,
             verdict=verdict.label if verdict else None,
             flagged=verdict is not None and verdict.label != classes.none_found,
-            infection=infection_probability(screened),
-            calibrated_on=calibrated_on(screened),
-            decided=is_decided(screened),
+            infection=infection.probability if infection else None,
+            calibrated_on=infection.calibrated_on if infection else None,
+            decided=verdict is None or verdict.decided,
             regions={side: sum(region.side == side for region in infections) for side in SIDES},
             candidates=len(screened.regions),
             overlaps=large_overlaps(boxes_of(infections)),
@@ -124,28 +123,6 @@ def infection_regions(case: Case, classes: Classes) -> list[Region]:
     return [region for region in case.regions if region.opinion and region.opinion[0] != classes.irrelevant]
 
 
-def infection_probability(case: Case) -> float | None:
-    """The calibrated probability that a case shows pneumonia at all; None where no calibration is known."""
-    value = _of_infection(case, "probability")
-    return None if value is None else float(value)
-
-
-def calibrated_on(case: Case) -> str | None:
-    """What the calibration of ``infection_probability`` was fitted on; None where none is known."""
-    value = _of_infection(case, "calibrated_on")
-    return None if value is None else str(value)
-
-
-def is_decided(case: Case) -> bool:
-    """Whether the types of infection could be told apart."""
-    return bool(getattr(case.verdict, "decided", True))
-
-
-def _of_infection(case: Case, name: str) -> Any:
-    infection = getattr(case.verdict, "infection", None)
-    return infection.get(name) if isinstance(infection, Mapping) else getattr(infection, name, None)
-
-
 def boxes_of(regions: Sequence[Region]) -> NDArray[np.float64]:
     """Boxes [n, 6] (x0, y0, z0, x1, y1, z1) of regions, in mm.
 
@@ -158,11 +135,6 @@ def boxes_of(regions: Sequence[Region]) -> NDArray[np.float64]:
 
 
 def large_overlaps(boxes: ArrayLike) -> int:
-    """Pairs of boxes [n, 6] (low corner, high corner) that share more than ``LARGE_OVERLAP`` of the smaller one."""
+    """Pairs of boxes [n, 6] (low corner, high corner) that share more than ``ONE_FOCUS`` of the smaller one."""
     given = np.asarray(boxes, dtype=np.float64).reshape(-1, 6)
-    low, high = given[:, :3], given[:, 3:]
-    sides = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
-    shared = np.clip(sides, 0.0, None).prod(axis=-1)
-    volumes = (high - low).prod(axis=-1)
-    large = shared > LARGE_OVERLAP * np.minimum(volumes[:, None], volumes)
-    return int(np.count_nonzero(np.triu(large, k=1)))
+    return int(np.count_nonzero(np.triu(share_of_smaller(given, given) > ONE_FOCUS, k=1)))
