@@ -6,7 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -79,6 +79,9 @@ class Screeners:
         Raises:
             PneumoScreenError: if they cannot be loaded.
         """
+        from .quick_imports import import_monai
+
+        import_monai()
         from .. import report
 
         del report
@@ -91,6 +94,7 @@ class Pending:
 
     item: "Input"
     read: Callable[[], Reading]
+    wait: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,9 @@ def screen_inputs(
             if isinstance(case, Refused):
                 results.append(_refuse(case.path, case.reason))
                 continue
-            # The networks are loaded once, while the first scan is read; without them no case can be screened.
+            # Read first: beside the loading of the networks, which holds the interpreter, a reading takes many times as
+            # long. Without the networks no case can be screened.
+            case.wait()
             screeners.load(case.item.modality)
             result = _screen_one(case, screeners, out)
             results.append(result)
@@ -301,8 +307,10 @@ def _read_ahead(found: Iterable["Input | Refused"]) -> Iterator["Pending | Refus
 
 
 def _pending(item: "Input", pool: ThreadPoolExecutor) -> Pending:
-    # A radiograph is read in a moment, and beside the loading of the networks that moment would be long.
-    return Pending(item, partial(_read, item) if item.modality == "CXR" else pool.submit(_read, item).result)
+    if item.modality == "CXR":
+        return Pending(item, partial(_read, item))
+    reading = pool.submit(_read, item)
+    return Pending(item, reading.result, lambda: wait([reading]))
 
 
 def _read(item: "Input") -> Reading:

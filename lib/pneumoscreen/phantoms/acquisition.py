@@ -51,7 +51,7 @@ class Kernel:
         return np.asarray(plane + np.float32(self.edge) * (plane - smooth))
 
     def noise(self, shape: tuple[int, ...], level: float, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Noise whose standard deviation is ``level`` HU before the kernel smooths it; higher through a sharp kernel."""
+        """Noise of a standard deviation of ``level`` HU before the kernel smooths it; more through a sharp kernel."""
         if not level:
             return np.zeros(shape, dtype=np.float32)
         noise = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), self.grain)
