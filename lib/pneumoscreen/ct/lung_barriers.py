@@ -57,9 +57,7 @@ def _lung_below(lung: NDArray[np.bool_], slices: int) -> NDArray[np.bool_]:
     return counts[top] > counts[np.maximum(top - slices, 0)]
 
 
-def aorta_zone(
-    grid: LungGrid, lung: NDArray[np.uint8], bone: NDArray[np.bool_], middle: float
-) -> NDArray[np.bool_]:
+def aorta_zone(grid: LungGrid, lung: NDArray[np.uint8], bone: NDArray[np.bool_], middle: float) -> NDArray[np.bool_]:
     """Blocks beside and before the spine that bear air in no slice nearby.
 
     Ours: the descending aorta runs upright, so that its columns are airless over a long way, while

@@ -119,6 +119,4 @@ def _lung_core(lung: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _widen(grid: LungGrid, window: Sequence[slice], margin_mm: float, shape: tuple[int, ...]) -> tuple[slice, ...]:
     margins = [int(np.ceil(margin_mm / mm)) + 1 for mm in grid.spacing]
-    return tuple(
-        slice(max(s.start - m, 0), min(s.stop + m, n)) for s, m, n in zip(window, margins, shape, strict=True)
-    )
+    return tuple(slice(max(s.start - m, 0), min(s.stop + m, n)) for s, m, n in zip(window, margins, shape, strict=True))

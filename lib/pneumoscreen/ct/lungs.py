@@ -19,6 +19,7 @@ from .lung_grid import LungGrid, reduce_volume, refine_labels
 from .lung_gut import find_gut
 from .lung_repair import repair_lungs
 from .lung_sides import Sides, assign_sides
+from .lung_size import body_scale, scaled_spacing
 
 Side = Literal["left", "right"]
 
@@ -90,7 +91,8 @@ def segment_lungs(volume: Volume) -> Lungs:
     """Left and right lung, disease inside, trachea and main bronchi out.
 
     A small body is measured in the millimetres of a large one, so that every length, area and volume of the
-    method fits a newborn as well. A scan that shows a part of the chest is segmented as far as it goes, and the notes say where it is cut. A
+    method fits a newborn as well. A scan that shows a part of the chest is segmented as far as it goes, and the notes
+    say where it is cut. A
     scan that shows only the bases of the lungs (an abdomen) is refused.
 
     Args:
@@ -124,9 +126,7 @@ def _thicken(airways: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return ndimage.binary_dilation(airways, flat)
 
 
-def _check_plausible(
-    volume: Volume, grid: LungGrid, sides: Sides, airways: NDArray[np.bool_], scale: float
-) -> None:
+def _check_plausible(volume: Volume, grid: LungGrid, sides: Sides, airways: NDArray[np.bool_], scale: float) -> None:
     areas = np.count_nonzero(sides.labels, axis=(1, 2)) * grid.pixel_cm2
     total = areas.sum() * grid.spacing[0] / 10
     if total < SMALLEST_ML:
