@@ -19,8 +19,10 @@ SECTION_FILL = 0.4
 SHORTEST_MM = 25.0
 LATERAL_PENALTY = 0.3
 TRACHEA_ASIDE_MM = 45.0
-TRUNK_ASIDE_MM = 20.0
+TRUNK_ASIDE_MM = 16.0
 WIDER = 1.7
+LONGER = 1.2
+WIDE_CM2 = 2.0
 GULLET_ASIDE_MM = 18.0
 GULLET_DEEP_MM = 25.0
 
@@ -52,7 +54,7 @@ def find_airways(grid: LungGrid, inside: NDArray[np.bool_]) -> NDArray[np.bool_]
         free = _central(inside & (grid.hu < thinner), lumen, grid)
         free_sections = sections | _tube_sections(free, grid, SECTION_CM2[1])
         free_trunk = _upright_part(_best_tube(free_sections, lumen, grid), grid)
-        if _section_cm2(free_trunk, grid) > WIDER * _section_cm2(trunk, grid):
+        if _is_better(free_trunk, trunk, grid):
             sections, trunk = free_sections, free_trunk
     if not trunk.any():
         return trunk
@@ -88,6 +90,15 @@ def _central(free: NDArray[np.bool_], lumen: NDArray[np.bool_], grid: LungGrid) 
     across = np.flatnonzero(lumen.any(axis=(0, 1)))
     aside = np.abs(np.arange(free.shape[2]) - (across[0] + across[-1]) / 2) * grid.spacing[2]
     return free & (aside <= TRACHEA_ASIDE_MM)
+
+
+def _is_better(tube: NDArray[np.bool_], other: NDArray[np.bool_], grid: LungGrid) -> bool:
+    """Whether a tube is much wider than the other, or about as wide and longer."""
+    width, other_width = _section_cm2(tube, grid), _section_cm2(other, grid)
+    if width > WIDER * other_width:
+        return True
+    length, other_length = (np.count_nonzero(mask.any(axis=(1, 2))) for mask in (tube, other))
+    return bool(WIDER * width > other_width and length > LONGER * other_length)
 
 
 def _section_cm2(trunk: NDArray[np.bool_], grid: LungGrid) -> float:
@@ -151,19 +162,22 @@ def _sections(pieces: NDArray[np.int32], count: int, grid: LungGrid, largest_cm2
 
 
 def _best_tube(sections: NDArray[np.bool_], lumen: NDArray[np.bool_], grid: LungGrid) -> NDArray[np.bool_]:
-    """The longest tube near the middle that reaches above the level below which half of the air lies."""
+    """The best tube that reaches above the level below which half of the air lies: long, near the middle, wide."""
     tubes, _ = ndimage.label(sections)
     profile = np.cumsum(np.count_nonzero(lumen, axis=(1, 2)))
     middle_z = int(np.searchsorted(profile, profile[-1] / 2))
     across = np.flatnonzero(lumen.any(axis=(0, 1)))
     middle_x = (across[0] + across[-1]) / 2
-    best, best_score = 0, SHORTEST_MM / 2
+    volumes = np.bincount(tubes.ravel()) * grid.voxel_ml
+    best, best_score = 0, 0.0
     for number, window in enumerate(ndimage.find_objects(tubes), start=1):
         length = (window[0].stop - window[0].start) * grid.spacing[0]
         if length < SHORTEST_MM or window[0].stop - 1 < middle_z:
             continue
         off = abs((window[2].start + window[2].stop - 1) / 2 - middle_x) * grid.spacing[2]
-        score = length - LATERAL_PENALTY * off
-        if score > best_score:
+        central_length = length - LATERAL_PENALTY * off
+        section = volumes[number] * 10 / length
+        score = central_length * min(1.0, section / WIDE_CM2)
+        if central_length > SHORTEST_MM / 2 and score > best_score:
             best, best_score = number, score
     return tubes == best if best else np.zeros_like(sections)
