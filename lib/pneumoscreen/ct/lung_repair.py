@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..images.volume import LEFT, RIGHT
+from .lung_barriers import above_diaphragm, aorta_zone
 from .lung_body import IN_SLICE
 from .lung_grid import LungGrid
 from .lung_sides import BONE_HU, Sides
@@ -84,13 +85,13 @@ def repair_lungs(
     middle = sides.middle - window[2].start
     frame = _polar_frame(grid, part, middle)
     bone = _bone(hu)
-    barrier = bar | bone
+    barrier = bar | bone | aorta_zone(grid, part, bone, middle)
     labels = _close_sides(grid, part, barrier)
     wall = _wall_map(grid, frame, labels)
     limit = _bone_limit(grid, frame, bone, wall)
     labels = _fill_to_wall(grid, frame, labels, wall, limit, barrier, middle)
     if not sides.single:
-        labels = _fill_from_mirror(grid, frame, labels, wall, limit, barrier, middle)
+        labels = _fill_from_mirror(grid, frame, labels, wall, limit, barrier, middle, hu)
     labels = _close_sides(grid, labels, barrier)
     result = np.zeros_like(sides.labels)
     result[window] = labels
@@ -233,6 +234,7 @@ def _fill_from_mirror(
     limit: NDArray[np.float32],
     barrier: NDArray[np.bool_],
     middle: float,
+    hu: NDArray[np.int16],
 ) -> NDArray[np.uint8]:
     """Fill what is lung in the mirrored other side, in directions that lost contact with the wall and in masses.
 
@@ -249,10 +251,12 @@ def _fill_from_mirror(
     deeper = round(DIAPHRAGM_MM / grid.spacing[0])
     if deeper:
         mirror[deeper:] &= mirror[:-deeper].copy()
+        mirror[:deeper] = False
     missing = mirror & (frame.radius <= expected[:, frame.angle]) & (labels == 0) & ~barrier
     missing &= ~_near_spine(grid, labels.shape, middle)
     dorsal = missing & (_directions() < DORSAL_DEGREES)[frame.angle]
     fill = (missing & lost[:, frame.angle]) | _lateral_pieces(grid, dorsal, middle)
+    fill = above_diaphragm(grid, labels, hu, fill, middle)
     return _add_fill(grid, labels, fill, middle)
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..images.volume import LEFT, RIGHT
+from .lung_body import air_reference
 from .lung_grid import LungGrid
 
 BONE_HU = 140
@@ -19,7 +20,6 @@ NECK_SLAB_MM = 45.0
 GAS_ABOVE_AIR_HU = 50
 GAS_SHARE = 0.6
 GAS_CORE_HU = 80
-LOWEST_AIR_HU = -1100
 PIECE_GAP_MM = 6.0
 
 
@@ -87,13 +87,6 @@ def assign_sides(
         middle = _between(labels, middle)
     _add_pieces(grid, labels, pieces, volumes, windows, chosen, air_reference(grid, inside) + GAS_CORE_HU)
     return Sides(labels, middle, present[0] if len(present) == 1 else 0)
-
-
-def air_reference(grid: LungGrid, inside: NDArray[np.bool_]) -> float:
-    """HU of free air in this scan; padding below it is left aside."""
-    outside = grid.hu[~inside]
-    outside = outside[outside > LOWEST_AIR_HU]
-    return float(np.percentile(outside, 25)) if outside.size > 1000 else -1000.0
 
 
 def _gas_pieces(grid: LungGrid, pieces: NDArray[np.int32], count: int, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

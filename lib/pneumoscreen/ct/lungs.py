@@ -16,15 +16,21 @@ from ..images.volume import LEFT, RIGHT, Volume
 from .airways import find_airways
 from .lung_body import inside_body
 from .lung_grid import LungGrid, reduce_volume, refine_labels
+from .lung_gut import find_gut
 from .lung_repair import repair_lungs
 from .lung_sides import Sides, assign_sides
+from .lung_size import body_scale, scaled_spacing
 
 Side = Literal["left", "right"]
 SIDES: tuple[Side, ...] = ("left", "right")
 
 AIR_HU = -400
 SMALLEST_ML = 150.0
-BASES_SHARE = 0.3
+BASES_SHARE = 0.5
+BASES_MM = 130.0
+SHOWN_CM2 = 1.0
+TOP_MM = 15.0
+CUT_SHARE = 0.8
 CUT_CM2 = 25.0
 
 
@@ -89,7 +95,9 @@ class Lungs:
 def segment_lungs(volume: Volume) -> Lungs:
     """Left and right lung, disease inside, trachea and main bronchi out.
 
-    A scan that shows a part of the chest is segmented as far as it goes, and the notes say where it is cut. A
+    A small body is measured in the millimetres of a large one, so that every length, area and volume of the
+    method fits a newborn as well. A scan that shows a part of the chest is segmented as far as it goes, and the notes
+    say where it is cut. A
     scan that shows only the bases of the lungs (an abdomen) is refused.
 
     Args:
@@ -98,15 +106,19 @@ def segment_lungs(volume: Volume) -> Lungs:
     Raises:
         NoLungsError: nothing in the volume has the size and place of a lung.
     """
-    grid = reduce_volume(volume.hu, volume.spacing_zyx)
+    scale = body_scale(volume.hu, volume.spacing_zyx)
+    grid = reduce_volume(volume.hu, scaled_spacing(volume.spacing_zyx, scale))
     inside = inside_body(grid)
     airways = find_airways(grid, inside)
     barred = _thicken(airways)
     air = inside & (grid.hu < AIR_HU) & ~barred
+    gut = find_gut(grid, air, airways, inside)
+    air &= ~gut
+    barred |= gut
     sides = assign_sides(grid, air, airways, inside)
     if sides is None:
         raise _no_lungs(volume, "no air-filled organ of a lung's size was found")
-    _check_plausible(volume, grid, sides, airways)
+    _check_plausible(volume, grid, sides, airways, scale)
     labels = repair_lungs(grid, sides, inside, barred)
     refined = refine_labels(volume.hu, grid, labels, grid.hu < AIR_HU, barred, AIR_HU)
     return Lungs(refined, _notes(grid, sides, refined))
@@ -119,14 +131,29 @@ def _thicken(airways: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return ndimage.binary_dilation(airways, flat)
 
 
-def _check_plausible(volume: Volume, grid: LungGrid, sides: Sides, airways: NDArray[np.bool_]) -> None:
+def _check_plausible(volume: Volume, grid: LungGrid, sides: Sides, airways: NDArray[np.bool_], scale: float) -> None:
     areas = np.count_nonzero(sides.labels, axis=(1, 2)) * grid.pixel_cm2
     total = areas.sum() * grid.spacing[0] / 10
     if total < SMALLEST_ML:
-        raise _no_lungs(volume, f"only {total:.0f} ml of air-bearing tissue was found")
-    share = np.count_nonzero(areas > 1) / len(areas)
-    if areas.argmax() >= len(areas) - 2 and share < BASES_SHARE and not airways.any():
+        raise _no_lungs(volume, f"only {total * scale**3:.0f} ml of air-bearing tissue was found")
+    if _only_bases(grid, areas, airways):
         raise _no_lungs(volume, "only the bases of the lungs are in view")
+
+
+def _only_bases(grid: LungGrid, areas: NDArray[np.float64], airways: NDArray[np.bool_]) -> bool:
+    """Whether the scan is one of the abdomen: lungs cut at its top, low, no airway beside them, and more below.
+
+    Args:
+        grid: the reduced grid.
+        areas: of the lungs in each slice in cm2.
+        airways: lumen of trachea and main bronchi.
+    """
+    shown = np.flatnonzero(areas > SHOWN_CM2)
+    height = len(shown) * grid.spacing[0]
+    top = max(1, round(TOP_MM / grid.spacing[0]))
+    cut = areas[-top:].max() >= CUT_SHARE * areas.max()
+    low = height < BASES_MM and len(shown) < BASES_SHARE * len(areas) and shown[0] > 0
+    return bool(cut and low and not airways[shown[0] :].any())
 
 
 def _no_lungs(volume: Volume, reason: str) -> NoLungsError:
