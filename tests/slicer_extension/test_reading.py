@@ -45,9 +45,9 @@ def test_states_of_regions() -> None:
     assert reading().state("r1") == "open"
     # What stands in the document, which the training reads.
     assert [work.region(key).state for key in ("r1", "r2", "r3", added)] == ["accepted", "corrected", "open", "open"]
+    assert work.region("r1").reader.label == "covid19"
     work.unmark("r1")
     assert work.region("r1").state == "open"
-    assert work.region("r1").reader.label == "covid19"
 
 
 def test_a_word_that_is_no_label_is_refused() -> None:
