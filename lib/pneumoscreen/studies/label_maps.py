@@ -43,6 +43,9 @@ _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 SideOf = Callable[[NDArray[np.float64]], Side]
 """The patient's side of an index box."""
 
+Painted = tuple[NDArray[np.float64], float]
+"""Index box and millilitres of what a reader painted."""
+
 
 @dataclass(frozen=True)
 class Painting:
@@ -134,7 +137,7 @@ def case_from_label_map(
     """
     old = {number: region for region in (known.regions if known else ()) if (number := number_of(region)) is not None}
     kept: dict[int, Region] = {}
-    drawn: list[tuple[NDArray[np.float64], float, str]] = []
+    drawn: list[tuple[Painted, str]] = []
     for value, window in _extents(painting.values):
         name = painting.names.get(value)
         number, label = _meaning(value, name, old, case.diagnosis, classes)
@@ -142,7 +145,7 @@ def case_from_label_map(
             painted = _box(window), _ml(painting.values[window] == value, volume)
             kept[number] = _returned(old[number], label, painted, painting, volume, side_of)
             continue
-        drawn += [(*piece, label) for piece in _pieces(painting.values[window] == value, window, volume)]
+        drawn += [(piece, label) for piece in _pieces(painting.values[window] == value, window, volume)]
     if len(kept) + len(drawn) > MOST_REGIONS:
         raise CaseError(
             f"the label map holds more than {MOST_REGIONS} separate regions; remove specks and submit again"
@@ -156,9 +159,9 @@ def case_from_label_map(
             if (region := kept.get(number) or _gone(old[number], number in visible, painting, classes)) is not None
         ]
     fresh = max((number for number in old), default=0)
-    for place, (*piece, label) in enumerate(drawn, start=1):
+    for place, (piece, label) in enumerate(drawn, start=1):
         mark = ReaderMark(label, painting.reader, painting.at)
-        regions.append(_region(f"r{fresh + place}", (piece[0], piece[1]), mark, volume, side_of))
+        regions.append(_region(f"r{fresh + place}", piece, mark, volume, side_of))
     return replace(case, regions=tuple(regions), notes=(*case.notes, NOTE)).with_verdict(classes)
 
 
@@ -221,7 +224,7 @@ def _meaning(
 def _returned(
     region: Region,
     label: str,
-    painted: tuple[NDArray[np.float64], float],
+    painted: Painted,
     painting: Painting,
     volume: Volume,
     side_of: SideOf,
@@ -243,9 +246,7 @@ def _gone(region: Region, was_shown: bool, painting: Painting, classes: Classes)
     return replace(region, reader=ReaderMark(classes.irrelevant, painting.reader, painting.at))
 
 
-def _region(
-    name: str, painted: tuple[NDArray[np.float64], float], mark: ReaderMark, volume: Volume, side_of: SideOf
-) -> Region:
+def _region(name: str, painted: Painted, mark: ReaderMark, volume: Volume, side_of: SideOf) -> Region:
     """A region that a reader painted; what they painted is what is infected, in millilitres."""
     box, infected_ml = painted
     center, size = volume.box_to_mm(box)
@@ -265,9 +266,7 @@ def _ml(mask: NDArray[np.bool_], volume: Volume) -> float:
     return int(np.count_nonzero(mask)) * float(np.prod(volume.spacing_mm)) / 1000.0
 
 
-def _pieces(
-    mask: NDArray[np.bool_], window: tuple[slice, ...], volume: Volume
-) -> list[tuple[NDArray[np.float64], float]]:
+def _pieces(mask: NDArray[np.bool_], window: tuple[slice, ...], volume: Volume) -> list[Painted]:
     """Index boxes and millilitres of the parts of a segment that lie clearly apart."""
     # Grown by half the distance on each side, parts that are not apart touch; room around lets them grow.
     reach = [int(APART_MM / 2 / spacing) for spacing in volume.spacing_zyx]
