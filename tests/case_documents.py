@@ -170,14 +170,17 @@ def changed(path: str, value: Any, document: dict[str, Any] = CONTRACT) -> dict[
 
 
 def version_1(document: dict[str, Any]) -> dict[str, Any]:
-    """A CT document without what version 2 brought."""
+    """A document as version 1 had it, without what version 2 brought."""
     result = copy.deepcopy(document)
     result["schema"] = "pneumoscreen.case/1"
     del result["reading"], result["image"]["source"], result["image"]["study_uid"]
-    for region in result["regions"]:
+    for region in result.get("regions", ()):
         del region["infected_ml"], region["state"]
     if result["verdict"]:
         del result["verdict"]["decided"], result["verdict"]["infection"]
+    if "cxr" in result:
+        del result["cxr"]["opacity"], result["cxr"]["severity"]
+        result["cxr"]["lung_boxes"] = {side: found["box"] for side, found in result["cxr"]["lung_boxes"].items()}
     return result
 
 

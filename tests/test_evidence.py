@@ -110,6 +110,18 @@ class TestTheLoneRegion:
         assert verdict_of(case_of(said)).label == "covid19"
         assert verdict_of(case_of(weak, region(2, reader=ReaderMark("covid19", "a", AT)))).label == "covid19"
 
+    @pytest.mark.parametrize(("said", "state"), [("irrelevant", "accepted"), ("covid19", "corrected")])
+    def test_what_a_reader_was_shown_stays_when_they_speak(self, said: str, state: str) -> None:
+        shown = case_of(region(score=LONE_SCORE - 0.01)).with_verdict().regions[0]
+        assert shown.label == "irrelevant"
+        read = case_of(replace(shown, reader=ReaderMark(said, "a", AT), state=state)).with_verdict()
+        assert (read.regions[0].label, read.regions[0].state) == ("irrelevant", state)
+        assert read.verdict is not None and read.verdict.label == (NONE_FOUND if said == "irrelevant" else said)
+
+    def test_a_region_that_does_not_change_is_the_same_object(self) -> None:
+        regions = counted([region(), region(2), region(3, infected_ml=0.0)])
+        assert all(new is old for new, old in zip(counted(regions), regions, strict=True))
+
 
 class TestAffectedShare:
     def test_is_the_infected_volume_of_what_counts(self) -> None:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
-from .case_changes import lung_changes, region_changes, verdict_changes
+from .case_changes import lung_changes, region_changes, unmeasured, verdict_changes
 from .case_fields import SCHEMA, SCHEMA_1, FieldReader, Vector, integer, is_text, names_of
 from .case_upgrade import upgraded
 from .errors import CaseError
@@ -152,7 +152,8 @@ class Case:
     ) -> Tuple["Case", Tuple[str, ...]]:
         """``with_verdict``, and in sentences what that changed of what the document said."""
         after = self.with_verdict(classes, calibration)
-        notes = region_changes(self.regions, after.regions, classes) + lung_changes(self.lungs, after.lungs)
+        notes = region_changes(self.regions, after.regions) + lung_changes(self.lungs, after.lungs)
+        notes += unmeasured(after.lungs, after.regions, classes)
         return after, (*notes, *verdict_changes(self.verdict, after.verdict))
 
     def to_dict(self) -> Dict[str, Any]:

@@ -12,7 +12,7 @@ _ROUNDING = 1e-6
 """Derived numbers that differ by no more are the same: a document may have been rounded or come from elsewhere."""
 
 
-def region_changes(before: Sequence[Region], after: Sequence[Region], classes: Classes) -> List[str]:
+def region_changes(before: Sequence[Region], after: Sequence[Region]) -> List[str]:
     """What differs between regions as they came and as they were derived."""
     found = []
     for i, new in enumerate(after):
@@ -24,9 +24,19 @@ def region_changes(before: Sequence[Region], after: Sequence[Region], classes: C
             )
         if old.state != new.state:
             found.append(f"Region {new.id} is {new.state}, not {old.state}, by its reader's entry.")
-        if new.reader is not None and new.reader.label in classes.infections and new.infected_ml is None:
-            found.append(f"Region {new.id} adds nothing to the affected share yet: its infected volume is not known.")
     return found
+
+
+def unmeasured(lungs: Mapping[str, LungInfo], regions: Sequence[Region], classes: Classes) -> List[str]:
+    """Which regions of a reader add nothing to the affected shares, because nobody measured them."""
+    is_derived = any(region.infected_ml is not None for region in regions)
+    if not lungs or not (is_derived or all(lung.affected_percent == 0.0 for lung in lungs.values())):
+        return []  # the shares are not those of the regions
+    return [
+        f"Region {region.id} adds nothing to the affected share yet: its infected volume is not known."
+        for region in regions
+        if region.infected_ml is None and region.reader is not None and region.reader.label in classes.infections
+    ]
 
 
 def lung_changes(before: Mapping[str, LungInfo], after: Mapping[str, LungInfo]) -> List[str]:

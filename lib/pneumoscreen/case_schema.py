@@ -152,7 +152,7 @@ def _of_type(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"type": "array", "items": _of_type(inner[0], definitions)}
     if origin is dict:
         return {"type": "object", "additionalProperties": True if inner[1] is Any else _of_type(inner[1], definitions)}
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         _define(hint, definitions)
         return {"$ref": f"#/$defs/{hint.__name__}"}
     return {"type": _PLAIN[hint]}

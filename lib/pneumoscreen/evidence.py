@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
-from .regions import MODEL, LungInfo, Region
+from .regions import ACCEPTED, CORRECTED, MODEL, LungInfo, Region
 from .verdict import DEFAULT_CLASSES, Classes, Infection
 
 SUPPORTED_SCORE = 0.5
@@ -55,18 +55,20 @@ def counted(regions: Iterable[Region], classes: Classes = DEFAULT_CLASSES) -> Tu
 
     A vote that is not borne out becomes irrelevant. Where a single region is left that counts, no reader has spoken
     on it and it is weak, it becomes irrelevant as well: a verdict never rests on it alone. Regions whose infected
-    volume is not known (a document of version 1) count by their vote.
+    volume is not known (a document of version 1) count by their vote. The label of a region that a reader has spoken
+    on stays what the reader was shown.
     """
     judged = [_with_supported_label(region, classes) for region in regions]
     counting = [i for i, region in enumerate(judged) if counts(region, classes)]
-    if len(counting) == 1 and _is_weak(judged[counting[0]]):
-        judged[counting[0]] = _taken_for_irrelevant(judged[counting[0]], classes)
+    alone = judged[counting[0]] if len(counting) == 1 else None
+    if alone is not None and alone.reader is None and _is_weak(alone):
+        judged[counting[0]] = _taken_for_irrelevant(alone, classes)
     return tuple(judged)
 
 
 def counts(region: Region, classes: Classes = DEFAULT_CLASSES) -> bool:
-    """Whether a region, its label being derived, counts as an infection."""
-    return region.opinion is not None and region.opinion[0] in classes.infections
+    """Whether a region, its label being derived, counts as an infection; one of confidence 0 adds nothing."""
+    return region.opinion is not None and region.opinion[0] in classes.infections and region.opinion[1] > 0.0
 
 
 def is_borne_out(region: Region) -> bool:
@@ -144,14 +146,31 @@ def _with_supported_label(region: Region, classes: Classes) -> Region:
         return region
     if voted[0] in classes.infections and not is_borne_out(region):
         return _taken_for_irrelevant(region, classes)
-    return replace(region, label=voted[0], confidence=voted[1])
+    if voted[0] in classes.infections and _is_weak(region) and _was_shown_irrelevant(region, voted[0], classes):
+        return _taken_for_irrelevant(region, classes)
+    return _labelled(region, *voted)
+
+
+def _labelled(region: Region, label: str, confidence: float) -> Region:
+    """The region with a label; the same object where it has it already."""
+    if (region.label, region.confidence) == (label, confidence):
+        return region
+    return replace(region, label=label, confidence=confidence)
 
 
 def _is_weak(region: Region) -> bool:
     """Whether a region is too weak to carry a verdict alone."""
-    if region.source != MODEL or region.reader is not None or region.infected_ml is None:
+    if region.source != MODEL or region.infected_ml is None:
         return False
     return region.score < LONE_SCORE or region.infected_ml < LONE_ML
+
+
+def _was_shown_irrelevant(region: Region, voted: str, classes: Classes) -> bool:
+    """Whether a weak region stood alone, and so as irrelevant, when its reader spoke: mark and state tell."""
+    if region.reader is None:
+        return False
+    said = region.reader.label
+    return said == classes.irrelevant if region.state == ACCEPTED else region.state == CORRECTED and said == voted
 
 
 def _taken_for_irrelevant(region: Region, classes: Classes) -> Region:
@@ -159,7 +178,7 @@ def _taken_for_irrelevant(region: Region, classes: Classes) -> Region:
     known = [p.probabilities[classes.irrelevant] for p in region.patches if classes.irrelevant in p.probabilities]
     voted = region.patch_vote
     confidence = max(known) if known else 1.0 - (voted[1] if voted is not None else 0.0)
-    return replace(region, label=classes.irrelevant, confidence=confidence)
+    return _labelled(region, classes.irrelevant, confidence)
 
 
 def _infection_of_patches(region: Region, classes: Classes) -> float:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pneumoscreen import RESEARCH_USE_ONLY, __version__
 from pneumoscreen.case import Case, ReaderMark, Region
+from pneumoscreen.evidence import Calibration
 from pneumoscreen.report import render_report, write_report
 from pneumoscreen.verdict import Classes
 
@@ -132,10 +133,40 @@ def test_a_case_without_findings_says_so(volume, screening):
 
 def test_two_types_are_explained_with_the_bound_of_the_softmax(volume, screening):
     regions = screening.case.regions
-    second = replace(regions[1], label="influenza_a", confidence=0.6)
+    patches = tuple(replace(p, label="influenza_a", confidence=0.6, probabilities={}) for p in regions[1].patches)
+    second = replace(regions[1], patches=patches)
     text = Page(render_report(volume, screening.with_case(regions=(regions[0], second)))).text
     assert "softmax over types" in text
     assert "cannot exceed 73 %" in text
+    assert "COVID-19 57.4 % exported confidence" in text
+
+
+def test_a_type_that_cannot_be_told_is_called_undecided(volume, screening):
+    regions = screening.case.regions
+    patches = tuple(replace(p, label="influenza_a", probabilities={}) for p in regions[1].patches)
+    second = replace(regions[1], patches=patches)
+    text = Page(render_report(volume, screening.with_case(regions=(regions[0], second)))).text
+    head = text.split("Noisy-OR")[0]
+    assert "Infection found, type undecided" in head
+    assert "exported confidence" not in text
+    # The paper's figures stay visible.
+    assert "softmax over types" in text and "50.0 %" in text
+
+
+def test_the_probability_of_an_infection_says_what_it_was_calibrated_on(volume, screening):
+    case = screening.case.with_verdict(calibration=Calibration(-3.0, 1.5, "60 phantoms"))
+    said = "Probability of an infection of any type: "
+    text = Page(render_report(volume, replace(screening, case=case))).text
+    assert said in text and ", calibrated on 60 phantoms." in text
+    assert said not in Page(render_report(volume, screening)).text
+
+
+def test_a_vote_that_is_not_borne_out_stays_visible(volume, screening):
+    first = replace(screening.case.regions[0], infected_ml=0.02)
+    text = Page(render_report(volume, screening.with_case(regions=(first,)))).text
+    assert "No infection found" in text
+    assert "The patches vote COVID-19 (90 %), not borne out: 0.0 ml infected, candidate score 0.80." in text
+    assert "3 of 3 patches agree" in text and "Infected volume 0.0 ml" in text
 
 
 def test_a_site_with_its_own_classes_is_reported(volume, screening):

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from pneumoscreen.evidence import Calibration
 from pneumoscreen.report import render_index, summary_line, write_index
+
+from .conftest import Page
 
 
 def test_every_case_leads_to_its_report(screening, tmp_path):
@@ -33,3 +36,16 @@ def test_summary_line(screening):
     nothing = replace(case, regions=(), timings_s={}).with_verdict()
     assert summary_line(nothing) == f"{case.case_id} no_infection_found 0.00 -"
     assert summary_line(replace(case, verdict=None)) == f"{case.case_id} - - 6.5"
+
+
+def test_an_undecided_type_and_the_probability_of_infection(screening):
+    case = screening.case.with_verdict(calibration=Calibration(-3.0, 1.5, "60 phantoms"))
+    plain = Page(render_index([screening.case])).text
+    assert "Infection:" not in plain
+    unsure = replace(case, case_id="unsure", verdict=replace(case.verdict, decided=False))
+    text = Page(render_index([case, unsure])).text
+    assert "unsure Infection found, type undecided" in text
+    assert "COVID-19 1" in text and "Infection found, type undecided 1" in text
+    assert "calibrated on 60 phantoms." in text
+    # The line that programs read keeps its form: the label of the verdict.
+    assert summary_line(unsure).startswith("unsure covid19 ")

@@ -19,7 +19,7 @@ from tests.images.radiographs import write_dataset
 from pneumoscreen.active_learning.epistemic import DRAWS
 from pneumoscreen.active_learning.score_file import ScoreStore
 from pneumoscreen.active_learning.scoring import score_radiograph
-from pneumoscreen.case import CXR_CLASSES, SIDES, Case, Cxr
+from pneumoscreen.case import CXR_CLASSES, SIDES, Case, Cxr, LungBox
 from pneumoscreen.cxr.sampling import enclosing
 from pneumoscreen.cxr.screening import NETWORKS, CxrScreener, CxrScreening
 from pneumoscreen.images import read_radiograph_file
@@ -32,7 +32,7 @@ from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.client import Answer
 from pneumoscreen.server.engine import Engine
 from pneumoscreen.server.scoring import models_in_use, score_cases, score_image
-from pneumoscreen.studies.cases import find_studies
+from pneumoscreen.studies.cases import Study, find_studies, read_document
 from pneumoscreen.studies.radiographs import load_radiograph
 
 from .conftest import RunningServer, copied_models, serving
@@ -257,6 +257,13 @@ class TestInfo:
         assert "cxr_localization" in refused(post(clinic, "/train/cxr_lungs", json={}), 404)
 
 
+def load_document(study: Study) -> Cxr:
+    """The findings that count of an X-ray."""
+    cxr = read_document(study.document).cxr
+    assert cxr is not None
+    return cxr
+
+
 def test_a_readers_class_and_side_become_the_label(clinic: RunningServer, answer: Answer) -> None:
     case = Case.from_dict(answer.document)
     assert case.cxr is not None
@@ -272,6 +279,14 @@ def test_a_readers_class_and_side_become_the_label(clinic: RunningServer, answer
     label = load_radiograph(study)
     assert (label.label, label.sides) == ("covid19", {"left": False, "right": True})
     assert label.lung_boxes == case.cxr.boxes
+    sources = {side: box.source for side, box in load_document(study).lung_boxes.items()}
+    assert sources == {"left": "model", "right": "model"}
+    x, y, w, h = case.cxr.boxes["left"]
+    moved = {**case.cxr.lung_boxes, "left": LungBox((x + 5.0, y, w, h))}
+    again = replace(read, cxr=replace(case.cxr, lung_boxes=moved, reader=said))
+    assert requests.put(url, data=again.to_json().encode(), timeout=60).status_code == 200
+    sources = {side: box.source for side, box in load_document(study).lung_boxes.items()}
+    assert sources == {"left": "reader", "right": "model"}, "a box that lies elsewhere was placed by the reader"
     for field, wrong in (("label", "plague"), ("location", "middle")):
         document = {**read.to_dict(), "cxr": {**read.to_dict()["cxr"], "reader": {**said, field: wrong}}}
         detail = refused(requests.put(url, data=json.dumps(document), timeout=60), 400, 409, 422)

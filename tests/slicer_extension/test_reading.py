@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,7 +43,11 @@ def test_states_of_regions() -> None:
     added = work.add(*BOX)
     assert [work.state(key) for key in ("r1", "r2", "r3", added)] == ["accepted", "corrected", "moved", "added"]
     assert reading().state("r1") == "open"
+    # What stands in the document, which the training reads.
+    assert [work.region(key).state for key in ("r1", "r2", "r3", added)] == ["accepted", "corrected", "open", "open"]
     assert work.region("r1").reader.label == "covid19"
+    work.unmark("r1")
+    assert work.region("r1").state == "open"
 
 
 def test_a_word_that_is_no_label_is_refused() -> None:
@@ -282,3 +287,25 @@ def test_any_work_can_be_undone_redone_kept_and_submitted(acts: list[tuple[Any, 
     while work.can_redo:
         work.redo()
     assert work.case == end
+
+
+def test_the_affected_share_follows_a_correction() -> None:
+    regions = tuple(replace(region, infected_ml=21.0) for region in screened().regions)
+    work = reading(screened(regions=regions))
+    assert work.case.lungs["left"].affected_percent == pytest.approx(2.0)
+    work.mark("r1", "irrelevant")
+    assert work.case.lungs["left"].affected_percent == pytest.approx(1.0)
+    work.mark("r2", "irrelevant")
+    assert work.case.lungs["left"].affected_percent == 0.0
+    work.undo()
+    assert work.case.lungs["left"].affected_percent == pytest.approx(1.0)
+
+
+def test_a_moved_region_has_no_infected_volume_until_the_server_has_seen_it() -> None:
+    regions = tuple(replace(region, infected_ml=21.0) for region in screened().regions)
+    work = reading(screened(regions=regions))
+    work.move("r1", (90.0, 5.0, -200.0), (22.0, 16.0, 12.0))
+    assert work.region("r1").infected_ml is None
+    seen = replace(work.region("r1"), patches=patches("covid19", 0.8), infected_ml=4.0).with_vote()
+    work.classified([seen])
+    assert work.region("r1").infected_ml == 4.0

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from tests.slicer_extension.cases import screened
 
+from pneumoscreen.evidence import Calibration
 from pneumoscreen.verdict import decide
 from PneumoScreenLib import wording
+from PneumoScreenLib.reading import Reading
 
 
 @pytest.mark.parametrize(
@@ -11,6 +15,7 @@ from PneumoScreenLib import wording
         ([("irrelevant", 1.0)], "No infection found", "No region counts"),
         ([("covid19", 0.9)], "COVID-19, 90 %", "All regions that count are COVID-19"),
         ([("covid19", 0.9), ("influenza_a", 0.5)], "COVID-19, 60 %", "also regions of Influenza-A"),
+        ([("covid19", 0.9), ("influenza_a", 0.9)], "Infection found, type undecided", "also regions of Influenza-A"),
     ],
 )
 def test_the_verdict_and_its_rule(opinions: list[tuple[str, float]], verdict: str, said: str) -> None:
@@ -53,6 +58,26 @@ def test_time_left() -> None:
 def test_lungs_are_the_patients() -> None:
     assert wording.affected_in_words(screened()) == "Affected: left lung 3.1 %, right lung 0.0 %"
     assert wording.affected_in_words(screened(lungs={})) == ""
+
+
+def test_the_probability_of_an_infection_follows_a_correction() -> None:
+    assert wording.infection_in_words(screened().verdict) == ""
+    case = screened().with_verdict(calibration=Calibration(-3.0, 1.5, "60 phantoms"))
+    before = wording.infection_in_words(case.verdict)
+    assert before.startswith("Infection ") and before.endswith(" %, calibrated on 60 phantoms")
+    reading = Reading(case)
+    for region in case.regions:
+        reading.mark(region.id, "irrelevant")
+    assert wording.infection_in_words(reading.case.verdict) == "Infection 5 %, calibrated on 60 phantoms"
+
+
+def test_a_vote_that_is_not_borne_out_is_told() -> None:
+    first, *others = screened().regions
+    case = screened(regions=(replace(first, infected_ml=0.0), *others))
+    said = "The patches vote COVID-19 (90 %), not borne out: 0.0 ml infected."
+    assert wording.overruled_in_words(case.regions[0]) == said
+    assert wording.votes_in_words(case.regions[0]) == "3 of 3"
+    assert wording.overruled_in_words(case.regions[1]) == ""
 
 
 def test_votes_and_names() -> None:

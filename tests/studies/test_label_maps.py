@@ -90,6 +90,7 @@ def test_a_segment_of_a_class_is_a_region_in_millimetres(flesh: Volume) -> None:
     assert (region.id, region.source, region.side, region.score) == ("r1", "reader", "left", 1.0)
     assert region.reader is not None
     assert (region.reader.label, region.reader.name, region.reader.at) == ("covid19", READER, AT)
+    assert (region.infected_ml, region.state) == (pytest.approx(8.0), "corrected")
 
 
 def test_the_verdict_follows_and_a_note_says_where_it_came_from(flesh: Volume) -> None:
@@ -107,6 +108,8 @@ def test_pieces_clearly_apart_are_regions_of_their_own(flesh: Volume) -> None:
     assert [r.size_mm for r in regions] == [(32.0, 20.0, 20.0), (20.0, 20.0, 20.0), (20.0, 20.0, 20.0)]
     assert [r.side for r in regions] == ["right", "left", "right"]
     assert [r.id for r in regions] == ["r1", "r2", "r3"]
+    # What was painted, not the box around it.
+    assert [r.infected_ml for r in regions] == pytest.approx([11.2, 8.0, 8.0])
 
 
 def test_a_region_that_was_left_alone_keeps_what_the_model_said_of_it(flesh: Volume) -> None:
@@ -135,6 +138,7 @@ def test_a_redrawn_region_loses_what_was_said_of_its_old_box(flesh: Volume) -> N
     known = known_case(flesh, (4, 10, 10, 8, 20, 20))
     (region,) = document(flesh, painted(flesh, v1=(4, 10, 10, 8, 20, 26)), {1: "region 1"}, known).regions
     assert (region.id, region.source, region.label, region.size_mm[0]) == ("r1", "reader", None, 32.0)
+    assert region.infected_ml == pytest.approx(12.8)
     assert region.reader is not None and region.reader.label == "covid19"
 
 

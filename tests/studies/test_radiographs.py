@@ -1,14 +1,17 @@
 """Labelled radiographs: which word counts, which lungs are infected, and what cannot be used is named."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.case_documents import version_1
 
 from pneumoscreen.case import CXR_CLASSES, READER, Case, Cxr, ImageInfo, placed
 from pneumoscreen.errors import CaseError, ImageError
+from pneumoscreen.evaluation.radiograph_cases import boxes_are_drawn
 from pneumoscreen.phantoms import RadiographSpec, write_radiograph_studies
 from pneumoscreen.phantoms.studies import DOCUMENTS
 from pneumoscreen.studies.cases import find_scans, find_studies
@@ -88,6 +91,21 @@ def changed(written: Path, folder: Path, change: Change) -> Path:
     change(document)
     (folder / DOCUMENTS / "xray-000001.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
+
+
+def test_a_folder_of_version_1_is_read_as_before(written: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(written, folder)
+    for path in (folder / DOCUMENTS).glob("*.json"):
+        document = version_1(json.loads(path.read_text(encoding="utf-8")))
+        assert document["schema"] == "pneumoscreen.case/1"
+        path.write_text(json.dumps(document), encoding="utf-8")
+    old, new = (find_studies(place, modality="CXR") for place in (folder, written))
+    assert [study.case_id for study in old] == [study.case_id for study in new]
+    for before, after in zip(old, new, strict=True):
+        found, expected = load_radiograph(before), load_radiograph(after)
+        assert (found.label, found.sides, found.lung_boxes) == (expected.label, expected.sides, expected.lung_boxes)
+        assert boxes_are_drawn(before.document) and boxes_are_drawn(after.document)
 
 
 def test_a_written_radiograph_is_loaded_with_its_truth(written: Path) -> None:

@@ -117,6 +117,8 @@ class Screened:
             "case_id": self.case.case_id,
             "verdict": verdict.label if verdict else None,
             "confidence": verdict.exported if verdict else None,
+            "decided": verdict.decided if verdict else None,
+            "infection": verdict.infection.probability if verdict and verdict.infection else None,
             "seconds": self.case.timings_s["total"],
             "document": str(self.out / f"{self.case.case_id}.json"),
             "report": str(self.out / f"{self.case.case_id}.html"),

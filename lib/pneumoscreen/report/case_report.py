@@ -110,8 +110,10 @@ def _verdict_view(case: Case, classes: Classes) -> dict[str, Any] | None:
     if verdict is None:
         return None
     return {
-        "key": wording.label_key(verdict.label, classes),
-        "name": wording.display_name(verdict.label),
+        "key": wording.label_key(verdict.label, classes) if verdict.decided else "unknown",
+        "name": wording.verdict_name(verdict),
+        "decided": verdict.decided,
+        "infection": wording.infection_in_words(verdict),
         "bars": [
             Bar(
                 wording.label_key(name, classes),

@@ -47,6 +47,7 @@ def render_index(
         infections=[wording.display_name(name) for name in classes.infections],
         cxr_classes=[wording.display_name(name) for name in CXR_CLASSES],
         refused=refused,
+        calibrations=sorted({v.infection.calibrated_on for case in cases if (v := case.verdict) and v.infection}),
     )
 
 
@@ -58,9 +59,12 @@ def _row(case: Case, classes: Classes) -> dict[str, Any]:
         "case": case,
         "is_ct": case.modality != "CXR",
         "link": quote(f"{case.case_id}.html", safe=""),
-        "key": labels.get(verdict.label, "unknown") if verdict else "unknown",
-        "name": wording.capital(wording.display_name(verdict.label)) if verdict else "No verdict",
-        "confidence": wording.percent(verdict.exported, 1) if verdict and verdict.exported > 0.0 else "\u2013",
+        "key": labels.get(verdict.label, "unknown") if verdict and verdict.decided else "unknown",
+        "name": wording.capital(wording.verdict_name(verdict)) if verdict else "No verdict",
+        "infection": wording.percent(verdict.infection.probability) if verdict and verdict.infection else "\u2013",
+        "confidence": wording.percent(verdict.exported, 1)
+        if verdict and verdict.decided and verdict.exported > 0.0
+        else "\u2013",
         "bars": [
             (labels[name], wording.display_name(name), verdict.probability.get(name, 0.0))
             for name in (CXR_CLASSES if case.modality == "CXR" else classes.infections)
@@ -88,8 +92,11 @@ def _location(case: Case) -> str:
 
 
 def _counts(cases: Sequence[Case], modality: str, classes: Classes) -> list[tuple[str, str, int]]:
-    found = [case.verdict.label for case in cases if case.verdict and case.modality == modality]
-    return [
+    verdicts = [case.verdict for case in cases if case.verdict and case.modality == modality]
+    found = [verdict.label for verdict in verdicts if verdict.decided]
+    counts = [
         (key, wording.capital(wording.display_name(name)), found.count(name))
         for name, key in _labels(modality, classes).items()
     ]
+    undecided = len(verdicts) - len(found)
+    return [*counts, ("unknown", wording.UNDECIDED, undecided)] if undecided else counts

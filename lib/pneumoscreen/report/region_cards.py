@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..case import Patch, Region
 from ..ct.patches import DEFAULT_SETTINGS
+from ..evidence import is_overruled
 from ..images.volume import Volume, box_voxels
 from ..verdict import Classes
 from . import wording
@@ -77,6 +78,7 @@ class RegionCard:
     confidence: float | None
     relevant: bool
     votes: str
+    overruled: str
     slices: str
     distances: str
     context: Context
@@ -138,6 +140,7 @@ class RegionArtist:
             confidence=confidence,
             relevant=label != self._classes.irrelevant,
             votes=wording.votes_in_words(region),
+            overruled="" if region.reader else wording.overruled_in_words(region, self._classes),
             slices=_span([patch.slice for patch in region.patches]),
             distances=_distances(region),
             context=self._context(number, box, key),
@@ -153,7 +156,7 @@ class RegionArtist:
         return counted
 
     def _patches(self, region: Region, box: NDArray[np.float64]) -> Iterator[PatchView]:
-        frame = self._patch_frame(box)
+        frame, overruled = self._patch_frame(box), is_overruled(region, self._classes)
         for patch in region.patches:
             yield PatchView(
                 picture=slice_picture(self._volume, self._canonical(patch.slice), frame, PATCH_PIXELS),
@@ -162,7 +165,7 @@ class RegionArtist:
                 name=wording.display_name(patch.label),
                 confidence=patch.confidence,
                 distance=patch.distance_from_edge,
-                speaks=region.reader is None and wording.speaks_for(region, patch),
+                speaks=region.reader is None and not overruled and wording.speaks_for(region, patch),
                 shares=self._shares(patch),
             )
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ..case import Case, Patch, Region
+from ..evidence import is_overruled
 from ..verdict import RULE_NONE, RULE_SINGLE, Classes, Verdict
 
 DISPLAY_NAMES = {
@@ -16,6 +17,9 @@ DISPLAY_NAMES = {
 }
 
 LOCATION_NAMES = {"left": "left lung", "right": "right lung", "bipulmonary": "both lungs", "none": "no side"}
+
+UNDECIDED = "Infection found, type undecided"
+"""What a verdict is called whose types cannot be told apart."""
 
 CXR_KEYS = {"covid19": "type-0", "healthy": "none", "cap": "type-1"}
 """Ours: the style class of each class of an X-ray, which no site's class list moves; the extension's colours too."""
@@ -59,6 +63,33 @@ def display_name(label: str) -> str:
 def capital(text: str) -> str:
     """The text as it stands at the head of a line."""
     return text[:1].upper() + text[1:]
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """What a verdict is called: its label, unless the type is undecided."""
+    return display_name(verdict.label) if verdict.decided else UNDECIDED
+
+
+def infection_in_words(verdict: Verdict) -> str:
+    """How likely it is that there is an infection at all, and how that is known; empty without a calibration."""
+    found = verdict.infection
+    if found is None:
+        return ""
+    return (
+        f"Probability of an infection of any type: {percent(found.probability)}, calibrated on {found.calibrated_on}."
+    )
+
+
+def overruled_in_words(region: Region, classes: Classes) -> str:
+    """Why a region does not count although its patches vote for an infection; empty where that is not so."""
+    voted = region.patch_vote
+    if voted is None or not is_overruled(region, classes):
+        return ""
+    infected = "infected volume not known" if region.infected_ml is None else f"{region.infected_ml:.1f} ml infected"
+    return (
+        f"The patches vote {display_name(voted[0])} ({percent(voted[1])}), not borne out: {infected}, "
+        f"candidate score {region.score:.2f}."
+    )
 
 
 def label_key(label: str | None, classes: Classes) -> str:
@@ -133,11 +164,12 @@ def votes_in_words(region: Region) -> str:
     """How the patches of a region voted, such as ``2 of 3 patches``."""
     if not region.patches:
         return "no patches"
-    agreeing = sum(patch.label == region.label for patch in region.patches)
+    voted = region.patch_vote
+    agreeing = sum(voted is not None and patch.label == voted[0] for patch in region.patches)
     return f"{agreeing} of {plural(len(region.patches), 'patch', 'patches')}"
 
 
 def speaks_for(region: Region, patch: Patch) -> bool:
-    """Whether this patch gave the region its label and confidence."""
-    best = next((p for p in region.patches if p.label == region.label and p.confidence == region.confidence), None)
+    """Whether this patch gave the vote its label and confidence."""
+    best = next((p for p in region.patches if (p.label, p.confidence) == region.patch_vote), None)
     return patch is best

@@ -8,6 +8,7 @@ region), lets the reader erase, redraw and add segments, and returns values and 
   box is drawn anew and what the model said of the old box is dropped.
 - A segment named as a class is as many regions as there are pieces of it more than ``APART_MM`` apart: readers paint
   all lesions of a kind with one segment.
+- What was painted is what is infected: the infected volume of a region that was drawn or redrawn.
 - Any other segment is labelled by the infection type of the case's diagnosis, in pieces likewise; without a
   diagnosis it is refused, since nothing says what it is.
 - Regions that the client was shown and that are gone from the map it returned are the reader's "no": a model's
@@ -41,6 +42,9 @@ _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 SideOf = Callable[[NDArray[np.float64]], Side]
 """The patient's side of an index box."""
+
+Painted = tuple[NDArray[np.float64], float]
+"""Index box and millilitres of what a reader painted."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +137,15 @@ def case_from_label_map(
     """
     old = {number: region for region in (known.regions if known else ()) if (number := number_of(region)) is not None}
     kept: dict[int, Region] = {}
-    drawn: list[tuple[NDArray[np.float64], str]] = []
+    drawn: list[tuple[Painted, str]] = []
     for value, window in _extents(painting.values):
         name = painting.names.get(value)
         number, label = _meaning(value, name, old, case.diagnosis, classes)
         if number is not None and number not in kept:
-            kept[number] = _returned(old[number], label, _box(window), painting, volume, side_of)
+            painted = _box(window), _ml(painting.values[window] == value, volume)
+            kept[number] = _returned(old[number], label, painted, painting, volume, side_of)
             continue
-        drawn += [(box, label) for box in _pieces(painting.values[window] == value, window, volume)]
+        drawn += [(piece, label) for piece in _pieces(painting.values[window] == value, window, volume)]
     if len(kept) + len(drawn) > MOST_REGIONS:
         raise CaseError(
             f"the label map holds more than {MOST_REGIONS} separate regions; remove specks and submit again"
@@ -154,9 +159,9 @@ def case_from_label_map(
             if (region := kept.get(number) or _gone(old[number], number in visible, painting, classes)) is not None
         ]
     fresh = max((number for number in old), default=0)
-    for place, (box, label) in enumerate(drawn, start=1):
+    for place, (piece, label) in enumerate(drawn, start=1):
         mark = ReaderMark(label, painting.reader, painting.at)
-        regions.append(_region(f"r{fresh + place}", box, mark, volume, side_of))
+        regions.append(_region(f"r{fresh + place}", piece, mark, volume, side_of))
     return replace(case, regions=tuple(regions), notes=(*case.notes, NOTE)).with_verdict(classes)
 
 
@@ -219,7 +224,7 @@ def _meaning(
 def _returned(
     region: Region,
     label: str,
-    painted: NDArray[np.float64],
+    painted: Painted,
     painting: Painting,
     volume: Volume,
     side_of: SideOf,
@@ -228,7 +233,7 @@ def _returned(
     mark = ReaderMark(label, painting.reader, painting.at)
     box = volume.box_from_mm(np.array(region.center_mm), np.array(region.size_mm))
     # A voxel of tolerance: the label map shows whole voxels.
-    if (painted[:3] >= box[:3] - 1.0).all() and (painted[3:] <= box[3:] + 1.0).all():
+    if (painted[0][:3] >= box[:3] - 1.0).all() and (painted[0][3:] <= box[3:] + 1.0).all():
         return replace(region, reader=mark)
     return _region(region.id, painted, mark, volume, side_of)
 
@@ -241,7 +246,9 @@ def _gone(region: Region, was_shown: bool, painting: Painting, classes: Classes)
     return replace(region, reader=ReaderMark(classes.irrelevant, painting.reader, painting.at))
 
 
-def _region(name: str, box: NDArray[np.float64], mark: ReaderMark, volume: Volume, side_of: SideOf) -> Region:
+def _region(name: str, painted: Painted, mark: ReaderMark, volume: Volume, side_of: SideOf) -> Region:
+    """A region that a reader painted; what they painted is what is infected, in millilitres."""
+    box, infected_ml = painted
     center, size = volume.box_to_mm(box)
     return Region(
         id=name,
@@ -251,11 +258,16 @@ def _region(name: str, box: NDArray[np.float64], mark: ReaderMark, volume: Volum
         score=1.0,
         side=side_of(box),
         reader=mark,
+        infected_ml=infected_ml,
     )
 
 
-def _pieces(mask: NDArray[np.bool_], window: tuple[slice, ...], volume: Volume) -> list[NDArray[np.float64]]:
-    """Index boxes of the parts of a segment that lie clearly apart."""
+def _ml(mask: NDArray[np.bool_], volume: Volume) -> float:
+    return int(np.count_nonzero(mask)) * float(np.prod(volume.spacing_mm)) / 1000.0
+
+
+def _pieces(mask: NDArray[np.bool_], window: tuple[slice, ...], volume: Volume) -> list[Painted]:
+    """Index boxes and millilitres of the parts of a segment that lie clearly apart."""
     # Grown by half the distance on each side, parts that are not apart touch; room around lets them grow.
     reach = [int(APART_MM / 2 / spacing) for spacing in volume.spacing_zyx]
     grown = np.pad(mask, [(r, r) for r in reach]).view(np.uint8)
@@ -264,7 +276,11 @@ def _pieces(mask: NDArray[np.bool_], window: tuple[slice, ...], volume: Volume) 
     inner = tuple(slice(r, r + n) for r, n in zip(reach, mask.shape, strict=True))
     parts = ndimage.label(grown, _NEIGHBOURS)[0][inner] * mask
     starts = np.array([s.start for s in window], dtype=np.float64)
-    return [_box(found) + np.tile(starts, 2) for found in ndimage.find_objects(parts) if found is not None]
+    return [
+        (_box(found) + np.tile(starts, 2), _ml(parts[found] == number, volume))
+        for number, found in enumerate(ndimage.find_objects(parts), start=1)
+        if found is not None
+    ]
 
 
 def _box(window: tuple[slice, ...]) -> NDArray[np.float64]:

@@ -56,6 +56,8 @@ from pneumoscreen.case import (  # noqa: E402
     opinions,
 )
 from pneumoscreen.errors import CaseError, PneumoScreenError  # noqa: E402
+from pneumoscreen.evidence import is_overruled  # noqa: E402
+from pneumoscreen.regions import ACCEPTED, CORRECTED, OPEN, state_of  # noqa: E402
 from pneumoscreen.verdict import (  # noqa: E402
     DEFAULT_CLASSES,
     RULE_NONE,
@@ -67,9 +69,12 @@ from pneumoscreen.verdict import (  # noqa: E402
 )
 
 __all__ = [
+    "ACCEPTED",
+    "CORRECTED",
     "CXR_CLASSES",
     "CXR_LOCATIONS",
     "DEFAULT_CLASSES",
+    "OPEN",
     "RESEARCH_USE_ONLY",
     "RULE_NONE",
     "RULE_SINGLE",
@@ -88,6 +93,8 @@ __all__ = [
     "Region",
     "Verdict",
     "decide",
+    "is_overruled",
     "lps_to_ras",
     "opinions",
+    "state_of",
 ]

@@ -7,7 +7,17 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
-from .contract import CXR_CLASSES, CXR_LOCATIONS, DEFAULT_CLASSES, Case, Classes, ReaderMark, Region
+from .contract import (
+    CXR_CLASSES,
+    CXR_LOCATIONS,
+    DEFAULT_CLASSES,
+    OPEN,
+    Case,
+    Classes,
+    ReaderMark,
+    Region,
+    state_of,
+)
 from .course import Course
 from .draft_document import Draft, Written, parse_region
 from .notes import note_of, with_note
@@ -16,7 +26,7 @@ from .regions import box_of, fresh_id, is_same_box, side_of, with_answers
 NOBODY = "local"
 """Signs where the reader gave no name; the server, too, calls its single user so."""
 
-OPEN, ACCEPTED, CORRECTED, ADDED, MOVED = "open", "accepted", "corrected", "added", "moved"
+ADDED, MOVED = "added", "moved"
 
 _NOTE = "note"
 
@@ -64,9 +74,7 @@ class Reading(Course):
         before = next((known for known in self._opened.regions if known.id == region_id), region)
         if not is_same_box(before, region.center_mm, region.size_mm):
             return MOVED
-        if region.reader is None:
-            return OPEN
-        return ACCEPTED if region.reader.label == region.label else CORRECTED
+        return region.state
 
     def problem(self) -> Optional[str]:
         """Why the case cannot be submitted yet, in one sentence; None where it can."""
@@ -91,7 +99,8 @@ class Reading(Course):
         region = self.region(region_id)
         mark = self._mark(label)
         if region.reader is None or (region.reader.label, region.reader.name) != (label, mark.name):
-            self._put(replace(region, reader=mark))
+            state = state_of(region.source, region.label, label)
+            self._put(replace(region, reader=mark, state=state))
 
     def accept(self, region_id: str) -> None:
         """Say that the vote of a region is right; one without a vote stays as it is."""
@@ -103,7 +112,7 @@ class Reading(Course):
         """Take back what a reader said of a region."""
         region = self.region(region_id)
         if region.reader is not None:
-            self._put(replace(region, reader=None))
+            self._put(replace(region, reader=None, state=OPEN))
 
     def add(
         self,
@@ -155,7 +164,7 @@ class Reading(Course):
         others = [other for other in self.case.regions if other.id != region_id]
         side = side or side_of(center, [*others, region])
         moved = replace(region, center_mm=center, size_mm=size, side=side, patches=(), label=None, confidence=None)
-        self._put(moved)
+        self._put(replace(moved, infected_ml=None))
 
     def delete(self, region_id: str) -> None:
         """Take a region out; the one after it is selected where it was the selected one."""

@@ -57,7 +57,7 @@ def with_region(case: Case, changed: Region) -> Case:
 
 
 def with_answers(case: Case, answers: Mapping[str, Region]) -> Case:
-    """The case with the server's patches, votes and sides; a box that has moved since it was sent stays as it is."""
+    """The case with the server's patches, votes, infected volumes and sides; a box that has moved since stays."""
     return replace(case, regions=tuple(_with_answer(region, answers.get(region.id)) for region in case.regions))
 
 
@@ -72,4 +72,11 @@ def touched_between(before: Case, after: Case) -> Optional[str]:
 def _with_answer(region: Region, answer: Optional[Region]) -> Region:
     if answer is None or not is_same_box(region, answer.center_mm, answer.size_mm):
         return region
-    return replace(region, side=answer.side, patches=answer.patches, label=answer.label, confidence=answer.confidence)
+    return replace(
+        region,
+        side=answer.side,
+        patches=answer.patches,
+        label=answer.label,
+        confidence=answer.confidence,
+        infected_ml=answer.infected_ml,
+    )

@@ -61,7 +61,8 @@ class Submission:
             if and_next:
                 session.next_case(skip=False)
             else:
-                session.asking.say(Message(f"Submitted as version {answer['version']}."))
+                said = [f"Submitted as version {answer['version']}.", *map(str, answer.get("changes") or ())]
+                session.asking.say(Message(" ".join(said)))
 
         session.asking.run(
             "submit", args, submitted, lambda: self.submit(and_next, base), "Submitting …", self._is_conflict

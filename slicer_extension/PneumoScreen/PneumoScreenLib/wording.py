@@ -11,6 +11,7 @@ from .contract import (
     Classes,
     Region,
     Verdict,
+    is_overruled,
 )
 
 _NAMES = {
@@ -51,10 +52,35 @@ def percent(value: float) -> str:
     return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
+UNDECIDED = "Infection found, type undecided"
+"""What a verdict is called whose types cannot be told apart."""
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """What a verdict is called: its label, unless the type is undecided."""
+    return display_name(verdict.label) if verdict.decided else UNDECIDED
+
+
 def verdict_in_words(verdict: Verdict, classes: Classes = DEFAULT_CLASSES) -> str:
-    """The verdict and, where the rule exports one, its confidence."""
-    name = display_name(verdict.label)
-    return name if verdict.label == classes.none_found else f"{name}, {percent(verdict.exported)}"
+    """The verdict and, where the rule exports one and the type is decided, its confidence."""
+    name = verdict_name(verdict)
+    has_confidence = verdict.decided and verdict.label != classes.none_found
+    return f"{name}, {percent(verdict.exported)}" if has_confidence else name
+
+
+def infection_in_words(verdict: Verdict) -> str:
+    """How likely an infection of any type is, and on what that was calibrated; empty where it is not known."""
+    found = verdict.infection
+    return "" if found is None else f"Infection {percent(found.probability)}, calibrated on {found.calibrated_on}"
+
+
+def overruled_in_words(region: Region, classes: Classes = DEFAULT_CLASSES) -> str:
+    """Why a region does not count although its patches vote for an infection; empty where that is not so."""
+    voted = region.patch_vote
+    if voted is None or not is_overruled(region, classes):
+        return ""
+    infected = "" if region.infected_ml is None else f": {region.infected_ml:.1f} ml infected"
+    return f"The patches vote {display_name(voted[0])} ({percent(voted[1])}), not borne out{infected}."
 
 
 def rule_in_words(verdict: Verdict) -> str:
@@ -85,7 +111,9 @@ def votes_in_words(region: Region) -> str:
     """How many of a region's patches stand behind its vote, such as ``2 of 3``; a dash where there was no vote."""
     if not region.patches:
         return "–"
-    return f"{sum(patch.label == region.label for patch in region.patches)} of {len(region.patches)}"
+    voted = region.patch_vote
+    agreeing = sum(voted is not None and patch.label == voted[0] for patch in region.patches)
+    return f"{agreeing} of {len(region.patches)}"
 
 
 def state_of_region(state: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any, List
 import qt
 
 from ..contract import Region
-from ..wording import display_name, percent, state_of_region, votes_in_words
+from ..wording import display_name, overruled_in_words, percent, state_of_region, votes_in_words
 from . import style
 
 RIGHT = qt.Qt.AlignRight | qt.Qt.AlignVCenter
@@ -88,7 +88,9 @@ class RegionsPanel:
             item.setData(qt.Qt.UserRole, label or "")
             item.setForeground(qt.QBrush(qt.QColor(style.colour_of(label, table, self.session.classes))))
         size = " × ".join(f"{value:.0f}" for value in region.size_mm)
-        item.setToolTip(f"{region.id}: {region.side} lung, {size} mm, candidate score {percent(region.score)}")
+        tip = f"{region.id}: {region.side} lung, {size} mm, candidate score {percent(region.score)}"
+        overruled = overruled_in_words(region, self.session.classes)
+        item.setToolTip(f"{tip}\n{overruled}" if overruled else tip)
 
     def _choose(self) -> None:
         row = self.ui.regionTable.currentRow()

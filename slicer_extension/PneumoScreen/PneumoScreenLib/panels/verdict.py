@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..contract import Case, Verdict
-from ..wording import affected_in_words, display_name, percent, rule_in_words
+from ..wording import affected_in_words, display_name, infection_in_words, percent, rule_in_words, verdict_name
 from . import style
 from .bars import Bars
 
@@ -47,12 +47,12 @@ class VerdictPanel:
 
     def _show(self, case: Case, verdict: Verdict) -> None:
         ui, classes = self.ui, self.session.classes
-        colour = style.colour_of(verdict.label, ui.verdictFrame, classes)
-        ui.verdictLabel.text = display_name(verdict.label)
+        colour = style.colour_of(verdict.label if verdict.decided else None, ui.verdictFrame, classes)
+        ui.verdictLabel.text = verdict_name(verdict)
         ui.verdictLabel.setStyleSheet(f"color: {colour};")
-        has_confidence = verdict.label in verdict.confidence
+        has_confidence = verdict.decided and verdict.label in verdict.confidence
         ui.confidenceLabel.text = percent(verdict.confidence[verdict.label]) if has_confidence else ""
         self._bars.show(verdict.probability)
         ui.ruleLabel.text = rule_in_words(verdict)
-        ui.lungsLabel.text = affected_in_words(case)
+        ui.lungsLabel.text = "\n".join(filter(None, (infection_in_words(verdict), affected_in_words(case))))
         ui.lungsLabel.visible = bool(ui.lungsLabel.text)
