@@ -9,6 +9,7 @@ from ..errors import PneumoScreenError
 from ..images.inputs import Modality
 from ..phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from ..studies.cases import Study, find_studies
+from ..studies.folder_split import folder_split, keep_split
 from ..studies.split import Side, side_of
 from ..studies.truth import complete_truth
 from ..verdict import DEFAULT_CLASSES, Classes
@@ -38,27 +39,33 @@ def studies_of_side(
     say: Callable[[str], None] | None = None,
     modality: Modality = "CT",
 ) -> list[Study]:
-    """The labelled studies of a folder whose patients are on one side of the split.
+    """The labelled studies of a folder whose patients are on one side of its split.
+
+    The split is the folder's, whatever a training was configured with; a folder without one keeps the usual one now.
 
     Args:
         folder: of the studies.
         side: which patients; None takes all.
-        say: takes a line for each scan that cannot be a case.
+        say: takes a line for each scan that cannot be a case, and a note where the split cannot be kept.
         modality: of the cases.
 
     Raises:
-        PneumoScreenError: if the folder holds no labelled case, or none on that side.
+        PneumoScreenError: if the folder holds no labelled case, or none on that side, or its split is damaged.
     """
     studies = find_studies(folder, say, modality)
-    chosen = [study for study in studies if side is None or side_of(study.patient) is side]
+    if side is None:
+        return studies
+    shares = folder_split(folder)
+    chosen = [study for study in studies if side_of(study.patient, shares) is side]
     if not chosen:
         kind = "cases" if modality == "CT" else "X-rays"
-        sides = Counter(side_of(patient) for patient in {study.patient for study in studies})
+        sides = Counter(side_of(patient, shares) for patient in {study.patient for study in studies})
         counts = ", ".join(f"{other.value} {sides[other]}" for other in Side)
         raise PneumoScreenError(
             f"{folder}: none of its {len(studies)} labelled {kind} is on the {side} side of the split (patients: "
             f"{counts}); label more {kind} or choose with --side {'|'.join(Side)}|all"
         )
+    keep_split(folder, shares, say)
     return chosen
 
 

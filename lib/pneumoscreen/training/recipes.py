@@ -298,6 +298,11 @@ def classes_in_use(store: ModelStore) -> Classes:
         return DEFAULT_CLASSES
 
 
+def asked_split(settings: Any) -> SplitSettings | None:
+    """The split that a training's configuration names; None where it leaves it to the studies folder."""
+    return shares_of(settings) if "split" in settings.model_fields_set else None
+
+
 def shares_of(settings: Any) -> SplitSettings:
     """The split of a training's settings."""
     shares = settings.split
