@@ -295,7 +295,9 @@ def test_the_published_recipe_can_be_trained(options: Any, run: Run, tmp_path: P
     assert "\nepochs: 1000\n" in text
     words = options("ct_classifier")
     config = Path(words[words.index("--config") + 1])
-    config.write_text(text.replace("\nepochs: 1000\n", "\nepochs: 1\n") + "\nsplit: {validation: 0.3}\n", encoding="utf-8")
+    config.write_text(
+        text.replace("\nepochs: 1000\n", "\nepochs: 1\n") + "\nsplit: {validation: 0.3}\n", encoding="utf-8"
+    )
     ended = run(*words)
     assert ended.status == 0, ended.err
     assert ModelStore(tmp_path / "models").card("ct_classifier", 1)["network"]["heads"] == ["m2"]

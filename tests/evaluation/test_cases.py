@@ -1,12 +1,19 @@
 """Which cases an evaluation takes: one side of a studies folder, and phantoms."""
 
+import json
+from unittest.mock import Mock
+
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from pneumoscreen.case import Case
+from pneumoscreen.ct.screening import Screener
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.evaluation.cases import labelled_cases, phantom_cases, studies_of_side
+from pneumoscreen.evaluation.cohort import Failure, LeftOut, _judge
 from pneumoscreen.phantoms.phantom import PhantomSpec
-from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, write_studies
+from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS, write_studies
 from pneumoscreen.studies.split import Side, side_of
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
@@ -44,6 +51,27 @@ def test_boxes_without_masks_are_truth_enough(tmp_path):
     assert truth.diagnosis == "covid19"
     assert truth.infection.any()
     assert case.patient == "phantom-000007"
+
+
+def test_a_case_whose_lungs_are_not_found_keeps_its_diagnosis(tmp_path):
+    """Without a mask of the lungs reading the truth fails already, and the scan tells nothing any more."""
+    [scan] = write_studies(tmp_path, 1, 7, SPEC, diagnosis="covid19")
+    (tmp_path / LUNG_MASKS / "phantom-000007.nii.gz").unlink()
+    image = sitk.ReadImage(str(scan))
+    water = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 80, image.GetSize()[::-1]).astype(np.int16))
+    water.CopyInformation(image)
+    sitk.WriteImage(water, str(scan))
+    cases = labelled_cases(studies_of_side(tmp_path, None))
+    screener = Mock(spec=Screener)
+    found = _judge(cases[0], screener)
+    assert isinstance(found, Failure) and found.diagnosis == "covid19"
+    # Without the clinical diagnosis the readers' labels tell it; where they contradict it the labels cannot be used.
+    document = tmp_path / DOCUMENTS / "phantom-000007.json"
+    content = json.loads(document.read_text(encoding="utf-8"))
+    document.write_text(json.dumps({**content, "diagnosis": None}), encoding="utf-8")
+    assert cases[0].diagnose() == "covid19"
+    document.write_text(json.dumps({**content, "diagnosis": "no_infection_found"}), encoding="utf-8")
+    assert isinstance(_judge(cases[0], screener), LeftOut)
 
 
 def test_the_origin_changes_with_the_label_and_with_nothing_else(tmp_path):

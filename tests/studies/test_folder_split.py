@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pneumoscreen.errors import ConfigError
+from pneumoscreen.errors import ConfigError, PneumoScreenError
 from pneumoscreen.evaluation.cases import studies_of_side
 from pneumoscreen.phantoms.studies import DOCUMENTS
 from pneumoscreen.studies.cases import find_studies
 from pneumoscreen.studies.folder_split import SPLIT_FILE, folder_split, keep_split
-from pneumoscreen.studies.split import DEFAULT_SPLIT, Side, SplitSettings
+from pneumoscreen.studies.split import DEFAULT_SPLIT, Side, SplitSettings, side_of
 from pneumoscreen.training.plan import choose_cases
 
 SMALL_TEST = SplitSettings(validation=0.15, test=0.05)
@@ -77,9 +77,10 @@ def test_the_first_use_writes_the_split_and_no_later_one_changes_it(tmp_path: Pa
 
 def test_an_evaluation_without_a_test_patient_settles_nothing(tmp_path: Path) -> None:
     folder = listed(tmp_path / "studies", 1)
-    with pytest.raises(Exception, match="side of the split"):
-        for side in Side:
-            studies_of_side(folder, side)
+    assert side_of("case-000") is Side.TRAINING
+    with pytest.raises(PneumoScreenError, match="on the test side of the split"):
+        studies_of_side(folder, Side.TEST)
+    assert not (folder / SPLIT_FILE).exists()
     studies_of_side(listed(tmp_path / "others", 5), None)
     assert not (tmp_path / "others" / SPLIT_FILE).exists(), "all patients together need no split"
 
@@ -127,5 +128,5 @@ def test_a_folder_that_cannot_be_written_is_evaluated_with_a_note(sealed: Path) 
 
 
 def test_other_shares_than_the_usual_ones_need_a_folder_that_keeps_them(sealed: Path) -> None:
-    with pytest.raises(ConfigError, match="an evaluation would not know of split.validation 0.15, split.test 0.05"):
+    with pytest.raises(ConfigError, match="an evaluation would not know of"):
         keep_split(sealed, SMALL_TEST)

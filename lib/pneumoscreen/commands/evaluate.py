@@ -20,6 +20,7 @@ from ..evaluation.summary import Population, Summary, summarize
 from ..evaluation.text import to_text
 from ..models.store import ModelStore
 from ..studies.cases import Study
+from ..studies.folder_split import folder_split, source_in_words
 from ..studies.split import Side
 from .device import pick_device
 from .folders import prepare_folder, replacing
@@ -94,7 +95,7 @@ def _evaluate_studies(
         version = _publish(folder, store, screener, validation, temperatures)
         if version is not None:
             models[MODEL_NAME] = replace(models[MODEL_NAME], version=version)
-    population = Population.of(result, f"studies folder {folder.name}", side, models)
+    population = Population.of(result, source_in_words(folder, side), side, models)
     return summarize(result, population, _read(folder, chosen, result))
 
 
@@ -111,7 +112,8 @@ def _publish(
     fitted = f"temperatures fitted on {len(validation.patients)} validation patients: {found}"
     weights = store.load(MODEL_NAME, screener.models[MODEL_NAME].version)
     command = f"pneumoscreen evaluate --studies {folder} --calibrate"
-    version = publish_temperatures(store, weights, temperatures, validation, command)
+    split = folder_split(folder).model_dump()
+    version = publish_temperatures(store, weights, temperatures, validation, command, split)
     if version is None:
         complain(f"{fitted}; {MODEL_NAME} version {weights.version} has them already")
     else:

@@ -14,6 +14,7 @@ from ..evaluation.radiograph_readers import operating_points, read_readers
 from ..evaluation.radiograph_summary import RadiographPopulation, summarize_radiographs
 from ..evaluation.radiograph_text import radiographs_to_text
 from ..models.store import ModelStore
+from ..studies.folder_split import source_in_words
 from ..studies.split import Side
 from .device import pick_device
 from .folders import prepare_folder
@@ -71,7 +72,7 @@ def evaluate_radiograph_models(
         chosen = radiograph_cases(
             studies_of_side(studies, None if which == ALL_SIDES else Side(which), complain, "CXR")
         )
-        source, how = f"studies folder {studies.resolve().name}", f"{which} side of the split"
+        source, how = source_in_words(studies, which), f"{which} side of the split"
     cohort = evaluate_radiographs(chosen, screener, progress_of(len(chosen)), KeptOutcomes(out / "outcomes", screener))
     summary = summarize_radiographs(
         cohort.outcomes,

@@ -8,10 +8,10 @@ from pathlib import Path
 from ..errors import PneumoScreenError
 from ..images.inputs import Modality
 from ..phantoms.phantom import Phantom, PhantomSpec, generate_phantom
-from ..studies.cases import Study, find_studies
+from ..studies.cases import Study, find_studies, read_document
 from ..studies.folder_split import folder_split, keep_split
 from ..studies.split import Side, side_of
-from ..studies.truth import complete_truth
+from ..studies.truth import complete_truth, diagnosis_of_document
 from ..verdict import DEFAULT_CLASSES, Classes
 from .truth import TrueCase
 
@@ -25,12 +25,15 @@ class LabelledCase:
         patient: whose scan it is.
         origin: changes when scan or labels change.
         load: reads scan and truth; raises ``PneumoScreenError`` where one of them cannot be used.
+        diagnose: the true case label without the scan, for a case whose lungs are not found; raises
+            ``PneumoScreenError`` where the labels cannot be used.
     """
 
     case_id: str
     patient: str
     origin: str
     load: Callable[[], TrueCase]
+    diagnose: Callable[[], str]
 
 
 def studies_of_side(
@@ -85,7 +88,10 @@ def _labelled(study: Study, classes: Classes) -> LabelledCase:
     def load() -> TrueCase:
         return complete_truth(study.load(classes), classes)
 
-    return LabelledCase(study.case_id, study.patient, study.origin(), load)
+    def diagnose() -> str:
+        return diagnosis_of_document(read_document(study.document, classes), classes)
+
+    return LabelledCase(study.case_id, study.patient, study.origin(), load, diagnose)
 
 
 def _phantom(seed: int, diagnosis: str, spec: PhantomSpec | None) -> LabelledCase:
@@ -94,4 +100,4 @@ def _phantom(seed: int, diagnosis: str, spec: PhantomSpec | None) -> LabelledCas
 
     name = f"phantom-{seed:06d}"
     made_from = (spec or PhantomSpec()).model_dump_json()
-    return LabelledCase(name, name, f"{seed} {diagnosis} {made_from}", load)
+    return LabelledCase(name, name, f"{seed} {diagnosis} {made_from}", load, lambda: diagnosis)

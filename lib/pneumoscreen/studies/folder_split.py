@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ..errors import ConfigError
 from .audit import utc_text
 from .layout import WORK_FOLDER
-from .split import DEFAULT_SPLIT, SALT, SplitSettings
+from .split import DEFAULT_SPLIT, SALT, Side, SplitSettings
 from .versions import write_exclusively
 
 SPLIT_FILE = Path(WORK_FOLDER) / "split.json"
@@ -69,6 +69,17 @@ def keep_split(studies: Path, shares: SplitSettings, say: Callable[[str], None] 
             _not_kept(studies, shares, error.strerror or str(error), say)
             return
     folder_split(studies, shares)
+
+
+def source_in_words(studies: Path, side: str) -> str:
+    """Where the cases of an evaluation come from, for its page.
+
+    Args:
+        studies: the studies folder.
+        side: of its split; anything but a side stands for all patients.
+    """
+    name = f"studies folder {studies.resolve().name}"
+    return f"{name} ({folder_split(studies).in_words})" if side in set(Side) else name
 
 
 def _not_kept(studies: Path, shares: SplitSettings, reason: str, say: Callable[[str], None] | None) -> None:

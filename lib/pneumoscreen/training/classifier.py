@@ -22,6 +22,7 @@ from torch.nn import functional
 from ..config import Settings
 from ..ct.classifier import ClassifierModel, ClassifierNetwork, ClassifierSettings
 from ..errors import ConfigError
+from ..evaluation.confusion import mean_f1
 from ..studies.split import DEFAULT_SPLIT, SplitSettings
 from .augmentation import AugmentationSettings, augment
 from .checkpoints import Checkpoint, CheckpointFolder
@@ -140,13 +141,6 @@ def train_classifier(
             place.close()
 
 
-def mean_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean of the classes' f1 scores; a class that neither occurs nor is predicted does not count."""
-    hits = np.diag(confusion).astype(np.float64)
-    sums = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return float(np.mean(2 * hits[sums > 0] / sums[sums > 0]))
-
-
 def draw_patches(infected: NDArray[np.bool_], factor: float, count: int, generator: torch.Generator) -> Tensor:
     """Draw patches with replacement, infections ``factor`` times as often as irrelevant ones (section 2.4).
 
@@ -231,7 +225,7 @@ class _Run:
         progress.validating()
         confusion = self.validate()
         # First the head that screening listens to.
-        f1 = {f"{name} f1": mean_f1(confusion[name]) for name in sorted(confusion, reverse=True)}
+        f1 = {f"{name} f1": float(mean_f1(confusion[name])) for name in sorted(confusion, reverse=True)}
         progress.note(
             f"epoch {epochs}/{self.settings.epochs} validation "
             + " ".join(f"{name} {value:.3f}" for name, value in f1.items())
@@ -341,7 +335,7 @@ class _Run:
             "validation_patients": len(np.unique(self.validation.patients)),
             "labels": list(self.settings.network.classes.classes.patch_labels),
             "validation_confusion": {name: matrix.tolist() for name, matrix in confusion.items()},
-            "validation_mean_f1": {name: round(mean_f1(matrix), 4) for name, matrix in confusion.items()},
+            "validation_mean_f1": {name: round(float(mean_f1(matrix)), 4) for name, matrix in confusion.items()},
         }
 
 
