@@ -58,7 +58,9 @@ def test_a_case_whose_lungs_are_not_found_keeps_its_diagnosis(tmp_path):
     [scan] = write_studies(tmp_path, 1, 7, SPEC, diagnosis="covid19")
     (tmp_path / LUNG_MASKS / "phantom-000007.nii.gz").unlink()
     image = sitk.ReadImage(str(scan))
-    water = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 80, image.GetSize()[::-1]).astype(np.int16))
+    values = np.random.default_rng(0).integers(0, 80, image.GetSize()[::-1]).astype(np.int16)
+    values[:, :12] = -1000  # a body without lungs, and air before it
+    water = sitk.GetImageFromArray(values)
     water.CopyInformation(image)
     sitk.WriteImage(water, str(scan))
     cases = labelled_cases(studies_of_side(tmp_path, None))

@@ -28,6 +28,7 @@ from .augmentation import AugmentationSettings, augment
 from .checkpoints import Checkpoint, CheckpointFolder
 from .classifier_data import PatchDataSettings, PatchSet, split_patches
 from .device import Workplace, find_workplace
+from .gate import DEFAULT_GATE, GateSettings
 from .memory import PartedBatch
 from .patch_inference import logits_of, patch_batch
 from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
@@ -56,6 +57,7 @@ class ClassifierTrainingSettings(Settings):
             makes over-sure cases.
         infection_sampling: how often an infection patch is drawn against an irrelevant one.
         split: shares of the patients that validate and that are kept for tests.
+        gate: what the network must show before it is published.
         amp: mixed precision, where the device is faster with it.
         checkpoint_epochs: a checkpoint is kept every so many epochs, and at the end.
         seed: of weights, order and variation.
@@ -73,13 +75,14 @@ class ClassifierTrainingSettings(Settings):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     infection_sampling: float = Field(3.0, gt=0)
     split: SplitSettings = DEFAULT_SPLIT
+    gate: GateSettings = DEFAULT_GATE
     amp: bool = True
     checkpoint_epochs: int = Field(1, ge=1)
     seed: int = Field(0, ge=0)
 
     def fingerprint(self) -> str:
         """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs"}), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs", "gate"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

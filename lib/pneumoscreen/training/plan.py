@@ -22,7 +22,7 @@ from ..studies.folder_split import SPLIT_FILE
 from ..studies.split import Side, SplitSettings, side_of
 from .status import PLAN_FILE
 
-FREE_SETTINGS = {"checkpoint_epochs", "validate_every", "save_every", "validation_cases", "workers", "device"}
+FREE_SETTINGS = {"checkpoint_epochs", "validate_every", "save_every", "validation_cases", "workers", "device", "gate"}
 """Settings that change nothing of what is learnt: a resumed run may have others."""
 
 PREPARED_FILE, PUBLICATION_FILE = "prepared.json", "publication.json"
