@@ -10,7 +10,7 @@ from ..ct.classifier import MODEL_NAME
 from ..ct.screening import Screener
 from ..errors import ConfigError
 from ..evaluation.agreement import ReadCase
-from ..evaluation.cases import LabelledCase, labelled_cases, phantom_cases, studies_of_side
+from ..evaluation.cases import LabelledCase, labelled_cases, phantom_cases, studies_of_side, trained_otherwise
 from ..evaluation.cohort import CohortResult, evaluate_cases
 from ..evaluation.outcome_folder import OutcomeFolder
 from ..evaluation.page import render_page
@@ -84,6 +84,9 @@ def _evaluate_studies(
     folder: Path, side: str, calibrate: bool, store: ModelStore, screener: Screener, kept: OutcomeFolder
 ) -> Summary:
     chosen = studies_of_side(folder, None if side == ALL_SIDES else Side(side), complain)
+    if side != ALL_SIDES:
+        for sentence in trained_otherwise(folder, store, screener.models):
+            complain(sentence)
     # Before hours of screening, not after them.
     held = studies_of_side(folder, Side.VALIDATION) if calibrate else []
     models = dict(screener.models)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..cxr.screening import CxrScreener
 from ..errors import ConfigError
-from ..evaluation.cases import studies_of_side
+from ..evaluation.cases import studies_of_side, trained_otherwise
 from ..evaluation.radiograph_cases import phantom_radiographs, radiograph_cases
 from ..evaluation.radiograph_cohort import KeptOutcomes, evaluate_radiographs
 from ..evaluation.radiograph_files import write_summary
@@ -62,7 +62,8 @@ def evaluate_radiograph_models(
     # Before the screening, not after it.
     readings = read_readers(readers) if readers is not None else {}
     out = prepare_folder(out)
-    screener = CxrScreener.from_store(ModelStore(model_dir), pick_device(device))
+    store = ModelStore(model_dir)
+    screener = CxrScreener.from_store(store, pick_device(device))
     if studies is None:
         count, first = cases or PHANTOMS, FIRST_SEED if seed is None else seed
         chosen = phantom_radiographs(count, first)
@@ -72,6 +73,8 @@ def evaluate_radiograph_models(
         chosen = radiograph_cases(
             studies_of_side(studies, None if which == ALL_SIDES else Side(which), complain, "CXR")
         )
+        for sentence in trained_otherwise(studies, store, screener.models) if which != ALL_SIDES else ():
+            complain(sentence)
         source, how = source_in_words(studies, which), f"{which} side of the split"
     cohort = evaluate_radiographs(chosen, screener, progress_of(len(chosen)), KeptOutcomes(out / "outcomes", screener))
     summary = summarize_radiographs(

@@ -1,16 +1,18 @@
 """The cases of known truth that an evaluation takes: those of one side of a studies folder, or phantoms."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..case import ModelInfo
 from ..errors import PneumoScreenError
 from ..images.inputs import Modality
+from ..models.store import ModelStore
 from ..phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from ..studies.cases import Study, find_studies, read_document
 from ..studies.folder_split import folder_split, keep_split
-from ..studies.split import Side, side_of
+from ..studies.split import Side, SplitSettings, side_of
 from ..studies.truth import complete_truth, diagnosis_of_document
 from ..verdict import DEFAULT_CLASSES, Classes
 from .truth import TrueCase
@@ -70,6 +72,25 @@ def studies_of_side(
         )
     keep_split(folder, shares, say)
     return chosen
+
+
+def trained_otherwise(folder: Path, store: ModelStore, models: Mapping[str, ModelInfo]) -> list[str]:
+    """A sentence for each network whose card says that it was trained on this folder under another split.
+
+    A folder has kept its split since trainings write it; models of before may have learnt from its test patients.
+    """
+    found = []
+    for name, model in sorted(models.items()):
+        card = store.card(name, model.version)
+        split = card.get("split") or (card.get("training_settings") or {}).get("split")
+        is_of_folder = f"studies folder {folder.resolve().name}," in str(card.get("data"))
+        if is_of_folder and split and SplitSettings.model_validate(split) != folder_split(folder):
+            was = SplitSettings.model_validate(split).in_words
+            found.append(
+                f"{name} version {model.version} was trained on this folder under another split ({was}): it may have "
+                "learnt from patients who test here, and the figures may be too good; train it anew"
+            )
+    return found
 
 
 def labelled_cases(studies: Sequence[Study], classes: Classes = DEFAULT_CLASSES) -> list[LabelledCase]:

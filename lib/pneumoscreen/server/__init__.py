@@ -9,4 +9,5 @@ Only this package knows MONAI Label. What it does other than the stock server, a
 - the index of the datastore is replaced, never rewritten in place (``datastore``).
 """
 
-from ..studies.layout import WORK_FOLDER as WORK_FOLDER
+WORK_FOLDER = ".pneumoscreen"
+"""Hidden folder among the studies where the server keeps reports and converted images."""

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from ..errors import ConfigError
 from .audit import utc_text
-from .layout import WORK_FOLDER
+from .layout import AUDIT
 from .split import DEFAULT_SPLIT, SALT, Side, SplitSettings
 from .versions import write_exclusively
 
-SPLIT_FILE = Path(WORK_FOLDER) / "split.json"
-"""Below the studies folder. Whoever copies or backs up the studies takes it along."""
+SPLIT_FILE = AUDIT / "split.json"
+"""Below the studies folder. Beside the log, because it must outlast all that can be made again."""
 
 _SCHEMA = "pneumoscreen.split/1"
 

@@ -15,10 +15,6 @@ AUDIT = Path("audit")
 FINAL_LABELS = Path("labels") / "final"
 """The document of each case that counts for training, where MONAI Label and ``find_studies`` look for it."""
 
-WORK_FOLDER = ".pneumoscreen"
-"""Hidden folder among the studies where the program keeps what is no annotation: the split of the patients, reports,
-converted images, trainings."""
-
 VOLUME_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 RADIOGRAPH_ENDINGS = (".dcm", *PICTURE_ENDINGS)
