@@ -89,6 +89,8 @@ def test_calibration_is_fitted_on_validation_published_and_used(
     assert document["temperatures"] == stored
     assert stored["m2"] != 1.0
     assert newest.card["calibration"]["validation_patients"] == 2
+    assert newest.card["calibration"]["split"] == {"validation": 0.15, "test": 0.15}
+    assert "0.15 of the patients validate, 0.15 test" in document["population"]["source"]
     assert {at["temperature"] for at in document["calibration"]["figures"] if at["head"] == "m2"} == {1.0, stored["m2"]}
     # The published version gives the figures that were reported for it.
     later = json.loads(run(*words, "--out", tmp_path / "later").out)

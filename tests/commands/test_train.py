@@ -46,6 +46,12 @@ LOADERS = {"ct_candidates": CandidateModel.load, "ct_classifier": ClassifierMode
 
 
 @pytest.fixture
+def studies(studies: Path, tmp_path: Path) -> Path:
+    """Each test's own: a training writes the split of its folder."""
+    return shutil.copytree(studies, tmp_path / "clinic")
+
+
+@pytest.fixture
 def options(tmp_path: Path, studies: Path) -> Callable[..., list[str]]:
     """Makes the words of a training command; ``changes`` are changes of its settings."""
 
@@ -77,6 +83,7 @@ def test_a_training_publishes_a_model_with_its_card(task: str, options: Any, run
     assert weights.card["command"].startswith(f"pneumoscreen train {task} --studies ")
     assert "4 training cases (4 patients) and 1 validation cases (1 patients)" in weights.card["data"]
     assert "1 test cases untouched; began with random weights" in weights.card["data"]
+    assert weights.card["split"] == {"validation": 0.3, "test": 0.1}
     assert not list((tmp_path / "out").rglob("*phantom-000006*")), "nothing is made of a test patient's case"
     LOADERS[task](weights)
     again = run(*options(task))
@@ -185,6 +192,25 @@ def test_a_wrong_setting_is_named(
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+def test_another_split_than_the_folders_is_refused(options: Any, run: Run, studies: Path, tmp_path: Path) -> None:
+    """Shares that failed to give two sides settle nothing; those of a training that began do."""
+    wrong = {"split": {"validation": 1e-9, "test": 0.1}}
+    assert run(*options("ct_classifier", **wrong)).status == 2
+    assert run(*options("ct_classifier")).status == 0
+    ended = run(*options("ct_candidates", "other", split={"validation": 0.3, "test": 0.05}))
+    assert (ended.status, ended.out) == (2, "")
+    last = ended.err.splitlines()[-1]
+    assert "asks for split.validation 0.3, split.test 0.05, but the folder is divided by split.validation 0.3" in last
+    # Without a word on the split the folder's own holds.
+    words = options("ct_candidates", "again")
+    config = tmp_path / "again.yaml"
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    del settings["split"]
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    assert run(*words).status == 0
+    assert ModelStore(tmp_path / "models").card("ct_candidates", 1)["split"] == {"validation": 0.3, "test": 0.1}
+
+
 def test_settings_of_the_other_task_are_refused(options: Any, run: Run) -> None:
     words = options("ct_candidates")
     words[words.index("--config") + 1] = str(PAPER)
@@ -269,7 +295,9 @@ def test_the_published_recipe_can_be_trained(options: Any, run: Run, tmp_path: P
     assert "\nepochs: 1000\n" in text
     words = options("ct_classifier")
     config = Path(words[words.index("--config") + 1])
-    config.write_text(text.replace("\nepochs: 1000\n", "\nepochs: 1\n").replace("0.15", "0.3", 1), encoding="utf-8")
+    config.write_text(
+        text.replace("\nepochs: 1000\n", "\nepochs: 1\n") + "\nsplit: {validation: 0.3}\n", encoding="utf-8"
+    )
     ended = run(*words)
     assert ended.status == 0, ended.err
     assert ModelStore(tmp_path / "models").card("ct_classifier", 1)["network"]["heads"] == ["m2"]

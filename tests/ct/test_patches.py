@@ -1,10 +1,11 @@
 """Patches: which slices, which pixels, which grey values."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pneumoscreen.ct.lungs import Lungs
@@ -53,6 +54,45 @@ class TestSlices:
         assert found == list(range(found[0], found[-1] + 1))
         assert found[0] >= 0
         assert found[-1] < slices
+
+    @settings(max_examples=1000, deadline=None)
+    @given(
+        st.integers(0, 198),
+        st.integers(1, 60),
+        st.floats(0.5, 10.0),
+        st.floats(-2000.0, 2000.0),
+        st.floats(-0.4, 0.4),
+        st.sampled_from([None, 2]),
+    )
+    @example(7, 4, 1.25, -318.3, 0.0, None)
+    def test_a_box_of_whole_slices_keeps_them_through_millimetres_and_json(
+        self, low: int, depth: int, spacing: float, origin: float, tilt: float, decimals: int | None
+    ) -> None:
+        cosine, sine = np.cos(tilt), np.sin(tilt)
+        direction = np.array([[1.0, 0.0, 0.0], [0.0, cosine, -sine], [0.0, sine, cosine]])
+        scan = Volume(np.empty((260, 1, 1)), (0.7, 0.7, spacing), (11.0, -7.3, origin), direction, "t", Path("t"), "00")
+        before = np.array([low - 0.5, 9.5, 19.5, low + depth - 0.5, 30.5, 40.5])
+        parts = [part.tolist() for part in scan.box_to_mm(before)]
+        if decimals is not None:  # as importers write them
+            parts = [[round(value, decimals) for value in part] for part in parts]
+        center, size = json.loads(json.dumps(parts))
+        after = scan.box_from_mm(np.array(center), np.array(size))
+        assert central_slices(after, 260) == central_slices(before, 260)
+        # Of an even number of slices the upper one of the two in the middle.
+        assert central_slices(before, 260)[1 if low + depth // 2 > 0 else 0] == low + depth // 2
+
+    def test_patches_are_the_same_after_millimetres_and_json(self) -> None:
+        values = np.random.default_rng(0).integers(-1000, 100, SHAPE).astype(np.int16)
+        for number in range(1, 60):
+            origin, spacing = (-3.7 * number, 2.9 * number, -17.3 * number), (0.75, 0.75, 1.25)
+            scan = Volume(values, spacing, origin, np.eye(3), "toy", Path("toy.nii.gz"), "00")
+            before = box((3.5, 7.5), (35.5, 44.5), (75.5, 84.5))
+            center, size = json.loads(json.dumps([part.tolist() for part in scan.box_to_mm(before)]))
+            after = scan.box_from_mm(np.array(center), np.array(size))
+            pairs = zip(extract_patches(scan, lungs(), before), extract_patches(scan, lungs(), after), strict=True)
+            for first, second in pairs:
+                assert first.z == second.z
+                assert np.array_equal(first.pixels, second.pixels)
 
 
 class TestPixels:

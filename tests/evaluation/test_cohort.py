@@ -37,7 +37,11 @@ def phantoms() -> list[Phantom]:
 
 
 def labelled(phantom: Phantom) -> LabelledCase:
-    return LabelledCase(phantom.volume.case_id, phantom.volume.case_id, "", lambda: phantom)
+    return LabelledCase(phantom.volume.case_id, phantom.volume.case_id, "", lambda: phantom, lambda: phantom.diagnosis)
+
+
+def unknown() -> str:
+    return pytest.fail("nobody asks for the diagnosis of a case that can be read")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +79,8 @@ def test_a_case_that_cannot_be_screened_counts_as_wrong(result, screener, phanto
     mixed = evaluate_cases(
         [labelled(phantoms[1]), labelled(blank)], screener, lambda done, line: lines.append((done, line))
     )
-    assert len(mixed.failures) == 1
+    assert [failure.diagnosis for failure in mixed.failures] == [blank.diagnosis]
+    assert mixed.cases().total == 2
     assert mixed.accuracy().estimate <= 0.5
     assert [done for done, _ in lines] == [1, 2]
     assert "not screened" in lines[1][1]
@@ -115,13 +120,22 @@ def test_figures_of_a_cohort_by_hand():
         outcome("c", "no_infection_found", "irrelevant", "irrelevant"),
         outcome("d", "covid19", "covid19", "covid19"),
     )
-    result = CohortResult(outcomes, (Failure("e", "no lungs", "e"),), DEFAULT_CLASSES, "m2")
+    result = CohortResult(outcomes, (Failure("e", "no lungs", "e", "no_infection_found"),), DEFAULT_CLASSES, "m2")
     assert result.accuracy().estimate == pytest.approx(0.8)
     assert result.accuracy("m1").estimate == pytest.approx(0.6)
-    assert result.sensitivity().estimate == 1.0  # nobody knows what e has
-    assert result.specificity().estimate == 1.0
+    assert result.sensitivity().estimate == 1.0
+    assert result.specificity().estimate == pytest.approx(0.5)
     missed = CohortResult(outcomes, (Failure("e", "no lungs", "e", "covid19"),), DEFAULT_CLASSES, "m2")
     assert missed.sensitivity().estimate == pytest.approx(0.75)
+    assert missed.specificity().estimate == 1.0
+    for cohort in (result, missed):  # the case table holds the same cases as the shares
+        table = cohort.table("cases", "m2")
+        assert (table.matrix.total, cohort.table("patches", "m2").matrix.total) == (5, 12)
+        assert table.accuracy == cohort.accuracy()
+        assert table.matrix.accuracy == pytest.approx(0.8)
+    assert missed.cases().unscreened == (1, 0, 0)
+    assert missed.cases().recall.tolist() == pytest.approx([2 / 3, 1.0, 1.0])
+    assert missed.cases().f1.tolist() == pytest.approx([0.8, 1.0, 1.0])
     assert result.lesion_recall().estimate == 1.0
     assert result.table("patches", "m2").mean_f1.estimate == 1.0
     # M1: covid19 2/3, influenza_a 2/3, irrelevant 1.
@@ -196,9 +210,9 @@ def test_an_interrupted_evaluation_goes_on_with_what_it_has(screener, phantoms, 
         raise KeyboardInterrupt
 
     def stage(load: Callable[[], Phantom]) -> LabelledCase:
-        return LabelledCase(first.case_id, first.patient, "as it was", load)
+        return LabelledCase(first.case_id, first.patient, "as it was", load, unknown)
 
-    last = LabelledCase("last", "last", "as it was", interrupted)
+    last = LabelledCase("last", "last", "as it was", interrupted, unknown)
     with pytest.raises(KeyboardInterrupt):
         evaluate_cases([stage(lambda: phantoms[1]), last], screener, kept=kept)
     again = evaluate_cases([stage(lambda: pytest.fail("judged before"))], screener, kept=kept).outcomes[0]
@@ -211,10 +225,10 @@ def test_an_interrupted_evaluation_goes_on_with_what_it_has(screener, phantoms, 
 def test_kept_outcomes_of_other_networks_labels_or_damaged_ones_are_not_used(screener, result, tmp_path):
     kept = OutcomeFolder(tmp_path, screener)
     first = result.outcomes[0]
-    case = LabelledCase(first.case_id, first.patient, "as it was", lambda: pytest.fail("not needed"))
+    case = LabelledCase(first.case_id, first.patient, "as it was", lambda: pytest.fail("not needed"), unknown)
     kept.keep(case, first)
     assert kept.find(case) is not None
-    assert kept.find(LabelledCase(case.case_id, case.patient, "labelled anew", case.load)) is None
+    assert kept.find(LabelledCase(case.case_id, case.patient, "labelled anew", case.load, unknown)) is None
     hot = Screener(screener.candidates, screener.classifier.with_temperatures({"m2": 3.0}))
     assert OutcomeFolder(tmp_path, hot).find(case) is None
     (tmp_path / f"{case.case_id}.json").write_text('{"key": ')
@@ -227,9 +241,9 @@ def test_labels_that_cannot_be_used_are_left_out_and_count_for_nothing(screener,
 
     kept = OutcomeFolder(tmp_path, screener)
     first = result.outcomes[0]
-    good = LabelledCase(first.case_id, first.patient, "", lambda: pytest.fail("judged before"))
+    good = LabelledCase(first.case_id, first.patient, "", lambda: pytest.fail("judged before"), unknown)
     kept.keep(good, first)
-    bad = LabelledCase("bad", "bad", "", broken)
+    bad = LabelledCase("bad", "bad", "", broken, unknown)
     lines = []
     mixed = evaluate_cases([bad, good], screener, lambda done, line: lines.append(line), kept)
     assert [case.case_id for case in mixed.left_out] == ["bad"]

@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import f1_score
 
-from pneumoscreen.evaluation.confusion import ConfusionMatrix, counts_table, figure, figures_table
+from pneumoscreen.evaluation.confusion import (
+    ConfusionMatrix,
+    counts_table,
+    figure,
+    figures_of,
+    figures_table,
+    mean_f1,
+)
 from pneumoscreen.evaluation.published import CASES, PATCHES_M1, PATCHES_M2, REGIONS
+from pneumoscreen.evaluation.radiograph_figures import figures_of as radiograph_figures
+from pneumoscreen.training.comparison import _mean_f1_and_difference
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 LABELS = DEFAULT_CLASSES.patch_labels
@@ -100,3 +111,47 @@ def test_unknown_and_unequal_labels_are_refused():
         ConfusionMatrix.from_labels(LABELS, ["covid19", "covid19"], ["covid19"])
     with pytest.raises(ValueError, match="same classes"):
         counts_table([REGIONS, CASES])
+
+
+COUNTS = hnp.arrays(np.int64, (3, 3), elements=st.integers(0, 4))
+
+
+@given(COUNTS)
+def test_there_is_one_mean_f1_over_the_classes_that_have_items(counts):
+    """Tables, the comparison before a publication, the training's own figure and the X-ray page all say the same."""
+    labels = ("covid19", "influenza_a", "irrelevant")
+    has_items = counts.sum(axis=1) > 0
+    found = [
+        ConfusionMatrix.from_counts(labels, counts).mean_f1,
+        float(mean_f1(counts)),
+        float(figures_of(counts[None])[0, -2]),
+        float(_mean_f1_and_difference(counts[None, None])[0, 0]),
+        float(radiograph_figures(np.pad(counts, ((0, 0), (0, 1)))[None])[0, 15]),
+    ]
+    if not has_items.any():
+        assert np.isnan(found).all()
+        return
+    actual, taken = np.repeat(labels, counts.sum(axis=1)), np.concatenate([np.repeat(labels, row) for row in counts])
+    expected = f1_score(actual, taken, labels=np.array(labels)[has_items], average="macro")
+    assert found == pytest.approx([expected] * len(found))
+
+
+def test_a_class_that_nobody_has_costs_its_own_items_alone():
+    counts = [[9, 0, 1], [0, 0, 0], [0, 1, 9]]
+    matrix = ConfusionMatrix.from_counts(("covid19", "influenza_a", "irrelevant"), counts)
+    assert np.isnan(matrix.f1[1]) and matrix.precision[1] == 0.0
+    assert matrix.mean_f1 == pytest.approx((18 / 19 + 18 / 20) / 2)
+
+
+def test_items_that_were_not_screened_are_missed_and_stand_in_a_column():
+    labels = ("covid19", "influenza_a", "no_infection_found")
+    matrix = ConfusionMatrix.of_columns(labels, np.array([[2, 0, 1, 1], [0, 3, 0, 0], [0, 0, 4, 1]]))
+    assert (matrix.total, matrix.unscreened) == (12, (1, 0, 1))
+    assert matrix.recall.tolist() == pytest.approx([0.5, 1.0, 0.8])
+    assert matrix.precision.tolist() == pytest.approx([1.0, 1.0, 0.8])
+    assert matrix.accuracy == pytest.approx(9 / 12)
+    assert (matrix + matrix).unscreened == (2, 0, 2)
+    assert matrix.to_dict()["unscreened"] == [1, 0, 1]
+    lines = counts_table([matrix]).splitlines()
+    assert lines[0].endswith("not screened") and lines[2].split()[-1] == "1"
+    assert "not screened" not in counts_table([CASES])

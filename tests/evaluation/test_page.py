@@ -114,7 +114,13 @@ def test_page_text_and_json_hold_the_same_figures(summary, page):
         assert f"{value['estimate']:.3f}" in words
         assert f"{value['low']:.3f} to {value['high']:.3f}" in words
     assert "paper, M2: accuracy 0.867" in text
-    for name in ("case-900", "case-901", "field regions must be a list"):
+    for name in (
+        "case-900",
+        "case-901",
+        "field regions must be a list",
+        "not screened",
+        "counts as a missed infection",
+    ):
         assert name in text
         assert name in words
 

@@ -12,11 +12,14 @@ from PIL import Image
 
 from pneumoscreen import RESEARCH_USE_ONLY, __version__
 from pneumoscreen.case import Case, ReaderMark, Region
+from pneumoscreen.ct.patches import central_slices
 from pneumoscreen.evidence import Calibration
 from pneumoscreen.report import render_report, write_report
-from pneumoscreen.verdict import Classes
+from pneumoscreen.report.pictures import axial_frame
+from pneumoscreen.report.region_cards import RegionArtist
+from pneumoscreen.verdict import DEFAULT_CLASSES, Classes
 
-from .conftest import Page
+from .conftest import Page, region
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +212,14 @@ def test_size_and_time_of_a_large_scan_stay_in_their_budget(volume, screening):
     html = render_report(large, many)
     assert time.process_time() - start < 1.5
     assert len(html.encode()) < 3e6
+
+
+def test_the_picture_of_a_region_shows_the_middle_slice_of_its_patches(volume, phantom):
+    """An even number of slices has two in the middle: the classifier and the picture take the same one."""
+    depth, height, width = volume.hu.shape
+    frame = axial_frame(volume, (0, height - 1), (0, width - 1), margin_mm=0.0)
+    boxes = [np.array([low - 0.5, 60, 40, low + 3.5, 80, 60]) for low in range(8, 14)]
+    regions = tuple(region(volume, number, box, "covid19") for number, box in enumerate(boxes, start=1))
+    artist = RegionArtist(volume, phantom.lungs, phantom.infection_mask, frame, regions, DEFAULT_CLASSES)
+    shown = {card.number: volume.stored_slice(card.context.slice) for card in artist.cards()}
+    assert [shown[number] for number in sorted(shown)] == [central_slices(box, depth)[1] for box in boxes]

@@ -1,4 +1,4 @@
-"""The reader's loop by REST alone: next case, screen, correct, submit, train, publish, screen again, roll back.
+"""The reader's loop by REST alone: next case, screen, correct, submit, train, publish by hand, screen again, roll back.
 
 The scans are phantoms whose truth plays the reader; the networks are narrow, so that a training takes seconds.
 """
@@ -108,10 +108,15 @@ def test_the_whole_loop(clinic: RunningServer, truth: dict[str, Phantom]) -> Non
     progress = ended["progress"]
     assert progress["epoch"] == progress["epochs"] == 4
     publication = progress["publication"]
-    assert publication["published"], publication
+    # Three validation patients cannot tell a worse network from an equal one: the trainer decides by hand.
+    assert not publication["published"] and publication["patients"] == 3, publication
+    assert publication["reason"].startswith("fewer than 10 validation patients"), publication
+    kept = clinic.client.infer("ct_screening", next(iter(truth)), output="json").document
+    assert kept["models"]["ct_classifier"] == before["models"]["ct_classifier"]
+    by_hand = _post(clinic, "/pneumoscreen/models/ct_classifier/publish", candidate=publication["candidate_id"])
 
     after = clinic.client.infer("ct_screening", next(iter(truth)), output="json").document
-    assert after["models"]["ct_classifier"]["version"] == publication["version"] == 2
+    assert after["models"]["ct_classifier"]["version"] == by_hand["version"] == 2
     back = requests.post(f"{clinic.client.address}/pneumoscreen/models/ct_classifier/rollback", json={}, timeout=60)
     assert back.status_code == 200, back.text
     again = clinic.client.infer("ct_screening", next(iter(truth)), output="json").document

@@ -9,12 +9,12 @@ import torch
 
 from pneumoscreen.config import load_config
 from pneumoscreen.errors import Cancelled, ConfigError
+from pneumoscreen.evaluation.confusion import mean_f1
 from pneumoscreen.studies.split import Side, side_of
 from pneumoscreen.training.classifier import (
     ClassifierTrainingSettings,
     TrainedClassifier,
     draw_patches,
-    mean_f1,
     train_classifier,
 )
 from pneumoscreen.training.classifier_data import PatchSet

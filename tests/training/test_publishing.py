@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.errors import Cancelled, ModelError
+from pneumoscreen.evaluation.bootstrap import Interval
 from pneumoscreen.evaluation.detection import Detection, froc
 from pneumoscreen.models.store import CARD_FIELDS, WEIGHTS_FILE, ModelStore, UnknownModelError
 from pneumoscreen.training.candidate_data import CaseCache, read_prepared
 from pneumoscreen.training.candidate_validation import candidates_of
 from pneumoscreen.training.classifier_data import PatchSet
-from pneumoscreen.training.comparison import FALSE_REGIONS, mean_sensitivity
-from pneumoscreen.training.publishing import Publication, offer_candidates, offer_classifier, publish_by_hand
+from pneumoscreen.training.comparison import FALSE_REGIONS, Comparison, mean_sensitivity
+from pneumoscreen.training.gate import DEFAULT_GATE, GateSettings
+from pneumoscreen.training.publishing import Contest, Publication, offer_candidates, offer_classifier, publish_by_hand
 
 from .conftest import ToyCase, make_toy_case
 
@@ -94,8 +96,10 @@ def bad() -> ClassifierModel:
     return ClassifierModel.untrained(NARROW, seed=2)
 
 
-def offer(store: ModelStore, model: ClassifierModel, patches: PatchSet = PATCHES) -> Publication:
-    return offer_classifier(store, model, card(model), patches)
+def offer(
+    store: ModelStore, model: ClassifierModel, patches: PatchSet = PATCHES, gate: GateSettings = DEFAULT_GATE
+) -> Publication:
+    return offer_classifier(store, model, card(model), patches, gate=gate)
 
 
 class TestClassifier:
@@ -159,18 +163,42 @@ class TestClassifier:
             assert len(store.candidates("ct_classifier")) == number + 1
         assert store.versions("ct_classifier") == []
 
-    def test_few_patients_are_told(self, store: ModelStore, bad: ClassifierModel) -> None:
-        offer(store, bad)
+    def test_with_few_patients_the_one_in_use_is_kept_and_why(
+        self, store: ModelStore, good: ClassifierModel, bad: ClassifierModel
+    ) -> None:
+        """With none in use a first one is published all the same, and a trainer can publish by hand."""
         assert "over 2 validation patients, too few" in offer(store, bad, toy_patches(2)).reason
-        assert "over 1 validation patient, too few" in offer(store, bad, toy_patches(1)).reason
+        for patients in (1, 2, 9):
+            done = offer(store, good, toy_patches(patients))
+            assert (done.published, done.version, done.compared_with, done.patients) == (False, None, 1, patients)
+            assert done.reason.startswith("fewer than 10 validation patients, too few to tell a worse network")
+            assert done.difference is not None and done.difference.estimate > 0, "the figures are told all the same"
+        assert store.versions("ct_classifier") == [1]
+        assert publish_by_hand(store, "ct_classifier", done.candidate_id, "trainer-a") == 2
+        assert offer(store, good, toy_patches(10)).published
+
+    def test_a_training_may_ask_for_fewer(self, store: ModelStore, good: ClassifierModel, bad: ClassifierModel) -> None:
+        offer(store, bad)
+        assert offer(store, good, toy_patches(2), GateSettings(least_patients=2)).published
+
+    def test_what_may_be_worse_by_more_than_the_margin_is_kept(self, store: ModelStore, good: ClassifierModel) -> None:
+        offer(store, good)
+        found = Comparison("f1", 20, *(Interval(0.8, 0.7, 0.9),) * 2, Interval(-0.02, -0.2, 0.1))
+        contest = Contest("ct_classifier", ClassifierModel.load, lambda *models: None, lambda *models: found)
+        done = contest.hold(store, store.stage("ct_classifier", good.state(), card(good)), 20)
+        assert (done.published, store.current("ct_classifier")) == (False, 1)
+        assert done.reason.startswith("perhaps worse by more than the margin of 0.1: f1 0.800 [0.700, 0.900] against")
+        wide = GateSettings(margin=0.25)
+        done = contest.hold(store, store.stage("ct_classifier", good.state(), card(good)), 20, wide)
+        assert done.published and done.reason.startswith("not worse by more than the margin of 0.25: f1 0.800")
 
     def test_one_patient_decides_by_the_difference_alone(
         self, store: ModelStore, good: ClassifierModel, bad: ClassifierModel
     ) -> None:
-        one = toy_patches(1)
+        one, any_number = toy_patches(1), GateSettings(least_patients=1)
         offer(store, good, one)
-        assert not offer(store, bad, one).published
-        assert offer(store, good, one).published
+        assert not offer(store, bad, one, any_number).published
+        assert offer(store, good, one, any_number).published
 
     def test_a_class_that_nobody_has_does_not_decide(self, store: ModelStore, good: ClassifierModel) -> None:
         """One patch mistaken for an infection that no patient has costs its own class, not a third of the figure."""
@@ -219,7 +247,7 @@ class TestClassifier:
 
     def test_only_the_last_versions_stay(self, store: ModelStore, bad: ClassifierModel) -> None:
         for _ in range(7):
-            offer(store, bad, toy_patches(2))
+            offer(store, bad, toy_patches(10))
         assert store.versions("ct_classifier") == [3, 4, 5, 6, 7]
 
     def test_judging_reports_and_can_be_cancelled(self, store: ModelStore, bad: ClassifierModel) -> None:
@@ -290,15 +318,16 @@ class TestCandidates:
     def test_a_blind_network_is_kept_and_a_seeing_one_published(
         self, store: ModelStore, seeing: CandidateModel, prepared: list[tuple[str, Path]]
     ) -> None:
-        blind = _blind()
+        blind, of_three = _blind(), GateSettings(least_patients=3)
         first = offer_candidates(store, seeing, card(seeing), prepared)
         assert first.version == 1
         assert first.candidate is not None and first.candidate.estimate > 0.5
-        done = offer_candidates(store, blind, card(blind), prepared)
+        done = offer_candidates(store, blind, card(blind), prepared, gate=of_three)
         assert (done.published, done.patients, done.compared_with) == (False, 3, 1)
         assert done.candidate is not None and done.candidate.estimate == 0.0
         assert "worse beyond the interval: mean lesion sensitivity at 1, 2, 4, 8 false regions a case" in done.reason
-        again = offer_candidates(store, seeing, card(seeing), prepared)
+        assert not offer_candidates(store, seeing, card(seeing), prepared).published, "three are fewer than ten"
+        again = offer_candidates(store, seeing, card(seeing), prepared, gate=of_three)
         assert (again.published, again.version) == (True, 2)
 
     def test_cases_of_a_patient_are_drawn_together(self, store: ModelStore, prepared: list[tuple[str, Path]]) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.errors import Cancelled, ConfigError, PneumoScreenError
+from pneumoscreen.evaluation.cases import studies_of_side
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms import PhantomSpec
 from pneumoscreen.phantoms.studies import DOCUMENTS, write_studies
@@ -139,6 +140,7 @@ def test_the_next_run_takes_the_labels_of_its_day(task: str, studies: Path, tmp_
     _train(task, studies, tmp_path, "first")
     first = TrainingPlan.load(tmp_path / "first")
     assert first is not None and first.test_cases == 1
+    assert [study.case_id for study in studies_of_side(studies, Side.TEST)] == ["phantom-000006"]
     sides = {case.case_id: case.side for case in first.cases}
     assert [name for name, side in sides.items() if side is Side.VALIDATION] == ["phantom-000004"]
     assert "phantom-000006" not in sides

@@ -9,7 +9,7 @@ from ..ct.classifier import MODEL_NAME
 from ..ct.screening import Screener
 from ..errors import ConfigError
 from ..evaluation.agreement import ReadCase
-from ..evaluation.cases import LabelledCase, labelled_cases, phantom_cases, studies_of_side
+from ..evaluation.cases import LabelledCase, labelled_cases, phantom_cases, studies_of_side, trained_otherwise
 from ..evaluation.cohort import CohortResult, evaluate_cases
 from ..evaluation.outcome_folder import OutcomeFolder
 from ..evaluation.page import render_page
@@ -19,6 +19,7 @@ from ..evaluation.summary import Population, Summary, summarize
 from ..evaluation.text import to_text
 from ..models.store import ModelStore
 from ..studies.cases import Study
+from ..studies.folder_split import folder_split, source_in_words
 from ..studies.split import Side
 from .device import pick_device
 from .folders import prepare_folder, replacing
@@ -80,6 +81,9 @@ def _evaluate_studies(
     folder: Path, side: str, calibrate: bool, store: ModelStore, screener: Screener, kept: OutcomeFolder
 ) -> Summary:
     chosen = studies_of_side(folder, None if side == ALL_SIDES else Side(side), complain)
+    if side != ALL_SIDES:
+        for sentence in trained_otherwise(folder, store, screener.models):
+            complain(sentence)
     # Before hours of screening, not after them.
     held = studies_of_side(folder, Side.VALIDATION) if calibrate else []
     models = dict(screener.models)
@@ -91,7 +95,7 @@ def _evaluate_studies(
         version = _publish(folder, store, screener, validation, temperatures)
         if version is not None:
             models[MODEL_NAME] = replace(models[MODEL_NAME], version=version)
-    population = Population.of(result, f"studies folder {folder.name}", side, models)
+    population = Population.of(result, source_in_words(folder, side), side, models)
     return summarize(result, population, _read(folder, chosen, result))
 
 
@@ -108,7 +112,8 @@ def _publish(
     fitted = f"temperatures fitted on {len(validation.patients)} validation patients: {found}"
     weights = store.load(MODEL_NAME, screener.models[MODEL_NAME].version)
     command = f"pneumoscreen evaluate --studies {folder} --calibrate"
-    version = publish_temperatures(store, weights, temperatures, validation, command)
+    split = folder_split(folder).model_dump()
+    version = publish_temperatures(store, weights, temperatures, validation, command, split)
     if version is None:
         complain(f"{fitted}; {MODEL_NAME} version {weights.version} has them already")
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..cxr.screening import CxrScreener
 from ..errors import ConfigError
-from ..evaluation.cases import studies_of_side
+from ..evaluation.cases import studies_of_side, trained_otherwise
 from ..evaluation.radiograph_cases import phantom_radiographs, radiograph_cases
 from ..evaluation.radiograph_cohort import KeptOutcomes, evaluate_radiographs
 from ..evaluation.radiograph_files import write_summary
@@ -12,6 +12,7 @@ from ..evaluation.radiograph_readers import operating_points, read_readers
 from ..evaluation.radiograph_summary import RadiographPopulation, summarize_radiographs
 from ..evaluation.radiograph_text import radiographs_to_text
 from ..models.store import ModelStore
+from ..studies.folder_split import source_in_words
 from ..studies.split import Side
 from .device import pick_device
 from .folders import prepare_folder
@@ -57,7 +58,8 @@ def evaluate_radiograph_models(
     # Before the screening, not after it.
     readings = read_readers(readers) if readers is not None else {}
     out = prepare_folder(out)
-    screener = CxrScreener.from_store(ModelStore(model_dir), pick_device(device))
+    store = ModelStore(model_dir)
+    screener = CxrScreener.from_store(store, pick_device(device))
     if studies is None:
         count, first = cases or PHANTOMS, FIRST_SEED if seed is None else seed
         chosen = phantom_radiographs(count, first)
@@ -67,7 +69,9 @@ def evaluate_radiograph_models(
         chosen = radiograph_cases(
             studies_of_side(studies, None if which == ALL_SIDES else Side(which), complain, "CXR")
         )
-        source, how = f"studies folder {studies.resolve().name}", f"{which} side of the split"
+        for sentence in trained_otherwise(studies, store, screener.models) if which != ALL_SIDES else ():
+            complain(sentence)
+        source, how = source_in_words(studies, which), f"{which} side of the split"
     cohort = evaluate_radiographs(chosen, screener, progress_of(len(chosen)), KeptOutcomes(out / "outcomes", screener))
     summary = summarize_radiographs(
         cohort.outcomes,

@@ -21,6 +21,11 @@ from .lungs import Lungs
 NEIGHBOURS = 1
 """Slices taken on each side of the centre slice."""
 
+TIE = 0.02
+"""Ours: voxels by which a bound that voxels are counted by lies below where boxes of whole voxels have their centres
+and edges. Without it, an even number of slices has its centre exactly between two of them, and the rounding of a box
+that went through millimetres (importers keep two decimals, .01 voxels at most) decides which of them is meant."""
+
 
 class RegionError(PneumoScreenError):
     """A region from which no patch can be cut."""
@@ -103,8 +108,21 @@ def extract_patches(
 
 def central_slices(box: NDArray[np.float64], depth: int) -> list[int]:
     """The slice through the centre of a box and its neighbours, inside a volume of ``depth`` slices."""
-    middle = min(max(int(np.floor((box[0] + box[3]) / 2 + 0.5)), 0), depth - 1)
+    middle = middle_slice(box, depth)
     return list(range(max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS, depth - 1) + 1))
+
+
+def middle_slice(box: NDArray[np.float64], depth: int) -> int:
+    """The slice through the centre of a box, the upper one where the centre lies between two.
+
+    The one rule for patches and pictures. It gives the same slice for a box and for the same box after millimetres
+    and JSON, see ``TIE``.
+
+    Args:
+        box: index box [z0, y0, x0, z1, y1, x1].
+        depth: slices of the volume.
+    """
+    return min(max(int(np.floor((box[0] + box[3]) / 2 + 0.5 + TIE)), 0), depth - 1)
 
 
 def _crop(volume: Volume, box: NDArray[np.float64], min_side_mm: float) -> tuple[slice, slice]:
@@ -114,8 +132,8 @@ def _crop(volume: Volume, box: NDArray[np.float64], min_side_mm: float) -> tuple
         size, spacing = volume.hu.shape[axis], volume.spacing_zyx[axis]
         middle = (box[axis] + box[axis + 3]) / 2
         half = max(box[axis + 3] - box[axis], min_side_mm / spacing) / 2
-        low = min(max(int(np.ceil(middle - half)), 0), size - 1)
-        high = min(max(int(np.ceil(middle + half)), low + 1), size)
+        low = min(max(int(np.ceil(middle - half - TIE)), 0), size - 1)
+        high = min(max(int(np.ceil(middle + half - TIE)), low + 1), size)
         found.append(slice(low, high))
     return found[0], found[1]
 

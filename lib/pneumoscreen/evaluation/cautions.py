@@ -2,6 +2,7 @@
 
 from ..report.wording import display_name, plural
 from ..studies.split import Side
+from .confusion import UNSCREENED
 from .summary import Summary
 
 FEW_PATIENTS = 30
@@ -93,9 +94,12 @@ def _unusable(summary: Summary) -> list[str]:
     result = summary.result
     found = []
     if result.failures:
+        infected = sum(failure.diagnosis != result.classes.none_found for failure in result.failures)
         found.append(
-            f"{plural(len(result.failures), 'case')} could not be screened; accuracy, sensitivity and specificity "
-            "count them as wrong, the tables leave them out."
+            f"{plural(len(result.failures), 'case')} could not be screened. They count as wrong: {infected} with an "
+            f"infection as missed, {len(result.failures) - infected} without one as not cleared. They stand in the "
+            f"table of the cases under '{UNSCREENED}' and are in accuracy, sensitivity and specificity. Regions, "
+            "patches, curves and calibration have none of them."
         )
     if result.left_out:
         found.append(f"{plural(len(result.left_out), 'case')} had unusable scans or labels and count for nothing.")

@@ -25,12 +25,20 @@ LEVELS: tuple[Level, ...] = ("patches", "regions", "cases")
 
 
 class Failure(NamedTuple):
-    """A case that could not be screened; it counts as a wrong verdict."""
+    """A case that could not be screened, such as one whose lungs are not found; it keeps its diagnosis and counts.
+
+    Ours: nobody was told anything, so that it is right for nobody: an infection was missed, and that there is none
+    was not said either. It is a wrong verdict, and stands in the case table in a column of its own.
+    """
 
     case_id: str
     reason: str
     patient: str
-    diagnosis: str | None = None
+    diagnosis: str
+
+    def counts_as(self, classes: Classes) -> str:
+        """What it counts as, for a reader."""
+        return "not cleared" if self.diagnosis == classes.none_found else "a missed infection"
 
 
 class LeftOut(NamedTuple):
@@ -46,7 +54,7 @@ class CohortResult:
 
     Attributes:
         outcomes: one a screened case.
-        failures: cases that could not be screened; each counts as a wrong verdict.
+        failures: cases that could not be screened; each counts as a wrong verdict of its diagnosis.
         classes: the class list.
         head: the classifier that gives the verdicts, ``m2`` where the weights hold it.
         left_out: cases whose scan or labels cannot be used; they count for nothing.
@@ -77,7 +85,7 @@ class CohortResult:
         return self._matrix("regions", head or self.head)
 
     def cases(self, head: str | None = None) -> ConfusionMatrix:
-        """All screened cases (Table 5)."""
+        """All cases (Table 5), those that could not be screened in a column of their own."""
         return self._matrix("cases", head or self.head)
 
     def table(self, level: Level, head: str) -> TableFigures:
@@ -97,7 +105,7 @@ class CohortResult:
     def sensitivity(self, head: str | None = None) -> Interval:
         """Share of the infected cases, of whatever type, that are taken for infected ones."""
         none = self.classes.none_found
-        return self._share(lambda diagnosis: diagnosis not in (None, none), lambda _, verdict: verdict != none, head)
+        return self._share(lambda diagnosis: diagnosis != none, lambda _, verdict: verdict != none, head)
 
     def specificity(self, head: str | None = None) -> Interval:
         """Share of the cases without infection in which none is found."""
@@ -140,26 +148,27 @@ class CohortResult:
         return self.classes.case_labels if level == "cases" else self.classes.patch_labels
 
     def _matrix(self, level: Level, head: str) -> ConfusionMatrix:
-        return ConfusionMatrix(self._labels(level), self._counts(level, head).sum(axis=0))
+        return ConfusionMatrix.of_columns(self._labels(level), self._counts(level, head).sum(axis=0))
 
     def _counts(self, level: Level, head: str) -> NDArray[np.int64]:
-        """[patients, classes, classes]."""
+        """[patients, classes, classes + 1], the last column "not screened"; it is empty but for cases."""
         labels = self._labels(level)
-        counts = np.zeros((len(self.patients), len(labels), len(labels)), dtype=np.int64)
+        counts = np.zeros((len(self.patients), len(labels), len(labels) + 1), dtype=np.int64)
         place = {label: i for i, label in enumerate(labels)}
         for patient, outcome in zip(self._places(), self.outcomes, strict=True):
             for true, found in zip(*outcome.labels(level, head), strict=True):
                 counts[patient, place[true], place[found]] += 1
+        if level == "cases":
+            for failure in self.failures:
+                counts[self.patients.index(failure.patient), place[failure.diagnosis], -1] += 1
         return counts
 
     def _places(self) -> NDArray[np.int64]:
         place = {patient: i for i, patient in enumerate(self.patients)}
         return np.array([place[outcome.patient] for outcome in self.outcomes], dtype=np.int64)
 
-    def _share(
-        self, counted: Callable[[str | None], bool], right: Callable[[str, str], bool], head: str | None
-    ) -> Interval:
-        """Share of right ones among the cases whose diagnosis is counted; None: that of a failure is not known."""
+    def _share(self, counted: Callable[[str], bool], right: Callable[[str, str], bool], head: str | None) -> Interval:
+        """Share of right ones among the cases whose diagnosis is counted; one that was not screened is not right."""
         head = head or self.head
         found = [
             (int(right(o.diagnosis, o.heads[head].verdict)) if counted(o.diagnosis) else 0, int(counted(o.diagnosis)))
@@ -224,9 +233,10 @@ def evaluate_cases(
 
 def _judge(case: LabelledCase, screener: Screener) -> CaseOutcome | Failure | LeftOut:
     try:
-        truth = case.load()
-    except NoLungsError as error:
-        return Failure(case.case_id, str(error), case.patient)  # screening fails on it as well
+        try:
+            truth = case.load()
+        except NoLungsError as error:  # screening fails on it as well
+            return Failure(case.case_id, str(error), case.patient, case.diagnose())
     except PneumoScreenError as error:
         return LeftOut(case.case_id, str(error))
     try:
@@ -238,4 +248,5 @@ def _judge(case: LabelledCase, screener: Screener) -> CaseOutcome | Failure | Le
 def _line(found: CaseOutcome | Failure | LeftOut, head: str) -> str:
     if isinstance(found, CaseOutcome):
         return f"{found.case_id}: {found.diagnosis} taken for {found.heads[head].verdict}"
-    return f"{found.case_id}: {'left out' if isinstance(found, LeftOut) else 'not screened'}: {found.reason}"
+    what = "left out" if isinstance(found, LeftOut) else f"{found.diagnosis} not screened"
+    return f"{found.case_id}: {what}: {found.reason}"

@@ -16,6 +16,8 @@ SHORT_NAMES = {
 }
 """The paper's abbreviations; a site's own class shows under its own name."""
 
+UNSCREENED = "not screened"
+
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
@@ -24,10 +26,13 @@ class ConfusionMatrix:
     Attributes:
         labels: the classes, in the order of rows and columns.
         counts: int64 [class, class], rows actual, columns predicted.
+        unscreened: of each class, items that got no label because their case could not be screened; they are missed
+            by their own class and right for none. Empty where there is none of any class.
     """
 
     labels: tuple[str, ...]
     counts: NDArray[np.int64]
+    unscreened: tuple[int, ...] = ()
 
     @classmethod
     def from_counts(cls, labels: Sequence[str], counts: ArrayLike) -> "ConfusionMatrix":
@@ -59,12 +64,24 @@ class ConfusionMatrix:
     def __add__(self, other: "ConfusionMatrix") -> "ConfusionMatrix":
         if self.labels != other.labels:
             raise ValueError(f"matrices of {self.labels} and {other.labels} cannot be added")
-        return ConfusionMatrix(self.labels, self.counts + other.counts)
+        return ConfusionMatrix.of_columns(self.labels, self.columns + other.columns)
+
+    @classmethod
+    def of_columns(cls, labels: tuple[str, ...], columns: NDArray[np.int64]) -> "ConfusionMatrix":
+        """A matrix from its counts [class, class + 1], the last column "not screened"; without it from [class, class].
+
+        Args:
+            labels: the classes.
+            columns: int64, rows actual.
+        """
+        size = len(labels)
+        unscreened = tuple(int(count) for count in columns[:, size:].sum(axis=1))
+        return cls(labels, columns[:, :size], unscreened if any(unscreened) else ())
 
     @property
     def total(self) -> int:
-        """Number of items."""
-        return int(self.counts.sum())
+        """Number of items, those that were not screened included."""
+        return int(self.columns.sum())
 
     @property
     def recall(self) -> NDArray[np.float64]:
@@ -78,28 +95,34 @@ class ConfusionMatrix:
 
     @property
     def f1(self) -> NDArray[np.float64]:
-        """Harmonic mean of recall and precision of each class; NaN where it neither occurs nor is predicted."""
+        """Harmonic mean of recall and precision of each class; NaN where it has no item."""
         return self._figures(2)
 
     @property
     def mean_f1(self) -> float:
-        """Mean f1 over the classes that occur or are predicted; NaN for no items."""
-        return float(figures_of(self.counts[None])[0, -2])
+        """See the function ``mean_f1``; NaN for no items."""
+        return float(mean_f1(self.columns))
 
     @property
     def accuracy(self) -> float:
         """Share of items that was labelled right; NaN for no items."""
-        return float(figures_of(self.counts[None])[0, -1])
+        return float(figures_of(self.columns[None])[0, -1])
+
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """Counts [class, class + 1], the last column "not screened"."""
+        return np.column_stack([self.counts, np.array(self.unscreened or (0,) * len(self.labels), dtype=np.int64)])
 
     def _figures(self, number: int) -> NDArray[np.float64]:
         size = len(self.labels)
-        return figures_of(self.counts[None])[0, number * size : (number + 1) * size]
+        return figures_of(self.columns[None])[0, number * size : (number + 1) * size]
 
     def to_dict(self) -> dict[str, object]:
         """Counts and figures as plain JSON types; NaN as null."""
         return {
             "labels": list(self.labels),
             "counts": self.counts.tolist(),
+            **({"unscreened": list(self.unscreened)} if self.unscreened else {}),
             "recall": _plain(self.recall),
             "precision": _plain(self.precision),
             "f1": _plain(self.f1),
@@ -108,34 +131,75 @@ class ConfusionMatrix:
         }
 
 
+def f1_scores(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """f1 of each class: 2 hits / (items of the class + items taken for it).
+
+    Ours: NaN for a class without items, whatever was taken for it; there is nothing of it to be found. What was
+    taken for it falsely lowers the recall of the class that the item is of.
+
+    Args:
+        counts: [..., classes, classes], rows actual, columns predicted; a further column holds items without a label.
+
+    Returns:
+        [..., classes].
+    """
+    hits, actual, predicted = _sums(counts)
+    return np.where(actual > 0, _ratio(2 * hits, actual + predicted), np.nan)
+
+
+def mean_f1(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """The mean f1, everywhere in the program: the mean of ``f1_scores`` over the classes that have items.
+
+    Ours. The paper's cohorts hold every class, where all definitions agree. Over a few patients one item taken for a
+    class that nobody has would cost a third of the figure if that class counted as one of f1 0.
+
+    Args:
+        counts: as of ``f1_scores``.
+
+    Returns:
+        [...]; NaN without items.
+    """
+    return mean_of_defined(f1_scores(counts))
+
+
+def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means [...] of [..., classes] over the classes for which the figure is defined; NaN where it is for none."""
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
+
+
 def figures_of(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Every figure of many matrices at once.
 
     Args:
-        counts: [n, classes, classes], rows actual, columns predicted.
+        counts: [n, classes, classes], rows actual, columns predicted; a further column holds items without a label.
 
     Returns:
         [n, 3 * classes + 2]: recall, precision and f1 of each class, mean f1 and accuracy; NaN where not defined.
     """
-    hits = np.einsum("nii->ni", counts)
-    actual, predicted = counts.sum(axis=2), counts.sum(axis=1)
-    f1 = _ratio(2 * hits, actual + predicted)
-    defined = ~np.isnan(f1)
-    mean_f1 = _ratio(np.where(defined, f1, 0.0).sum(axis=1, keepdims=True), defined.sum(axis=1, keepdims=True))
+    hits, actual, predicted = _sums(counts)
     accuracy = _ratio(hits.sum(axis=1, keepdims=True), actual.sum(axis=1, keepdims=True))
-    return np.concatenate([_ratio(hits, actual), _ratio(hits, predicted), f1, mean_f1, accuracy], axis=1)
+    means = mean_f1(counts)[:, None]
+    return np.concatenate([_ratio(hits, actual), _ratio(hits, predicted), f1_scores(counts), means, accuracy], axis=1)
 
 
 def counts_table(matrices: Sequence[ConfusionMatrix]) -> str:
     """Counts in the form of Tables 1, 3 and 5: rows actual, columns predicted, models side by side as ``M1/M2``.
+
+    A last column tells of items that were not screened, where there are any.
 
     Raises:
         ValueError: if the matrices do not share their labels, or there is none.
     """
     labels = _shared_labels(matrices)
     names = [SHORT_NAMES.get(label, label) for label in labels]
-    cells = [["/".join(str(m.counts[i, j]) for m in matrices) for j in range(len(labels))] for i in range(len(labels))]
-    return _layout(["actual \\ predicted", *names], [[name, *row] for name, row in zip(names, cells, strict=True)])
+    header = [*names, *([UNSCREENED] if any(matrix.unscreened for matrix in matrices) else [])]
+    columns = [matrix.columns for matrix in matrices]
+    rows = [
+        [name, *("/".join(str(counts[i, j]) for counts in columns) for j in range(len(header)))]
+        for i, name in enumerate(names)
+    ]
+    return _layout(["actual \\ predicted", *header], rows)
 
 
 def figures_table(matrices: Sequence[ConfusionMatrix]) -> str:
@@ -177,6 +241,12 @@ def _layout(header: list[str], rows: list[list[str]]) -> str:
         for row in [header, *rows]
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _sums(counts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Hits, items and predictions [..., classes] of each class."""
+    labelled = counts[..., : counts.shape[-2]]
+    return np.einsum("...ii->...i", labelled), counts.sum(axis=-1), labelled.sum(axis=-2)
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from . import plots
 from .agreement import MODEL, Agreement
 from .bootstrap import Interval
 from .cautions import cautions
-from .confusion import SHORT_NAMES, ConfusionMatrix, figure
+from .confusion import SHORT_NAMES, UNSCREENED, ConfusionMatrix, figure
 from .curves import Curves
 from .detection import FROC_RATES
 from .outcome import CaseOutcome, Level
@@ -82,8 +82,11 @@ def render_page(summary: Summary) -> str:
         rows=[_row(outcome, result.head, result.classes) for outcome in result.outcomes],
         measures=_measures(result.outcomes),
         unusable=[
-            *((failure.case_id, failure.reason, "counts as wrong") for failure in result.failures),
-            *((case.case_id, case.reason, "left out") for case in result.left_out),
+            *(
+                (case.case_id, _name(case.diagnosis), case.reason, f"counts as {case.counts_as(result.classes)}")
+                for case in result.failures
+            ),
+            *((case.case_id, "", case.reason, "left out, counts for nothing") for case in result.left_out),
         ],
         written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
@@ -117,6 +120,7 @@ def _level(summary: Summary, level: Level) -> dict[str, Any]:
         "title": title,
         "form": form,
         "labels": [(_key(name, classes), SHORT_NAMES.get(name, _name(name)), _name(name)) for name in labels],
+        "unscreened": UNSCREENED,
         "heads": [head.upper() for head in tables],
         "matrix": _cells([table.matrix for table in tables.values()]),
         "total": next(iter(tables.values())).matrix.total,
@@ -144,17 +148,20 @@ def _level(summary: Summary, level: Level) -> dict[str, Any]:
 
 
 def _cells(matrices: Sequence[ConfusionMatrix]) -> list[list[dict[str, Any]]]:
-    """Cells of matrices side by side; ``share``: of its row in the last matrix, in percent."""
-    last = matrices[-1].counts
-    rows = np.maximum(last.sum(axis=1, keepdims=True), 1)
-    shares = 100.0 * last / rows
-    size = range(len(last))
+    """Cells of matrices side by side; ``share``: of its row in the last matrix, in percent.
+
+    A last column tells of items that were not screened, where there are any.
+    """
+    columns = [matrix.columns for matrix in matrices]
+    shares = 100.0 * columns[-1] / np.maximum(columns[-1].sum(axis=1, keepdims=True), 1)
+    size = len(columns[-1])
+    width = size + any(matrix.unscreened for matrix in matrices)
     return [
         [
-            {"counts": [int(m.counts[i, j]) for m in matrices], "share": float(shares[i, j]), "right": i == j}
-            for j in size
+            {"counts": [int(m[i, j]) for m in columns], "share": float(shares[i, j]), "right": i == j}
+            for j in range(width)
         ]
-        for i in size
+        for i in range(size)
     ]
 
 

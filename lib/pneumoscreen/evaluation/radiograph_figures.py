@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..case import CXR_CLASSES
 from .bootstrap import Interval, bootstrap_of_sums, cluster_weights, percentile_interval
 from .calibration import Judged, ReliabilityBin
-from .confusion import ConfusionMatrix
+from .confusion import ConfusionMatrix, f1_scores, mean_of_defined
 from .curves import Curves, areas_of_draws, one_against_rest
 from .radiograph_outcome import RadiographOutcome, patients_of, summed_by_patient
 
@@ -34,7 +34,8 @@ class ClassFigures:
         accuracy: share of right pictures.
         majority: accuracy of always stating the commonest class of these pictures.
         by_class: ``OF_A_CLASS`` of each class of ``CXR_CLASSES``.
-        macro: their means over the classes; a class without pictures, or never predicted, is left out of the mean.
+        macro: their means over the classes for which they are defined: f1 for those that have pictures (as everywhere
+            else, see ``confusion.mean_f1``), precision for those that are predicted.
         curves: of each class against the rest.
         macro_auc: mean area over the classes.
         calibration: ``calibration.FIGURES`` of the likeliest class.
@@ -138,9 +139,9 @@ def figures_of(counts: NDArray[Any]) -> NDArray[np.float64]:
         _ratio(hits, actual),
         _ratio(rejected, total - actual),
         _ratio(hits, predicted),
-        _ratio(2 * hits, actual + predicted),
+        f1_scores(counts),
     ]
-    means = [_mean(values) for values in by_class]
+    means = [mean_of_defined(values)[:, None] for values in by_class]
     return np.concatenate([*by_class, *means, _ratio(hits.sum(axis=1, keepdims=True), total)], axis=1)
 
 
@@ -148,15 +149,9 @@ def _macro_auc(probabilities: NDArray[np.float64], truth: NDArray[np.int64], own
     clusters = int(owner.max()) + 1
     weights = np.concatenate([np.ones((1, clusters)), cluster_weights(clusters)])
     areas = [areas_of_draws(probabilities[:, i], truth == i, owner, weights)[:, :1] for i in range(SIZE)]
-    means = _mean(np.concatenate(areas, axis=1))[:, 0]
+    means = mean_of_defined(np.concatenate(areas, axis=1))
     # One patient drawn again and again is always the same: that is no certainty.
     return percentile_interval(float(means[0]), means[1:] if clusters > 1 else np.full(1, np.nan))
-
-
-def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means [n, 1] of [n, classes] over the classes where the figure is defined."""
-    defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0.0).sum(axis=1, keepdims=True), defined.sum(axis=1, keepdims=True))
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:

@@ -29,7 +29,12 @@ def fit_heads(validation: CohortResult) -> dict[str, float]:
 
 
 def publish_temperatures(
-    store: ModelStore, weights: Weights, temperatures: Mapping[str, float], validation: CohortResult, command: str
+    store: ModelStore,
+    weights: Weights,
+    temperatures: Mapping[str, float],
+    validation: CohortResult,
+    command: str,
+    split: Mapping[str, float] | None = None,
 ) -> int | None:
     """Store the same weights under new temperatures as the newest version.
 
@@ -39,6 +44,7 @@ def publish_temperatures(
         temperatures: of each of its classifiers.
         validation: what they were fitted on.
         command: for the card.
+        split: shares of the studies folder, for the card.
 
     Returns:
         The version, or None where the weights have these temperatures already.
@@ -58,6 +64,7 @@ def publish_temperatures(
         "validation_cases": len(validation.outcomes),
         "validation_patches": patches,
         "command": command,
+        **({"split": dict(split)} if split else {}),
     }
     card = {**weights.card, "network": model.with_temperatures(fitted).card_network(), "calibration": note}
     return store.publish(MODEL_NAME, weights.state, card)

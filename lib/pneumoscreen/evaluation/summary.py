@@ -34,7 +34,7 @@ class Population:
         regions: number of candidate regions.
         patches: number of their patches.
         lesions: number of true infection lesions.
-        diagnoses: number of screened cases by diagnosis.
+        diagnoses: number of cases by diagnosis, those that could not be screened included.
         models: versions of the networks.
     """
 
@@ -60,7 +60,10 @@ class Population:
             regions=sum(len(outcome.true_regions) for outcome in outcomes),
             patches=sum(len(outcome.true_patches) for outcome in outcomes),
             lesions=sum(len(outcome.detection.first_hits) for outcome in outcomes),
-            diagnoses={name: sum(o.diagnosis == name for o in outcomes) for name in result.classes.case_labels},
+            diagnoses={
+                name: sum(o.diagnosis == name for o in outcomes) + sum(f.diagnosis == name for f in result.failures)
+                for name in result.classes.case_labels
+            },
             models=models,
         )
 

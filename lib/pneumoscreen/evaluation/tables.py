@@ -19,7 +19,7 @@ class TableFigures:
         recall: of each class.
         precision: of each class.
         f1: of each class.
-        mean_f1: over the classes.
+        mean_f1: over the classes that have items.
         accuracy: share of items labelled right.
     """
 
@@ -46,7 +46,8 @@ def table_figures(counts: NDArray[np.int64], labels: tuple[str, ...]) -> TableFi
     """The figures of the patients' counts.
 
     Args:
-        counts: [patients, classes, classes], rows actual, columns predicted.
+        counts: [patients, classes, classes], rows actual, columns predicted; a further column holds items that were
+            not screened.
         labels: the classes.
 
     Raises:
@@ -55,7 +56,7 @@ def table_figures(counts: NDArray[np.int64], labels: tuple[str, ...]) -> TableFi
     found = bootstrap_of_sums(counts, figures_of)
     size = len(labels)
     return TableFigures(
-        matrix=ConfusionMatrix(labels, counts.sum(axis=0)),
+        matrix=ConfusionMatrix.of_columns(labels, counts.sum(axis=0)),
         recall=tuple(found[:size]),
         precision=tuple(found[size : 2 * size]),
         f1=tuple(found[2 * size : 3 * size]),

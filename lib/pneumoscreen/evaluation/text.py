@@ -28,7 +28,11 @@ def to_text(summary: Summary) -> str:
         f"{models or 'unpublished networks'}; "
         "intervals: 95 %, bootstrap over patients",
         *(f"left out: {case_id}: {reason}" for case_id, reason in result.left_out),
-        *(f"not screened: {failure.case_id}: {failure.reason}" for failure in result.failures),
+        *(
+            f"not screened: {failure.case_id} ({failure.diagnosis}; counts as {failure.counts_as(result.classes)}): "
+            f"{failure.reason}"
+            for failure in result.failures
+        ),
         _candidates(summary),
         *(part for level in TITLES for part in _level(summary, level)),
         _verdicts(summary),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..case import Patch, Region
-from ..ct.patches import DEFAULT_SETTINGS
+from ..ct.patches import DEFAULT_SETTINGS, middle_slice
 from ..evidence import is_overruled
 from ..images.volume import Volume, box_voxels
 from ..verdict import Classes
@@ -187,7 +187,7 @@ class RegionArtist:
 
     def _context(self, number: int, box: NDArray[np.float64], key: str) -> Context:
         center = (box[:3] + box[3:]) / 2
-        z = int(np.clip(np.rint(center[0]), 0, self._volume.hu.shape[0] - 1))
+        z = middle_slice(box, self._volume.hu.shape[0])
         picture, contours, lung_path, infection_path = self._slice(z)
         line = edge_line((center[1], center[2]), self._lungs[z] > 0, contours, self._axial)
         drawn = plane_box(self._axial, (box[1], box[4]), (box[2], box[5]), number, key)

@@ -1,7 +1,8 @@
 """Which patients train, which validate and which test: by a hash of the patient's name, once and for all.
 
 Ours. The place of a patient on the line from 0 to 1 depends on the name alone, never on the other cases, so that
-labels may arrive in any order and no case ever changes sides. Validation takes the lower end, test the upper end.
+labels may arrive in any order and no case ever changes sides. Validation takes the lower end, test the upper end. The
+shares are a property of the studies folder, see ``folder_split``.
 """
 
 import hashlib
@@ -33,6 +34,11 @@ class SplitSettings(Settings):
 
     validation: float = Field(0.15, ge=0.0, lt=1.0)
     test: float = Field(0.15, ge=0.0, lt=1.0)
+
+    @property
+    def in_words(self) -> str:
+        """The shares for a reader."""
+        return f"{self.validation:.4g} of the patients validate, {self.test:.4g} test"
 
     @model_validator(mode="after")
     def _something_is_left(self) -> "SplitSettings":

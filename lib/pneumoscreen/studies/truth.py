@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..case import Case
 from ..errors import CaseError
 from ..verdict import Classes
 from .cases import MarkedLesion, StudyCase
@@ -62,16 +63,27 @@ def diagnosis_of(case: StudyCase, classes: Classes) -> str:
     Raises:
         CaseError: if the two contradict each other, or the labels name more than one type.
     """
-    types = {lesion.label for lesion in case.lesions if lesion.label != classes.irrelevant}
-    if case.diagnosis is None:
+    return _diagnosis(case.diagnosis, [lesion.label for lesion in case.lesions], classes)
+
+
+def diagnosis_of_document(case: Case, classes: Classes) -> str:
+    """The same of a case document alone: a scan in which no lungs are found has a diagnosis all the same.
+
+    Raises:
+        CaseError: as ``diagnosis_of``.
+    """
+    return _diagnosis(case.diagnosis, [region.opinion[0] for region in case.regions if region.opinion], classes)
+
+
+def _diagnosis(diagnosis: str | None, labels: Sequence[str], classes: Classes) -> str:
+    types = set(labels) - {classes.irrelevant}
+    if diagnosis is None:
         if len(types) > 1:
             raise CaseError("field diagnosis is missing and its regions name more than one type; enter the diagnosis")
         return types.pop() if types else classes.none_found
-    if types and case.diagnosis == classes.none_found:
-        raise CaseError(
-            f"field diagnosis is {case.diagnosis} but a region is marked as infection; correct one of the two"
-        )
-    return case.diagnosis
+    if types and diagnosis == classes.none_found:
+        raise CaseError(f"field diagnosis is {diagnosis} but a region is marked as infection; correct one of the two")
+    return diagnosis
 
 
 def _paint(infection: NDArray[np.uint8], lesions: Sequence[MarkedLesion], lungs: NDArray[np.uint8]) -> None:

@@ -29,6 +29,7 @@ from .candidate_loss import CandidateLoss
 from .candidate_validation import CandidateFigures, validate
 from .checkpoints import Checkpoint, CheckpointFolder
 from .device import DeviceName, Workplace, find_workplace
+from .gate import DEFAULT_GATE, GateSettings
 from .memory import PartedBatch
 from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
 from .warm_start import start_from
@@ -50,6 +51,7 @@ class CandidateTrainingSettings(Settings):
         learning_rate: the highest; it rises over ``warmup`` of the run and falls as a cosine to 0.
         seed: of weights, crops and variation.
         split: shares of the patients that validate and that are kept for tests.
+        gate: what the network must show before it is published.
         amp: mixed precision.
         validate_every, save_every: in steps.
         validation_cases: at most this many of the held-out cases are looked at each time.
@@ -68,6 +70,7 @@ class CandidateTrainingSettings(Settings):
     gradient_clip: float = Field(5.0, gt=0)
     seed: int = Field(0, ge=0)
     split: SplitSettings = DEFAULT_SPLIT
+    gate: GateSettings = DEFAULT_GATE
     amp: bool = True
     validate_every: int = Field(800, gt=0)
     save_every: int = Field(200, gt=0)
@@ -90,7 +93,7 @@ class CandidateTrainingSettings(Settings):
 
     def fingerprint(self) -> str:
         """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        free = {"validate_every", "save_every", "validation_cases", "workers", "device", "split"}
+        free = {"validate_every", "save_every", "validation_cases", "workers", "device", "split", "gate"}
         text = json.dumps(self.model_dump(mode="json", exclude=free), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

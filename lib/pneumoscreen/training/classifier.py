@@ -22,11 +22,13 @@ from torch.nn import functional
 from ..config import Settings
 from ..ct.classifier import ClassifierModel, ClassifierNetwork, ClassifierSettings
 from ..errors import ConfigError
+from ..evaluation.confusion import mean_f1
 from ..studies.split import DEFAULT_SPLIT, SplitSettings
 from .augmentation import AugmentationSettings, augment
 from .checkpoints import Checkpoint, CheckpointFolder
 from .classifier_data import PatchDataSettings, PatchSet, split_patches
 from .device import Workplace, find_workplace
+from .gate import DEFAULT_GATE, GateSettings
 from .memory import PartedBatch
 from .patch_inference import logits_of, patch_batch
 from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
@@ -55,6 +57,7 @@ class ClassifierTrainingSettings(Settings):
             makes over-sure cases.
         infection_sampling: how often an infection patch is drawn against an irrelevant one.
         split: shares of the patients that validate and that are kept for tests.
+        gate: what the network must show before it is published.
         amp: mixed precision, where the device is faster with it.
         checkpoint_epochs: a checkpoint is kept every so many epochs, and at the end.
         seed: of weights, order and variation.
@@ -72,13 +75,14 @@ class ClassifierTrainingSettings(Settings):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     infection_sampling: float = Field(3.0, gt=0)
     split: SplitSettings = DEFAULT_SPLIT
+    gate: GateSettings = DEFAULT_GATE
     amp: bool = True
     checkpoint_epochs: int = Field(1, ge=1)
     seed: int = Field(0, ge=0)
 
     def fingerprint(self) -> str:
         """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs"}), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs", "gate"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -138,13 +142,6 @@ def train_classifier(
     finally:
         if workplace is None:
             place.close()
-
-
-def mean_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean of the classes' f1 scores; a class that neither occurs nor is predicted does not count."""
-    hits = np.diag(confusion).astype(np.float64)
-    sums = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return float(np.mean(2 * hits[sums > 0] / sums[sums > 0]))
 
 
 def draw_patches(infected: NDArray[np.bool_], factor: float, count: int, generator: torch.Generator) -> Tensor:
@@ -231,7 +228,7 @@ class _Run:
         progress.validating()
         confusion = self.validate()
         # First the head that screening listens to.
-        f1 = {f"{name} f1": mean_f1(confusion[name]) for name in sorted(confusion, reverse=True)}
+        f1 = {f"{name} f1": float(mean_f1(confusion[name])) for name in sorted(confusion, reverse=True)}
         progress.note(
             f"epoch {epochs}/{self.settings.epochs} validation "
             + " ".join(f"{name} {value:.3f}" for name, value in f1.items())
@@ -341,7 +338,7 @@ class _Run:
             "validation_patients": len(np.unique(self.validation.patients)),
             "labels": list(self.settings.network.classes.classes.patch_labels),
             "validation_confusion": {name: matrix.tolist() for name, matrix in confusion.items()},
-            "validation_mean_f1": {name: round(mean_f1(matrix), 4) for name, matrix in confusion.items()},
+            "validation_mean_f1": {name: round(float(mean_f1(matrix)), 4) for name, matrix in confusion.items()},
         }
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..ct.candidates import CandidateModel
 from ..ct.classifier import ClassifierModel
 from ..evaluation.bootstrap import Interval, bootstrap_of_sums, cluster_bootstrap
-from ..evaluation.confusion import figures_of
+from ..evaluation.confusion import mean_f1
 from ..evaluation.detection import Detection, match
 from .candidate_data import read_prepared
 from .candidate_validation import candidates_of
@@ -73,8 +73,7 @@ def compare_classifiers(
 ) -> Comparison:
     """Compare by the mean f1 of the patches, of the head that screening listens to.
 
-    Ours: the mean goes over the classes that occur among the drawn patients. Else one patch mistaken for an
-    infection that nobody has would cost a third of the figure.
+    The mean goes over the classes that occur among the drawn patients, see ``evaluation.confusion.mean_f1``.
 
     Args:
         candidate: the new network.
@@ -190,29 +189,14 @@ def _comparison(
     return Comparison(metric, patients, intervals[0], current, difference, also or {})
 
 
-def _mean_f1(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean f1 [n] of matrices [n, classes, classes] over the classes that occur; NaN for empty ones."""
-    classes = counts.shape[-1]
-    f1 = figures_of(counts)[:, 2 * classes : 3 * classes]
-    occurs = counts.sum(axis=2) > 0
-    return np.asarray(
-        np.divide(
-            np.where(occurs, f1, 0.0).sum(axis=1),
-            occurs.sum(axis=1),
-            out=np.full(len(counts), np.nan),
-            where=occurs.any(axis=1),
-        )
-    )
-
-
 def _mean_f1_and_difference(drawn: NDArray[Any]) -> NDArray[np.float64]:
     """Columns: each model's mean f1 and, of two, the difference; ``drawn`` is [draws, models, classes, classes]."""
-    figures = [_mean_f1(drawn[:, model]) for model in range(drawn.shape[1])]
+    figures = [mean_f1(drawn[:, model]) for model in range(drawn.shape[1])]
     return np.stack([*figures, figures[0] - figures[1]] if len(figures) == 2 else figures, axis=1)
 
 
 def _mean_f1_of(counts: NDArray[np.int64] | None) -> float | None:
-    return None if counts is None else float(_mean_f1(counts.sum(axis=0, keepdims=True))[0])
+    return None if counts is None else float(mean_f1(counts.sum(axis=0)))
 
 
 def _part(progress: ProgressCallback | None, task: str, number: int, parts: int) -> Callable[[float], None]:

@@ -18,10 +18,11 @@ from ..errors import ConfigError
 from ..models.durable import replace_durably
 from ..studies.annotations import AnnotationStore
 from ..studies.cases import Study, find_scans
+from ..studies.folder_split import SPLIT_FILE
 from ..studies.split import Side, SplitSettings, side_of
 from .status import PLAN_FILE
 
-FREE_SETTINGS = {"checkpoint_epochs", "validate_every", "save_every", "validation_cases", "workers", "device"}
+FREE_SETTINGS = {"checkpoint_epochs", "validate_every", "save_every", "validation_cases", "workers", "device", "gate"}
 """Settings that change nothing of what is learnt: a resumed run may have others."""
 
 PREPARED_FILE, PUBLICATION_FILE = "prepared.json", "publication.json"
@@ -167,7 +168,8 @@ def require_both_sides(cases: Sequence[PlannedCase], shares: SplitSettings) -> N
             raise ConfigError(
                 f"none of the {len({case.patient for case in cases})} patients with usable labels outside the test "
                 f"share is on the {side.value} side of the split (split.validation {shares.validation:g}, split.test "
-                f"{shares.test:g}); label cases of more patients, or change the shares"
+                f"{shares.test:g}); label cases of more patients, or change the shares where the folder keeps none yet "
+                f"({SPLIT_FILE})"
             )
 
 

@@ -1,8 +1,8 @@
-"""When a trained network takes the place of the one in use: if it is not worse beyond the confidence interval.
+"""When a trained network takes the place of the one in use: if enough patients show that it is hardly worse at most.
 
 Ours. Every trained network is first kept as a candidate. It is judged as it lies on the disk, on validation patients
-whom the split fixed for ever (``studies.split``), and beside it the network in use. It is refused if the 95 % interval
-of the difference lies wholly below 0; a refused one is kept with the reason and can be published by hand.
+whom the studies folder's split fixed (``studies.folder_split``), and beside it the network in use. ``gate`` says what
+it must show; a refused one is kept with the reason and can be published by hand.
 """
 
 import logging
@@ -23,11 +23,10 @@ from ..models.candidates import PUBLICATION
 from ..models.store import ModelStore, Weights
 from .classifier_data import PatchSet
 from .comparison import Comparison, compare_candidates, compare_classifiers
+from .gate import DEFAULT_GATE, GateSettings
 from .progress import ProgressCallback
 
 CANDIDATES, CLASSIFIER = "ct_candidates", "ct_classifier"
-FEW_PATIENTS = 10
-"""Ours: below this many validation patients the reason says that the interval tells little."""
 
 LOADERS: Mapping[str, Callable[[Weights], object]] = {
     CANDIDATES: CandidateModel.load,
@@ -98,6 +97,7 @@ def offer_classifier(
     card: Mapping[str, Any],
     validation: PatchSet,
     progress: ProgressCallback | None = None,
+    gate: GateSettings = DEFAULT_GATE,
 ) -> Publication:
     """Keep a trained classifier as a candidate, compare it with the one in use and publish it if it is not worse.
 
@@ -107,6 +107,7 @@ def offer_classifier(
         card: at least ``models.store.CARD_FIELDS``.
         validation: patches of the validation patients, labelled in the order of the trained network's classes.
         progress: called with (task, fraction of the judging); may raise ``Cancelled``, the candidate stays kept.
+        gate: what it must show.
 
     Raises:
         PneumoScreenError: if the store cannot be written.
@@ -127,7 +128,7 @@ def offer_classifier(
         lambda candidate, current: compare_classifiers(candidate, current, validation, progress),
     )
     patients = set(validation.patients.tolist())
-    return contest.hold(store, store.stage(CLASSIFIER, model.state(), card), len(patients))
+    return contest.hold(store, store.stage(CLASSIFIER, model.state(), card), len(patients), gate)
 
 
 def offer_candidates(
@@ -136,6 +137,7 @@ def offer_candidates(
     card: Mapping[str, Any],
     validation: Sequence[tuple[str, Path]],
     progress: ProgressCallback | None = None,
+    gate: GateSettings = DEFAULT_GATE,
 ) -> Publication:
     """Keep a trained candidate network, compare it with the one in use and publish it if it is not worse.
 
@@ -145,6 +147,7 @@ def offer_candidates(
         card: at least ``models.store.CARD_FIELDS``.
         validation: patient and prepared file of each validation case, on the trained network's working grid.
         progress: called with (task, fraction of the judging); may raise ``Cancelled``, the candidate stays kept.
+        gate: what it must show.
 
     Raises:
         PneumoScreenError: if the store cannot be written or a prepared case is damaged.
@@ -161,7 +164,7 @@ def offer_candidates(
         lambda candidate, current: compare_candidates(candidate, current, validation, progress),
     )
     return contest.hold(
-        store, store.stage(CANDIDATES, model.state(), card), len({patient for patient, _ in validation})
+        store, store.stage(CANDIDATES, model.state(), card), len({patient for patient, _ in validation}), gate
     )
 
 
@@ -196,7 +199,9 @@ class Contest(Generic[ModelT]):
     obstacle: Callable[[ModelT, ModelT], str | None]
     compare: Callable[[ModelT, ModelT | None], Comparison]
 
-    def hold(self, store: ModelStore, candidate_id: str, patients: int) -> Publication:
+    def hold(
+        self, store: ModelStore, candidate_id: str, patients: int, gate: GateSettings = DEFAULT_GATE
+    ) -> Publication:
         """Judge a staged candidate and publish or keep it."""
         candidate = self.load(store.load_candidate(self.name, candidate_id))
         kept = Publication(self.name, candidate_id, False, None, "", None, None, None, patients, "")
@@ -209,8 +214,8 @@ class Contest(Generic[ModelT]):
             return self._keep(store, replace(kept, reason=f"it cannot be compared with version {in_use}: {obstacle}"))
         found = self.compare(candidate, current)
         figures = {name: getattr(found, name) for name in ("metric", "candidate", "current", "difference", "also")}
-        judged = replace(kept, **figures, reason=_reason(found, in_use, note))
-        if found.is_worse or not found.is_defined:
+        judged = replace(kept, **figures, reason=_reason(found, in_use, note, gate))
+        if gate.objection(found) or not found.is_defined:
             return self._keep(store, judged)
         published = replace(judged, published=True)
         version = store.promote(self.name, candidate_id, {PUBLICATION: _for_card(published)})
@@ -233,14 +238,15 @@ class Contest(Generic[ModelT]):
         return publication
 
 
-def _reason(found: Comparison, in_use: int | None, note: str) -> str:
-    few = ", too few for the interval to tell much" if found.patients < FEW_PATIENTS else ""
+def _reason(found: Comparison, in_use: int | None, note: str, gate: GateSettings) -> str:
+    is_few = found.difference is None and found.patients < gate.least_patients
+    few = ", too few for the interval to tell much" if is_few else ""
     patients = f"{found.patients} validation patient{'s' if found.patients != 1 else ''}{few}"
     if found.difference is None:
         return f"{note}; {found.metric} {found.candidate} over {patients}"
     if not found.is_defined:
         return f"{patients}: nothing in them to compare version {in_use} and this one on ({found.metric})"
-    outcome = "worse beyond the interval" if found.is_worse else "not worse beyond the interval"
+    outcome = gate.objection(found) or f"not worse by more than the margin of {gate.margin:g}"
     also = "".join(f"; {name.upper()} {_figure(a)} against {_figure(b)}" for name, (a, b) in found.also.items())
     return (
         f"{outcome}: {found.metric} {found.candidate} against {found.current} of version {in_use}, "

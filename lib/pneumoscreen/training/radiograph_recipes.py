@@ -175,7 +175,8 @@ class RadiographRecipe(Recipe, Generic[LessonT]):
             ),
         )
         progress(self.task, 0.0)
-        return contest.hold(self.store, self.store.stage(self.task, model.state(), card), len(set(validation.patients)))
+        staged = self.store.stage(self.task, model.state(), card)
+        return contest.hold(self.store, staged, len(set(validation.patients)), self.settings.gate)
 
     def _finished(self, note: Say) -> CxrModel[Any, Any]:
         """The trained network as it is offered."""

@@ -26,6 +26,7 @@ from ..errors import ConfigError
 from ..studies.split import DEFAULT_SPLIT, SplitSettings
 from .checkpoints import Checkpoint, CheckpointFolder
 from .device import Workplace, find_workplace
+from .gate import DEFAULT_GATE, GateSettings
 from .memory import PartedBatch
 from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
 from .radiograph_augmentation import RadiographAugmentation
@@ -50,6 +51,7 @@ class RadiographTrainingSettings(Settings):
         patience: epochs without a lower validation loss after which the learning rate is divided by 5 (ours).
         stop_after: epochs without a lower validation loss after which the training ends (ours).
         split: which patients train, validate and test.
+        gate: what the network must show before it is published.
         amp: half precision where it pays.
         seed: of weights, order and variation.
     """
@@ -62,13 +64,14 @@ class RadiographTrainingSettings(Settings):
     patience: int = Field(2, ge=1)
     stop_after: int = Field(6, ge=1)
     split: SplitSettings = DEFAULT_SPLIT
+    gate: GateSettings = DEFAULT_GATE
     amp: bool = True
     checkpoint_epochs: int = Field(1, ge=1)
     seed: int = Field(0, ge=0)
 
     def fingerprint(self) -> str:
         """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs"}), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs", "gate"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -191,7 +191,7 @@ class CandidatesRecipe(Recipe):
         trained = self._trained
         figures = trained.figures.to_dict() if trained.figures else {}
         card = {**origin, "network": trained.model.card_network(), "seed": self.settings.seed, "figures": figures}
-        return offer_candidates(self.store, trained.model, card, self._validation, progress)
+        return offer_candidates(self.store, trained.model, card, self._validation, progress, self.settings.gate)
 
 
 class ClassifierRecipe(Recipe):
@@ -271,7 +271,7 @@ class ClassifierRecipe(Recipe):
             "seed": self.settings.seed,
             "figures": {**self._trained.figures, "calibration_on_validation": calibration},
         }
-        return offer_classifier(self.store, calibrated.model, card, validation, progress)
+        return offer_classifier(self.store, calibrated.model, card, validation, progress, self.settings.gate)
 
     def _files(self, cases: Sequence[PlannedCase]) -> list[Path]:
         """The cases' files; those of validation last, so that each side is one stretch of the gathered file."""
@@ -296,6 +296,11 @@ def classes_in_use(store: ModelStore) -> Classes:
         return ClassifierSettings.model_validate(network_in_use(store, CLASSIFIER) or {}).classes.classes
     except ValidationError:
         return DEFAULT_CLASSES
+
+
+def asked_split(settings: Any) -> SplitSettings | None:
+    """The split that a training's configuration names; None where it leaves it to the studies folder."""
+    return shares_of(settings) if "split" in settings.model_fields_set else None
 
 
 def shares_of(settings: Any) -> SplitSettings:

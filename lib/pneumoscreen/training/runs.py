@@ -20,7 +20,8 @@ from ..models.store import ModelStore
 from ..phantoms.studies import DOCUMENTS
 from ..studies.audit import utc_text
 from ..studies.cases import Study, find_studies
-from ..studies.split import Side
+from ..studies.folder_split import folder_split, keep_split
+from ..studies.split import Side, SplitSettings
 from .checkpoints import CheckpointFolder
 from .device import Workplace, find_workplace
 from .plan import (
@@ -40,7 +41,7 @@ from .plan import (
 from .progress import TrainingObserver, say_on_stderr
 from .publishing import Publication
 from .recipe_book import recipe_for
-from .recipes import Recipe, shares_of
+from .recipes import Recipe, asked_split, shares_of
 from .status import StatusReporter, TrainingState, TrainStatus, read_status
 
 LICENCE = "not stated; whoever trained it decides"
@@ -187,6 +188,7 @@ class _Run:
             raise ConfigError(f"{self.out}: holds checkpoints of an earlier run; add --resume or name another folder")
         if (plan.task, plan.request) != (self.recipe_type.task, request):
             raise ConfigError(f"{self.out}: the run there has other settings; give another folder, or do not resume")
+        self._keep_split(folder_split(self.studies, SplitSettings.model_validate(plan.settings["split"])), reporter)
         reporter.note(f"resumed: labels and models as they were at {plan.created}")
         return plan
 
@@ -196,8 +198,10 @@ class _Run:
 
         clear_run(self.out)
         studies = find_studies(self.studies, say, self.recipe_type.modality)
-        settings = self.recipe_type.settled(self.settings, self.store)
-        cases, test_cases = choose_cases(studies, shares_of(settings), self.out)
+        shares = folder_split(self.studies, asked_split(self.settings))
+        settings = self.recipe_type.settled(self.settings, self.store).model_copy(update={"split": shares})
+        cases, test_cases = choose_cases(studies, shares, self.out)
+        self._keep_split(shares, reporter)
         plan = TrainingPlan(
             task=self.recipe_type.task,
             created=utc_text(datetime.now(UTC)),
@@ -210,6 +214,10 @@ class _Run:
         )
         plan.save(self.out)
         return plan
+
+    def _keep_split(self, shares: SplitSettings, reporter: StatusReporter) -> None:
+        """Before anything is learnt: from here on every evaluation of the folder goes by these shares."""
+        keep_split(self.studies, shares, lambda sentence: self._note(reporter, sentence))
 
     def _start(self, settings: Any, say: Say) -> UsedModel | None:
         """The weights in use, if a training of these settings can begin with them."""
@@ -280,6 +288,7 @@ class _Run:
         return {
             "data": f"{_counted(cases)} of studies folder {self.studies.resolve().name}, labels of {plan.created}"
             f"{left_out}; {plan.test_cases} test cases untouched; began with {start}",
+            "split": plan.settings["split"],
             "command": self.command or f"run_training {plan.task}",
             "licence": LICENCE,
             "training_settings": plan.settings,
