@@ -12,6 +12,7 @@ shown as it is. Lungs are segmented as they are at inference.
 """
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from ..config import load_config
 from ..ct.candidates import CandidateModel, find_candidates
 from ..ct.lungs import Lungs, segment_lungs
+from ..models.durable import replace_durably
 from ..models.store import ModelStore, Weights
 from ..phantoms import Phantom, generate_phantom
 from ..verdict import DEFAULT_CLASSES
@@ -98,18 +100,23 @@ class _Worker:
                 yield settings.name, scan.case(seed, None)
 
     def prepare_candidates(self, part: int, parts: int) -> list[Path]:
+        """This process's share of the training cases on the working grid; what a killed run prepared is taken up."""
         torch.set_num_threads(1)
         cache = CaseCache(self.work / "cache", self.settings.model.grid)
-        real = [cache.add(case) for _, case in self.real_cases(CANDIDATES, part, parts)]
-        return real + [cache.add(case) for case in self.phantoms(CANDIDATES.phantoms, part, parts)]
+        cases = itertools.chain(
+            (case for _, case in self.real_cases(CANDIDATES, part, parts)),
+            self.phantoms(CANDIDATES.phantoms, part, parts),
+        )
+        listed = self.work / f"prepared-{part}-of-{parts}.txt"
+        if not listed.exists():
+            replace_durably(listed, "\n".join(str(cache.add(case)) for case in cases).encode())
+        return [Path(line) for line in listed.read_text().splitlines()]
 
     def prepare_held_out(self) -> list[Path]:
+        """Lesions put into the scans that are kept out."""
         cache = CaseCache(self.work / "cache", self.settings.model.grid)
-        files = []
-        for settings in self.scans.held_out:
-            scan = RealScan.of_settings(self.folder, settings)
-            files += [cache.add(scan.case(seed, _diagnosis(seed))) for seed in HELD_OUT_IMPLANTS]
-        return files
+        scans = [RealScan.of_settings(self.folder, settings) for settings in self.scans.held_out]
+        return [cache.add(scan.case(seed, _diagnosis(seed))) for scan in scans for seed in HELD_OUT_IMPLANTS]
 
     def collect_patches(self, part: int, parts: int) -> PatchSet:
         torch.set_num_threads(1)
