@@ -21,7 +21,7 @@ def _head(rng: np.random.Generator, truth: list[int], separation: float, sharpne
     logits *= sharpness
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = weights / weights.sum(axis=1, keepdims=True)
-    return HeadOutcome.decided(probabilities, (PATCHES,) * (len(truth) // PATCHES), 1.0, DEFAULT_CLASSES)
+    return HeadOutcome.of(probabilities, (PATCHES,) * (len(truth) // PATCHES), 1.0, DEFAULT_CLASSES)
 
 
 def make_outcome(

@@ -92,7 +92,7 @@ def certain(labels: Iterable[str], temperature: float = 1.0) -> HeadOutcome:
     """Three patches of one region, each nearly certain of its label."""
     names = DEFAULT_CLASSES.patch_labels
     rows = np.array([[0.96 if name == label else 0.02 for name in names] for label in labels])
-    return HeadOutcome.decided(rows, (len(rows),), temperature, DEFAULT_CLASSES)
+    return HeadOutcome.of(rows, (len(rows),), temperature, DEFAULT_CLASSES)
 
 
 def outcome(name: str, diagnosis: str, m1: str, m2: str, patient: str | None = None) -> CaseOutcome:

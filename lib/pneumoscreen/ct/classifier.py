@@ -240,9 +240,15 @@ class ClassifierModel:
         return torch.softmax(logits.double() / self.settings.temperatures.get(head, 1.0), dim=1).cpu()
 
     def with_temperatures(self, temperatures: dict[Head, float]) -> "ClassifierModel":
-        """The same weights under other temperatures."""
-        settings = self.settings.model_copy(update={"temperatures": dict(temperatures)})
-        network = ClassifierNetwork(settings)
+        """The same weights under other temperatures; what was fitted on the old ones' confidences goes with them."""
+        return self._under({"temperatures": dict(temperatures), "infection": None})
+
+    def with_calibration(self, calibration: Calibration) -> "ClassifierModel":
+        """The same weights with the probability of an infection fitted."""
+        return self._under({"infection": CalibrationSettings(**vars(calibration))})
+
+    def _under(self, changes: dict[str, Any]) -> "ClassifierModel":
+        network = ClassifierNetwork(self.settings.model_copy(update=changes))
         network.load_state_dict(self.network.state_dict())
         return ClassifierModel(network, self.device)
 

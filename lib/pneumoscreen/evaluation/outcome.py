@@ -1,16 +1,18 @@
 """What a screening made of one case whose truth is known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..case import Region
+from ..case import Patch, Region
 from ..ct.screening import Screener
+from ..evidence import case_evidence, counted
 from ..images.volume import Volume
-from ..verdict import Classes, decide, vote
+from ..regions import MODEL, opinions
+from ..verdict import Classes, decide
 from .detection import Detection, match
 from .temperature import apply_temperature
 from .truth import TrueCase, infection_lesions, label_patch, label_region
@@ -19,17 +21,26 @@ Level = Literal["patches", "regions", "cases"]
 """Of the paper's Tables 1 and 2, 3 and 4, 5 and 6."""
 
 
+class Witness(NamedTuple):
+    """What the candidate network says of a region: its score and the infected ml inside; None where not measured."""
+
+    score: float
+    infected_ml: float | None
+
+
 @dataclass(frozen=True)
 class HeadOutcome:
     """What one classifier (M1 or M2) made of the case's candidate regions.
 
     Attributes:
         patches: labels of the patches, in the order of the regions and slices.
-        regions: labels of the regions after the vote.
+        regions: labels of the regions after the vote, as far as the candidate network bears it out.
         verdict: label of the case.
         uncalibrated: float64 [patches, classes], probabilities at temperature 1; rows sum to 1.
         temperature: under which patches voted.
         noisy_or: P of every infection type.
+        decided: whether the type could be told.
+        evidence: of the case for an infection of any type.
     """
 
     patches: tuple[str, ...]
@@ -38,32 +49,41 @@ class HeadOutcome:
     uncalibrated: NDArray[np.float64]
     temperature: float
     noisy_or: dict[str, float]
+    decided: bool = True
+    evidence: float = 0.0
 
     @classmethod
-    def decided(
-        cls, uncalibrated: NDArray[np.float64], sizes: Sequence[int], temperature: float, classes: Classes
+    def of(
+        cls,
+        uncalibrated: NDArray[np.float64],
+        sizes: Sequence[int],
+        temperature: float,
+        classes: Classes,
+        witnesses: Sequence[Witness] | None = None,
     ) -> "HeadOutcome":
-        """The outcome that patches lead to under a temperature: vote, Noisy-OR and verdict.
+        """The outcome that patches lead to under a temperature: vote, evidence, Noisy-OR and verdict.
 
         Args:
             uncalibrated: float64 [patches, classes], probabilities at temperature 1.
             sizes: number of patches of each region, in their order.
             temperature: of the classifier.
             classes: the class list.
+            witnesses: of each region; by default regions count by their patches' vote.
         """
         probabilities = apply_temperature(uncalibrated, temperature)
-        best = probabilities.argmax(axis=1)
-        judged = [(classes.patch_labels[i], float(row[i])) for i, row in zip(best, probabilities, strict=True)]
-        ends = np.cumsum(sizes, dtype=np.int64)
-        voted = [vote(judged[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
-        verdict = decide(voted, classes)
+        patches = [_patch(row, classes) for row in probabilities]
+        known = witnesses if witnesses is not None else [Witness(1.0, None)] * len(sizes)
+        regions = counted(_regions(patches, sizes, known), classes)
+        verdict = decide(opinions(regions), classes)
         return cls(
-            patches=tuple(label for label, _ in judged),
-            regions=tuple(label for label, _ in voted),
+            patches=tuple(patch.label for patch in patches),
+            regions=tuple(str(region.label) for region in regions),
             verdict=verdict.label,
             uncalibrated=uncalibrated,
             temperature=temperature,
             noisy_or=dict(verdict.probability),
+            decided=verdict.decided,
+            evidence=case_evidence(regions, classes),
         )
 
     @property
@@ -88,6 +108,7 @@ class CaseOutcome:
         lung_dice: overlap of the lungs with the true ones.
         affected_error: found less true affected share of both lungs, in percentage points.
         timings_s: of the screening.
+        witnesses: of each region; None where regions count by their patches' vote.
     """
 
     case_id: str
@@ -101,6 +122,7 @@ class CaseOutcome:
     lung_dice: float
     affected_error: float
     timings_s: dict[str, float]
+    witnesses: tuple[Witness, ...] | None = None
 
     def labels(self, level: Level, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """True labels and those under one classifier, of the case's patches, its regions, or the case itself."""
@@ -114,7 +136,9 @@ class CaseOutcome:
     def under(self, temperatures: Mapping[str, float], classes: Classes) -> "CaseOutcome":
         """The same patches judged under other temperatures; a classifier that is not named keeps its own."""
         heads = {
-            name: HeadOutcome.decided(head.uncalibrated, self.sizes, temperatures.get(name, head.temperature), classes)
+            name: HeadOutcome.of(
+                head.uncalibrated, self.sizes, temperatures.get(name, head.temperature), classes, self.witnesses
+            )
             for name, head in self.heads.items()
         }
         return replace(self, heads=heads)
@@ -159,11 +183,12 @@ def judge_case(case: TrueCase, screener: Screener, patient: str | None = None) -
     temperatures = screener.classifier.settings.temperatures
     uncalibrated = screener.classifier.with_temperatures({}) if temperatures else screener.classifier
     sizes = tuple(len(region.patches) for region in regions)
+    witnesses = tuple(Witness(region.score, region.infected_ml) for region in regions)
     heads: dict[str, HeadOutcome] = {}
     for head in screener.classifier.settings.heads:
         other = Screener(screener.candidates, uncalibrated, head=head)
         judged = _probabilities(other.screen_regions(case.volume, screening.lungs, regions), classes)
-        heads[head] = HeadOutcome.decided(judged, sizes, temperatures.get(head, 1.0), classes)
+        heads[head] = HeadOutcome.of(judged, sizes, temperatures.get(head, 1.0), classes, witnesses)
     lesions = [np.asarray(lesion.box, dtype=np.float64) for lesion in infection_lesions(case, classes)]
     return CaseOutcome(
         case_id=case.volume.case_id,
@@ -177,7 +202,31 @@ def judge_case(case: TrueCase, screener: Screener, patient: str | None = None) -
         lung_dice=dice(screening.lungs.labels > 0, case.lungs > 0),
         affected_error=_affected_error(case, screening.case.lungs, classes),
         timings_s=dict(screening.case.timings_s),
+        witnesses=witnesses,
     )
+
+
+def _patch(row: NDArray[np.float64], classes: Classes) -> Patch:
+    best = int(row.argmax())
+    probabilities = dict(zip(classes.patch_labels, (float(value) for value in row), strict=True))
+    return Patch(0, classes.patch_labels[best], float(row[best]), 0.0, probabilities)
+
+
+def _regions(patches: Sequence[Patch], sizes: Sequence[int], witnesses: Sequence[Witness]) -> Iterator[Region]:
+    """Regions with these patches, of no place: only what they count as is asked."""
+    end = 0
+    for number, (size, witness) in enumerate(zip(sizes, witnesses, strict=True), start=1):
+        start, end = end, end + size
+        yield Region(
+            id=f"r{number}",
+            source=MODEL,
+            center_mm=(0.0, 0.0, 0.0),
+            size_mm=(1.0, 1.0, 1.0),
+            score=witness.score,
+            side="left",
+            patches=tuple(patches[start:end]),
+            infected_ml=witness.infected_ml,
+        )
 
 
 def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:

@@ -16,9 +16,9 @@ from ..models.durable import replace_durably
 from ..verdict import Classes
 from .cases import LabelledCase
 from .detection import Detection
-from .outcome import CaseOutcome, HeadOutcome
+from .outcome import CaseOutcome, HeadOutcome, Witness
 
-FORMAT = 1
+FORMAT = 2
 
 
 def made_by(screener: Screener) -> list[Any]:
@@ -92,15 +92,22 @@ def _freeze(outcome: CaseOutcome) -> dict[str, Any]:
         "lung_dice": outcome.lung_dice,
         "affected_error": outcome.affected_error,
         "timings_s": outcome.timings_s,
+        "witnesses": outcome.witnesses,
     }
 
 
 def _thaw(document: dict[str, Any], classes: Classes) -> CaseOutcome:
     sizes = tuple(document["sizes"])
     width = len(classes.patch_labels)
+    known = document["witnesses"]
+    witnesses = None if known is None else tuple(Witness(*values) for values in known)
     heads = {
-        name: HeadOutcome.decided(
-            np.array(head["uncalibrated"], dtype=np.float64).reshape(-1, width), sizes, head["temperature"], classes
+        name: HeadOutcome.of(
+            np.array(head["uncalibrated"], dtype=np.float64).reshape(-1, width),
+            sizes,
+            head["temperature"],
+            classes,
+            witnesses,
         )
         for name, head in document["heads"].items()
     }
@@ -121,4 +128,5 @@ def _thaw(document: dict[str, Any], classes: Classes) -> CaseOutcome:
         lung_dice=document["lung_dice"],
         affected_error=document["affected_error"],
         timings_s=document["timings_s"],
+        witnesses=witnesses,
     )

@@ -1,12 +1,14 @@
-"""Temperatures for a published classifier, fitted on the validation patients and stored with the same weights."""
+"""Temperatures and the probability of an infection for a published classifier, fitted on the validation patients."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ..ct.classifier import MODEL_NAME, ClassifierModel
 from ..errors import PneumoScreenError
+from ..evidence import Calibration
 from ..models.store import ModelStore, Weights
 from .cohort import CohortResult
+from .infection_calibration import fit_calibration
 from .temperature import fit_temperature
 
 SAME = 0.005
@@ -66,5 +68,18 @@ def publish_temperatures(
         "command": command,
         **({"split": dict(split)} if split else {}),
     }
-    card = {**weights.card, "network": model.with_temperatures(fitted).card_network(), "calibration": note}
+    calibrated = model.with_temperatures(fitted)
+    infection = fit_infection(validation.under(fitted))
+    if infection is not None:
+        calibrated = calibrated.with_calibration(infection)
+    card = {**weights.card, "network": calibrated.card_network(), "calibration": note}
     return store.publish(MODEL_NAME, weights.state, card)
+
+
+def fit_infection(validation: CohortResult) -> Calibration | None:
+    """How evidence becomes the probability of an infection on validation cases; None where all are of one kind."""
+    evidence = [outcome.heads[validation.head].evidence for outcome in validation.outcomes]
+    infected = [outcome.diagnosis != validation.classes.none_found for outcome in validation.outcomes]
+    if all(infected) or not any(infected):
+        return None
+    return fit_calibration(evidence, infected, f"{len(evidence)} validation cases, {sum(infected)} with an infection")

@@ -81,7 +81,7 @@ def measure(cases: Sequence[PreparedCase], model: ClassifierModel) -> Figures:
         screened = case.screened
         probabilities = judge(patch_images(screened), model).probabilities
         sizes = np.bincount(screened.regions, minlength=len(case.regions)).tolist()
-        outcome = HeadOutcome.decided(probabilities, sizes, 1.0, classes)
+        outcome = HeadOutcome.of(probabilities, sizes, 1.0, classes)
         true_labels = [classes.patch_labels[label] for label in screened.labels]
         patches += ConfusionMatrix.from_labels(classes.patch_labels, true_labels, outcome.patches)
         regions += ConfusionMatrix.from_labels(classes.patch_labels, case.regions, outcome.regions)

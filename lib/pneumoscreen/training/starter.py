@@ -1,9 +1,10 @@
 """How the starter weights are made: phantoms, and synthetic lesions on openly licensed real scans.
 
-Ours. These two make the weights again; every seed is fixed here:
+Ours. These make the weights again, and then how evidence becomes the probability of an infection; every seed is fixed here:
 
     python -m pneumoscreen.training.starter candidates --scans FOLDER --work DIR
     python -m pneumoscreen.training.starter classifier --scans FOLDER --work DIR
+    python -m pneumoscreen.training.starter infection --scans FOLDER --work DIR
 
 The two networks see different phantoms, so that the classifier learns from candidates as they come out on unseen
 scans. Both begin with the weights before them. Which real scans are used, and which are kept out to measure on, stands
@@ -13,19 +14,23 @@ shown as it is. Lungs are segmented as they are at inference.
 
 import argparse
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from ..config import load_config
 from ..ct.candidates import CandidateModel, find_candidates
+from ..ct.classifier import ClassifierModel
 from ..ct.lungs import Lungs, segment_lungs
+from ..ct.screening import Screener
+from ..evaluation.infection_calibration import fit_calibration, reliability_figures
+from ..evidence import case_evidence
 from ..models.durable import replace_durably
 from ..models.store import ModelStore, Weights
 from ..phantoms import Phantom, generate_phantom
@@ -34,7 +39,7 @@ from .candidate_data import CaseCache
 from .candidates import CandidateTrainingSettings, train_candidates
 from .classifier import ClassifierTrainingSettings, train_classifier
 from .classifier_data import PatchSet, collect_patches
-from .real_scans import RealScan, ScansSettings
+from .real_scans import RealScan, ScanSettings, ScansSettings
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,17 @@ CANDIDATE_VALIDATION = range(3217, 3241)
 HELD_OUT_IMPLANTS = range(3501, 3507)
 """Of lesions put into the scans that are kept out, to validate on."""
 CLASSIFIER = Cohort(range(4001, 4181), range(4001, 4031), range(4001, 4013))
+INFECTION = Cohort(range(6001, 6061), range(6001, 6007), range(6001, 6007))
+"""Of the probability of an infection; the real scans are those that are kept out."""
 CLEAR_BOXES = 80
 """Random pieces of lung from each scan as it is: real hila and vessels, which phantoms imitate poorly."""
+
+
+class HeldOutCase(NamedTuple):
+    """Evidence of a case that no training has seen, and whether it shows an infection."""
+
+    evidence: float
+    infected: bool
 
 
 def _diagnosis(seed: int) -> str:
@@ -90,9 +104,11 @@ class _Worker:
             phantom = generate_phantom(seed, _diagnosis(seed))
             yield replace(phantom, lungs=segment_lungs(phantom.volume).labels)
 
-    def real_cases(self, cohort: Cohort, part: int, parts: int) -> Iterator[tuple[str, Phantom]]:
-        """This process's share of the real scans' cases, with the patient's name."""
-        for settings in self.scans.scans:
+    def real_cases(
+        self, cohort: Cohort, part: int, parts: int, scans: Sequence[ScanSettings] | None = None
+    ) -> Iterator[tuple[str, Phantom]]:
+        """This process's share of the real scans' cases, with the patient's name; by default of those that train."""
+        for settings in self.scans.scans if scans is None else scans:
             scan = RealScan.of_settings(self.folder, settings)
             for seed in cohort.implants[part::parts]:
                 yield settings.name, scan.case(seed, _diagnosis(seed))
@@ -117,6 +133,21 @@ class _Worker:
         cache = CaseCache(self.work / "cache", self.settings.model.grid)
         scans = [RealScan.of_settings(self.folder, settings) for settings in self.scans.held_out]
         return [cache.add(scan.case(seed, _diagnosis(seed))) for scan in scans for seed in HELD_OUT_IMPLANTS]
+
+    def evidence_of_held_out(self, models: Path, part: int, parts: int) -> list[HeldOutCase]:
+        """Evidence and truth of this process's share of the cases that calibrate."""
+        torch.set_num_threads(1)
+        screener = Screener.from_store(ModelStore(models), "cpu")
+        cases = itertools.chain(
+            (case for _, case in self.real_cases(INFECTION, part, parts, self.scans.held_out)),
+            self.phantoms(INFECTION.phantoms, part, parts),
+        )
+        found = []
+        for case in cases:
+            regions = screener.screen(case.volume).case.regions
+            found.append(HeldOutCase(case_evidence(regions, screener.classes), bool(case.infections)))
+            print(f"evidence {part}: {case.volume.case_id} {found[-1]}", flush=True)
+        return found
 
     def collect_patches(self, part: int, parts: int) -> PatchSet:
         torch.set_num_threads(1)
@@ -185,6 +216,30 @@ def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
     print("published as version", store.publish("ct_classifier", trained.model.state(), card))
 
 
+def make_infection(worker: _Worker, processes: int, store: ModelStore) -> None:
+    """Fit the probability of an infection on cases that no training has seen, and publish it with the classifier."""
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        jobs = [pool.submit(worker.evidence_of_held_out, store.root, part, processes) for part in range(processes)]
+        found = [row for job in jobs for row in job.result()]
+    names = " and ".join(scan.name for scan in worker.scans.held_out)
+    evidence, infected = [row.evidence for row in found], [row.infected for row in found]
+    kinds = f"{sum(infected)} with and {len(found) - sum(infected)} without infection"
+    population = f"{len(found)} held-out cases ({kinds}): phantoms, and {names} with and without synthetic lesions"
+    calibration = fit_calibration(evidence, infected, population)
+    weights = store.load("ct_classifier")
+    model = ClassifierModel.load(weights).with_calibration(calibration)
+    figures = {
+        "cases": f"phantoms {_span(INFECTION.phantoms)}; {names}: lesions of seeds {_span(INFECTION.implants)}, "
+        f"as they are of seeds {_span(INFECTION.as_they_are)}",
+        **reliability_figures(evidence, infected, calibration),
+        "candidates": store.load("ct_candidates").sha256,
+        "command": "python -m pneumoscreen.training.starter infection --scans FOLDER --work DIR",
+    }
+    card = {**weights.card, "network": model.card_network(), "infection": figures}
+    print(calibration, figures)
+    print("published as version", store.publish("ct_classifier", weights.state, card))
+
+
 def _begun_with(before: Weights) -> str:
     return f"begun with the weights of version {before.version}, whose own data were: {before.card.get('data')}"
 
@@ -209,10 +264,13 @@ def _span(seeds: range) -> str:
     return f"{seeds.start}-{seeds.stop - 1}"
 
 
+MAKERS = {"candidates": make_candidates, "classifier": make_classifier, "infection": make_infection}
+
+
 def main() -> None:
     """Command line of this recipe."""
     parser = argparse.ArgumentParser(description="Make the starter weights again.")
-    parser.add_argument("network", choices=["candidates", "classifier"])
+    parser.add_argument("network", choices=sorted(MAKERS))
     parser.add_argument("--scans", type=Path, required=True, help="folder that holds the real scans")
     parser.add_argument("--scans-config", type=Path, default=Path("configs/starter_scans.yaml"))
     parser.add_argument("--work", type=Path, required=True, help="folder for caches, checkpoints and results")
@@ -229,8 +287,7 @@ def main() -> None:
         load_config(arguments.candidates_config, CandidateTrainingSettings),
         load_config(arguments.classifier_config, ClassifierTrainingSettings),
     )
-    make = make_candidates if arguments.network == "candidates" else make_classifier
-    make(worker, arguments.processes, ModelStore(arguments.model_dir))
+    MAKERS[arguments.network](worker, arguments.processes, ModelStore(arguments.model_dir))
 
 
 if __name__ == "__main__":

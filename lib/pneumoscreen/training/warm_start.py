@@ -19,7 +19,7 @@ from ..models.weights import Weights
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-_FREE_OF_THE_CLASSIFIER = {"dropout", "temperatures"}
+_FREE_OF_THE_CLASSIFIER = {"dropout", "temperatures", "infection"}
 """Settings of a network that its weights do not depend on."""
 _FREE_OF_THE_CANDIDATES = {"selection", "inference"}
 
@@ -39,8 +39,8 @@ def follow(wanted: SettingsT, current: Mapping[str, Any] | None) -> SettingsT:
 
 
 def follow_classifier(wanted: ClassifierSettings, current: Mapping[str, Any] | None) -> ClassifierSettings:
-    """As ``follow``; temperatures are fitted anew after the training."""
-    return follow(wanted, current).model_copy(update={"temperatures": {}})
+    """As ``follow``; what was fitted on the confidences of the old weights is fitted anew after the training."""
+    return follow(wanted, current).model_copy(update={"temperatures": {}, "infection": None})
 
 
 def state_for(wanted: Settings, weights: Weights, free: set[str]) -> dict[str, Tensor]:
