@@ -1,6 +1,7 @@
 """How the starter weights are made: phantoms, and synthetic lesions on openly licensed real scans.
 
-Ours. These make the weights again, and then how evidence becomes the probability of an infection; every seed is fixed here:
+Ours. These make the weights again, and then how evidence becomes the probability of an infection; every seed is
+fixed here:
 
     python -m pneumoscreen.training.starter candidates --scans FOLDER --work DIR
     python -m pneumoscreen.training.starter classifier --scans FOLDER --work DIR
