@@ -152,9 +152,9 @@ def _sections(pieces: NDArray[np.int32], count: int, grid: LungGrid, largest_cm2
     areas = np.bincount(pieces.ravel(), minlength=count + 1) * grid.pixel_cm2
     fits = (areas >= SECTION_CM2[0]) & (areas <= largest_cm2)
     fits[0] = False
-    for number, window in enumerate(ndimage.find_objects(pieces), start=1):
-        if not fits[number]:
-            continue
+    windows = ndimage.find_objects(pieces)
+    for number in np.flatnonzero(fits):
+        window = windows[number - 1]
         height = (window[1].stop - window[1].start) * grid.spacing[1]
         width = (window[2].stop - window[2].start) * grid.spacing[2]
         fits[number] = max(height, width) <= SECTION_MM and areas[number] * 100 >= SECTION_FILL * height * width

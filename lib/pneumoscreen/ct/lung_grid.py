@@ -79,6 +79,7 @@ def reduce_volume(hu: NDArray[np.int16], spacing: tuple[float, float, float]) ->
 def refine_labels(
     hu: NDArray[np.int16],
     grid: LungGrid,
+    window: tuple[slice, slice, slice],
     labels: NDArray[np.uint8],
     aerated: NDArray[np.bool_],
     barred: NDArray[np.bool_],
@@ -92,8 +93,9 @@ def refine_labels(
     Args:
         hu: int16 [z, y, x], full grid.
         grid: the reduced grid.
-        labels: uint8 on the reduced grid, 0 none, 1 left, 2 right.
-        aerated: the reduced grid's air-bearing blocks.
+        window: the part of the reduced grid that the next three arrays show; every slice of it.
+        labels: uint8, 0 none, 1 left, 2 right.
+        aerated: air-bearing blocks.
         barred: blocks that never become lung (airways).
         threshold: HU below which a voxel bears air.
 
@@ -109,23 +111,25 @@ def refine_labels(
     reach = np.where(mask, labels, near)
     reach[barred & ~mask] = 0
     refined = np.zeros(grid.shape, dtype=np.uint8)
-    rows, columns, slabs = grid.blocks(1), grid.blocks(2), grid.blocks(0)
+    rows, columns, slabs = grid.blocks(1) - window[1].start, grid.blocks(2) - window[2].start, grid.blocks(0)
     used_y, used_x = _full_range(reach, 1, rows), _full_range(reach, 2, columns)
-    window = (used_y, used_x)
+    target = (used_y, used_x)
     rows, columns = rows[used_y], columns[used_x]
     for z, slab in enumerate(slabs):
         if not reach[slab].any():
             continue
         allowed = reach[slab][rows[:, None], columns]
         inside = solid[slab][rows[:, None], columns]
-        inside |= hu[z][window] < threshold
-        refined[z][window] = allowed * inside
+        inside |= hu[z][target] < threshold
+        refined[z][target] = allowed * inside
     return refined
 
 
 def _full_range(labels: NDArray[np.uint8], axis: int, blocks: NDArray[np.intp]) -> slice:
+    """Full-grid indices along an axis whose blocks hold a label; blocks count from the window's first."""
     used = labels.any(axis=tuple(a for a in range(3) if a != axis))
-    hit = np.flatnonzero(used[blocks])
+    within = (blocks >= 0) & (blocks < len(used))
+    hit = np.flatnonzero(within & used[np.clip(blocks, 0, len(used) - 1)])
     return slice(0, 0) if not len(hit) else slice(int(hit[0]), int(hit[-1]) + 1)
 
 

@@ -6,6 +6,8 @@ directions but not here, the wall is where the neighbours have it, and what lies
 Where a whole sector is airless, the other lung, mirrored, says how far the lung reaches inwards.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,13 +88,14 @@ def repair_lungs(
     frame = _polar_frame(grid, part, middle)
     bone = _bone(hu)
     barrier = bar | bone | aorta_zone(grid, part, bone, middle)
-    labels = _close_sides(grid, part, barrier)
+    labels = closed = _close_sides(grid, part, barrier)
     wall = _wall_map(grid, frame, labels)
     limit = _bone_limit(grid, frame, bone, wall)
     labels = _fill_to_wall(grid, frame, labels, wall, limit, barrier, middle)
     if not sides.single:
         labels = _fill_from_mirror(grid, frame, labels, wall, limit, barrier, middle, hu)
-    labels = _close_sides(grid, labels, barrier)
+    changed = [side for side in (LEFT, RIGHT) if not np.array_equal(labels == side, closed == side)]
+    labels = _close_sides(grid, labels, barrier, changed)
     result = np.zeros_like(sides.labels)
     result[window] = labels
     return result
@@ -110,24 +113,34 @@ def _bone(hu: NDArray[np.int16]) -> NDArray[np.bool_]:
     return hu >= BONE_HU + 60 if hu.max() > 400 else hu >= BONE_HU
 
 
-def _close_sides(grid: LungGrid, labels: NDArray[np.uint8], barrier: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Close small gaps of each lung by a ball, then fill its holes."""
+def _close_sides(
+    grid: LungGrid, labels: NDArray[np.uint8], barrier: NDArray[np.bool_], sides: Sequence[int] = (LEFT, RIGHT)
+) -> NDArray[np.uint8]:
+    """Close small gaps of each lung by a ball, then fill its holes; both lungs at the same time."""
     closed = labels.copy()
-    for side in (LEFT, RIGHT):
-        mask = labels == side
-        box = ndimage.find_objects(mask.view(np.uint8))
-        if not box:
-            continue
-        window = tuple(
-            slice(max(s.start - m, 0), s.stop + m)
-            for s, m in zip(box[0], [int(CLOSING_MM / mm) + 2 for mm in grid.spacing], strict=True)
-        )
-        local = mask[window]
-        filled = _ball_closing(local, CLOSING_MM, grid.spacing) & ~barrier[window]
-        filled = _fill_holes(filled | local, grid.pixel_cm2)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        found = list(pool.map(lambda side: _close(grid, labels == side, barrier), sides))
+    for side, (window, filled) in zip(sides, found, strict=True):
         target = closed[window]
-        target[filled & (target == 0) & ~barrier[window]] = side
+        target[filled & (target == 0)] = side
     return closed
+
+
+def _close(
+    grid: LungGrid, mask: NDArray[np.bool_], barrier: NDArray[np.bool_]
+) -> tuple[tuple[slice, ...], NDArray[np.bool_]]:
+    """A window around a lung, and the closed lung in it, outside the barrier."""
+    box = ndimage.find_objects(mask.view(np.uint8))
+    if not box:
+        empty = (slice(0, 0),) * 3
+        return empty, mask[empty]
+    window = tuple(
+        slice(max(s.start - m, 0), s.stop + m)
+        for s, m in zip(box[0], [int(CLOSING_MM / mm) + 2 for mm in grid.spacing], strict=True)
+    )
+    local, blocked = mask[window], barrier[window]
+    filled = _ball_closing(local, CLOSING_MM, grid.spacing) & ~blocked
+    return window, _fill_holes(filled | local, grid.pixel_cm2) & ~blocked
 
 
 def _ball_closing(mask: NDArray[np.bool_], radius: float, spacing: tuple[float, ...]) -> NDArray[np.bool_]:

@@ -24,7 +24,9 @@ def body_scale(hu: NDArray[np.int16], spacing: tuple[float, float, float]) -> fl
     """
     steps = [max(1, n // most) for n, most in zip(hu.shape, (COARSE_SLICES, COARSE_SHARE, COARSE_SHARE), strict=True)]
     starts = [(n - 1) % step // 2 for n, step in zip(hu.shape, steps, strict=True)]
-    coarse = hu[starts[0] :: steps[0], starts[1] :: steps[1], starts[2] :: steps[2]]
+    # From both ends, so that a mirrored scan has the same size.
+    both = (hu[:, :, starts[2] :: steps[2]], hu[:, :, ::-1][:, :, starts[2] :: steps[2]])
+    coarse = [plane for half in both for plane in half[starts[0] :: steps[0], starts[1] :: steps[1]]]
     pixel_mm2 = spacing[1] * steps[1] * spacing[2] * steps[2]
     sizes = [np.sqrt(_body_pixels(plane > TISSUE_HU) * pixel_mm2) for plane in coarse]
     size = float(np.percentile(sizes, SIZE_PERCENTILE))

@@ -4,7 +4,7 @@ Classical image analysis, no learned weights: air inside the body, airways out, 
 touches the pleura put back (``lung_repair``), and the edge drawn at full resolution (``lung_grid``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ SHOWN_CM2 = 1.0
 TOP_MM = 15.0
 CUT_SHARE = 0.8
 CUT_CM2 = 25.0
+RIM = 8
 
 
 @dataclass(frozen=True)
@@ -108,20 +109,32 @@ def segment_lungs(volume: Volume) -> Lungs:
     """
     scale = body_scale(volume.hu, volume.spacing_zyx)
     grid = reduce_volume(volume.hu, scaled_spacing(volume.spacing_zyx, scale))
-    inside = inside_body(grid)
-    airways = find_airways(grid, inside)
+    whole_inside = inside_body(grid)
+    window = _body_window(whole_inside)
+    body, inside = replace(grid, hu=grid.hu[window]), whole_inside[window]
+    airways = find_airways(body, inside)
     barred = _thicken(airways)
-    air = inside & (grid.hu < AIR_HU) & ~barred
-    gut = find_gut(grid, air, airways, inside)
+    air = inside & (body.hu < AIR_HU) & ~barred
+    gut = find_gut(body, air, airways, inside)
     air &= ~gut
     barred |= gut
-    sides = assign_sides(grid, air, airways, inside)
+    sides = assign_sides(body, air, airways, inside)
     if sides is None:
         raise _no_lungs(volume, "no air-filled organ of a lung's size was found")
-    _check_plausible(volume, grid, sides, airways, scale)
-    labels = repair_lungs(grid, sides, inside, barred)
-    refined = refine_labels(volume.hu, grid, labels, grid.hu < AIR_HU, barred, AIR_HU)
+    _check_plausible(volume, body, sides, airways, scale)
+    labels = repair_lungs(body, sides, inside, barred)
+    refined = refine_labels(volume.hu, grid, window, labels, body.hu < AIR_HU, barred, AIR_HU)
     return Lungs(refined, _notes(grid, sides, refined))
+
+
+def _body_window(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """The rows and columns that hold the body, with a rim of air around; every slice."""
+    spans = [slice(0, len(inside))]
+    for axis in (1, 2):
+        used = np.flatnonzero(inside.any(axis=(0, 3 - axis)))
+        low, high = (used[0], used[-1]) if len(used) else (0, inside.shape[axis] - 1)
+        spans.append(slice(max(int(low) - RIM, 0), int(high) + RIM + 1))
+    return spans[0], spans[1], spans[2]
 
 
 def _thicken(airways: NDArray[np.bool_]) -> NDArray[np.bool_]:
