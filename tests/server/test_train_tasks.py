@@ -24,6 +24,7 @@ from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS, write_phantom
 from pneumoscreen.server.train_tasks import train_tasks
+from pneumoscreen.studies.folder_split import SPLIT_FILE
 from pneumoscreen.studies.split import Side, side_of
 from pneumoscreen.training.recipe_book import RECIPES
 
@@ -162,7 +163,10 @@ def test_a_training_tells_its_progress_and_its_publication(clinic: RunningServer
     assert publication["task"] == "ct_classifier" and publication["compared_with"] == 1
     assert publication["sentence"] == progress["message"]
 
-    card = ModelStore(clinic.models).card("ct_classifier", publication["version"])
+    assert publication["reason"].startswith("fewer than 10 validation patients"), publication
+    assert json.loads((clinic.studies / SPLIT_FILE).read_text(encoding="utf-8"))["test"] == 0.15
+    card = ModelStore(clinic.models).load_candidate("ct_classifier", publication["candidate_id"]).card
+    assert card["split"] == {"validation": 0.15, "test": 0.15}
     assert "began with version 1" in card["data"] and "1 test cases untouched" in card["data"]
     assert card["network"]["widths"] == [8, 16, 16, 32] and card["network"]["dropout"] == 0.2
     note = card["figures"]["calibration_on_validation"]["note"]
