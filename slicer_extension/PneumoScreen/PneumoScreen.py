@@ -128,12 +128,14 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget):
         self.shortcuts = Shortcuts(slicer.util.mainWindow() or self.parent, session, submission)
 
     def enter(self):
-        """The module is shown: its keys hold."""
+        """The module is shown: its keys hold, and the time that a case is read counts."""
         self.shortcuts.set_enabled(True)
+        self.logic.session.watch.resume()
 
     def exit(self):
-        """Another module is shown: its keys are its own."""
+        """Another module is shown: its keys are its own, and the case is not read."""
         self.shortcuts.set_enabled(False)
+        self.logic.session.watch.pause()
 
     def cleanup(self):
         """The panel goes: its keys, its helper process and what it listens to go with it."""

@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +90,9 @@ def test_old_scores_are_told_from_fresh_ones() -> None:
         {"embedding": None},
         {"models": []},
         {"finding": {}},
+        {"finding": []},
+        {"finding": {**asdict(Finding("CT", "covid19", 0.7, 3)), "decided": "no"}},
+        {"finding": {**asdict(Finding("CT", "covid19", 0.7, 3)), "infection": 1.5}},
         {"parts": None},
     ],
 )
@@ -143,3 +146,25 @@ def test_readers_beside_a_writer_see_whole_scores(tmp_path: Path, caplog: pytest
         thread.join()
     assert seen <= {number / 100 for number in range(40)}
     assert "damaged" not in caplog.text
+
+
+@pytest.mark.parametrize("decided", [True, False, None])
+@pytest.mark.parametrize("infection", [0.0, 0.93, None])
+def test_a_finding_keeps_whether_the_type_was_decided_and_the_infection(
+    decided: bool | None, infection: float | None
+) -> None:
+    before = replace(stored(), finding=Finding("CT", "covid19", 0.5, 2, decided, infection))
+    after = StoredScore.from_dict(json.loads(json.dumps(before.to_dict())))
+    assert after.finding == before.finding
+
+
+def test_a_score_of_before_there_were_these_fields_is_read(tmp_path: Path) -> None:
+    store = ScoreStore(tmp_path)
+    store.put(stored())
+    file = tmp_path / "case-1.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    for name in ("decided", "infection"):
+        del document["finding"][name]
+    file.write_text(json.dumps(document))
+    found = ScoreStore(tmp_path).get("case-1")
+    assert found is not None and found.finding == Finding("CT", "covid19", 0.7, 3, None, None)

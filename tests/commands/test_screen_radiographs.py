@@ -58,3 +58,22 @@ def test_without_networks_for_xrays_it_says_so(run: Callable[..., Ended], narrow
     assert ended.status == 2
     (sentence,) = ended.refusals()
     assert "cxr_lung_boxes" in sentence and "train" in sentence
+
+
+def test_a_document_says_where_its_image_lies_below_what_was_named(
+    run: Callable[..., Ended], models: Path, studies: Path, tmp_path: Path
+) -> None:
+    named = tmp_path / "named"
+    (named / "ward 1").mkdir(parents=True)
+    (named / "xrays").mkdir()
+    shutil.copyfile(next(iter(sorted(studies.glob("*.nii.gz")))), named / "ward 1" / "scan.nii.gz")
+    write_picture(generate_radiograph(3, "cap", RadiographSpec(size=200)).radiograph, named / "xrays" / "chest.png")
+    alone = tmp_path / "alone.png"
+    shutil.copyfile(named / "xrays" / "chest.png", alone)
+    ended = run("screen", named, alone, "--out", tmp_path / "out", "--model-dir", models, "--json")
+    assert ended.status == 0, ended.err
+    texts = [Path(entry["document"]).read_text(encoding="utf-8") for entry in json.loads(ended.out)]
+    images = [Case.from_json(text).image for text in texts]
+    assert [image.source for image in images] == ["ward 1/scan.nii.gz", "xrays/chest.png", "alone.png"]
+    assert [image.study_uid for image in images] == [None] * 3
+    assert not any(str(tmp_path) in text for text in texts)

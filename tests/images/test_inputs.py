@@ -225,3 +225,62 @@ def test_linked_folders_do_not_run_in_circles(tmp_path, chest, files):
     files.series(tmp_path / "ct", chest)
     os.symlink(tmp_path, tmp_path / "ct" / "up")
     assert ids(find_inputs([tmp_path])) == ["ct"]
+
+
+def sources(found):
+    return [item.source_below for item in found if isinstance(item, Input)]
+
+
+def test_a_case_says_where_it_lies_below_what_was_named(tmp_path, chest, files, monkeypatch):
+    files.series(tmp_path / "all" / "b" / "ct", chest)
+    for name in ("a", "c"):
+        (tmp_path / "all" / name).mkdir()
+    nifti = files.image(tmp_path / "all" / "a" / "x.nii.gz", chest)
+    picture = write_dataset(tmp_path / "all" / "c" / "x.dcm")
+    assert sources(find_inputs([tmp_path / "all"])) == ["a/x.nii.gz", "b/ct", "c/x.dcm"]
+    assert sources(find_inputs([nifti, tmp_path / "all" / "b" / "ct", picture])) == ["x.nii.gz", "ct", "x.dcm"]
+    monkeypatch.chdir(tmp_path / "all" / "b")
+    assert sources(find_inputs([Path("."), Path("../a")])) == ["ct", "x.nii.gz"]
+    monkeypatch.chdir(tmp_path / "all" / "b" / "ct")
+    assert sources(find_inputs([Path(".")])) == ["ct"]
+
+
+def test_the_document_has_source_and_study_of_a_series(tmp_path, chest, files):
+    files.series(tmp_path / "named" / "exam", chest, StudyInstanceUID="1.2.3.4.5")
+    files.image(tmp_path / "named" / "x.nii.gz", chest)
+    nifti, series = (read_input(item).image_info() for item in find_inputs([tmp_path / "named"]))
+    assert (series.source, series.study_uid) == ("exam", "1.2.3.4.5") and series.series_uid
+    assert (nifti.source, nifti.study_uid, nifti.series_uid) == ("x.nii.gz", None, None)
+    bare = files.series(tmp_path / "bare", chest, StudyInstanceUID=None)
+    assert read_volume(bare).image_info().study_uid is None
+
+
+def test_a_scan_read_by_its_path_has_a_source_below_a_root_only(tmp_path, chest, files):
+    folder = files.series(tmp_path / "studies" / "p1" / "ct", chest)
+    assert read_volume(folder).image_info().source == "ct"
+    assert read_volume(folder, tmp_path / "studies").image_info().source == "p1/ct"
+    assert read_volume(folder, tmp_path / "elsewhere").image_info().source is None
+
+
+def test_a_patients_name_anywhere_below_what_was_named_is_hashed(tmp_path, chest, files):
+    folder = files.series(tmp_path / "ward" / "Mustermann Erika" / "2020" / "ct", chest)
+    (above,) = sources(find_inputs([tmp_path / "ward"]))
+    assert len(above) == 8 and int(above, 16) >= 0
+    assert sources(find_inputs([tmp_path / "ward"])) == [above], "the same place has the same hash"
+    # Named from further down, the name is not part of the source.
+    assert sources(find_inputs([folder.parent])) == ["ct"]
+    assert ids(find_inputs([tmp_path / "ward"])) == ["ct"], "the case's name does not go by the folders above"
+    files.series(tmp_path / "free" / "Mustermann" / "ct", chest, PatientIdentityRemoved="YES")
+    assert sources(find_inputs([tmp_path / "free"])) == ["Mustermann/ct"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_that_is_no_text_can_be_written(tmp_path, chest, files):
+    files.image(tmp_path / "x.nii.gz", chest)
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    os.rename(tmp_path / "x.nii.gz", folder + b"/x.nii.gz")
+    assert sources(find_inputs([tmp_path])) == ["caf?/x.nii.gz"]

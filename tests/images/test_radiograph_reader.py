@@ -148,3 +148,13 @@ def test_likeness_of_a_chest_and_its_negative():
     assert likeness(values) > 0.3
     assert likeness(-values) == pytest.approx(-likeness(values), abs=1e-5)
     assert likeness(np.ones((80, 80), np.float32)) == 0
+
+
+def test_the_document_has_source_and_study(tmp_path):
+    (tmp_path / "named").mkdir()
+    write_dataset(tmp_path / "named" / "xray.dcm")
+    save(tmp_path / "named" / "y.png", grey())
+    dicom, picture = (read_radiograph(item).image_info() for item in find_inputs([tmp_path / "named"]))
+    assert (dicom.source, dicom.study_uid, dicom.series_uid) == ("xray.dcm", "1.2.3.9", "1.2.3.4")
+    assert (picture.source, picture.study_uid) == ("y.png", None)
+    assert read_radiograph_file(tmp_path / "named" / "y.png", tmp_path).image_info().source == "named/y.png"

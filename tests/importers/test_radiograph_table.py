@@ -17,6 +17,7 @@ from pneumoscreen.importers.radiograph_table import NAME, Row
 from pneumoscreen.importers.run import Action, Outcome
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms.radiograph import LABELS, RadiographSpec, generate_radiograph
+from pneumoscreen.studies.annotations import AnnotationStore
 from pneumoscreen.studies.cases import Study, find_studies
 from pneumoscreen.studies.radiographs import LabelledRadiograph, load_radiograph
 
@@ -111,6 +112,11 @@ def test_a_second_import_changes_nothing_and_a_corrected_one_updates(pictures: P
     assert moved[0].action is Action.REFUSED and "another patient" in str(moved[0].reason)
 
 
+def source_of(studies: Path, case_id: str) -> str | None:
+    (version,) = AnnotationStore(studies).versions(case_id)
+    return version.document.image.source
+
+
 def test_pictures_of_one_name_and_anonymous_names(pictures: Path, tmp_path: Path) -> None:
     rows = ("a.png,Miller,cap,,,,,,,", "more/a.png,Miller,,,,,,,,")
     studies, outcomes, _ = bring(pictures, tmp_path, *rows)
@@ -118,10 +124,12 @@ def test_pictures_of_one_name_and_anonymous_names(pictures: Path, tmp_path: Path
         ("a", Action.IMPORTED),
         ("more_a", Action.IMAGE_ONLY),
     ]
+    assert source_of(studies, "a") == "a.png"
     (tmp_path / "other").mkdir()
     studies, outcomes, _ = bring(pictures, tmp_path / "other", *rows, anonymous_ids=True)
     assert all(outcome.case_id.startswith("case_") for outcome in outcomes)
     assert "Miller" not in (studies / "patients.csv").read_text(encoding="utf-8")
+    assert len(str(source_of(studies, outcomes[0].case_id))) == 12
 
 
 def test_a_dry_run_writes_nothing(pictures: Path, tmp_path: Path) -> None:

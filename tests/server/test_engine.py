@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 
 from pneumoscreen.errors import ModelError
+from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import WEIGHTS_FILE, ModelStore
 from pneumoscreen.server.engine import CANDIDATES, CLASSIFIER, Engine
 
@@ -88,3 +90,17 @@ def test_the_class_list_is_that_of_the_version_in_use(engine: Engine, store: Mod
     assert engine.classes().infections == ("covid19", "influenza_a")
     store.rollback(CLASSIFIER)
     assert engine.classes().infections == ("covid19", "influenza_a")
+
+
+def test_a_scan_says_where_it_lies_in_the_studies_folder_and_nothing_of_other_folders(
+    store: ModelStore, phantom: Volume, tmp_path: Path
+) -> None:
+    (tmp_path / "data" / "patient").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    image = tmp_path / "data" / "patient" / "scan.nii.gz"
+    sitk.WriteImage(phantom.to_sitk(phantom.hu), image)
+    engine = Engine(store, tmp_path / "link")
+    assert engine.read(image)[0].image_info().source == "patient/scan.nii.gz"
+    upload = tmp_path / "upload.nii.gz"
+    upload.write_bytes(image.read_bytes())
+    assert engine.read(upload)[0].image_info().source is None

@@ -3,22 +3,27 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import requests
 import SimpleITK as sitk
 
-from pneumoscreen.active_learning.score_file import ScoreStore, StoredScore
+from pneumoscreen.active_learning.score_file import Finding, ScoreStore, StoredScore
+from pneumoscreen.active_learning.scores import CaseScore
+from pneumoscreen.case import Case, ImageInfo
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.background import BackgroundScoring
 from pneumoscreen.server.engine import Engine
-from pneumoscreen.server.scoring import models_in_use, score_image
+from pneumoscreen.server.scoring import models_in_use, score_image, stored_score
+from pneumoscreen.verdict import Infection, Verdict
 
 from .conftest import RunningServer, copied_models, serving
 
@@ -198,3 +203,14 @@ def test_a_scan_without_lungs_is_scored_with_its_reason(tmp_path: Path, phantom:
     sitk.WriteImage(image + 1, tmp_path / "flesh.nii.gz")
     with engine.turn:
         assert score_image("flesh", tmp_path / "flesh.nii.gz", engine).scan != before
+
+
+@pytest.mark.parametrize("infection", [None, Infection(0.93, "100 scans")])
+def test_a_stored_finding_says_whether_the_type_was_decided(infection: Infection | None) -> None:
+    verdict = Verdict("covid19", "softmax", {}, {"covid19": 0.5, "influenza_a": 0.5}, False, infection)
+    case = Case("a", "CT", ImageInfo((4, 4, 4), (1.0, 1.0, 1.0), "00"), verdict=verdict)
+    score = CaseScore("a", 0.5, 0.5, np.ones(1, dtype=np.float32))
+    probability = None if infection is None else infection.probability
+    assert stored_score(score, case, "s").finding == Finding("CT", "covid19", 0.5, 0, False, probability)
+    bare = stored_score(score, replace(case, verdict=replace(verdict, decided=True)), "s").finding
+    assert bare is not None and bare.decided is True

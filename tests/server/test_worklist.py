@@ -34,7 +34,8 @@ def score(case_id: str, number: int, models: dict[str, ModelInfo]) -> StoredScor
     embedding = np.random.default_rng(number).random(256)
     made = CaseScore(case_id, number % 97 / 100, 0.1, (embedding / np.linalg.norm(embedding)).astype(np.float32))
     label, sure = (("covid19", 0.9), ("influenza_a", 0.6), ("no_infection_found", 0.0))[number % 3]
-    return StoredScore(case_id, made, models, "s", Finding("CT", label, sure, number % 20))
+    told = (number % 2 == 0, 0.25) if number % 3 else (None, None)
+    return StoredScore(case_id, made, models, "s", Finding("CT", label, sure, number % 20, *told))
 
 
 def document(case_id: str, diagnosis: str | None = None) -> dict[str, Any]:
@@ -101,6 +102,8 @@ def test_a_listing_tells_state_verdict_and_score(clinic: RunningServer) -> None:
     assert [rows[CASES[n]]["state"] for n in (0, 3, 5, 6)] == ["new", "new", "screened", "in_progress"]
     assert rows[CASES[3]]["error"] == "the scan shows no lungs"
     assert rows[CASES[6]]["lease"]["reader"] == "anna"
+    told = [(rows[CASES[n]]["decided"], rows[CASES[n]]["infection"]) for n in (0, 4, 5, 6)]
+    assert told == [(None, None), (True, 0.25), (False, 0.25), (None, None)]
     five = rows[CASES[5]]
     assert (five["verdict"], five["confidence"], five["modality"]) == ("no_infection_found", 0.0, "CT")
     assert (five["readers"], five["versions"], five["diagnosis"]) == ([], 0, None)

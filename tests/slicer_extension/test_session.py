@@ -8,6 +8,8 @@ import pytest
 from tests.slicer_extension.running_panel import Panel, running_panel
 from tests.slicer_extension.scripted_module import MODULE
 
+from pneumoscreen.case import Case, Reading
+
 SAMPLE = MODULE / "Resources/SampleData/phantom.nrrd"
 
 
@@ -60,11 +62,16 @@ def test_a_volume_that_cannot_be_read_leaves_the_open_case(panel: Panel, tmp_pat
 
 def read_a_case(panel: Panel) -> None:
     """Open a screened case, without a server."""
+    panel.session.open_sample(str(SAMPLE))
+    read_findings(panel)
+
+
+def read_findings(panel: Panel) -> None:
+    """Show findings of the open case, without a server."""
     from tests.slicer_extension.cases import screened
 
     from PneumoScreenLib.reading import Reading
 
-    panel.session.open_sample(str(SAMPLE))
     panel.session.show(Reading(screened(), reader="dr-a"))
 
 
@@ -128,3 +135,28 @@ def test_a_new_box_takes_its_side_from_the_masks_where_there_are_some(panel: Pan
     assert panel.session.selected_region().side == "right"
     panel.session._moved("r1", (70.0, 0.0, -200.0), (20.0, 20.0, 20.0))
     assert panel.session.reading.region("r1").side == "right"
+
+
+def test_a_submission_says_how_long_the_case_was_read(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PneumoScreenLib.stopwatch import Stopwatch
+
+    seconds, sent = [0.0], []
+    panel.session.watch = Stopwatch(lambda: seconds[0])
+    monkeypatch.setattr(panel.logic.asking, "run", lambda name, args, *rest: sent.append((name, args)))
+    panel.logic.connection.server = {"user": "dr-a", "roles": ["reader"], "is_known": True}
+    panel.session.open_sample(str(SAMPLE))
+    seconds[0] = 30.0  # the screening: nothing is read yet
+    read_findings(panel)
+    seconds[0] = 42.0
+    panel.widget.exit()
+    seconds[0] = 400.0
+    panel.widget.enter()
+    seconds[0] = 400.5
+    panel.logic.submission.submit()
+    ((name, args),) = sent
+    assert name == "submit"
+    assert args["document"]["reading"] == {"seconds": 12.5, "model_shown": True}
+    assert Case.from_dict(args["document"]).reading == Reading(12.5, True)
+    assert not panel.session.reading.is_modified, "how long it was read is no correction"
+    read_a_case(panel)
+    assert panel.session.watch.seconds == 0.0, "another case begins anew"

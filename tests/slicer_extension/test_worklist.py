@@ -50,3 +50,15 @@ def test_counts() -> None:
     assert counts_in_words(rows, rows[:1]) == "1 of 4 cases, 1 done"
     assert counts_in_words([], []) == "No cases."
     assert STATES == ("", "New", "Screened", "In progress", "Done")
+
+
+def test_a_type_that_cannot_be_told_is_not_named() -> None:
+    said = {"id": "ct-1", "state": "screened", "verdict": "covid19", "confidence": 0.5, "infection": 0.93}
+    unknown, undecided, decided = rows_of([said, {**said, "decided": False}, {**said, "decided": True}])
+    assert [row.texts[2] for row in (unknown, undecided, decided)] == ["COVID-19", "Type undecided", "COVID-19"]
+    assert undecided.explanation == "infection 93 %"
+    assert decided.explanation == "infection 93 %, confidence 50 %"
+    (failed,) = rows_of([{**said, "decided": False, "error": "it shows no lungs"}])
+    assert failed.texts[2] == "cannot be screened"
+    assert arranged([undecided, decided], "undecided") == [undecided]
+    assert arranged([undecided, decided], column="verdict") == [decided, undecided]

@@ -33,12 +33,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Finding:
-    """What a screening found, in short, so that a list of cases needs no other file."""
+    """What a screening found, in short, so that a list of cases needs no other file.
+
+    Attributes:
+        modality: of the image.
+        label: of the verdict.
+        confidence: what its rule exports.
+        regions: how many.
+        decided: whether the type could be told; None in a score that was written before there was such a word.
+        infection: probability of an infection of any type; None where it is not known.
+    """
 
     modality: str
     label: str
     confidence: float
     regions: int
+    decided: bool | None = None
+    infection: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,10 +125,7 @@ class StoredScore:
         models = {name: ModelInfo(int(m["version"]), str(m["sha256"])) for name, m in document["models"].items()}
         finding = None
         if document["finding"] is not None:
-            found = document["finding"]
-            finding = Finding(
-                str(found["modality"]), str(found["label"]), float(found["confidence"]), int(found["regions"])
-            )
+            finding = _finding(document["finding"])
         error = None if document["error"] is None else str(document["error"])
         return cls(str(document["case_id"]), score, models, str(document["scan"]), finding, error, str(document["at"]))
 
@@ -189,6 +197,25 @@ class ScoreStore:
             stored = None
         self._known[case_id] = (state, stored)
         return stored
+
+
+def _finding(found: dict[str, Any]) -> Finding:
+    """A finding from JSON values; older ones do not say whether the type was decided, nor the infection.
+
+    Raises:
+        ValueError, KeyError, TypeError: if they are not those of a finding.
+    """
+    decided, infection = found.get("decided"), found.get("infection")
+    if decided not in (True, False, None) or (infection is not None and not 0.0 <= float(infection) <= 1.0):
+        raise ValueError("decided or infection is out of range")
+    return Finding(
+        str(found["modality"]),
+        str(found["label"]),
+        float(found["confidence"]),
+        int(found["regions"]),
+        None if decided is None else bool(decided),
+        None if infection is None else float(infection),
+    )
 
 
 def _is_score(name: str) -> bool:

@@ -8,7 +8,7 @@ state says that it is not known.
 import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ def find_scans(table: Path, cases: Sequence[SiteCase]) -> list[Input | Refused]:
     for case in cases:
         scan = _scan(table, case)
         if isinstance(scan, Input):
-            scan = Input(unique_id(scan.case_id, taken), scan.path, scan.series_uid, scan.headers, scan.modality)
+            scan = replace(scan, case_id=unique_id(scan.case_id, taken))
             taken.add(scan.case_id.lower())
         found.append(scan)
     return found

@@ -16,8 +16,14 @@ MAX_ROTATION_DEGREES = 20.0
 _MAX_SKEW = 0.01
 
 
-def to_volume(raw: RawImage, case_id: str, source: Path) -> Volume:
+def to_volume(raw: RawImage, case_id: str, source: Path, source_below: str | None = None) -> Volume:
     """Turn an image to canonical orientation and to Hounsfield units.
+
+    Args:
+        raw: the image.
+        case_id: its name.
+        source: the file or folder it was read from.
+        source_below: where that lies below what the user named.
 
     Raises:
         ImageError: of the type that names what is wrong with it.
@@ -40,6 +46,8 @@ def to_volume(raw: RawImage, case_id: str, source: Path) -> Volume:
         stored_orientation=stored,
         notes=(*raw.notes, *_orientation_notes(stored), *hounsfield.notes),
         approximate_hu=hounsfield.approximate,
+        study_uid=raw.study_uid,
+        source_below=source_below,
     )
 
 

@@ -1,4 +1,4 @@
-"""Names of cases, out of the names of their files: safe as file names, and unique."""
+"""Names of cases, out of the names of their files: safe as file names, and unique; and where their files lie."""
 
 import re
 import unicodedata
@@ -26,6 +26,24 @@ def stem_of(path: Path) -> str:
                 break
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_name).strip("._-")[:_MAX_ID] or "case"
+
+
+def source_below(path: Path, root: Path) -> str | None:
+    """Where a case's file or folder lies below what was named, for its document: with forward slashes.
+
+    What was named itself has its own name. Nothing above it is told: that is the machine's own.
+
+    Returns:
+        A text that can be written to a file; None for what lies elsewhere.
+    """
+    if path == root:
+        below = path.name if path.name not in ("", "..") else path.resolve().name
+    elif path.is_relative_to(root):
+        below = path.relative_to(root).as_posix()
+    else:
+        return None
+    # Names need not be text on every system.
+    return below.encode(errors="replace").decode() or None
 
 
 def unique_id(case_id: str, taken: set[str]) -> str:

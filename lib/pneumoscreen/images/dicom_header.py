@@ -1,9 +1,10 @@
 """Headers of DICOM files: the few fields that place a slice, read without its pixels.
 
-Patients' names and numbers are looked at in one place only (``names_patient``, ``patient_key``) and never kept.
+Patients' names and numbers are looked at in one place only (``_naming_part``, ``_patient_key``) and never kept.
 """
 
 import math
+import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class SliceHeader:
         slope: rescale slope, or None if the header has none; likewise ``intercept``.
         padding: (lowest, highest) stored value that means "no picture here", or None.
         names_patient: the file's or folder's name holds a part of the patient's name.
+        naming_part: the part of the path that holds a part of the patient's name, counted from its end: 1 is the
+            file's name, 2 its folder's; the last one where there are several, 0 where there is none.
         instance_uid: SOPInstanceUID, the file's own.
         patient_key: the same for all series of a patient: a hash of the patient's number, or of the study's UID
             where the number is none; empty where both are missing.
@@ -61,6 +64,7 @@ class SliceHeader:
     sop_class: str
     modality: str
     image_type: tuple[str, ...]
+    study_uid: str
     series_uid: str
     series_number: int | None
     rows: int
@@ -79,6 +83,7 @@ class SliceHeader:
     intercept: float | None
     gantry_tilt: float
     names_patient: bool
+    naming_part: int
     instance_uid: str
     patient_key: str
 
@@ -174,6 +179,7 @@ def _slice_header(
         sop_class=str(dataset.get("SOPClassUID") or ""),
         modality=str(dataset.get("Modality") or "").strip().upper(),
         image_type=tuple(str(part).upper() for part in ([image_type] if isinstance(image_type, str) else image_type)),
+        study_uid=str(dataset.get("StudyInstanceUID") or ""),
         series_uid=str(dataset.get("SeriesInstanceUID") or ""),
         series_number=_whole(dataset.get("SeriesNumber")),
         rows=int(dataset.Rows),
@@ -191,7 +197,8 @@ def _slice_header(
         slope=_number(value("RescaleSlope", "PixelValueTransformationSequence"), path),
         intercept=_number(value("RescaleIntercept", "PixelValueTransformationSequence"), path),
         gantry_tilt=_number(value("GantryDetectorTilt", "CTAcquisitionDetailsSequence"), path) or 0.0,
-        names_patient=_names_patient(dataset, path),
+        names_patient=_naming_part(dataset, (path.parent.name, path.name)) > 0,
+        naming_part=_naming_part(dataset, Path(os.path.abspath(path)).parts),
         instance_uid=str(dataset.get("SOPInstanceUID") or ""),
         patient_key=_patient_key(dataset),
     )
@@ -232,11 +239,15 @@ def _padding(dataset: Dataset) -> tuple[int, int] | None:
     return min(ends), max(ends)
 
 
-def _names_patient(dataset: Dataset, path: Path) -> bool:
+def _naming_part(dataset: Dataset, parts: tuple[str, ...]) -> int:
+    """Which part of a path, counted from its end, holds a part of the patient's name; 0 where none does."""
     if dataset.get("PatientIdentityRemoved") == "YES":
-        return False
+        return 0
     named = set(_LETTERS.split(str(dataset.get("PatientName") or "").lower())) - _NO_NAMES
-    return any(len(word) > 2 for word in named & set(_LETTERS.split(f"{path.parent.name} {path.name}".lower())))
+    for number, part in enumerate(reversed(parts), start=1):
+        if any(len(word) > 2 for word in named & set(_LETTERS.split(part.lower()))):
+            return number
+    return 0
 
 
 def patient_key(number: str) -> str:

@@ -48,6 +48,7 @@ def read_stack(stack: Stack, name: str) -> RawImage:
         sha256=sha256,
         series_uid=stack.slices[0].series_uid or None,
         notes=(*stack.notes, *notes),
+        study_uid=stack.slices[0].study_uid or None,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import PneumoScreenError
-from .case_ids import DICOM_SUFFIXES, PICTURE_SUFFIXES, VOLUME_SUFFIXES, short_hash, stem_of, unique_id
+from .case_ids import DICOM_SUFFIXES, PICTURE_SUFFIXES, VOLUME_SUFFIXES, short_hash, source_below, stem_of, unique_id
 from .dicom_header import SliceHeader, looks_like_dicom, read_headers
 from .dicom_series import RADIOGRAPHS, group_series, is_ct
 from .faults import AbsentError, DamagedError, NotCTError, UnsupportedError
@@ -26,6 +26,7 @@ class Input:
         series_uid: which series of the folder, or None for a file of another format.
         headers: the headers of that series or DICOM radiograph, so that they are read once.
         modality: "CT", or "CXR" for a chest X-ray. Nothing but the kind of the file is known yet.
+        source_below: where it lies below what the user named; see ``below``.
     """
 
     case_id: str
@@ -33,6 +34,7 @@ class Input:
     series_uid: str | None = None
     headers: tuple[SliceHeader, ...] = field(default=(), repr=False, compare=False)
     modality: Modality = "CT"
+    source_below: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,30 @@ def find_inputs(paths: Sequence[Path]) -> list[Input | Refused]:
         given.setdefault(os.path.realpath(path), Path(path))
     for path in given.values():
         try:
-            found += _find_in_folder(path) if path.is_dir() else [file_input(path)]
+            items = _find_in_folder(path) if path.is_dir() else [file_input(path)]
+            found += [below(item, path) if isinstance(item, Input) else item for item in items]
         except PneumoScreenError as error:
             found.append(Refused(path, str(error)))
         except OSError:
             found.append(Refused(path, f"{path} cannot be opened; check its name and that it may be read"))
     return _with_unique_ids(found)
+
+
+def below(given: Input, root: Path) -> Input:
+    """The input with the place of its file or folder below ``root``, as its document will give it.
+
+    Ours: where that place holds a part of the patient's name, its hash stands for it, as for the case's name.
+    """
+    place = source_below(given.path, root)
+    if place is not None and any(_is_named(header, given.path, place) for header in given.headers):
+        place = short_hash(place)
+    return replace(given, source_below=place)
+
+
+def _is_named(header: SliceHeader, path: Path, place: str) -> bool:
+    """Whether a place holds a part of the patient's name; a series' file names count although it leaves them out."""
+    parts = len(Path(place).parts) + (header.path != path)
+    return 0 < header.naming_part <= parts
 
 
 def series_in_folder(folder: Path) -> list[Input | Refused]:

@@ -26,8 +26,9 @@ class Radiograph:
         case_id: a name safe for files.
         source: the file it was read from.
         sha256: of the input's bytes.
-        series_uid: DICOM SeriesInstanceUID, or None.
+        series_uid: DICOM SeriesInstanceUID, or None; likewise ``study_uid``.
         notes: one sentence for each thing that was repaired or noticed on reading.
+        source_below: where it lies below what the user named, for the document; None where that is not known.
     """
 
     pixels: NDArray[np.float32]
@@ -38,6 +39,8 @@ class Radiograph:
     sha256: str
     series_uid: str | None = None
     notes: tuple[str, ...] = ()
+    study_uid: str | None = None
+    source_below: str | None = None
 
     def to_sitk(self, array: NDArray[np.generic]) -> sitk.Image:
         """An array [y, x] on this grid as a SimpleITK image of one slice.
@@ -50,6 +53,8 @@ class Radiograph:
         return image
 
     def image_info(self) -> ImageInfo:
-        """Size and spacing, for the case document."""
+        """Size and spacing, and where it is from, for the case document."""
         height, width = self.pixels.shape
-        return ImageInfo((width, height), self.spacing_mm, self.sha256, self.series_uid)
+        return ImageInfo(
+            (width, height), self.spacing_mm, self.sha256, self.series_uid, self.source_below, self.study_uid
+        )

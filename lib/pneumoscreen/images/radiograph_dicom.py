@@ -53,7 +53,7 @@ def read_dicom_radiograph(headers: Sequence[SliceHeader]) -> RawRadiograph:
         notes += ("The picture was stored turned or mirrored (PatientOrientation); it was turned back.",)
     if turn.transpose and spacing_mm is not None:
         spacing_mm = spacing_mm[::-1]
-    return RawRadiograph(values, spacing_mm, header.series_uid or None, notes)
+    return RawRadiograph(values, spacing_mm, header.series_uid or None, notes, header.study_uid or None)
 
 
 def _check(header: SliceHeader, name: str) -> None:

@@ -22,7 +22,7 @@ class RawRadiograph:
     Attributes:
         values: float32 [y, x], y to the feet, x to the patient's left, larger where the body is denser; any scale.
         spacing_mm: (x, y), or None where the file states none.
-        series_uid: DICOM SeriesInstanceUID, or None.
+        series_uid: DICOM SeriesInstanceUID, or None; likewise ``study_uid``.
         notes: what was repaired or noticed so far.
     """
 
@@ -30,6 +30,7 @@ class RawRadiograph:
     spacing_mm: tuple[float, float] | None = None
     series_uid: str | None = None
     notes: tuple[str, ...] = ()
+    study_uid: str | None = None
 
 
 def check_sides(name: str, width: int, height: int) -> None:

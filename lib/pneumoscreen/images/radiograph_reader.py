@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .faults import DamagedError, DimensionError, NotRadiographError, UnsupportedError
-from .inputs import Input, file_input, series_in_folder
+from .inputs import Input, below, file_input, series_in_folder
 from .radiograph import Radiograph
 from .radiograph_borders import content_box
 from .radiograph_dicom import read_dicom_radiograph
@@ -22,14 +22,19 @@ _SAMPLE = 4_000_000
 _BORDER_PART = 0.02
 
 
-def read_radiograph_file(path: Path) -> Radiograph:
+def read_radiograph_file(path: Path, root: Path | None = None) -> Radiograph:
     """Read one chest X-ray: a DICOM radiograph or the folder that holds it, PNG, JPEG, BMP or TIFF.
+
+    Args:
+        path: the file or folder.
+        root: the folder below which its document says where it lies; default: the document has its name only.
 
     Raises:
         ImageError: of the type that names what is wrong with the image.
     """
     path = Path(path)
-    return read_radiograph(_only_radiograph(path) if path.is_dir() else file_input(path))
+    given = _only_radiograph(path) if path.is_dir() else file_input(path)
+    return read_radiograph(below(given, root or path))
 
 
 def _only_radiograph(folder: Path) -> Input:
@@ -70,6 +75,8 @@ def read_radiograph(given: Input) -> Radiograph:
         sha256=_hash(given.path),
         series_uid=raw.series_uid,
         notes=(*raw.notes, *_more_notes(raw, content)),
+        study_uid=raw.study_uid,
+        source_below=given.source_below,
     )
 
 

@@ -29,7 +29,7 @@ class RawImage:
         origin_mm: LPS position of the centre of voxel [0, 0, 0].
         direction: 3x3, columns are the LPS directions of the index axes (i, j, k).
         sha256: of the input's bytes.
-        series_uid: DICOM SeriesInstanceUID, or None.
+        series_uid: DICOM SeriesInstanceUID, or None; likewise ``study_uid``.
         notes: what was repaired or noticed so far.
     """
 
@@ -40,6 +40,7 @@ class RawImage:
     sha256: str
     series_uid: str | None = None
     notes: tuple[str, ...] = ()
+    study_uid: str | None = None
 
 
 def check_size(name: str, size_xyz: tuple[int, ...]) -> None:

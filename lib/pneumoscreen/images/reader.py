@@ -8,13 +8,17 @@ from .canonical import to_volume
 from .dicom_pixels import read_stack
 from .dicom_series import stack
 from .faults import DamagedError, MixedSeriesError, NotCTError, UnsupportedError
-from .inputs import Input, Refused, file_input, series_in_folder
+from .inputs import Input, Refused, below, file_input, series_in_folder
 from .volume import Volume
 from .volume_file import read_volume_file
 
 
-def read_volume(path: Path) -> Volume:
+def read_volume(path: Path, root: Path | None = None) -> Volume:
     """Read one CT: a folder with one DICOM series, a multi-frame DICOM file, NIfTI, NRRD or MetaImage.
+
+    Args:
+        path: the file or folder.
+        root: the folder below which its document says where it lies; default: the document has its name only.
 
     Returns:
         The volume in canonical orientation and Hounsfield units; its notes say what was repaired.
@@ -23,7 +27,8 @@ def read_volume(path: Path) -> Volume:
         ImageError: of the type that names what is wrong with the image.
     """
     path = Path(path)
-    return read_input(_folder_input(path) if path.is_dir() else file_input(path))
+    given = _folder_input(path) if path.is_dir() else file_input(path)
+    return read_input(below(given, root or path))
 
 
 def read_input(given: Input) -> Volume:
@@ -37,13 +42,13 @@ def read_input(given: Input) -> Volume:
     # ITK's warnings quote header fields, and the sentence of the error says what the user must know.
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     if not given.headers:
-        return to_volume(read_volume_file(given.path), given.case_id, given.path)
+        return to_volume(read_volume_file(given.path), given.case_id, given.path, given.source_below)
     name = str(given.path)
     try:
         raw = read_stack(stack(given.headers, name), name)
     except OSError:
         raise DamagedError(f"{name} has files that can no longer be read; check that they are still there") from None
-    return to_volume(raw, given.case_id, given.path)
+    return to_volume(raw, given.case_id, given.path, given.source_below)
 
 
 def _folder_input(folder: Path) -> Input:

@@ -33,10 +33,11 @@ class Volume:
         case_id: a name safe for files.
         source: the file or folder it was read from.
         sha256: of the input's bytes.
-        series_uid: DICOM SeriesInstanceUID, or None.
+        series_uid: DICOM SeriesInstanceUID, or None; likewise ``study_uid``.
         stored_orientation: orientation code of the file, as SimpleITK's DICOMOrient names it.
         notes: one sentence for each thing that was repaired or noticed on reading.
         approximate_hu: the values are known to be clipped or rescaled.
+        source_below: where it lies below what the user named, for the document; None where that is not known.
     """
 
     hu: NDArray[np.int16]
@@ -50,6 +51,8 @@ class Volume:
     stored_orientation: str = CANONICAL_ORIENTATION
     notes: tuple[str, ...] = ()
     approximate_hu: bool = False
+    study_uid: str | None = None
+    source_below: str | None = None
 
     @property
     def spacing_zyx(self) -> tuple[float, float, float]:
@@ -91,9 +94,11 @@ class Volume:
         return sitk.DICOMOrient(image, self.stored_orientation)
 
     def image_info(self) -> ImageInfo:
-        """Size and spacing of the image as stored, for the case document."""
+        """Size and spacing of the image as stored and where it is from, for the case document."""
         stored = sitk.DICOMOrient(self._geometry(), self.stored_orientation)
-        return ImageInfo(stored.GetSize(), stored.GetSpacing(), self.sha256, self.series_uid)
+        return ImageInfo(
+            stored.GetSize(), stored.GetSpacing(), self.sha256, self.series_uid, self.source_below, self.study_uid
+        )
 
     def _geometry(self) -> sitk.Image:
         # A one-byte image carries the geometry through DICOMOrient at an eighth of the memory.

@@ -72,11 +72,12 @@ def read_scan(scan: Input) -> Volume:
     raw = read_volume_file(scan.path)
     low, high = float(raw.values.min()), float(raw.values.max())
     if low < 0 or not 1 < high <= 255:
-        return to_volume(raw, scan.case_id, scan.path)
+        return to_volume(raw, scan.case_id, scan.path, scan.source_below)
     bottom, top = WINDOW_HU
     values = np.rint(raw.values.astype(np.float32) / 255.0 * (top - bottom) + bottom).astype(np.int16)
     note = f"The scan is a picture of the window {bottom:g} to {top:g} HU in 256 grey levels, turned back into HU."
-    return to_volume(replace(raw, values=values, sha256="", notes=(*raw.notes, note)), scan.case_id, scan.path)
+    raw = replace(raw, values=values, sha256="", notes=(*raw.notes, note))
+    return to_volume(raw, scan.case_id, scan.path, scan.source_below)
 
 
 def case_name(stem: str) -> str:

@@ -111,13 +111,14 @@ def document(
 
 
 def same_content(one: Case, other: Case) -> bool:
-    """Whether two documents differ in nothing but the times of their marks."""
+    """Whether two documents differ in nothing but the times of their marks and where the image was taken from."""
     return _timeless(one) == _timeless(other)
 
 
 def _timeless(case: Case) -> Case:
     return replace(
         case,
+        image=replace(case.image, source=None, study_uid=None),
         regions=tuple(
             replace(region, reader=replace(region.reader, at="") if region.reader else None) for region in case.regions
         ),

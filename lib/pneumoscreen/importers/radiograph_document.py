@@ -92,9 +92,10 @@ def radiograph_document(
 
 
 def timeless(case: Case) -> Case:
-    """The document without the time of its reader's entry."""
+    """The document without the time of its reader's entry and without where the image was taken from."""
     assert case.cxr is not None
-    return replace(case, cxr=replace(case.cxr, reader={**(case.cxr.reader or {}), "at": ""}))
+    image = replace(case.image, source=None, study_uid=None)
+    return replace(case, image=image, cxr=replace(case.cxr, reader={**(case.cxr.reader or {}), "at": ""}))
 
 
 def _origin(row: Row) -> str:

@@ -13,7 +13,7 @@ from ..cxr.lung_boxes import MODEL_NAME
 from ..errors import CaseError, PneumoScreenError
 from ..images.case_ids import short_hash, stem_of
 from ..images.dicom_header import patient_key
-from ..images.inputs import file_input
+from ..images.inputs import below, file_input
 from ..images.radiograph import Radiograph
 from ..images.radiograph_reader import read_radiograph
 from ..images.raw import hash_files
@@ -30,6 +30,7 @@ from .placing import _take
 from .radiograph_document import FoundBoxes, network_in_use, radiograph_document, timeless
 from .radiograph_table import Row, find_table, read_rows
 from .run import Action, Outcome, _alone
+from .scans import with_hidden_source
 
 
 def import_radiographs(
@@ -114,7 +115,8 @@ class _Import:
         return plain
 
     def _one(self, row: Row, case_id: str, patients: PatientsFile) -> Outcome:
-        given = file_input(row.picture)
+        given = below(file_input(row.picture), row.table.parent)
+        given = with_hidden_source(given) if self.anonymous_ids else given
         radiograph = replace(read_radiograph(given), case_id=case_id)
         target = self.studies / f"{case_id}{row.picture.suffix.lower()}"
         is_there = self._stands_there(target, radiograph)

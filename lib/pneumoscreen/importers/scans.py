@@ -78,14 +78,20 @@ def may_belong(path: Path, scan: Input, shared: Collection[str]) -> bool:
 
 
 def anonymous_name(scan: Input) -> Input:
-    """The scan with a name made of hashes, for sites whose folders are named after patients.
+    """The scan with a name and a source made of hashes, for sites whose folders are named after patients.
 
     Ours: the visits of one patient still have names that tell so (see ``studies.patients``).
     """
+    scan = with_hidden_source(scan)
     if scan.series_uid:
         return replace(scan, case_id=f"case_{_short_hash(scan.series_uid)}")
     patient = patient_of(scan, {})
     return replace(scan, case_id=f"case_{_short_hash(patient)}{scan.case_id[len(patient) :]}")
+
+
+def with_hidden_source(scan: Input) -> Input:
+    """The scan with a hash in the place of where it was found."""
+    return replace(scan, source_below=scan.source_below and _short_hash(scan.source_below))
 
 
 def _named(scan: Input, ids: Mapping[Path, str], shared: Collection[str]) -> Input:

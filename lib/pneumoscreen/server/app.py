@@ -67,7 +67,8 @@ class PneumoScreenApp(MONAILabelApp):
         apply_defaults()
         self.board = JobBoard()
         root = os.environ.get("PNEUMOSCREEN_MODELS")
-        self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"))
+        folder = None if _is_address(studies) else Path(studies)
+        self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder)
         super().__init__(
             app_dir,
             studies,
@@ -94,7 +95,7 @@ class PneumoScreenApp(MONAILabelApp):
     @property
     def studies_are_folder(self) -> bool:
         """Whether the studies lie on this machine, not on a DICOMweb server."""
-        return not self.studies.startswith(("http://", "https://"))
+        return not _is_address(self.studies)
 
     @property
     def work_folder(self) -> Path:
@@ -130,7 +131,7 @@ class PneumoScreenApp(MONAILabelApp):
 
     def init_datastore(self) -> Datastore:
         """The studies folder; another kind of address is left to MONAI Label."""
-        if self.studies.startswith(("http://", "https://")):
+        if _is_address(self.studies):
             return super().init_datastore()
         return StudiesDatastore(
             self.studies,
@@ -293,3 +294,7 @@ class PneumoScreenApp(MONAILabelApp):
             return str(self._datastore.save_label(inference.image_id, str(file), tag, info))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_address(studies: str) -> bool:
+    return studies.startswith(("http://", "https://"))

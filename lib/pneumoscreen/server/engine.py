@@ -5,6 +5,7 @@ so two at once would only make both late and double the memory.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -98,10 +99,16 @@ class _Networks(Generic[ScreenerT]):
 
 
 class Engine:
-    """Networks from a store, reloaded when another version comes into use, and the scan read last."""
+    """Networks from a store, reloaded when another version comes into use, and the scan read last.
 
-    def __init__(self, store: ModelStore) -> None:
+    Args:
+        store: of the models.
+        studies: the folder below which documents say where their image lies; None: they have its name only.
+    """
+
+    def __init__(self, store: ModelStore, studies: Path | None = None) -> None:
         self.store = store
+        self._studies = None if studies is None else Path(os.path.realpath(studies))
         self.turn = threading.Lock()
         self._ct = _Networks(store, NETWORKS, Screener.from_store)
         self._cxr = _Networks(store, CXR_NETWORKS, CxrScreener.from_store)
@@ -159,7 +166,7 @@ class Engine:
         state = fingerprint(path)
         if self._scan is None or self._scan[:2] != (path, state):
             self._scan = self._lungs = self._infection = None  # frees the memory before the next scan takes it
-            self._scan = (path, state, read_volume(path))
+            self._scan = (path, state, read_volume(path, self._studies))
         return self._scan[2], time.perf_counter() - start
 
     def read_radiograph(self, path: Path) -> tuple[Radiograph, float]:
@@ -169,7 +176,7 @@ class Engine:
             ImageError: if it cannot be read.
         """
         start = time.perf_counter()
-        return read_radiograph_file(path), time.perf_counter() - start
+        return read_radiograph_file(path, self._studies), time.perf_counter() - start
 
     def lungs(self, volume: Volume, progress: Callable[[str, float], None]) -> Lungs:
         """The lungs of a scan, kept with it.

@@ -170,7 +170,8 @@ def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:
     verdict = case.verdict
     finding = None
     if verdict is not None:
-        finding = Finding(case.modality, verdict.label, verdict.exported, len(case.regions))
+        infection = None if verdict.infection is None else verdict.infection.probability
+        finding = Finding(case.modality, verdict.label, verdict.exported, len(case.regions), verdict.decided, infection)
     return StoredScore(score.case_id, score, case.models, scan, finding)
 
 

@@ -8,6 +8,7 @@ Thread contract: no lock of its own; the store locks each case. Label maps are r
 whole scan in memory.
 """
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -106,7 +107,7 @@ class Submissions:
         classes, who = self._classes(), speaker()
         reader = who.reader if who.is_known else requested_reader(params) or who.reader
         with _reading:
-            volume = read_volume(image)
+            volume = read_volume(image, Path(os.path.realpath(self._studies)))
             values = read_label_map(file, volume)
             names = segment_names(params.get("label_info"), np.flatnonzero(np.bincount(values.ravel()))[1:].tolist())
             known = self._newest_document(image_id)
@@ -218,4 +219,6 @@ def _without_regions(image_id: str, volume: Volume, known: Case | None, diagnosi
     """What is known of a case beside its regions."""
     if known is None:
         return Case(image_id, "CT", volume.image_info(), diagnosis, notes=volume.notes)
-    return replace(known, image=volume.image_info(), diagnosis=diagnosis or known.diagnosis, regions=(), timings_s={})
+    info, said = volume.image_info(), diagnosis or known.diagnosis
+    # How long somebody else read the case says nothing of this label map.
+    return replace(known, image=info, diagnosis=said, regions=(), timings_s={}, reading=None)

@@ -183,6 +183,8 @@ def _row(
         "diagnosis": annotated.diagnosis,
         "verdict": finding.label if finding else None,
         "confidence": finding.confidence if finding else None,
+        "decided": finding.decided if finding else None,
+        "infection": finding.infection if finding else None,
         "regions": finding.regions if finding else None,
         "uncertainty": score.uncertainty if score else None,
         "epistemic": score.epistemic if score else None,

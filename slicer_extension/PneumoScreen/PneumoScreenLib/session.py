@@ -16,6 +16,7 @@ from .opening import Opened, Opening
 from .reading import NOBODY, Reading
 from .scene.volumes import SceneError
 from .signal import Signal
+from .stopwatch import Stopwatch
 
 
 class Session:
@@ -48,6 +49,8 @@ class Session:
         self.reading: Optional[Reading] = None
         self.is_read_only, self.is_submitted = False, False
         self.strategy = "combined"
+        # From the first findings on the screen to the last submission: waiting for a screening is no reading.
+        self.watch = Stopwatch()
         self.case_changed, self.reading_changed, self.selection_changed = Signal(), Signal(), Signal()
         self.masks_changed = Signal()
         view.connect(self._moved, self.select, self._placed)
@@ -116,6 +119,7 @@ class Session:
         if not self._try(lambda: self.view.open(path, case_id)):
             return False
         self._leave_reading()
+        self.watch.reset()
         self.case_id, self.is_on_server, self.base, self.is_submitted = case_id, on_server, 0, False
         address = (self.connection.server or {}).get("address", "")
         self._draft_name = "\n".join((case_id, self.connection.reader, address))
@@ -253,6 +257,7 @@ class Session:
     def _read(self, reading: Reading, read_only: bool = False) -> None:
         self._leave_reading()
         self.reading, self.is_submitted, self.is_read_only = reading, False, read_only
+        self.watch.start()
         reading.changed.connect(self._changed)
         reading.selection_changed.connect(self._selected)
         self.view.show(reading.case, reading.selected)

@@ -52,7 +52,9 @@ class Submission:
         session, reading = self.session, self.session.reading
         assert reading is not None
         on = reading.base if base is None else base
-        args = {"case_id": session.case_id, "document": reading.document(), "base": on}
+        # The panel always shows the model's findings.
+        how = {"seconds": round(session.watch.seconds, 1), "model_shown": True}
+        args = {"case_id": session.case_id, "document": {**reading.document(), "reading": how}, "base": on}
 
         def submitted(answer: Dict[str, Any]) -> None:
             self._set_conflict(None)

@@ -56,6 +56,10 @@ UNDECIDED = "Infection found, type undecided"
 """What a verdict is called whose types cannot be told apart."""
 
 
+TYPE_UNDECIDED = "Type undecided"
+"""The same in a cell of a table."""
+
+
 def verdict_name(verdict: Verdict) -> str:
     """What a verdict is called: its label, unless the type is undecided."""
     return display_name(verdict.label) if verdict.decided else UNDECIDED

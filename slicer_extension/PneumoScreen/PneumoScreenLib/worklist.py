@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from .wording import display_name, percent
+from .wording import TYPE_UNDECIDED, display_name, percent
 
 _STATES = {"new": "New", "screened": "Screened", "in_progress": "In progress", "done": "Done"}
 STATES = ("", *_STATES.values())
@@ -24,6 +24,8 @@ class Row:
         uncertainty: 0 to 1; None before it was scored.
         reader: who reads it now; empty for nobody.
         error: why it could not be screened; empty where it could.
+        decided: False where there is an infection whose type cannot be told; None where the server does not say.
+        infection: probability of an infection of any type; None where it is not known.
     """
 
     case_id: str
@@ -33,19 +35,30 @@ class Row:
     uncertainty: Optional[float] = None
     reader: str = ""
     error: str = ""
+    decided: Optional[bool] = None
+    infection: Optional[float] = None
+
+    @property
+    def finding(self) -> str:
+        """What the last screening found; empty before one."""
+        if self.decided is False:
+            return TYPE_UNDECIDED
+        return display_name(self.verdict) if self.verdict else ""
 
     @property
     def texts(self) -> Tuple[str, str, str, str]:
         """Its cells, in the order of ``COLUMNS``."""
-        verdict = "cannot be screened" if self.error else display_name(self.verdict) if self.verdict else "–"
+        verdict = "cannot be screened" if self.error else self.finding or "–"
         unsure = "–" if self.uncertainty is None else f"{self.uncertainty:.2f}"
         return self.case_id, self.state, verdict, unsure
 
     @property
     def explanation(self) -> str:
-        """What does not fit into the cells: who reads it, the confidence, why it failed."""
+        """What does not fit into the cells: who reads it, infection and confidence, why it failed."""
         parts = [f"with {self.reader}"] if self.reader else []
-        if self.verdict and self.confidence is not None:
+        if self.verdict and self.infection is not None:
+            parts.append(f"infection {percent(self.infection)}")
+        if self.verdict and self.confidence is not None and self.decided is not False:
             parts.append(f"confidence {percent(self.confidence)}")
         if self.error:
             parts.append(self.error)
@@ -63,6 +76,8 @@ def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
             uncertainty=case.get("uncertainty"),
             reader=str((case.get("lease") or {}).get("reader") or ""),
             error=str(case.get("error") or ""),
+            decided=case.get("decided"),
+            infection=case.get("infection"),
         )
         for case in cases
     ]
@@ -109,7 +124,7 @@ def _key(row: Row, column: str) -> Any:
         # In the order of the work, not of the alphabet.
         return STATES.index(row.state) if row.state in STATES else len(STATES)
     if column == "verdict":
-        return display_name(row.verdict) if row.verdict else None
+        return row.finding or None
     return row.uncertainty
 
 
