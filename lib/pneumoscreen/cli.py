@@ -258,7 +258,11 @@ def evaluate(
         EvaluationSide | None, typer.Option(help="Which patients of the studies.", show_default="test")
     ] = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Fit temperatures on the validation patients and publish them.")
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Fit temperatures and the probability of an infection on the validation patients and publish them.",
+        ),
     ] = False,
     cases: Annotated[
         str | None,
