@@ -151,10 +151,11 @@ def test_likeness_of_a_chest_and_its_negative():
 
 
 def test_the_document_has_source_and_study(tmp_path):
-    (tmp_path / "named").mkdir()
-    write_dataset(tmp_path / "named" / "xray.dcm")
-    save(tmp_path / "named" / "y.png", grey())
+    for name in ("a", "b"):
+        (tmp_path / "named" / name).mkdir(parents=True)
+    write_dataset(tmp_path / "named" / "a" / "xray.dcm")
+    save(tmp_path / "named" / "b" / "y.png", grey())
     dicom, picture = (read_radiograph(item).image_info() for item in find_inputs([tmp_path / "named"]))
-    assert (dicom.source, dicom.study_uid, dicom.series_uid) == ("xray.dcm", "1.2.3.9", "1.2.3.4")
-    assert (picture.source, picture.study_uid) == ("y.png", None)
-    assert read_radiograph_file(tmp_path / "named" / "y.png", tmp_path).image_info().source == "named/y.png"
+    assert (dicom.source, dicom.study_uid, dicom.series_uid) == ("a/xray.dcm", "1.2.3.9", "1.2.3.4")
+    assert (picture.source, picture.study_uid) == ("b/y.png", None)
+    assert read_radiograph_file(tmp_path / "named" / "b" / "y.png", tmp_path).image_info().source == "named/b/y.png"
