@@ -69,7 +69,7 @@ def publish_temperatures(
         **({"split": dict(split)} if split else {}),
     }
     calibrated = model.with_temperatures(fitted)
-    infection = fit_infection(validation.under(fitted))
+    infection = fit_infection(validation.under(temperatures))
     if infection is not None:
         calibrated = calibrated.with_calibration(infection)
     card = {**weights.card, "network": calibrated.card_network(), "calibration": note}

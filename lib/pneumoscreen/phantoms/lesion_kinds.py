@@ -103,7 +103,7 @@ def _patches(size: float, patchy: int, rng: np.random.Generator) -> tuple[Blob, 
 
 def _bands(size: float, rng: np.random.Generator) -> tuple[Blob, ...]:
     """Organising bands: thin plates along the pleura."""
-    blobs = []
+    blobs: list[Blob] = []
     for _ in range(int(rng.integers(1, 4))):
         radii = np.array([rng.uniform(2.5, 5.0), size * rng.uniform(0.9, 1.6), size * rng.uniform(0.5, 1.1)])
         blobs.append(Blob(rng.normal(0.0, 0.3 * size, 3) * (1.0 if blobs else 0.0), radii, np.eye(3)))
