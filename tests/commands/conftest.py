@@ -71,7 +71,9 @@ def narrow_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = {"data": "none", "seed": 0, "command": "tests/commands", "figures": {}, "licence": "Apache-2.0"}
     networks = {
         "ct_candidates": CandidateModel.untrained(
-            CandidateSettings(network=CandidateNetworkSettings(**NARROW), selection=SelectionSettings(score=0.0))
+            CandidateSettings(
+                network=CandidateNetworkSettings(**NARROW), selection=SelectionSettings(score=0.0, free_score=0.0)
+            )
         ),
         "ct_classifier": ClassifierModel.untrained(ClassifierSettings(widths=(8, 8, 8, 8), features=16)),
     }

@@ -31,7 +31,7 @@ def coarse_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         CandidateSettings(
             network=CandidateNetworkSettings(**NARROW),
             grid=WorkingGridSettings(spacing_mm=(12.0, 8.0, 8.0)),
-            selection=SelectionSettings(score=0.0, most=8),
+            selection=SelectionSettings(score=0.0, free_score=0.0, most=8),
         )
     )
     card = {"data": "none", "seed": 0, "command": "tests/commands", "figures": {}, "licence": "Apache-2.0"}

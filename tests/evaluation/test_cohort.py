@@ -26,7 +26,9 @@ NARROW = CandidateNetworkSettings(channels=(8, 8, 8, 16, 16), proposal_channels=
 @pytest.fixture(scope="module")
 def screener() -> Screener:
     return Screener(
-        CandidateModel.untrained(CandidateSettings(network=NARROW, selection=SelectionSettings(score=0.0)), seed=1),
+        CandidateModel.untrained(
+            CandidateSettings(network=NARROW, selection=SelectionSettings(score=0.0, free_score=0.0)), seed=1
+        ),
         ClassifierModel.untrained(ClassifierSettings(widths=(8, 8, 16, 16)), seed=1),
     )
 

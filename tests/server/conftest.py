@@ -60,7 +60,9 @@ def model_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     narrow = CandidateNetworkSettings(
         channels=(8, 8, 16, 16, 16), encoder_blocks=(1, 1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1), proposal_channels=16
     )
-    candidates = CandidateModel.untrained(CandidateSettings(network=narrow, selection=SelectionSettings(score=0.0)))
+    candidates = CandidateModel.untrained(
+        CandidateSettings(network=narrow, selection=SelectionSettings(score=0.0, free_score=0.0))
+    )
     store.publish("ct_candidates", candidates.state(), {**origin, "network": candidates.card_network()})
     classifier = ClassifierModel.untrained(ClassifierSettings(widths=(8, 16, 16, 32)))
     store.publish("ct_classifier", classifier.state(), {**origin, "network": classifier.card_network()})

@@ -47,7 +47,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
         CandidateSettings(
             network=CandidateNetworkSettings(**NARROW),
             grid=WorkingGridSettings(spacing_mm=(12.0, 8.0, 8.0)),
-            selection=SelectionSettings(score=0.0, most=8),
+            selection=SelectionSettings(score=0.0, free_score=0.0, most=8),
         )
     )
     card = {"data": "none", "seed": 0, "command": "tests/simulation", "figures": {}, "licence": "Apache-2.0"}

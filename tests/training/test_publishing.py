@@ -39,7 +39,7 @@ NARROW_CANDIDATES = CandidateSettings.model_validate(
             "proposal_channels": 8,
             "anchor_scales": (1.0,),
         },
-        "selection": {"score": 0.0, "infection": 0.5, "before_nms": 50},
+        "selection": {"score": 0.0, "free_score": 0.0, "infection": 0.5, "before_nms": 50},
     }
 )
 
@@ -358,7 +358,7 @@ class TestCandidates:
 
 def _blind() -> CandidateModel:
     """A network that proposes nothing: its threshold is beyond every score."""
-    selection = NARROW_CANDIDATES.selection.model_copy(update={"score": 0.999, "infection": 0.999})
+    selection = NARROW_CANDIDATES.selection.model_copy(update={"score": 0.999, "free_score": 0.999, "infection": 0.999})
     return CandidateModel.untrained(NARROW_CANDIDATES.model_copy(update={"selection": selection}))
 
 
