@@ -193,7 +193,7 @@ def test_cases_without_any_region_have_a_page(make_cohort):
             true_regions=(),
             sizes=(),
             heads={
-                name: type(head).decided(head.uncalibrated[:0], (), 1.0, cohort.classes)
+                name: type(head).of(head.uncalibrated[:0], (), 1.0, cohort.classes)
                 for name, head in outcome.heads.items()
             },
             detection=type(outcome.detection)(np.full(2, -np.inf), np.zeros(0), np.zeros(0, dtype=bool)),
@@ -222,7 +222,7 @@ def test_a_site_with_its_own_classes_and_one_classifier_has_a_page(make_cohort):
             true_patches=tuple(map(renamed, outcome.true_patches)),
             true_regions=tuple(map(renamed, outcome.true_regions)),
             heads={
-                "m1": type(outcome.heads["m1"]).decided(outcome.heads["m1"].uncalibrated, outcome.sizes, 1.0, classes)
+                "m1": type(outcome.heads["m1"]).of(outcome.heads["m1"].uncalibrated, outcome.sizes, 1.0, classes)
             },
         )
         for outcome in cohort.outcomes

@@ -64,7 +64,7 @@ def test_without_patches_there_is_nothing_to_fit(make_cohort):
             "true_regions": (),
             "sizes": (),
             "heads": {
-                name: type(head).decided(head.uncalibrated[:0], (), 1.0, cohort.classes)
+                name: type(head).of(head.uncalibrated[:0], (), 1.0, cohort.classes)
                 for name, head in outcome.heads.items()
             },
         }

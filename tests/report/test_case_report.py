@@ -83,7 +83,9 @@ def test_infections_come_first_and_the_irrelevant_are_folded(page, screening):
     infected = labels.index("irrelevant")
     assert set(labels[:infected]) == {"covid19"}
     assert set(labels[infected:]) == {"irrelevant"}
-    assert f"{len(labels) - infected} regions irrelevant to infection" in " ".join(page.details_text.split())
+    folded = len(labels) - infected
+    said = f"{folded} region irrelevant" if folded == 1 else f"{folded} regions irrelevant"
+    assert f"{said} to infection" in " ".join(page.details_text.split())
 
 
 def test_a_hostile_document_stays_text(volume, screening):
