@@ -160,10 +160,10 @@ class TestAffectedShare:
 
 class TestDecided:
     def test_the_margin_is_on_the_logarithm(self) -> None:
-        # 1 - P of .1 and .3: exactly three times.
-        assert decide([("covid19", 0.91), ("influenza_a", 0.7)]).decided
-        assert not decide([("covid19", 0.89), ("influenza_a", 0.7)]).decided
-        assert math.exp(DECIDED_MARGIN) == pytest.approx(3.0)
+        # 1 - P of .03 and .3: ten times.
+        assert decide([("covid19", 0.971), ("influenza_a", 0.7)]).decided
+        assert not decide([("covid19", 0.969), ("influenza_a", 0.7)]).decided
+        assert math.exp(DECIDED_MARGIN) == pytest.approx(10.0)
 
     def test_types_whose_probability_rounds_to_one_are_still_told_apart(self) -> None:
         found = decide([("covid19", 0.99)] * 20 + [("influenza_a", 0.99)] * 19)

@@ -14,11 +14,12 @@ RULE_SINGLE = "single"
 RULE_SOFTMAX = "softmax"
 RULES = (RULE_NONE, RULE_SINGLE, RULE_SOFTMAX)
 
-DECIDED_MARGIN = math.log(3.0)
+DECIDED_MARGIN = math.log(10.0)
 """How far apart the logarithms of 1 - P of the two likeliest types must lie for the type to count as decided.
 
-Ours: 1 - P, the chance that no region is of a type, must be three times smaller for the one than for the other. In
-the logarithm two types still differ whose P both round to 1.
+Ours: 1 - P, the chance that no region is of a type, must be ten times smaller for the one than for the other; with
+three times, another kernel turned the type of a real scan round. In the logarithm two types still differ whose P both
+round to 1.
 """
 
 LabelledConfidence = Tuple[str, float]

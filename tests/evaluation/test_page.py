@@ -221,9 +221,7 @@ def test_a_site_with_its_own_classes_and_one_classifier_has_a_page(make_cohort):
             diagnosis=renamed(outcome.diagnosis),
             true_patches=tuple(map(renamed, outcome.true_patches)),
             true_regions=tuple(map(renamed, outcome.true_regions)),
-            heads={
-                "m1": type(outcome.heads["m1"]).of(outcome.heads["m1"].uncalibrated, outcome.sizes, 1.0, classes)
-            },
+            heads={"m1": type(outcome.heads["m1"]).of(outcome.heads["m1"].uncalibrated, outcome.sizes, 1.0, classes)},
         )
         for outcome in cohort.outcomes
     )

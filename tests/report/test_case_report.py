@@ -138,12 +138,14 @@ def test_a_case_without_findings_says_so(volume, screening):
 
 def test_two_types_are_explained_with_the_bound_of_the_softmax(volume, screening):
     regions = screening.case.regions
+    sure = tuple(replace(p, label="covid19", confidence=0.97, probabilities={}) for p in regions[0].patches)
     patches = tuple(replace(p, label="influenza_a", confidence=0.6, probabilities={}) for p in regions[1].patches)
-    second = replace(regions[1], patches=patches)
-    text = Page(render_report(volume, screening.with_case(regions=(regions[0], second)))).text
+    both = (replace(regions[0], patches=sure), replace(regions[1], patches=patches))
+    text = Page(render_report(volume, screening.with_case(regions=both))).text
     assert "softmax over types" in text
     assert "cannot exceed 73 %" in text
-    assert "COVID-19 57.4 % exported confidence" in text
+    # e^.97 / (e^.97 + e^.6)
+    assert "COVID-19 59.1 % exported confidence" in text
 
 
 def test_a_type_that_cannot_be_told_is_called_undecided(volume, screening):

@@ -14,7 +14,7 @@ from PneumoScreenLib.reading import Reading
     [
         ([("irrelevant", 1.0)], "No infection found", "No region counts"),
         ([("covid19", 0.9)], "COVID-19, 90 %", "All regions that count are COVID-19"),
-        ([("covid19", 0.9), ("influenza_a", 0.5)], "COVID-19, 60 %", "also regions of Influenza-A"),
+        ([("covid19", 0.96), ("influenza_a", 0.5)], "COVID-19, 61 %", "also regions of Influenza-A"),
         ([("covid19", 0.9), ("influenza_a", 0.9)], "Infection found, type undecided", "also regions of Influenza-A"),
     ],
 )
