@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscreen.evaluation.detection import box_iou, froc, hits, lesion_recall, match
+from pneumoscreen.evaluation.detection import froc, hits, lesion_recall, match
+from pneumoscreen.geometry import iou
 
 LESION = [10.0, 20.0, 20.0, 14.0, 30.0, 30.0]
 AROUND = [0.0, 0.0, 0.0, 24.0, 50.0, 50.0]
@@ -21,19 +22,19 @@ boxes = st.tuples(corner, side).map(lambda pair: [*pair[0], *(a + b for a, b in 
 
 
 def test_iou_of_boxes_shifted_by_half_is_a_third():
-    assert box_iou([LESION], [LESION, HALF, BESIDE])[0] == pytest.approx([1.0, 1 / 3, 0.0])
+    assert iou([LESION], [LESION, HALF, BESIDE])[0] == pytest.approx([1.0, 1 / 3, 0.0])
 
 
 @given(boxes, boxes)
 def test_iou_is_symmetric_and_at_most_one(a, b):
-    value = box_iou([a], [b])[0, 0]
-    assert value == box_iou([b], [a])[0, 0]
+    value = iou([a], [b])[0, 0]
+    assert value == iou([b], [a])[0, 0]
     assert 0.0 <= value <= 1.0 + 1e-12
-    assert box_iou([a], [a])[0, 0] == pytest.approx(1.0)
+    assert iou([a], [a])[0, 0] == pytest.approx(1.0)
 
 
 def test_a_large_region_hits_the_lesion_in_its_midst_and_a_neighbour_does_not():
-    assert box_iou([AROUND], [LESION])[0, 0] < 0.1
+    assert iou([AROUND], [LESION])[0, 0] < 0.1
     assert hits([AROUND, HALF, BESIDE], [LESION])[:, 0].tolist() == [True, True, False]
     # A region that holds the lesion somewhere among everything else has not found it.
     assert not hits([EVERYTHING], [LESION]).any()
