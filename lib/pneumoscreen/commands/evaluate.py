@@ -1,6 +1,5 @@
 """``pneumoscreen evaluate``: the paper's tables, curves and calibration on labelled studies or synthetic cases."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..studies.cases import Study
 from ..studies.folder_split import folder_split, source_in_words
 from ..studies.split import Side
 from .device import pick_device
-from .folders import prepare_folder, replacing
+from .folders import prepare_folder, write_evaluation
 from .terminal import complain, progress_of
 
 ALL_SIDES = "all"
@@ -73,7 +72,7 @@ def evaluate_models(
         summary = summarize(result, Population.of(result, source, None, screener.models))
     else:
         summary = _evaluate_studies(studies, side or Side.TEST, calibrate, store, screener, kept)
-    _write(out, summary)
+    write_evaluation(out, summary.to_dict(), to_text(summary), render_page(summary))
     print((out / "evaluation.json").read_text(encoding="utf-8") if as_json else to_text(summary), end="")
 
 
@@ -123,17 +122,6 @@ def _publish(
 
 def _screen(cases: Sequence[LabelledCase], screener: Screener, kept: OutcomeFolder, what: str = "") -> CohortResult:
     return evaluate_cases(cases, screener, progress_of(len(cases), what), kept)
-
-
-def _write(out: Path, summary: Summary) -> None:
-    files = {
-        "evaluation.json": json.dumps(summary.to_dict(), indent=1, allow_nan=False) + "\n",
-        "evaluation.txt": to_text(summary),
-        "evaluation.html": render_page(summary),
-    }
-    for name, content in files.items():
-        with replacing(out / name) as part:
-            part.write_text(content, encoding="utf-8")
 
 
 def _check_options(

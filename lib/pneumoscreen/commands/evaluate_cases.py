@@ -1,6 +1,5 @@
 """``pneumoscreen evaluate --cases TABLE.csv``: how does it do on my scans?"""
 
-import json
 import logging
 import os
 import sys
@@ -28,7 +27,7 @@ from ..report import write_report
 from ..report.overview import Overview, coronal_overview
 from ..report.wording import plural
 from .device import pick_device
-from .folders import OutputError, prepare_folder, replacing
+from .folders import OutputError, prepare_folder, write_evaluation
 from .screen import STATUS_FAULT, STATUS_OK, write_results
 from .terminal import complain, progress_of
 
@@ -72,7 +71,7 @@ def evaluate_site_cases(
     run = _Run(table, SiteFolder(out, screener), screener)
     outcomes = run.outcomes(rows, find_scans(table, rows))
     summary = SiteSummary.of(table.name, conditions, outcomes, screener.models, screener.classes)
-    _write(out, summary)
+    write_evaluation(out, summary.to_dict(), site_to_text(summary), render_site_page(summary))
     print((out / "evaluation.json").read_text(encoding="utf-8") if as_json else site_to_text(summary), end="")
     complain(f"page: {out / 'evaluation.html'}")
     return STATUS_FAULT if run.faults else STATUS_OK
@@ -154,14 +153,3 @@ class _Run:
         # The page may be handed on: it names the scan as the table does, without the folders of this machine.
         shown = " ".join(reason.split()).replace(str(row.file), row.path).replace(f"{self._table.parent}/", "")
         return SiteOutcome(row, reason=shown)
-
-
-def _write(out: Path, summary: SiteSummary) -> None:
-    files = {
-        "evaluation.json": json.dumps(summary.to_dict(), indent=1, allow_nan=False) + "\n",
-        "evaluation.txt": site_to_text(summary),
-        "evaluation.html": render_site_page(summary),
-    }
-    for name, content in files.items():
-        with replacing(out / name) as part:
-            part.write_text(content, encoding="utf-8")

@@ -1,10 +1,12 @@
 """Folders and files that a command writes: checked before the work, and never left half-written."""
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..errors import PneumoScreenError
 
@@ -59,3 +61,19 @@ def replacing(target: Path) -> Iterator[Path]:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_evaluation(out: Path, figures: Mapping[str, Any], text: str, page: str) -> None:
+    """Write ``evaluation.json``, ``.txt`` and ``.html`` into a folder.
+
+    Raises:
+        OutputError: if one cannot be written.
+    """
+    files = {
+        "evaluation.json": json.dumps(figures, indent=1, allow_nan=False) + "\n",
+        "evaluation.txt": text,
+        "evaluation.html": page,
+    }
+    for name, content in files.items():
+        with replacing(out / name) as part:
+            part.write_text(content, encoding="utf-8")

@@ -31,11 +31,11 @@ def infected_ml(
         sides: the lung of each.
     """
     voxel_ml = float(np.prod(volume.spacing_mm)) / 1000.0
-    free = infection & lungs.mask
+    free = infection.copy()
     found = []
     for box, side in zip(boxes, sides, strict=True):
         inside = box_voxels(box, free.shape)
-        own = free[inside] & (lungs.side_mask_in(side, inside))
+        own = free[inside] & lungs.side_mask_in(side, inside)
         found.append(float(np.count_nonzero(own)) * voxel_ml)
         free[inside] &= ~own
     return found

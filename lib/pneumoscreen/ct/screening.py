@@ -194,7 +194,7 @@ class Screener:
     def _regions(
         self, volume: Volume, lungs: Lungs, found: Candidates, draws: int
     ) -> tuple[tuple[Region, ...], NDArray[np.float64], Judgement, tuple[str, ...]]:
-        """Labelled regions, best score first, their boxes and judgement, and a note on candidates left out."""
+        """Regions with their patches, best score first, their boxes and judgement, and a note on those left out."""
         kept, images = [], []
         for i, box in enumerate(found.boxes):
             try:
@@ -219,7 +219,7 @@ class Screener:
                 patches=patches,
                 infected_ml=volumes[number],
             )
-            regions.append(region.with_vote())
+            regions.append(region)
         lost = len(found.boxes) - len(kept)
         notes = (f"{lost} candidate regions without lung in their central slices were left out",) if lost else ()
         return tuple(regions), boxes, judgement, notes
