@@ -9,7 +9,7 @@ bands, small nodules), which is as frequent in the one type as in the other, so 
 import numpy as np
 from numpy.typing import NDArray
 
-from .lesions import Blob, LesionModel
+from .lesions import Blob, LesionModel, oriented
 
 GROUND_GLASS_HU = -620.0
 CONSOLIDATION_HU = -10.0
@@ -18,13 +18,14 @@ BRONCHOGRAM_SHARE = 0.4
 BAND_SHARE = 0.1
 NODULE_SHARE = 0.12
 CLUSTER_SHARE = 0.1
+TREE_SHARE = 0.06
 IRRELEVANT_KINDS = {
-    "fibrosis band": 0.25,
-    "calcified nodule": 0.13,
-    "dependent atelectasis": 0.22,
+    "fibrosis band": 0.28,
+    "calcified nodule": 0.15,
+    "dependent atelectasis": 0.25,
     "solid nodule": 0.15,
-    "mass": 0.18,
-    "collapse": 0.07,
+    "mass": 0.12,
+    "collapse": 0.05,
 }
 SCARS = ("fibrosis band", "calcified nodule")
 
@@ -66,6 +67,8 @@ def _infection(label: str, severity: float, rng: np.random.Generator, consolidat
         blobs = (Blob(np.zeros(3), size * rng.uniform(0.8, 1.2, 3), np.eye(3)),)
     elif shape < BAND_SHARE + NODULE_SHARE + CLUSTER_SHARE:
         blobs = _cluster(size, rng)
+    elif shape < BAND_SHARE + NODULE_SHARE + CLUSTER_SHARE + TREE_SHARE:
+        blobs, consolidation = _tree(size, rng), max(consolidation, rng.uniform(0.4, 0.9))
     else:
         blobs = _patches(size, patchy, rng)
     covid = label == "covid19"
@@ -115,6 +118,22 @@ def _cluster(size: float, rng: np.random.Generator) -> tuple[Blob, ...]:
     blobs = [Blob(np.zeros(3), rng.uniform(2.5, 4.5, 3), np.eye(3))]
     for _ in range(int(rng.integers(6, 16))):
         blobs.append(Blob(rng.normal(0.0, 0.6 * size, 3), np.full(3, rng.uniform(1.8, 4.0)), np.eye(3)))
+    return tuple(blobs)
+
+
+def _tree(size: float, rng: np.random.Generator) -> tuple[Blob, ...]:
+    """Small airways filled with mucus or pus: branches that part outwards, nodules at their ends (tree in bud)."""
+    blobs = [Blob(np.zeros(3), rng.uniform(2.0, 4.0, 3), np.eye(3))]
+    trunk = _direction(rng)
+    for _ in range(int(rng.integers(8, 18))):
+        along = trunk + rng.normal(0.0, 0.6, 3)
+        along /= max(float(np.linalg.norm(along)), 1e-9)
+        length, middle = rng.uniform(4.0, 9.0), size * rng.uniform(0.2, 1.0) * along + rng.normal(0.0, 0.25 * size, 3)
+        thickness = rng.uniform(1.6, 3.2)
+        blobs.append(Blob(middle, np.array([length, thickness, thickness]), oriented(along, rng)))
+        for _ in range(int(rng.integers(1, 4))):
+            end = middle + length * along + rng.normal(0.0, 3.0, 3)
+            blobs.append(Blob(end, np.full(3, rng.uniform(1.8, 3.8)), np.eye(3)))
     return tuple(blobs)
 
 
@@ -186,11 +205,8 @@ def _mass(rng: np.random.Generator) -> _Shape:
 
 def _spicule(size: float, rng: np.random.Generator) -> Blob:
     along = _direction(rng)
-    other = np.cross(along, _direction(rng))
-    other /= max(float(np.linalg.norm(other)), 1e-9)
-    axes = np.stack([along, other, np.cross(along, other)], axis=1)
     length = rng.uniform(4.0, 12.0)
-    return Blob(along * (size + 0.5 * length), np.array([length, 1.0, 1.0]), axes)
+    return Blob(along * (size + 0.5 * length), np.array([length, 1.0, 1.0]), oriented(along, rng))
 
 
 def _collapse(rng: np.random.Generator) -> _Shape:

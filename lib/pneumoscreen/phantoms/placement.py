@@ -76,9 +76,10 @@ def draw_lesions(diagnosis: str, lungs: LungMap, rng: np.random.Generator) -> li
 
 def _infection_weight(diagnosis: str, lungs: LungMap, rng: np.random.Generator) -> NDArray[np.float64]:
     depth = lungs.depth_mm.astype(np.float64)
-    if rng.random() < 0.15:
+    draw = rng.random()
+    if draw < 0.15:
         weight = (depth > 3.0).astype(np.float64)
-    elif diagnosis == "covid19":
+    elif diagnosis == "covid19" or draw > 0.85:  # a pneumonia of any kind may lie on the pleura
         weight = np.exp(-0.5 * ((depth - 8.0) / 4.0) ** 2)
     else:
         weight = np.exp(-0.5 * ((depth - 30.0) / 7.0) ** 2)
