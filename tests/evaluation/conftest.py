@@ -43,7 +43,12 @@ def make_outcome(
         true_regions=tuple(DEFAULT_CLASSES.patch_labels[label] for label in regions),
         sizes=(PATCHES,) * len(regions),
         heads={"m1": _head(rng, truth, 1.6, sharpness), "m2": _head(rng, truth, 2.4, sharpness)},
-        detection=Detection(np.append(scores[hits], [-np.inf] * missed), scores, hits),
+        detection=Detection(
+            np.append(scores[hits], [-np.inf] * missed),
+            scores,
+            hits,
+            np.array([1] * int(hits.sum()) + [0] * missed, dtype=np.int64),
+        ),
         lung_dice=float(rng.uniform(0.93, 0.98)),
         affected_error=float(rng.normal(0.0, 1.5)),
         timings_s={"lungs": 1.0, "candidates": 3.5, "classify": 0.5, "total": float(rng.uniform(4, 7))},

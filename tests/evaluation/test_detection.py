@@ -48,6 +48,14 @@ def test_recall_counts_lesions_not_regions():
     assert np.isnan(lesion_recall([match([BESIDE], [0.8], [])]))
 
 
+def test_a_lesion_in_two_regions_is_not_held_once():
+    lesions = [[0, 0, 0, 10, 10, 10], [20, 20, 20, 24, 24, 24], [40, 40, 40, 44, 44, 44]]
+    regions = [[0, 0, 0, 10, 10, 6], [2, 2, 2, 5, 5, 5], [18, 18, 18, 30, 30, 30], [43, 40, 40, 47, 44, 44]]
+    found = match(regions, [0.9, 0.8, 0.7, 0.6], lesions)
+    assert found.holders.tolist() == [2, 1, 0]
+    assert found.held_once == 1
+
+
 def test_cases_without_regions_or_lesions_are_counted():
     empty = match([], [], [LESION, BESIDE])
     assert empty.found == 0

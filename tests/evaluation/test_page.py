@@ -14,6 +14,7 @@ from pneumoscreen.case import Case, ImageInfo, ModelInfo, ReaderMark, Region
 from pneumoscreen.evaluation.agreement import ReadCase
 from pneumoscreen.evaluation.cautions import cautions
 from pneumoscreen.evaluation.cohort import CohortResult, Failure, LeftOut
+from pneumoscreen.evaluation.detection import match
 from pneumoscreen.evaluation.page import render_page
 from pneumoscreen.evaluation.summary import Population, Summary, summarize
 from pneumoscreen.evaluation.text import to_text
@@ -196,7 +197,7 @@ def test_cases_without_any_region_have_a_page(make_cohort):
                 name: type(head).of(head.uncalibrated[:0], (), 1.0, cohort.classes)
                 for name, head in outcome.heads.items()
             },
-            detection=type(outcome.detection)(np.full(2, -np.inf), np.zeros(0), np.zeros(0, dtype=bool)),
+            detection=match(np.zeros((0, 6)), [], [[0, 0, 0, 4, 4, 4], [9, 9, 9, 12, 12, 12]]),
         )
         for outcome in cohort.outcomes
     )

@@ -367,6 +367,7 @@ detections = st.builds(
         np.array(firsts, dtype=np.float64),
         np.array([f for f in firsts if math.isfinite(f)] + false, dtype=np.float64),
         np.array([True] * sum(map(math.isfinite, firsts)) + [False] * len(false), dtype=bool),
+        np.isfinite(np.array(firsts, dtype=np.float64)).astype(np.int64),
     ),
     st.lists(st.sampled_from([-math.inf, 0.1, 0.2, 0.4, 0.5, 0.9]), max_size=4),
     st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.5, 0.8]), max_size=12),

@@ -117,6 +117,11 @@ class CohortResult:
         found = [(outcome.detection.found, len(outcome.detection.first_hits)) for outcome in self.outcomes]
         return self._ratio(found, [outcome.patient for outcome in self.outcomes])
 
+    def held_once(self) -> Interval:
+        """Share of infection lesions that exactly one candidate region holds."""
+        found = [(outcome.detection.held_once, len(outcome.detection.holders)) for outcome in self.outcomes]
+        return self._ratio(found, [outcome.patient for outcome in self.outcomes])
+
     def froc(self) -> list[FrocPoint]:
         """Free-response curve of the candidate regions; empty where the cohort holds no lesion."""
         with_lesions = any(len(outcome.detection.first_hits) for outcome in self.outcomes)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..geometry import iou
+from ..geometry import ONE_FOCUS, iou, share_of_smaller
 from .bootstrap import Interval, bootstrap_of_sums
 
 HIT_IOU = 0.1
@@ -30,16 +30,24 @@ class Detection:
         first_hits: for each lesion the score of the best region that hits it, or -inf where none does.
         scores: of every region, float64 [n].
         hits: whether a region hits any lesion, bool [n].
+        holders: for each lesion, how many regions hold it, int64 [m]: of each, the overlap takes more than half of
+            the smaller of the two boxes. Ours: one lesion should be one region.
     """
 
     first_hits: NDArray[np.float64]
     scores: NDArray[np.float64]
     hits: NDArray[np.bool_]
+    holders: NDArray[np.int64]
 
     @property
     def found(self) -> int:
         """Number of lesions that some region hits."""
         return int(np.isfinite(self.first_hits).sum())
+
+    @property
+    def held_once(self) -> int:
+        """Number of lesions that exactly one region holds."""
+        return int((self.holders == 1).sum())
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,8 @@ def match(regions: ArrayLike, scores: ArrayLike, lesions: ArrayLike) -> Detectio
     if len(values) != len(found):
         raise ValueError(f"{len(found)} regions have {len(values)} scores")
     first = np.where(found, values[:, None], -np.inf).max(axis=0, initial=-np.inf)
-    return Detection(first, values, found.any(axis=1))
+    held = share_of_smaller(*(np.asarray(a, dtype=np.float64).reshape(-1, 6) for a in (regions, lesions))) > ONE_FOCUS
+    return Detection(first, values, found.any(axis=1), held.sum(axis=0))
 
 
 def lesion_recall(detections: Sequence[Detection]) -> float:

@@ -18,7 +18,7 @@ from .cases import LabelledCase
 from .detection import Detection
 from .outcome import CaseOutcome, HeadOutcome, Witness
 
-FORMAT = 2
+FORMAT = 3
 
 
 def made_by(screener: Screener) -> list[Any]:
@@ -89,6 +89,7 @@ def _freeze(outcome: CaseOutcome) -> dict[str, Any]:
         "first_hits": [float(score) if np.isfinite(score) else None for score in detection.first_hits],
         "scores": detection.scores.tolist(),
         "hits": detection.hits.tolist(),
+        "holders": detection.holders.tolist(),
         "lung_dice": outcome.lung_dice,
         "affected_error": outcome.affected_error,
         "timings_s": outcome.timings_s,
@@ -115,6 +116,7 @@ def _thaw(document: dict[str, Any], classes: Classes) -> CaseOutcome:
         np.array([-np.inf if score is None else score for score in document["first_hits"]], dtype=np.float64),
         np.array(document["scores"], dtype=np.float64),
         np.array(document["hits"], dtype=bool),
+        np.array(document["holders"], dtype=np.int64),
     )
     return CaseOutcome(
         case_id=document["case_id"],

@@ -99,6 +99,7 @@ def _headline(summary: Summary) -> list[dict[str, Any]]:
         ("Sensitivity", "infected cases taken for infected, whatever the type", summary.sensitivity[head]),
         ("Specificity", "cases without infection in which none is found", summary.specificity[head]),
         ("Lesion recall", "lesions inside a candidate region", summary.lesion_recall),
+        ("One lesion, one region", "lesions that exactly one region holds", summary.held_once),
     ]
     return [{"name": name, "what": what, "figure": Figure.of(value)} for name, what, value in found]
 

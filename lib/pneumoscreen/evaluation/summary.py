@@ -118,6 +118,7 @@ class Summary:
         sensitivity: for an infection of any type, by classifier.
         specificity: the same.
         lesion_recall: of the candidate regions.
+        held_once: share of the lesions that exactly one region holds.
         froc: their free-response curve.
         recall_at: lesion recall at ``FROC_RATES`` false regions a case; empty without lesions.
         patch_curves: one class against the others, by classifier.
@@ -135,6 +136,7 @@ class Summary:
     sensitivity: dict[str, Interval]
     specificity: dict[str, Interval]
     lesion_recall: Interval
+    held_once: Interval
     froc: list[FrocPoint]
     recall_at: list[Interval]
     patch_curves: dict[str, list[Curves]]
@@ -163,6 +165,7 @@ class Summary:
             "candidates": {
                 "population": self._block(self.population.lesions),
                 "lesion_recall": self.lesion_recall.to_dict(),
+                "lesions_held_by_one_region": self.held_once.to_dict(),
                 "regions_per_case": spread([float(len(outcome.true_regions)) for outcome in result.outcomes]),
                 "recall_at_false_regions_per_case": {
                     f"{rate:g}": recall.to_dict() for rate, recall in zip(FROC_RATES, self.recall_at, strict=False)
@@ -239,6 +242,7 @@ def summarize(result: CohortResult, population: Population, read: Sequence[ReadC
         sensitivity={head: result.sensitivity(head) for head in heads},
         specificity={head: result.specificity(head) for head in heads},
         lesion_recall=result.lesion_recall(),
+        held_once=result.held_once(),
         froc=froc,
         recall_at=recall_at_rates([outcome.detection for outcome in result.outcomes], places) if froc else [],
         patch_curves={head: _patch_curves(result, head) for head in heads},

@@ -55,7 +55,7 @@ def _candidates(summary: Summary) -> str:
     sizes = spread([float(len(outcome.true_regions)) for outcome in summary.result.outcomes])
     return (
         f"Candidates: lesion recall {interval(summary.lesion_recall)} with {sizes['mean']:.1f} regions a case "
-        f"(at most {sizes['max']:.0f})"
+        f"(at most {sizes['max']:.0f}); lesions held by exactly one region {interval(summary.held_once)}"
     )
 
 
