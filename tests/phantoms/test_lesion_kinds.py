@@ -44,3 +44,17 @@ def test_vessels_and_texture_stay_visible_in_ground_glass() -> None:
 def test_consolidation_fills_the_air() -> None:
     filled = laid_over(np.array([-865.0], np.float32), np.ones(1, np.float32), np.zeros(1, np.float32))
     assert filled[0] == pytest.approx(0.0, abs=1.0)
+
+
+def test_airways_filled_with_mucus_are_dense_thin_and_as_frequent_in_both_types() -> None:
+    shares = []
+    for name in TYPES:
+        drawn = [draw_lesion(name, 0.5, np.random.default_rng(seed)) for seed in range(800)]
+        trees = [lesion for lesion in drawn if any(max(b.radii) > 2.0 * min(b.radii) for b in lesion.blobs[1:3])]
+        trees = [lesion for lesion in trees if len(lesion.blobs) > 16]
+        shares.append(len(trees) / len(drawn))
+        for lesion in trees:
+            assert lesion.kind != "ground glass"
+            assert max(min(blob.radii) for blob in lesion.blobs) <= 4.0
+    assert min(shares) > 0.03
+    assert abs(shares[0] - shares[1]) < 0.04
