@@ -69,3 +69,48 @@ def test_a_batch_without_lesions_has_a_finite_loss(batch: Batch) -> None:
     empty = Batch(batch.images, batch.infection * 0, batch.has_mask, nothing, nothing)
     losses = CandidateLoss(Proposals(SETTINGS))(output_for(batch, True), empty)
     assert np.isfinite(float(losses.total)) and float(losses.boxes) == 0
+
+
+def _one_finding(hu: float, infected: bool) -> tuple[Batch, Any]:
+    """A crop with one box of 8 x 16 x 16 voxels of a density, an infection or not, and an output that calls it one."""
+    image = torch.full((1, 2, *CROP), -0.6)
+    inside = (0, 0, slice(8, 16), slice(32, 48), slice(32, 48))
+    image[inside] = (hu + 450.0) / 650.0
+    infection = torch.zeros(1, 1, *CROP)
+    infection[inside] = float(infected)
+    box, none = torch.tensor([[8.0, 32, 32, 16, 48, 48]]), torch.zeros(0, 6)
+    batch = Batch(image, infection, torch.tensor([True]), [box if infected else none], [none if infected else box])
+    output = output_for(batch, True)
+    marked = torch.full((1, 1, *CROP), -20.0)
+    marked[inside] = 20.0
+    return batch, CandidateOutput(marked, output.objectness, output.deltas)
+
+
+def test_a_dense_tumour_is_not_taught_as_healthy_and_a_dependent_band_is() -> None:
+    loss = CandidateLoss(Proposals(SETTINGS))
+    tumour, band = loss(*reversed(_one_finding(40.0, False))), loss(*reversed(_one_finding(-300.0, False)))
+    assert float(tumour.voxels) < 0.001 and float(tumour.dice) < 0.01
+    assert float(band.voxels) > 0.03 and float(band.dice) > 0.9
+
+
+def test_a_dense_infection_is_taught() -> None:
+    batch, output = _one_finding(40.0, True)
+    loss = CandidateLoss(Proposals(SETTINGS))
+    missed = CandidateOutput(torch.full_like(output.infection, -20.0), output.objectness, output.deltas)
+    assert float(loss(output, batch).dice) < 0.01
+    assert float(loss(missed, batch).dice) > 0.9
+
+
+def test_a_small_lesion_that_is_missed_costs_as_much_as_a_large_one() -> None:
+    batch, output = _one_finding(40.0, True)
+    small = torch.tensor([2.0, 4, 4, 4, 6, 6])
+    batch.infection[(0, 0, slice(2, 4), slice(4, 6), slice(4, 6))] = 1.0
+    both = Batch(
+        batch.images, batch.infection, batch.has_mask, [torch.stack([batch.boxes[0][0], small])], batch.ignored
+    )
+    loss = CandidateLoss(Proposals(SETTINGS))
+    without_the_large = CandidateOutput(-output.infection, output.objectness, output.deltas)
+    without_the_small = loss(output, both)
+    assert float(without_the_small.missed) == pytest.approx(0.15 * 10.0, rel=0.01)
+    assert float(without_the_small.dice) < 0.05, "Dice hardly sees it"
+    assert float(loss(without_the_large, both).missed) == pytest.approx(0.15 * 10.0, rel=0.01)

@@ -1,4 +1,8 @@
-"""The losses of the candidate network. Ours: the paper gives none for its region-proposal network."""
+"""The losses of the candidate network. Ours: the paper gives none for its region-proposal network.
+
+Dense tissue of a tumour or a collapsed lobe is kept out of the voxel losses: within the crop it often cannot be told
+from a consolidation, and taught as healthy it makes the network overlook pneumonia. The classifier tells them apart.
+"""
 
 from dataclasses import dataclass
 
@@ -12,20 +16,26 @@ from ..ct.candidate_network import CandidateOutput
 from ..ct.proposals import IGNORED, POSITIVE, Proposals
 from .candidate_data import Batch
 
+DENSE = 0.46
+"""Image value of about -150 HU in the default window: soft tissue, above ground glass and dependent bands."""
+MISSED = 0.15
+"""Weight of the cost of missed lesions: enough that small ones are learnt, too little to paint lungs full."""
+
 
 @dataclass(frozen=True)
 class CandidateLosses:
-    """Parts of the loss, scalars: objectness, box codes, Dice and cross-entropy of the infection map."""
+    """Parts of the loss, scalars: objectness, box codes; of the infection map Dice, cross-entropy, missed lesions."""
 
     objectness: Tensor
     boxes: Tensor
     dice: Tensor
     voxels: Tensor
+    missed: Tensor
 
     @property
     def total(self) -> Tensor:
         """The sum that is minimised."""
-        return self.objectness + self.boxes + self.dice + self.voxels
+        return self.objectness + self.boxes + self.dice + self.voxels + self.missed
 
     def values(self) -> dict[str, float]:
         """Plain numbers for the progress line."""
@@ -40,18 +50,21 @@ class CandidateLoss:
         proposals: anchors and matching of the network.
         anchors_per_image: anchors of an image that enter the objectness loss.
         positive_share: at most this share of them are positives; the others are hard negatives.
+        dense: image value from which the tissue of an irrelevant finding is kept out of the voxel losses.
     """
 
-    def __init__(self, proposals: Proposals, anchors_per_image: int = 128, positive_share: float = 0.3) -> None:
+    def __init__(
+        self, proposals: Proposals, anchors_per_image: int = 128, positive_share: float = 0.3, dense: float = DENSE
+    ) -> None:
         self._proposals = proposals
         self._sampler = HardNegativeSampler(anchors_per_image, positive_share, min_neg=16, pool_size=10)
-        self._dice = DiceLoss(sigmoid=True, batch=True, smooth_nr=10.0, smooth_dr=10.0)
+        self._dice = DiceLoss(batch=True, smooth_nr=10.0, smooth_dr=10.0)
+        self._dense = dense
 
     def __call__(self, output: CandidateOutput, batch: Batch) -> CandidateLosses:
         """The losses of a batch; draws from torch's random numbers to choose anchors."""
         objectness, boxes = self._proposal_losses(output, batch)
-        dice, voxels = self._voxel_losses(output.infection.float(), batch)
-        return CandidateLosses(objectness, boxes, dice, voxels)
+        return CandidateLosses(objectness, boxes, *self._voxel_losses(output.infection.float(), batch))
 
     def _proposal_losses(self, output: CandidateOutput, batch: Batch) -> tuple[Tensor, Tensor]:
         logits, codes = self._proposals.flatten(output.objectness, output.deltas)
@@ -73,11 +86,39 @@ class CandidateLoss:
         boxes = functional.smooth_l1_loss(said, wanted, beta=1 / 9, reduction="sum") / max(len(wanted), 1)
         return objectness, boxes
 
-    def _voxel_losses(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Dice and cross-entropy over the cases that have a mask; 0 where none has."""
+    def _voxel_losses(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Dice, cross-entropy and missed lesions over the cases that have a mask; 0 where none has."""
+        nothing = logits.sum() * 0.0
         if not bool(batch.has_mask.any()):
-            nothing = logits.sum() * 0.0
-            return nothing, nothing
-        logits, truth = logits[batch.has_mask], batch.infection[batch.has_mask]
-        dice: Tensor = self._dice(logits, truth)
-        return dice, functional.binary_cross_entropy_with_logits(logits, truth)
+            return nothing, nothing, nothing
+        taught = ~self._dense_findings(batch)[batch.has_mask]
+        inside, truth = logits[batch.has_mask], batch.infection[batch.has_mask]
+        dice: Tensor = self._dice(inside.sigmoid() * taught, truth * taught)
+        voxels = functional.binary_cross_entropy_with_logits(inside, truth, weight=taught.float())
+        lesions = _mean_over_lesions(functional.softplus(-logits), batch)
+        return dice, voxels, MISSED * torch.stack(lesions).mean() if lesions else nothing
+
+    def _dense_findings(self, batch: Batch) -> Tensor:
+        """Which voxels [b, 1, z, y, x] are dense, lie in an irrelevant finding's box, and are no infection."""
+        inside = torch.zeros_like(batch.infection, dtype=torch.bool)
+        for image, boxes in enumerate(batch.ignored):
+            for box in boxes:
+                inside[(image, 0, *_window(box))] = True
+        return inside & (batch.images[:, :1] > self._dense) & (batch.infection < 0.5)
+
+
+def _mean_over_lesions(cost: Tensor, batch: Batch) -> list[Tensor]:
+    """Mean cost [b, 1, z, y, x] over the infected voxels of each lesion: a small one counts as much as a large one."""
+    found = []
+    for image, boxes in enumerate(batch.boxes):
+        for box in boxes if batch.has_mask[image] else ():
+            window = (image, 0, *_window(box))
+            if (infected := batch.infection[window] > 0.5).any():
+                found.append(cost[window][infected].mean())
+    return found
+
+
+def _window(box: Tensor) -> tuple[slice, slice, slice]:
+    """The voxels that a box [6], edge coordinates of the crop, touches."""
+    low, high = box[:3].floor().clamp(min=0).long().tolist(), box[3:].ceil().long().tolist()
+    return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
