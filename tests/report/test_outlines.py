@@ -1,14 +1,10 @@
 """Outlines and the way to the edge of the lung."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
-from scipy import ndimage
-from skimage.measure import approximate_polygon
 
 from pneumoscreen.ct.location import relative_distance_from_edge
-from pneumoscreen.report.outlines import edge_line, mask_contours, simplified, svg_path
+from pneumoscreen.report.outlines import edge_line, mask_contours, svg_path
 from pneumoscreen.report.pictures import Frame
 
 FRAME = Frame((0, 40), (0, 60), 2.0, 1.0)
@@ -61,17 +57,3 @@ def test_a_slice_without_lung_has_no_line():
     assert mask_contours(empty, FRAME) == []
     assert svg_path([], FRAME) == ""
     assert edge_line((5.0, 5.0), empty, [], FRAME) is None
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_simplified_outline_stays_within_the_tolerance_with_as_few_points_as_scikit_images(seed: int) -> None:
-    mask = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(80, 90)), 4) > 0
-    contours = mask_contours(mask, Frame((0, 80), (0, 90), 1.0, 1.0))
-    assert contours
-    kept = [simplified(contour, 0.4) for contour in contours]
-    for contour, points in zip(contours, kept, strict=True):
-        assert np.array_equal(points[[0, -1]], contour[[0, -1]])
-        fine = np.concatenate([np.linspace(a, b, 50) for a, b in pairwise(points)])
-        assert all(np.linalg.norm(fine - point, axis=1).min() < 0.45 for point in contour)
-    theirs = sum(len(approximate_polygon(contour, 0.4)) for contour in contours)
-    assert sum(map(len, kept)) <= 1.05 * theirs

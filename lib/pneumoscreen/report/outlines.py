@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import find_contours
+from skimage.measure import approximate_polygon, find_contours
 
 from .pictures import Frame
 
@@ -42,41 +42,10 @@ def svg_path(contours: list[Contour], frame: Frame) -> str:
     """SVG path data, in mm of the picture, of closed outlines; empty for none."""
     commands = []
     for contour in contours:
-        points = [frame.point(row, column) for row, column in simplified(contour, SIMPLIFICATION_PIXELS)]
+        points = [frame.point(row, column) for row, column in approximate_polygon(contour, SIMPLIFICATION_PIXELS)]
         if len(points) > 3:
             commands.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points[:-1]) + "Z")
     return "".join(commands)
-
-
-def simplified(points: Contour, tolerance: float) -> Contour:
-    """The points [n, 2] of a line that describe it to a tolerance (Douglas and Peucker 1973).
-
-    Like scikit-image's ``approximate_polygon`` (of points that are equally far off it may keep another one), in less
-    time and without the half of SciPy that comes with that.
-    """
-    kept = np.zeros(len(points), dtype=bool)
-    kept[[0, -1]] = True
-    spans = [(0, len(points) - 1)]
-    while spans:
-        start, end = spans.pop()
-        if end - start < 2:
-            continue
-        away = _squared_distances(points[start + 1 : end], points[start], points[end])
-        farthest = int(away.argmax())
-        if away[farthest] > tolerance**2:
-            middle = start + 1 + farthest
-            kept[middle] = True
-            spans += [(start, middle), (middle, end)]
-    return points[kept]
-
-
-def _squared_distances(points: Contour, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distance of points [n, 2] from the straight line between two others."""
-    step, offset = end - start, points - start
-    length = step @ step
-    if length:
-        offset = offset - np.clip(offset @ step / length, 0.0, 1.0)[:, None] * step
-    return np.asarray((offset * offset).sum(axis=1))
 
 
 def edge_line(
