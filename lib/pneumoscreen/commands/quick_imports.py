@@ -1,13 +1,13 @@
 """Loading what a screening needs, and no more.
 
-MONAI imports every optional package that it finds at once. Two of them, Ignite and MLflow, take a third of the time and
-serve its training engines and trackers, of which a screening uses nothing.
+A CT needs no MONAI. The networks for X-rays do, and MONAI imports every optional package that it finds at once:
+readers of other formats, plots, tables, trackers and training engines take most of the time, and a screening uses none.
 """
 
 import importlib
 import sys
 
-UNUSED = ("ignite", "mlflow")
+UNUSED = ("ignite", "itk", "matplotlib", "mlflow", "pandas", "pyarrow", "sklearn", "tensorboard")
 
 
 def import_monai() -> None:

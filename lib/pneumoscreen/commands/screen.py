@@ -79,13 +79,16 @@ class Screeners:
         Raises:
             PneumoScreenError: if they cannot be loaded.
         """
-        from .quick_imports import import_monai
-
-        import_monai()
         from .. import report
 
         del report
-        _ = self.cxr if modality == "CXR" else self.ct
+        if modality == "CXR":
+            from .quick_imports import import_monai
+
+            import_monai()
+            _ = self.cxr
+        else:
+            _ = self.ct
 
 
 @dataclass(frozen=True)

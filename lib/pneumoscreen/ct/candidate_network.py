@@ -97,17 +97,22 @@ class InceptionResidualBlock(nn.Module):
         self.enter = _norm(channels, over_batch)
         self.point = nn.Conv3d(channels, narrow, 1)
         self.plane = nn.Sequential(
-            nn.Conv3d(channels, narrow, 1), nn.ReLU(), nn.Conv3d(narrow, narrow, (1, 3, 3), padding=(0, 1, 1))
+            nn.Conv3d(channels, narrow, 1),
+            nn.ReLU(True),
+            nn.Conv3d(narrow, narrow, (1, 3, 3), padding=(0, 1, 1)),
         )
-        self.cube = nn.Sequential(nn.Conv3d(channels, half, 1), nn.ReLU(), nn.Conv3d(half, half, 3, padding=1))
+        self.cube = nn.Sequential(nn.Conv3d(channels, half, 1), nn.ReLU(True), nn.Conv3d(half, half, 3, padding=1))
         self.leave = _norm(channels, over_batch)
         self.merge = nn.Conv3d(channels, channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
+        # In place where nothing else needs the values: at full resolution new memory costs more than arithmetic.
         features = self.project(features)
-        entered = functional.relu(self.enter(features))
+        entered = functional.relu_(self.enter(features))
         branches = torch.cat([self.point(entered), self.plane(entered), self.cube(entered)], dim=1)
-        return features + self.merge(functional.relu(self.leave(branches)))
+        del entered
+        merged: Tensor = self.merge(functional.relu_(self.leave(branches)))
+        return merged.add_(features)
 
 
 def _stage(channels_in: int, channels: int, blocks: int, over_batch: bool) -> nn.Sequential:
@@ -133,7 +138,7 @@ class ProposalHead(nn.Module):
     def forward(self, maps: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         objectness, deltas = [], []
         for lateral, norm, features in zip(self.lateral, self.norm, maps, strict=True):
-            hidden = functional.relu(self.shared(functional.relu(norm(lateral(features)))))
+            hidden = functional.relu_(self.shared(functional.relu_(norm(lateral(features)))))
             objectness.append(self.objectness(hidden))
             deltas.append(self.deltas(hidden))
         return objectness, deltas
@@ -184,7 +189,7 @@ class CandidateNetwork(nn.Module):
             features = self.decoder[stage](torch.cat([raised, skips[stage]], dim=1))
             decoded[stage] = features
         objectness, deltas = self.proposals([decoded[stage] for stage in self.settings.proposal_stages])
-        infection = self.infection(functional.relu(self.infection_norm(features)))
+        infection = self.infection(functional.relu_(self.infection_norm(features)))
         return CandidateOutput(infection, tuple(objectness), tuple(deltas))
 
 

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 from torch import Tensor
@@ -133,7 +132,18 @@ class CandidateModel:
                 image.shape[1:], self.settings.inference.window, self.settings.network.grid_multiple, strict=True
             )
         ]
-        outputs = sliding_window_inference(
+        if roi == list(image.shape[1:]):
+            outputs = tuple(m.cpu() for m in self._predict_window(image.unsqueeze(0).to(self.device)))
+        else:
+            outputs = self._predict_windows(image, roi)
+        stages = len(self.settings.network.proposal_stages)
+        return CandidateOutput(outputs[0], tuple(outputs[1 : 1 + stages]), tuple(outputs[1 + stages :]))
+
+    def _predict_windows(self, image: Tensor, roi: list[int]) -> tuple[Tensor, ...]:
+        # MONAI is large, and nearly every pair of lungs fits into one window.
+        from monai.inferers import sliding_window_inference
+
+        outputs: tuple[Tensor, ...] = sliding_window_inference(
             image.unsqueeze(0),
             roi_size=roi,
             sw_batch_size=1,
@@ -143,8 +153,7 @@ class CandidateModel:
             sw_device=self.device,
             device=torch.device("cpu"),
         )
-        stages = len(self.settings.network.proposal_stages)
-        return CandidateOutput(outputs[0], tuple(outputs[1 : 1 + stages]), tuple(outputs[1 + stages :]))
+        return outputs
 
     def _predict_window(self, images: Tensor) -> tuple[Tensor, ...]:
         images = images.contiguous(memory_format=torch.channels_last_3d)

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from monai.networks.nets.resnet import ResNet
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from ..evidence import Calibration
 from ..models.store import Weights
 from ..verdict import Classes
 from .patches import PatchImage, PatchSettings
+from .resnet18 import ResNet18
 
 MODEL_NAME = "ct_classifier"
 BATCH = 64
@@ -147,16 +147,7 @@ class ClassifierNetwork(nn.Module):
     def __init__(self, settings: ClassifierSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.trunk = ResNet(
-            "basic",
-            [2, 2, 2, 2],
-            list(settings.widths),
-            spatial_dims=2,
-            n_input_channels=1,
-            conv1_t_stride=2,
-            num_classes=settings.features,
-            bias_downsample=False,
-        )
+        self.trunk = ResNet18(settings.widths, settings.features)
         kinds: dict[str, type[AppearanceHead] | type[LocationAttentionHead]]
         kinds = {"m1": AppearanceHead, "m2": LocationAttentionHead}
         classes = len(settings.classes.classes.patch_labels)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label, regionprops
+from scipy import ndimage
 
 from ..geometry import ONE_FOCUS, distinct, share_of_smaller
 from .proposals import SelectionSettings
@@ -64,14 +64,15 @@ def _infected_pieces(
     probability: NDArray[np.float32], sides: NDArray[np.uint8], voxel_ml: float, selection: SelectionSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Boxes [n, 6] of the connected infected pieces of each lung that are large enough, and their mean probability."""
-    infected = np.where(probability > selection.infection, sides, 0)
-    found = [
-        piece
-        for piece in regionprops(label(infected, connectivity=1), probability)
-        if piece.area * voxel_ml >= selection.component_ml
-    ]
-    boxes = np.array([piece.bbox for piece in found], dtype=np.float64).reshape(-1, 6)
-    return boxes, np.array([float(piece.intensity_mean) for piece in found], dtype=np.float64)
+    boxes, means = [], []
+    for side in np.unique(sides[sides > 0]):
+        pieces, _ = ndimage.label((probability > selection.infection) & (sides == side))
+        for number, window in enumerate(ndimage.find_objects(pieces), start=1):
+            inside = probability[window][pieces[window] == number]
+            if inside.size * voxel_ml >= selection.component_ml:
+                boxes.append([*(s.start for s in window), *(s.stop for s in window)])
+                means.append(float(inside.mean()))
+    return np.array(boxes, dtype=np.float64).reshape(-1, 6), np.array(means, dtype=np.float64)
 
 
 def _merged(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -38,12 +38,11 @@ def above_diaphragm(
     covered = np.zeros_like(fill)
     for side, columns in ((LEFT, np.arange(fill.shape[2]) > middle), (RIGHT, np.arange(fill.shape[2]) <= middle)):
         covered |= _lung_below(labels == side, round(LOOK_BELOW_MM / grid.spacing[0])) & columns
-    names = np.arange(count + 1)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    below = np.asarray(ndimage.sum_labels(covered, pieces, names))
+    below = np.bincount(pieces[covered], minlength=count + 1)
     inner = ndimage.binary_erosion(fill, np.ones((1, 3, 3), dtype=bool))
-    aerated = np.asarray(ndimage.sum_labels(inner & (hu < AERATED_HU), pieces, names))
-    whole = np.asarray(ndimage.sum_labels(inner, pieces, names))
+    aerated = np.bincount(pieces[inner & (hu < AERATED_HU)], minlength=count + 1)
+    whole = np.bincount(pieces[inner], minlength=count + 1)
     kept = (below > BELOW_SHARE * sizes) | (aerated > AERATED_SHARE * np.maximum(whole, 1))
     kept[0] = False
     return kept[pieces]

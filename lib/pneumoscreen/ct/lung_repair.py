@@ -17,7 +17,7 @@ from scipy import ndimage
 from ..images.volume import LEFT, RIGHT
 from .lung_barriers import above_diaphragm, aorta_zone
 from .lung_body import IN_SLICE
-from .lung_grid import LungGrid
+from .lung_grid import LungGrid, near_by
 from .lung_sides import BONE_HU, Sides
 
 ANGLES = 180
@@ -144,9 +144,7 @@ def _close(
 
 
 def _ball_closing(mask: NDArray[np.bool_], radius: float, spacing: tuple[float, ...]) -> NDArray[np.bool_]:
-    grown = ndimage.distance_transform_edt(~mask, sampling=spacing) <= radius
-    padded = np.pad(grown, 1, mode="edge")
-    return ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1, 1:-1] > radius
+    return ~near_by(~near_by(mask, radius, spacing), radius, spacing)
 
 
 def _fill_holes(mask: NDArray[np.bool_], pixel_cm2: float) -> NDArray[np.bool_]:
@@ -277,9 +275,9 @@ def _lateral_pieces(grid: LungGrid, missing: NDArray[np.bool_], middle: float) -
     """Pieces of a slice that reach far sideways: a mass in the lung does, the aorta beside the spine does not."""
     thick = ndimage.binary_opening(missing, np.ones((1, 5, 5), dtype=bool))
     pieces, count = ndimage.label(thick, IN_SLICE)
-    aside = np.broadcast_to(np.abs(np.arange(missing.shape[2]) - middle) * grid.spacing[2], missing.shape)
-    reach = ndimage.maximum(aside, pieces, np.arange(count + 1))
-    kept = np.asarray(reach) > LATERAL_REACH_MM
+    aside = np.abs(np.arange(missing.shape[2]) - middle) * grid.spacing[2]
+    kept = np.zeros(count + 1, dtype=bool)
+    kept[pieces[:, :, aside > LATERAL_REACH_MM].ravel()] = True
     kept[0] = False
     return kept[pieces]
 

@@ -1,21 +1,18 @@
 """Region proposals: anchors, their matching to lesions, box codes, and the choice of boxes from the head's output.
 
-MONAI's anchor generator, ATSS matcher, box coder and non-maximum suppression do the work. Boxes are
-[z0, y0, x0, z1, y1, x1] in edge coordinates of the working grid.
+MONAI's ATSS matcher, box coder and IoU do the work of training, ``anchor_boxes`` that of inference, which so needs no
+MONAI. Boxes are [z0, y0, x0, z1, y1, x1] in edge coordinates of the working grid.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from monai.apps.detection.utils.anchor_utils import AnchorGeneratorWithAnchorShape
-from monai.apps.detection.utils.ATSS_matcher import ATSSMatcher
-from monai.apps.detection.utils.box_coder import BoxCoder
-from monai.data.box_utils import box_iou, non_max_suppression
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ..config import Settings
+from .anchor_boxes import decode_boxes, place_anchors, suppress
 from .candidate_network import CandidateNetworkSettings
 
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
@@ -25,6 +22,7 @@ _IGNORE_IOU = 0.1
 _GOOD_IOU = 0.4
 _SMALLEST_SIDE = 1.0
 _LARGEST_LOG_GROWTH = 1.5
+"""A code may enlarge a box e^1.5 = 4.5 times at most: a wild one cannot swallow the lung."""
 
 
 class SelectionSettings(Settings):
@@ -72,16 +70,12 @@ class Proposals:
     """Anchors of a network and all that is done with them."""
 
     def __init__(self, settings: CandidateNetworkSettings) -> None:
-        self._anchors_at = len(settings.anchor_shapes)
-        self._generator = AnchorGeneratorWithAnchorShape(settings.anchor_scales, settings.anchor_shapes)
-        # A code may enlarge a box e^1.5 = 4.5 times at most: a wild one cannot swallow the lung.
-        self._coder = BoxCoder(weights=(1.0,) * 6, boxes_xform_clip=_LARGEST_LOG_GROWTH)
-        self._matcher = ATSSMatcher(num_candidates=_MATCH_CANDIDATES, center_in_gt=False)
+        self._shapes, self._scales = settings.anchor_shapes, settings.anchor_scales
 
     def anchors(self, image: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
         """Anchor boxes [anchors, 6] of an image [b, c, z, y, x] with these feature maps, all stages in a row."""
-        anchors: Tensor = self._generator(image, [m.float() for m in maps])[0]
-        return anchors
+        sizes = [tuple(m.shape[2:]) for m in maps]
+        return place_anchors(tuple(image.shape[2:]), sizes, self._shapes, self._scales, maps[0].device)
 
     def flatten(self, objectness: tuple[Tensor, ...], deltas: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Maps of all stages as logits [b, anchors] and codes [b, anchors, 6], in the order of ``anchors``."""
@@ -99,6 +93,9 @@ class Proposals:
             ignored: boxes [m, 6] of lesions that are neither to be found nor to be denied. Ours: the
                 irrelevant ones; the paper lets such regions through and leaves them to the classifier.
         """
+        from monai.apps.detection.utils.ATSS_matcher import ATSSMatcher
+        from monai.data.box_utils import box_iou
+
         labels = torch.zeros(len(anchors), dtype=torch.long, device=anchors.device)
         if len(ignored):
             near = box_iou(anchors, ignored).amax(dim=1) >= _IGNORE_IOU
@@ -106,23 +103,25 @@ class Proposals:
         if not len(boxes):
             return Targets(labels, anchors.new_zeros((0, 6)))
         per_level = [m.shape[2] * m.shape[3] * m.shape[4] for m in maps]
-        _, matches = self._matcher(boxes, anchors, per_level, self._anchors_at)
+        matcher = ATSSMatcher(num_candidates=_MATCH_CANDIDATES, center_in_gt=False)
+        _, matches = matcher(boxes, anchors, per_level, len(self._shapes))
         # Anchors that cover a lesion about as well as the chosen ones are no counter-examples.
         good = box_iou(anchors, boxes).amax(dim=1) >= _GOOD_IOU
         labels[good] = IGNORED
         positive = matches >= 0
         labels[positive] = POSITIVE
-        codes = self._coder.encode_single(boxes[matches[positive]], anchors[positive])
-        return Targets(labels, codes)
+        return Targets(labels, self.encode(boxes[matches[positive]], anchors[positive]))
 
     def decode(self, codes: Tensor, anchors: Tensor) -> Tensor:
         """Boxes [n, 6] of codes [n, 6] at anchors [n, 6]."""
-        decoded: Tensor = self._coder.decode_single(codes, anchors)
-        return decoded.reshape(-1, 6)
+        return decode_boxes(codes, anchors, _LARGEST_LOG_GROWTH)
 
     def encode(self, boxes: Tensor, anchors: Tensor) -> Tensor:
         """Codes [n, 6] of boxes [n, 6] at anchors [n, 6]; the inverse of ``decode``."""
-        codes: Tensor = self._coder.encode_single(boxes, anchors)
+        from monai.apps.detection.utils.box_coder import BoxCoder
+
+        coder = BoxCoder(weights=(1.0,) * 6, boxes_xform_clip=_LARGEST_LOG_GROWTH)
+        codes: Tensor = coder.encode_single(boxes, anchors)
         return codes
 
     def select(
@@ -147,5 +146,5 @@ class Proposals:
         boxes = torch.minimum(boxes.clamp(min=0), limit)
         thick = (boxes[:, 3:] - boxes[:, :3]).amin(dim=1) >= _SMALLEST_SIDE if len(boxes) else order.bool()
         boxes, scores = boxes[thick], scores[order][thick]
-        keep = non_max_suppression(boxes, scores, settings.nms_iou)
+        keep = suppress(boxes, settings.nms_iou)
         return boxes[keep], scores[keep]

@@ -6,15 +6,18 @@ boxes in SVG and small PNGs of 256 or 3 colours with an opacity each, which take
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..case import Vector
-from ..cxr.screening import CxrScreening, Side
 from ..images.radiograph import Radiograph
 from .pictures import Frame, data_uri, encoded, to_grey
+
+if TYPE_CHECKING:  # the networks for X-rays, which the report of a CT does not need
+    from ..cxr.screening import CxrScreening, Side
 
 LONG_SIDE_PIXELS = 900
 HEAT_PIXELS = 240
@@ -41,7 +44,7 @@ LEAST_ATTENTION_SPAN = 0.1
 OUTLINE_COLOUR, OUTLINE_OPACITY = (159, 227, 234), 0.8
 HALO_COLOUR, HALO_OPACITY = (5, 8, 11), 0.35
 
-SIDES: tuple[Side, ...] = ("right", "left")
+SIDES: tuple["Side", ...] = ("right", "left")
 """The right lung first, as it lies in the pictures."""
 
 
@@ -49,7 +52,7 @@ SIDES: tuple[Side, ...] = ("right", "left")
 class LungBox:
     """The box of one lung in units of the frame."""
 
-    side: Side
+    side: "Side"
     x: float
     y: float
     width: float
@@ -60,7 +63,7 @@ class LungBox:
 class LungPatch:
     """What the localiser saw of one lung, and its attention mask to be laid over it."""
 
-    side: Side
+    side: "Side"
     picture: str
     mask: str
 
@@ -88,7 +91,7 @@ class CxrPictures:
     attention_range: tuple[float, float]
 
 
-def draw(radiograph: Radiograph, screening: CxrScreening) -> CxrPictures:
+def draw(radiograph: Radiograph, screening: "CxrScreening") -> CxrPictures:
     """Draw the pictures of a screened radiograph.
 
     Raises:
@@ -128,7 +131,7 @@ def cxr_frame(radiograph: Radiograph) -> Frame:
     return Frame((0, height), (0, width), y * unit, x * unit)
 
 
-def attention_range(screening: CxrScreening) -> tuple[float, float]:
+def attention_range(screening: "CxrScreening") -> tuple[float, float]:
     """The values between which the attention masks of both lungs are coloured.
 
     Ours: a mask seldom comes near 0 or 1, so the colours span what occurs; over less than ``LEAST_ATTENTION_SPAN``
@@ -181,7 +184,7 @@ def _grown(down: NDArray[np.bool_], right: NDArray[np.bool_]) -> NDArray[np.bool
     return grown
 
 
-def _box(side: Side, box: Vector, frame: Frame) -> LungBox:
+def _box(side: "Side", box: Vector, frame: Frame) -> LungBox:
     x, y, width, height = box
     # Pixel i covers i to i + 1 in a box, and has its middle at i in a frame.
     (x0, y0), (x1, y1) = frame.point(y - 0.5, x - 0.5), frame.point(y + height - 0.5, x + width - 0.5)
@@ -189,7 +192,7 @@ def _box(side: Side, box: Vector, frame: Frame) -> LungBox:
 
 
 def _patches(
-    grey: NDArray[np.uint8], boxes: dict[str, Vector], screening: CxrScreening, shown: tuple[float, float]
+    grey: NDArray[np.uint8], boxes: dict[str, Vector], screening: "CxrScreening", shown: tuple[float, float]
 ) -> Iterator[LungPatch]:
     image = Image.fromarray(grey)
     for side in SIDES:

@@ -1,20 +1,22 @@
 """The report of one chest X-ray: a single HTML file with every picture inside, readable without a network."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..case import CXR_CLASSES, Case, Cxr
-from ..cxr.screening import CxrScreening
 from ..images.radiograph import Radiograph
 from . import wording
 from .cxr_pictures import SIDES, draw, heat_gradient
 from .page import Bar, environment, shared_cards
 
+if TYPE_CHECKING:  # the networks for X-rays, which the report of a CT does not need
+    from ..cxr.screening import CxrScreening
+
 NO_SPACING = (1.0, 1.0)
 """What a radiograph holds whose file states no spacing; no detector has pixels of a millimetre."""
 
 
-def write_cxr_report(radiograph: Radiograph, screening: CxrScreening, target: Path) -> None:
+def write_cxr_report(radiograph: Radiograph, screening: "CxrScreening", target: Path) -> None:
     """Write the report of a screened X-ray as one HTML file; its folder is made if it is missing.
 
     Args:
@@ -30,7 +32,7 @@ def write_cxr_report(radiograph: Radiograph, screening: CxrScreening, target: Pa
     target.write_text(html, encoding="utf-8")
 
 
-def render_cxr_report(radiograph: Radiograph, screening: CxrScreening) -> str:
+def render_cxr_report(radiograph: Radiograph, screening: "CxrScreening") -> str:
     """The HTML of ``write_cxr_report``.
 
     Raises:
