@@ -183,7 +183,7 @@ class ClassifierModel:
     def __init__(self, network: ClassifierNetwork, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.network = network.to(device=self.device).eval()
-        self.network.trunk.to(memory_format=torch.channels_last)
+        self.network.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings = network.settings
 
     @property

@@ -179,7 +179,7 @@ class _Run:
         self.network.set_distance_scale(self.training.distances)
         self.initial = start_from(self.network, initial_state, TASK)
         self.network.to(device=self.device)
-        self.network.trunk.to(memory_format=torch.channels_last)
+        self.network.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         workplace.share_weights(self.network)
         self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
         self.steps = max(len(self.training) // settings.batch, 1)
