@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from urllib.parse import quote
 
 from . import failures, inferences, scans
+from .description import described
 from .failures import ServerError
 from .transport import ANSWER_S, CONNECT_S, Cancelled, Progress, Transport
 
@@ -60,21 +61,9 @@ class Server:
         """
         info = self._object("GET", "/info/")
         who = self._object("GET", "/pneumoscreen/whoami")
-        versions = {name: entry.get("current") for name, entry in self.models()["models"].items()}
+        models = self.models()["models"]
         try:
-            return {
-                "address": self.address,
-                "app": str(info["name"]),
-                "version": str(who["version"]),
-                "models": versions,
-                "tasks": sorted(info["models"]),
-                "trainers": sorted(info.get("trainers") or ()),
-                "strategies": list(info["strategies"]),
-                "user": str(who["reader"]),
-                "is_known": bool(who["is_known"]),
-                "roles": [str(who["role"])],
-                "offers_xray": _XRAY_TASK in info["models"],
-            }
+            return described(self.address, info, who, models)
         except (KeyError, TypeError):
             raise failures.rubbish(self.address) from None
 
@@ -237,11 +226,6 @@ class Server:
         """Put a version, or the one before, into use."""
         body = {} if version is None else {"to": int(version)}
         return self._object("POST", f"/pneumoscreen/models/{quote(name, safe='')}/rollback", json=body)
-
-    def publish(self, name: str, candidate: str) -> Dict[str, Any]:
-        """Put a candidate that was refused into use."""
-        body = {"candidate": candidate}
-        return self._object("POST", f"/pneumoscreen/models/{quote(name, safe='')}/publish", json=body)
 
     # Inside -----------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import slicer.util
 import vtk
 
 from .radiograph import is_radiograph, warm
-from .volumes import SceneError, case_volume
+from .volumes import SceneError
 
 OPACITY = 0.45
 SHOWN_FROM = 51
@@ -37,8 +37,12 @@ class Heat:
         is_shown = self.node is not None and self._is_visible
         return np.asarray(slicer.util.arrayFromVolume(self.node))[0] if is_shown else None
 
-    def show(self, path: str) -> None:
+    def show(self, path: str, radiograph: Any = None) -> None:
         """Show a file of one uint8 picture in the place of the Grad-CAM before; it covers the whole radiograph.
+
+        Args:
+            path: the file.
+            radiograph: vtkMRMLVolumeNode of the open case.
 
         Raises:
             SceneError: if it is none, or Slicer cannot read it.
@@ -54,7 +58,7 @@ class Heat:
         # Fetched from the server again, so a saved scene need not carry it; and no volume to be sent as a case.
         node.SetSaveWithScene(False)
         node.SetHideFromEditors(True)
-        _spread(node, case_volume())
+        _spread(node, radiograph)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
