@@ -8,8 +8,6 @@ import pytest
 from tests.slicer_extension.running_panel import Panel, running_panel
 from tests.slicer_extension.test_session import SAMPLE, read_findings
 
-from PneumoScreenLib.opening import Opened
-
 
 @pytest.fixture
 def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
@@ -35,7 +33,9 @@ def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
         yield running
 
 
-def opened(case_id: str) -> Opened:
+def opened(case_id: str) -> Any:
+    from PneumoScreenLib.opening import Opened
+
     return Opened(case_id, str(SAMPLE), None, 0, False)
 
 

@@ -36,7 +36,8 @@ class Folder:
         tree = self._tree()
         item = tree.GetItemByDataNode(node)
         if item:
-            tree.RemoveItem(item)
+            # The item alone: a node that goes with it is removed in another order without the application's plugins.
+            tree.RemoveItem(item, False)
         if self._scene.IsNodePresent(node):
             self._scene.RemoveNode(node)
 
