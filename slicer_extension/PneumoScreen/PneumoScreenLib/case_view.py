@@ -27,7 +27,8 @@ class CaseView:
         self.boxes, self.masks, self.keeping = Boxes(scene), Masks(scene), Keeping(scene)
         self.heat = Heat(scene)
         self.volume: Any = None
-        self.boxes.views_changed.connect(self.masks.show_in)
+        for shown in (self.masks, self.heat):
+            self.boxes.views_changed.connect(shown.show_in)
         self.boxes.nodes_changed.connect(self.keeping.set_regions)
 
     def connect(self, moved: Callable[..., None], picked: Callable[..., None], placed: Callable[..., None]) -> None:
@@ -64,6 +65,8 @@ class CaseView:
         """Draw the boxes of a case as it stands; an X-ray has none."""
         if case.modality == "CT":
             self.boxes.show(case, selected)
+        else:
+            self.boxes.watch()
 
     def look_at(self, region: Region) -> None:
         """Bring a region to the front and move all views to it."""

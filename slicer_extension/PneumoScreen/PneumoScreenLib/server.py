@@ -14,7 +14,6 @@ from .transport import ANSWER_S, CONNECT_S, Cancelled, Progress, Transport
 __all__ = ["Server", "ServerError"]
 
 ALL_CASES = 100_000
-_XRAY_TASK = "cxr_screening"
 
 
 class Server:
@@ -55,9 +54,8 @@ class Server:
         """What the server is and who speaks to it.
 
         Returns:
-            ``address``; ``app``, its name; ``version``; ``models``, the version in use by name; ``tasks`` and
-            ``trainers``, names; ``strategies``, names; ``user``, whom the token names, else ``local``;
-            ``is_known``, whether a token named the user; ``roles``; ``offers_xray``.
+            ``address``; ``app``, its name; ``version``; ``models``, the version in use by name; ``tasks``, ``trainers``
+            and ``strategies``, names; ``user``, whom the token names, else ``local``; ``is_known``; ``roles``; …
         """
         info = self._object("GET", "/info/")
         who = self._object("GET", "/pneumoscreen/whoami")
@@ -140,7 +138,7 @@ class Server:
         self, case_id: str, progress: Optional[Progress] = None, cancelled: Optional[Cancelled] = None
     ) -> Dict[str, Any]:
         """Screen a radiograph; as ``screen``."""
-        return inferences.run(self._transport, _XRAY_TASK, case_id, {}, progress, cancelled)
+        return inferences.run(self._transport, "cxr_screening", case_id, {}, progress, cancelled)
 
     def classify(
         self,

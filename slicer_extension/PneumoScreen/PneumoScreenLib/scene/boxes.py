@@ -84,6 +84,10 @@ class Boxes(VTKObservationMixin):
                     draw(self._nodes[changed], self._regions[changed], self._axes, changed == self.selected)
             self._after_change()
 
+    def watch(self) -> None:
+        """Say which views show the volume of the case, also where it has no boxes: ``views_changed`` follows."""
+        self._sightings.update()
+
     def place(self) -> None:
         """Let the reader place a new box by two clicks or a drag; ``placed`` follows."""
         self._clicks.watch()
