@@ -65,11 +65,12 @@ def test_a_panel_that_was_set_up_by_half_is_cleaned_up(tmp_path: Path, monkeypat
 
 
 def test_after_a_reload_a_click_counts_once(panel: Panel) -> None:
+    heard: list[str] = []
     read_a_case(panel)
+    panel.session.view.boxes.picked.connect(heard.append)
     panel.reload()
     panel.widget.enter()
     read_a_case(panel)
-    heard: list[str] = []
     panel.session.view.boxes.picked.connect(heard.append)
     region = panel.session.reading.case.regions[1]
     panel.session.view.look_at(region)
