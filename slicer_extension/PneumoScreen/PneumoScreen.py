@@ -162,7 +162,10 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic.session.case_changed.emit()
 
     def onSceneStartImport(self, caller, event):
-        """Somebody's scene comes, perhaps with another patient: the open case is left, its volume stays."""
+        """Somebody's scene comes, perhaps with another patient: the open case is left, its volume stays.
+
+        Slicer says the same where a command-line module returns nodes: the case is then to be opened again.
+        """
         self.logic.session.leave()
 
     def onReload(self):
