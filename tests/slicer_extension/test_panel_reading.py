@@ -114,6 +114,7 @@ def test_letters_in_a_text_stay_letters(panel: Panel) -> None:
     QTest.keyClicks(panel.ui.noteEdit, "dd 12 nodules")
     panel.settle()
     assert panel.ui.noteEdit.plainText == "dd 12 nodules"
+    panel.session.note.settle()
     assert panel.session.reading.note == "dd 12 nodules"
     assert len(panel.session.reading.case.regions) == before
 

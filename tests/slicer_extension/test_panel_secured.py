@@ -161,7 +161,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_until_its_authority_is
 
     from PneumoScreenLib.panels.connect import connection_of
 
-    kept = connection_of(qt.QSettings(str(tmp_path / "settings.ini"), qt.QSettings.IniFormat))
+    kept = connection_of(qt.QSettings(str(tmp_path / "settings.ini"), qt.QSettings.IniFormat), "")
     assert kept["ca_file"] == site.authority
 
 

@@ -274,6 +274,7 @@ def test_the_next_case_has_its_own_boxes_and_nothing_of_the_last_stays(stage, sh
     before, count = {shown.node("r1"), shown.node("r2")}, tree_of(stage).GetNumberOfItems()
     shown.clear()
     assert not any(stage.double.scene.IsNodePresent(node) for node in before)
+    assert not slicer.util.getNodesByClass("vtkMRMLMarkupsROIDisplayNode"), "views would go on drawing it"
     assert tree_of(stage).GetNumberOfItems() == count - 3, "a folder and two boxes"
     shown.show(case_of(region("x")), None)
     assert slicer.util.getNodesByClass("vtkMRMLMarkupsROINode") == [shown.node("x")]

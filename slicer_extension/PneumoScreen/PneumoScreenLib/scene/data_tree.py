@@ -38,8 +38,7 @@ class Folder:
         if item:
             # The item alone: a node that goes with it is removed in another order without the application's plugins.
             tree.RemoveItem(item, False)
-        if self._scene.IsNodePresent(node):
-            self._scene.RemoveNode(node)
+        remove_markup(self._scene, node)
 
     def remove(self) -> None:
         """Take the folder out, which is empty by now."""
@@ -53,6 +52,14 @@ class Folder:
 
     def _tree(self) -> Any:
         return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self._scene)
+
+
+def remove_markup(scene: Any, node: Any) -> None:
+    """Take a markup out of the scene with its display nodes; these first, or views go on drawing it."""
+    displays = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    for each in (*displays, node):
+        if each is not None and scene.IsNodePresent(each):
+            scene.RemoveNode(each)
 
 
 def remove_leftovers(scene: Any, case_id: str) -> None:

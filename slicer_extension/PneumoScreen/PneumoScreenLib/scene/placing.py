@@ -9,6 +9,7 @@ from slicer.util import VTKObservationMixin
 
 from ..contract import lps_to_ras
 from .colours import colour_of
+from .data_tree import remove_markup
 
 LEAST_SIDE_MM = 5.0
 
@@ -83,8 +84,8 @@ class Placing(VTKObservationMixin):
     def forget_drag(self) -> None:
         """The mouse came back to where the drag began, which is a click: the box of the drag is not shown any more."""
         drawn, self._drawn = self._drawn, None
-        if drawn is not None and self._scene.IsNodePresent(drawn):
-            self._scene.RemoveNode(drawn)
+        if drawn is not None:
+            remove_markup(self._scene, drawn)
 
     def cancel(self) -> None:
         """Give up; nothing is added."""
@@ -95,8 +96,7 @@ class Placing(VTKObservationMixin):
             interaction = self._scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
             if interaction is not None and interaction.GetCurrentInteractionMode() == interaction.Place:
                 interaction.SetCurrentInteractionMode(interaction.ViewTransform)
-            if self._scene.IsNodePresent(node):
-                self._scene.RemoveNode(node)
+            remove_markup(self._scene, node)
 
     def _receive(self) -> None:
         """Let Slicer's clicks go to the node of this placing; a markup that is added takes them to itself."""
