@@ -1,6 +1,7 @@
 """PneumoScreen in 3D Slicer: a radiologist reads, corrects, submits and trains. This file only wires."""
 
 import os
+import sys
 
 import slicer
 from slicer.i18n import tr as _
@@ -11,6 +12,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+from slicer.util import VTKObservationMixin
 
 from PneumoScreenLib.asking import Asking
 from PneumoScreenLib.calls import Calls
@@ -31,6 +33,7 @@ from PneumoScreenLib.panels.worklist import WorklistPanel
 from PneumoScreenLib.panels.xray import XrayPanel
 from PneumoScreenLib.session import Session
 from PneumoScreenLib.submission import Submission
+from PneumoScreenLib.token_file import TokenFile
 from PneumoScreenLib.trainings import Trainings
 
 HELP = """
@@ -40,7 +43,7 @@ HELP = """
 <li><b>Next case</b> opens the case that teaches the most; or double-click one in the worklist.</li>
 <li><b>Screen</b> finds and labels candidate regions.</li>
 <li>Step through the regions with <b>N</b> and <b>P</b>. <b>1</b>, <b>2</b>, <b>3</b> label the region, <b>A</b> accepts
-the model's label, <b>B</b> adds a box, <b>D</b> deletes one, <b>Ctrl+Z</b> and <b>Ctrl+Y</b> undo and redo. The
+the model's label, <b>M</b> marks a new box, <b>D</b> deletes one, <b>Ctrl+Z</b> and <b>Ctrl+Y</b> undo and redo. The
 verdict follows at once.</li>
 <li><b>Submit and next</b> (Ctrl+Return) stores your reading. Everything is kept on this computer until then.</li>
 <li><b>Train</b>: a trainer starts a training; a model that is worse than the one in use is not published.</li>
@@ -55,7 +58,7 @@ class PneumoScreen(ScriptedLoadableModule):
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("PneumoScreen")
-        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Pulmonary")]
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Active Learning")]
         self.parent.dependencies = []
         self.parent.contributors = ["PneumoScreen contributors"]
         self.parent.helpText = _(HELP)
@@ -70,7 +73,7 @@ class PneumoScreenLogic(ScriptedLoadableModuleLogic):
 
     Args:
         settings: ``QSettings`` with the server's address; Slicer's own where not named.
-        folder: for downloaded volumes and drafts; a folder of Slicer's settings where not named.
+        folder: for downloaded volumes, drafts and the token; a folder of Slicer's settings where not named.
         program: Python interpreter of the helper process; Slicer's own where not named.
     """
 
@@ -78,26 +81,33 @@ class PneumoScreenLogic(ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self)
         self.settings = settings or slicer.app.userSettings()
         self.folder = folder or os.path.join(os.path.dirname(slicer.app.slicerUserSettingsFilePath), "PneumoScreen")
-        self.calls = Calls(lambda: connection_of(self.settings), program)
+        self.token = TokenFile(os.path.join(self.folder, "token"))
+        self.token.take_over(self.settings, "PneumoScreen/token")
+        self.calls = Calls(lambda: connection_of(self.settings, self.token.read()), program)
         self.asking = Asking(self.calls)
-        self.connection = Connection(self.asking, lambda: connection_of(self.settings)["reader"])
+        self.connection = Connection(self.asking, lambda: connection_of(self.settings, "")["reader"])
         drafts = Drafts(os.path.join(self.folder, "drafts"))
         self.session = Session(self.asking, self.connection, CaseView(), drafts, os.path.join(self.folder, "volumes"))
         self.submission = Submission(self.session)
         self.trainings = Trainings(self.asking, self.connection)
 
     def close(self):
-        """End the helper process; unsubmitted work is in its drafts."""
+        """Leave the case and end the helper process; unsubmitted work is in its drafts."""
+        self.session.leave()
         self.trainings.close()
         self.calls.close()
 
 
-class PneumoScreenWidget(ScriptedLoadableModuleWidget):
+class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
         self.logic = None
+        self.shortcuts = None
+        self.panel = None
+        self.panels = []
 
     def makeLogic(self):
         """The logic; a test gives another one."""
@@ -106,7 +116,7 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget):
     def setup(self):
         """Load the panel and hand each section its widgets."""
         ScriptedLoadableModuleWidget.setup(self)
-        panel = slicer.util.loadUI(self.resourcePath("UI/PneumoScreen.ui"))
+        self.panel = panel = slicer.util.loadUI(self.resourcePath("UI/PneumoScreen.ui"))
         self.layout.addWidget(panel)
         self.ui = ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
@@ -114,7 +124,7 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget):
         session, submission, connection = logic.session, logic.submission, logic.connection
         self.panels = [
             StatusPanel(ui, logic.asking),
-            ConnectPanel(ui, connection, logic.settings),
+            ConnectPanel(ui, connection, logic.settings, logic.token),
             WorklistPanel(ui, session),
             VolumesPanel(ui, session, self.resourcePath("SampleData/phantom.nrrd"), slicer.app.temporaryPath),
             ScreeningPanel(ui, session),
@@ -126,22 +136,56 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget):
             TrainingPanel(ui, logic.trainings),
         ]
         self.shortcuts = Shortcuts(slicer.util.mainWindow() or self.parent, session, submission)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
 
     def enter(self):
         """The module is shown: its keys hold, and the time that a case is read counts."""
-        self.shortcuts.set_enabled(True)
-        self.logic.session.watch.resume()
+        if self.shortcuts is not None:
+            self.shortcuts.set_enabled(True)
+            self.logic.session.watch.resume()
 
     def exit(self):
         """Another module is shown: its keys are its own, and the case is not read."""
-        self.shortcuts.set_enabled(False)
-        self.logic.session.watch.pause()
+        if self.shortcuts is not None:
+            self.shortcuts.set_enabled(False)
+            self.logic.session.watch.pause()
+
+    def onSceneStartClose(self, caller, event):
+        """The scene goes: what belongs to the case must not come into the next one."""
+        self.logic.session.leave()
+
+    def onSceneEndClose(self, caller, event):
+        """The scene is empty: the panel says so."""
+        self.logic.session.case_changed.emit()
+
+    def onSceneStartImport(self, caller, event):
+        """Somebody's scene comes, perhaps with another patient: the open case is left, its volume stays.
+
+        Slicer says the same where a command-line module returns nodes: the case is then to be opened again.
+        """
+        self.logic.session.leave()
+
+    def onReload(self):
+        """Developers: reload the package, too, not this file alone."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "PneumoScreenLib"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def cleanup(self):
-        """The panel goes: its keys, its helper process and what it listens to go with it."""
-        if self.logic is not None:
+        """The panel goes, also one that was set up by half: all that it listens to, its keys and its helper process."""
+        self.removeObservers()
+        if self.shortcuts is not None:
             self.shortcuts.close()
+        if self.logic is not None:
             self.logic.close()
+        if self.panel is not None:
+            # Slicer hides a reloaded panel and keeps it: its node selectors shall follow the scene no longer.
+            self.panel.setMRMLScene(None)
+        self.shortcuts = self.logic = self.panel = None
+        self.panels = []
 
 
 class PneumoScreenTest(ScriptedLoadableModuleTest):

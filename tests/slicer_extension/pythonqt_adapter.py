@@ -1,11 +1,7 @@
 """PySide6 under the rules of PythonQt: code written for Slicer runs, is clicked and is pictured without Slicer.
 
-``install()`` publishes the modules ``qt`` and ``ctk`` and adds Slicer's widgets to ``slicer``. The rules it keeps are
-those whose breach shows in the application only:
-
-* a property shadows the getter of its name (``label.text`` is a text), its setter stays callable, assignment writes;
-* a signal is connected by its C++ signature, which must exist; the slot gets as many values as it takes;
-* an attribute that the C++ class does not have is refused instead of being made.
+``install()`` publishes the modules ``qt`` and ``ctk`` and adds Slicer's widgets to ``slicer``. The rules it keeps, each
+with the file of PythonQt that it comes from, stand in ``PYTHONQT.md``.
 
 A stand-in: it does not prove that the module runs inside the application.
 """
@@ -20,6 +16,7 @@ from typing import Any
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtGui, QtWidgets
+from tests.slicer_extension.pythonqt_returns import refuse_unknown_returns
 
 QObject = QtCore.QObject
 
@@ -62,19 +59,15 @@ def properties_as_attributes(cls: type) -> None:
 
 
 def _taking_what_it_takes(slot: Callable[..., Any], signature: str) -> Callable[..., Any]:
-    """A slot that gets the values which the signature names, and no more of them than it takes."""
+    """A slot that gets the values which the signature names: of them a function as many as it takes, others all."""
     given = taken = len([each for each in signature.partition("(")[2].rstrip(")").split(",") if each.strip()])
-    try:
-        parameters = list(inspect.signature(slot).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    if parameters and not any(each.kind == each.VAR_POSITIONAL for each in parameters):
-        taken = sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)
-    elif not parameters:
-        taken = 0
+    if inspect.isfunction(slot) or (inspect.ismethod(slot) and inspect.isfunction(slot.__func__)):
+        code = getattr(slot, "__func__", slot).__code__
+        if not code.co_flags & inspect.CO_VARARGS:
+            taken = min(given, code.co_argcount - inspect.ismethod(slot))
 
     def call(*values: Any) -> Any:
-        return slot(*values[: min(given, taken)])
+        return slot(*values[:taken])
 
     # PySide6 chooses among a signal's overloads by the number of parameters of the slot.
     return (lambda: call(), lambda a: call(a), lambda a, b: call(a, b))[given]
@@ -122,6 +115,11 @@ def _refusing_setattr(self: Any, name: str, value: Any) -> None:
 class _InstancesOfQtClass(type(QObject)):
     """``isinstance(x, qt.QWidget)`` holds for every QWidget, also for those that Qt made."""
 
+    def __call__(cls, *values: Any, **named: Any) -> Any:
+        if named and cls.__module__ == "qt":
+            raise ValueError(f"Called {cls.__name__} with keyword arguments, but called slot does not support kwargs")
+        return super().__call__(*values, **named)
+
     def __instancecheck__(cls, instance: Any) -> bool:
         qt_class = cls.__dict__.get("_qt_class")
         return super().__instancecheck__(instance) if qt_class is None else isinstance(instance, qt_class)
@@ -152,6 +150,12 @@ def adapt(cls: type) -> type:
     return cls
 
 
+class _Bytes(QtCore.QByteArray):
+    """What ``qt.QByteArray`` makes: a wrapper, no sequence of Python's."""
+
+    __bytes__ = __len__ = __getitem__ = __contains__ = __iter__ = None  # type: ignore[assignment]
+
+
 def _qt_module() -> types.ModuleType:
     module = types.ModuleType("qt")
     for source in _MODULES:
@@ -165,6 +169,7 @@ def _qt_module() -> types.ModuleType:
             except TypeError:
                 # A final class of Qt: published as it is.
                 continue
+    module.QByteArray = _Bytes
     return module
 
 
@@ -177,6 +182,7 @@ def install() -> QtWidgets.QApplication:
         for value in [getattr(source, name) for name in dir(source)]:
             if inspect.isclass(value) and issubclass(value, QObject):
                 properties_as_attributes(value)
+    refuse_unknown_returns(_MODULES)
     QObject.name = property(lambda self: self.property("objectName"), lambda self, value: self.setObjectName(value))
     QObject.className = lambda self: self.metaObject().className()
     sys.modules["qt"] = qt = _qt_module()

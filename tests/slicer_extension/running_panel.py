@@ -1,5 +1,6 @@
 """The module's panel, running on the doubles: made, clicked, waited for, and closed."""
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.slicer_extension import pythonqt_adapter, scripted_module
+from tests.slicer_extension.main_window import MainWindow
 from tests.slicer_extension.slicer_double import SlicerDouble
 
 sys.path.insert(0, str(scripted_module.MODULE))
@@ -41,6 +43,7 @@ class Panel:
 
         import PneumoScreen
 
+        self.main_window = double.main_window = MainWindow()
         settings = qt.QSettings(str(folder / "settings.ini"), qt.QSettings.IniFormat)
         typed = {"address": address, "reader": reader, "token": token, "certificate": certificate}
         for name, value in typed.items():
@@ -50,20 +53,35 @@ class Panel:
             def makeLogic(self) -> Any:
                 return PneumoScreen.PneumoScreenLogic(settings, str(folder), sys.executable)
 
-        self.double = double
+        self.double, self._widget_class = double, Widget
         self.window = slicer.qMRMLWidget()
+        self.main_window.setCentralWidget(self.window)
         self.window.setLayout(qt.QVBoxLayout())
         self.window.layout().setContentsMargins(0, 0, 0, 0)
-        self.widget = Widget(self.window)
-        self.widget.setup()
+        self._set_up()
         self.widget.enter()
+
+    def _set_up(self) -> None:
+        self.widget = self._widget_class(self.window)
+        self.widget.setup()
         self.ui, self.logic, self.session = self.widget.ui, self.widget.logic, self.widget.logic.session
+
+    def reload(self) -> None:
+        """As ``slicer.util.reloadScriptedModule``: hide what is there, clean up, set a new one up in its place."""
+        from PySide6.QtWidgets import QWidget
+
+        for child in self.window.findChildren(QWidget):
+            child.hide()
+        self.widget.cleanup()
+        while self.window.layout().count():
+            self.window.layout().takeAt(0)
+        self._set_up()
 
     def show(self, width: int = 380) -> None:
         """Show the window in a width of Slicer's panel, active as a window with the focus is."""
         self.window.setFixedWidth(width)
-        self.window.show()
-        self.window.activateWindow()
+        self.main_window.show()
+        self.main_window.activateWindow()
         self.settle()
 
     def settle(self, times: int = 3) -> None:
@@ -91,6 +109,12 @@ class Panel:
         message = self.logic.asking.message
         return "" if message is None else message.text
 
+    @property
+    def kept(self) -> list[str]:
+        """The cases that have a draft on this computer."""
+        files = Path(self.session.drafts.folder).glob("*.json")
+        return sorted(json.loads(file.read_text(encoding="utf-8"))["work"].split("\n")[0] for file in files)
+
     def connect(self) -> None:
         """Press "Test connection" and wait for the worklist."""
         self.ui.connectButton.click()
@@ -112,7 +136,7 @@ class Panel:
         """End the helper process and the window."""
         self.widget.cleanup()
         self.window.setMRMLScene(None)
-        self.window.close()
+        self.main_window.close()
 
 
 @contextmanager

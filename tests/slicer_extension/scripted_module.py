@@ -37,6 +37,9 @@ class ScriptedLoadableModuleWidget:
     def setup(self) -> None:
         """Slicer adds its developer section here."""
 
+    def onReload(self) -> None:
+        """Slicer loads the module's file again here."""
+
     def resourcePath(self, name: str) -> str:
         """A file of the module's Resources."""
         return str(MODULE / "Resources" / name)

@@ -210,7 +210,7 @@ class Application:
     settings = userSettings
 
     def topLevelWidgets(self) -> list[Any]:
-        return []
+        return [] if self._double.main_window is None else [self._double.main_window]
 
     def moduleDocumentationUrl(self, name: str) -> str:
         return "https://slicer.readthedocs.io/"
@@ -220,6 +220,7 @@ class SlicerDouble:
     """A running Slicer without windows; `slicer.mrmlScene`, `.app` and `.modules` mean the newest one."""
 
     def __init__(self) -> None:
+        self.main_window: Any = None
         self.scene = slicer.vtkMRMLScene()
         crosshair = slicer.vtkMRMLCrosshairNode()
         crosshair.SetCrosshairName("default")

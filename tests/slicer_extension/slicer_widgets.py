@@ -6,7 +6,7 @@ Only what the panel uses, each looking much like the real one so that pictures o
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
-from PySide6 import QtCore, QtUiTools, QtWidgets
+from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 from PySide6.QtCore import Property, Qt, Signal
 
 QWidget = QtWidgets.QWidget
@@ -30,7 +30,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801 (CTK's name
         QWidget.setContentsMargins(self, 0, self._bar() + 2, 0, 2)
 
     def _bar(self) -> int:
-        return self.fontMetrics().height() + 9
+        return QtGui.QFontMetrics(self.property("font")).height() + 9
 
     def _fold(self, is_collapsed: bool) -> None:
         self._is_collapsed = bool(is_collapsed)

@@ -1,7 +1,6 @@
 """The extension as Slicer builds and loads it: CMake files, names of widgets, Python 3.9, only what Slicer ships."""
 
 import ast
-import json
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ MODULE = EXTENSION / "PneumoScreen"
 STUB = Path(__file__).with_name("cmake_stub")
 PANEL = MODULE / "Resources/UI/PneumoScreen.ui"
 SOURCES = sorted(EXTENSION.rglob("*.py"))
-SHIPPED = {"numpy", "requests", "vtk", "slicer", "qt", "ctk", "pneumoscreen", "PneumoScreenLib"}
+SHIPPED = {"numpy", "requests", "vtk", "slicer", "qt", "ctk", "pneumoscreen", "PneumoScreen", "PneumoScreenLib"}
 SCRIPTED = "lib/Slicer-5.6/qt-scripted-modules"
 
 
@@ -32,20 +31,24 @@ def imported(tree: ast.Module) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-@pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def configured(source: Path, folder: Path) -> Path:
     """A build tree of the extension, configured against the stub and installed."""
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.fail("cmake is missing; install the Debian package cmake")
-    folder = tmp_path_factory.mktemp("build")
-    configure = [cmake, "-S", str(EXTENSION), "-B", str(folder), f"-DSlicer_DIR={STUB}", "-DBUILD_TESTING=ON"]
+    configure = [cmake, "-S", str(source), "-B", str(folder), f"-DSlicer_DIR={STUB}", "-DBUILD_TESTING=ON"]
     outcome = subprocess.run(configure, capture_output=True, encoding="utf-8", check=False)
     assert outcome.returncode == 0, outcome.stderr
     assert "CMake Warning" not in outcome.stderr
     install = [cmake, "--install", str(folder), "--prefix", str(folder / "package")]
     subprocess.run(install, capture_output=True, encoding="utf-8", check=True)
     return folder
+
+
+@pytest.fixture(scope="module", params=[REPOSITORY, EXTENSION], ids=["root", "slicer_extension"])
+def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Configured as the Extensions Index does it, and as the README says."""
+    return configured(request.param, tmp_path_factory.mktemp("build"))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(EXTENSION)))
@@ -57,6 +60,18 @@ def test_every_file_is_python_3_9_and_imports_only_what_slicer_ships(path: Path)
         annotations = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         for annotation in filter(None, annotations):
             assert not any(isinstance(part, ast.BinOp) for part in ast.walk(annotation)), ast.unparse(annotation)
+        # What 3.10 brought and the type checker, which knows no older one, lets pass.
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("zip", "dataclass", "isinstance"):
+            assert not {"strict", "slots", "kw_only", "match_args"} & {word.arg for word in node.keywords}
+            assert not (ast.unparse(node.func) == "isinstance" and isinstance(node.args[1], ast.BinOp))
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            assert getattr(node, "attr", getattr(node, "id", "")) not in (
+                "pairwise",
+                "bit_count",
+                "aiter",
+                "anext",
+                "UTC",
+            )
 
 
 def test_the_module_file_only_wires() -> None:
@@ -65,7 +80,7 @@ def test_the_module_file_only_wires() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(EXTENSION)))
 def test_files_are_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
 
 
 def test_only_the_scene_and_the_shell_know_slicer_and_only_panels_know_widgets() -> None:
@@ -113,6 +128,7 @@ def test_names_of_widgets_are_unique() -> None:
 def test_what_is_written_is_packaged(build: Path) -> None:
     wanted = [path.relative_to(MODULE) for path in (MODULE / "PneumoScreenLib").rglob("*.py")]
     wanted += [Path("PneumoScreen.py"), *(path.relative_to(MODULE) for path in (MODULE / "Resources").rglob("*.png"))]
+    wanted += [path.relative_to(MODULE) for path in (MODULE / "Testing/Python").glob("*.py")]
     wanted += [Path("Resources/UI/PneumoScreen.ui"), Path("Resources/SampleData/phantom.nrrd")]
     for place in (build / SCRIPTED, build / "package" / SCRIPTED):
         for path in wanted:
@@ -139,17 +155,6 @@ def test_there_is_one_copy_of_the_contract_in_the_repository() -> None:
     for name in ("case.py", "evidence.py", "regions.py", "verdict.py"):
         original = (REPOSITORY / "lib/pneumoscreen" / name).read_bytes()
         assert not [path for path in EXTENSION.rglob("*.py") if path.read_bytes() == original]
-
-
-def test_the_catalogue_entry_is_what_the_extensions_index_asks_for() -> None:
-    entry = json.loads((EXTENSION / "PneumoScreen.json").read_text(encoding="utf-8"))
-    wanted = {"$schema", "build_dependencies", "build_subdirectory", "category", "scm_revision", "scm_url", "tier"}
-    assert set(entry) == wanted
-    assert entry["tier"] in (1, 3, 5) and entry["build_dependencies"] == []
-    assert entry["scm_url"].startswith("https://")
-    assert f'set(EXTENSION_CATEGORY "{entry["category"]}")' in (EXTENSION / "CMakeLists.txt").read_text(
-        encoding="utf-8"
-    )
 
 
 def test_the_sample_is_small() -> None:

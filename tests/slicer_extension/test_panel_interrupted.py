@@ -36,7 +36,7 @@ def test_a_killed_server_costs_no_correction(
         panel.wait(lambda: bool(panel.said) and not panel.logic.asking.is_busy)
         assert "cannot be reached" in panel.said and "Traceback" not in panel.said
         assert panel.ui.retryButton.visible
-        assert panel.session.reading.is_modified and len(panel.session.drafts.works()) == 1
+        assert panel.session.reading.is_modified and len(panel.kept) == 1
         panel.session.correct("select_next")
         panel.session.correct("irrelevant")
         assert panel.session.selected_region().reader.label == "irrelevant", "reading goes on without a server"
@@ -48,4 +48,4 @@ def test_a_killed_server_costs_no_correction(
             kept = second.client.get("/pneumoscreen/annotations/case-a/1").json()["document"]
         labels = {each.id: each.reader.label for each in Case.from_dict(kept).regions if each.reader is not None}
         assert labels[region] == "influenza_a" and sorted(labels.values()) == ["influenza_a", "irrelevant"]
-        assert panel.session.drafts.works() == []
+        assert panel.kept == []

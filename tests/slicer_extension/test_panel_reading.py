@@ -114,6 +114,7 @@ def test_letters_in_a_text_stay_letters(panel: Panel) -> None:
     QTest.keyClicks(panel.ui.noteEdit, "dd 12 nodules")
     panel.settle()
     assert panel.ui.noteEdit.plainText == "dd 12 nodules"
+    panel.session.note.settle()
     assert panel.session.reading.note == "dd 12 nodules"
     assert len(panel.session.reading.case.regions) == before
 
@@ -185,11 +186,6 @@ def test_unsubmitted_work_survives_a_crash(fresh: RunningServer, tmp_path: Path)
         assert panel.session.reading.note == "seen twice" == panel.ui.noteEdit.plainText
 
 
-def kept(panel: Panel) -> list[str]:
-    """The cases that have a draft on this computer."""
-    return [work.split("\n")[0] for work in panel.session.drafts.works()]
-
-
 @pytest.mark.parametrize("status", [401, 404, 500])
 def test_a_failing_server_costs_no_correction(panel: Panel, status: int) -> None:
     panel.connect()
@@ -203,11 +199,11 @@ def test_a_failing_server_costs_no_correction(panel: Panel, status: int) -> None
         panel.wait(lambda: bool(panel.said))
     assert "Traceback" not in panel.said
     assert panel.ui.statusFrame.visible and panel.ui.retryButton.visible
-    assert panel.session.reading.is_modified and kept(panel) == ["case-a"]
+    assert panel.session.reading.is_modified and panel.kept == ["case-a"]
     panel.logic.settings.setValue("PneumoScreen/address", good)
     panel.ui.retryButton.click()
     panel.wait(lambda: not panel.logic.asking.is_busy)
-    assert panel.session.is_submitted and kept(panel) == []
+    assert panel.session.is_submitted and panel.kept == []
 
 
 def test_the_interface_answers_while_a_screening_runs(panel: Panel) -> None:

@@ -129,14 +129,14 @@ def test_a_token_that_is_revoked_meanwhile_costs_no_correction(site: Site, tmp_p
         panel.ui.submitButton.click()
         panel.wait(lambda: bool(panel.said) and not panel.logic.asking.is_busy)
         assert "check the token under Connect" in panel.said and panel.ui.retryButton.visible
-        assert panel.session.reading.is_modified and len(panel.session.drafts.works()) == 1
+        assert panel.session.reading.is_modified and len(panel.kept) == 1
         assert site.versions("case-b") == []
         _, again = site.tokens.add("dr-guest", Role.READER)
         panel.ui.tokenEdit.text = again
         panel.connect()
         panel.ui.submitButton.click()
         panel.wait(lambda: panel.session.is_submitted)
-        assert panel.session.drafts.works() == []
+        assert panel.kept == []
     (version,) = site.versions("case-b")
     assert version["reader"] == "dr-guest"
 
@@ -161,7 +161,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_until_its_authority_is
 
     from PneumoScreenLib.panels.connect import connection_of
 
-    kept = connection_of(qt.QSettings(str(tmp_path / "settings.ini"), qt.QSettings.IniFormat))
+    kept = connection_of(qt.QSettings(str(tmp_path / "settings.ini"), qt.QSettings.IniFormat), "")
     assert kept["ca_file"] == site.authority
 
 

@@ -86,7 +86,7 @@ def test_a_slow_server_holds_nothing_up_and_loses_nothing(ward: RunningServer, t
         reading = panel.session.reading
         assert reading.region(first).reader.label == "influenza_a"
         assert reading.is_modified and reading.region(second).reader.label == "irrelevant"
-        assert len(panel.session.drafts.works()) == 1, "what came after the submission is kept"
+        assert len(panel.kept) == 1, "what came after the submission is kept"
 
 
 def test_what_waits_is_cancelled_at_once_and_nothing_is_lost(ward: RunningServer, tmp_path: Path) -> None:
@@ -116,13 +116,13 @@ def test_what_waits_is_cancelled_at_once_and_nothing_is_lost(ward: RunningServer
         panel.logic.settings.setValue("PneumoScreen/address", address)
         panel.ui.submitButton.click()
         wait_and_cancel()
-        assert panel.session.reading.is_modified and len(panel.session.drafts.works()) == 1
+        assert panel.session.reading.is_modified and len(panel.kept) == 1
         panel.session.correct("irrelevant")
         # The server stored what was cancelled: the reader's own earlier version is nobody else's.
         panel.logic.settings.setValue("PneumoScreen/address", ward.client.address)
         panel.ui.submitButton.click()
         panel.wait(lambda: panel.session.is_submitted)
-        assert not panel.ui.conflictFrame.visible and panel.session.drafts.works() == []
+        assert not panel.ui.conflictFrame.visible and panel.kept == []
         selected = panel.session.reading.selected
         kept = ward.client.get(f"/pneumoscreen/annotations/case-b/{panel.session.base}").json()["document"]
         labels = {region["id"]: region["reader"]["label"] for region in kept["regions"] if region["reader"]}

@@ -95,3 +95,12 @@ def test_a_state_is_chosen_and_a_click_on_a_heading_sorts(panel: Panel) -> None:
     assert up != down
     uncertain = {f"ct-{number:05d}": row(number)["uncertainty"] for number in range(COUNT)}
     assert uncertain[down[0]] >= uncertain[down[1]] >= uncertain[down[2]]
+
+
+def test_a_row_says_who_reads_a_case_and_why_one_failed(panel: Panel) -> None:
+    cases = [{**row(0), "lease": {"reader": "dr-b"}}, {**row(4), "error": "it shows no lungs"}]
+    panel.logic.connection._listed(cases)
+    turns_until_written(panel)
+    table = panel.ui.worklistTable
+    tips = [table.item(line, 0).toolTip() for line in range(2)]
+    assert tips[0].startswith("with dr-b") and tips[1].endswith("it shows no lungs")

@@ -1,11 +1,17 @@
 """The adapter refuses what PythonQt would refuse: else a panel could pass here and fail in Slicer."""
 
+import ast
+from functools import partial
+
 import pytest
 from tests.slicer_extension.pythonqt_adapter import install
+from tests.slicer_extension.scripted_module import MODULE
 
 install()
 
 import qt
+
+SOURCES = sorted(MODULE.rglob("*.py"))
 
 
 def test_a_property_is_an_attribute_and_its_setter_stays_callable() -> None:
@@ -53,3 +59,51 @@ def test_widgets_that_qt_made_are_of_the_published_classes() -> None:
     layout = qt.QVBoxLayout(box)
     layout.addWidget(qt.QLabel("inside"))
     assert isinstance(layout.itemAt(0).widget(), qt.QLabel)
+
+
+@pytest.mark.parametrize("name", ["fontMetrics", "fontInfo"])
+def test_a_value_of_a_class_that_pythonqt_cannot_make_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="unknown to PythonQt"):
+        getattr(qt.QLabel(), name)()
+    assert qt.QFontMetrics(qt.QLabel().font).height() > 0
+
+
+def test_a_callable_that_is_no_function_gets_all_values() -> None:
+    heard: list[object] = []
+    button = qt.QPushButton()
+    button.connect("clicked(bool)", partial(heard.append))
+    button.connect("clicked()", partial(heard.append, "bound"))
+    button.click()
+    assert heard == [False, "bound"]
+
+
+def test_a_class_of_qt_takes_no_keywords() -> None:
+    with pytest.raises(ValueError, match="keyword arguments"):
+        qt.QLabel(text="no")
+
+
+def test_a_byte_array_is_a_wrapper() -> None:
+    packed = qt.QByteArray(b"a\x00b")
+    assert packed.data() == b"a\x00b" and qt.QByteArray(b"").data() == b""
+    for wrong in (bytes, len, list):
+        with pytest.raises(TypeError):
+            wrong(packed)
+
+
+def _is_of_qt(node: ast.AST) -> bool:
+    """Whether an expression begins at ``qt``, ``ui`` or ``self.ui``."""
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        if isinstance(node, ast.Attribute) and node.attr == "ui":
+            return True
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Name) and node.id in ("qt", "ui")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(MODULE)))
+def test_the_source_asks_nothing_of_qt_that_pythonqt_refuses(path: object) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):  # type: ignore[attr-defined]
+        if isinstance(node, ast.Call) and _is_of_qt(node.func):
+            assert not node.keywords, f"keywords: {ast.unparse(node)}"
+        if isinstance(node, ast.Attribute) and node.attr in ("name", "value") and isinstance(node.value, ast.Attribute):
+            is_enum = _is_of_qt(node.value) and ast.unparse(node).startswith("qt.")
+            assert not is_enum, f"an enum has no such thing: {ast.unparse(node)}"

@@ -31,7 +31,7 @@ def test_a_mark_moves_the_verdict_at_once() -> None:
     mark = work.region("r1").reader
     assert (mark.label, mark.name, mark.at, mark.confidence) == ("irrelevant", "dr-a", AT, 1.0)
     assert work.is_modified
-    work.unmark("r1")
+    work.undo()
     assert work.case.verdict.label == "covid19" and not work.is_modified
 
 
@@ -46,7 +46,8 @@ def test_states_of_regions() -> None:
     # What stands in the document, which the training reads.
     assert [work.region(key).state for key in ("r1", "r2", "r3", added)] == ["accepted", "corrected", "open", "open"]
     assert work.region("r1").reader.label == "covid19"
-    work.unmark("r1")
+    for _ in range(4):
+        work.undo()
     assert work.region("r1").state == "open"
 
 
@@ -245,7 +246,7 @@ def _acts(draw: st.DrawFn) -> list[tuple[Any, ...]]:
     size = st.tuples(*[st.floats(0.5, 60)] * 3)
     act = st.one_of(
         st.tuples(st.just("mark"), numbers, st.sampled_from(LABELS)),
-        st.tuples(st.sampled_from(["accept", "unmark", "delete"]), numbers),
+        st.tuples(st.sampled_from(["accept", "delete"]), numbers),
         st.tuples(st.just("move"), numbers, place, size),
         st.tuples(st.just("add"), place, size),
         st.tuples(st.just("add"), place, size, st.sampled_from(LABELS)),
@@ -258,7 +259,7 @@ def _acts(draw: st.DrawFn) -> list[tuple[Any, ...]]:
 
 def _do(work: Reading, act: tuple[Any, ...]) -> None:
     name, *values = act
-    if name in ("mark", "accept", "unmark", "delete", "move"):
+    if name in ("mark", "accept", "delete", "move"):
         if not work.case.regions:
             return
         values[0] = work.case.regions[values[0] % len(work.case.regions)].id

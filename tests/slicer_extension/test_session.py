@@ -51,6 +51,21 @@ def test_only_a_trainer_may_train_and_send(panel: Panel, role: str, may: bool) -
         assert panel.ui.startTrainButton.toolTip == reason == panel.ui.rollbackLabel.text
 
 
+def test_every_training_of_the_server_can_be_started(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainers = ["ct_candidates", "ct_classifier", "cxr_discrimination", "cxr_localization", "cxr_lung_boxes"]
+    started: list[str] = []
+    monkeypatch.setattr(panel.logic.trainings, "start", started.append)
+    panel.logic.connection.server = {"roles": ["trainer"], "is_known": True, "user": "dr-a", "trainers": trainers}
+    panel.logic.trainings.models = {"ct_classifier": {"versions": []}}
+    panel.logic.trainings.changed.emit()
+    combo = panel.ui.trainCombo
+    assert [combo.itemText(i) for i in range(combo.count)][2:] == ["X-ray class", "X-ray side", "X-ray lung boxes"]
+    for index in range(combo.count):
+        combo.currentIndex = index
+        panel.ui.startTrainButton.click()
+    assert started == trainers
+
+
 def test_a_volume_that_cannot_be_read_leaves_the_open_case(panel: Panel, tmp_path: Path) -> None:
     panel.session.open_sample(str(SAMPLE))
     broken = tmp_path / "broken.nrrd"

@@ -26,6 +26,16 @@ def test_a_listener_that_fails_keeps_nobody_from_hearing() -> None:
     assert heard == [1]
 
 
+def test_no_failure_goes_unseen(caplog: pytest.LogCaptureFixture) -> None:
+    signal = Signal()
+    signal.connect(lambda: 1 / 0)
+    signal.connect(lambda: {}["gone"])
+    signal.connect(lambda: [][3])
+    with pytest.raises(ZeroDivisionError):
+        signal.emit()
+    assert [type(record.exc_info[1]) for record in caplog.records] == [KeyError, IndexError]
+
+
 def test_a_listener_may_leave_while_it_hears() -> None:
     heard: list[int] = []
     signal = Signal()

@@ -152,16 +152,14 @@ class Calls:
     def _read(self) -> None:
         if self._process is None:
             return
-        content = self._process.readAllStandardOutput().data()
-        # PythonQt gives an empty text, not empty bytes, where there is nothing.
-        lines = (self._unfinished + (content or b"")).split(b"\n")
+        lines = (self._unfinished + self._process.readAllStandardOutput().data()).split(b"\n")
         self._unfinished = lines.pop()
         for line in lines:
             self._answer(line)
 
     def _read_errors(self) -> None:
         if self._process is not None:
-            said = self._process.readAllStandardError().data() or b""
+            said = self._process.readAllStandardError().data()
             self._said = (self._said + said.decode("utf-8", "replace"))[-_TOLD_OF_STDERR:]
 
     def _answer(self, line: bytes) -> None:

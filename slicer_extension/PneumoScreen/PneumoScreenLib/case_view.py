@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 import slicer
 
 from .contract import Case, Patch, Region
-from .scene.boxes import Boxes, volume_axes
+from .scene.boxes import Boxes, box_axes
 from .scene.heat import Heat
 from .scene.keeping import Keeping
 from .scene.masks import Masks
@@ -27,6 +27,9 @@ class CaseView:
         self.boxes, self.masks, self.keeping = Boxes(scene), Masks(scene), Keeping(scene)
         self.heat = Heat(scene)
         self.volume: Any = None
+        for shown in (self.masks, self.heat):
+            self.boxes.views_changed.connect(shown.show_in)
+        self.boxes.nodes_changed.connect(self.keeping.set_regions)
 
     def connect(self, moved: Callable[..., None], picked: Callable[..., None], placed: Callable[..., None]) -> None:
         """Tell who listens of boxes that were dragged, clicked and newly placed (LPS, mm)."""
@@ -40,7 +43,20 @@ class CaseView:
         Raises:
             SceneError: if Slicer cannot read the file; the case before stays.
         """
-        self.volume = load_volume(path, case_id)
+        volume = load_volume(path, case_id, self.volume)
+        self._clear()
+        self.volume = volume
+        self.boxes.set_volume(volume)
+        self.keeping.begin(case_id, volume)
+
+    def leave(self) -> None:
+        """No case is open: nothing of it may be drawn or written any more. Its volume stays, as any other does."""
+        self._clear()
+        self.volume = None
+        self.boxes.set_volume(None)
+        self.keeping.end()
+
+    def _clear(self) -> None:
         self.boxes.clear()
         self.masks.clear()
         self.heat.clear()
@@ -49,6 +65,8 @@ class CaseView:
         """Draw the boxes of a case as it stands; an X-ray has none."""
         if case.modality == "CT":
             self.boxes.show(case, selected)
+        else:
+            self.boxes.watch()
 
     def look_at(self, region: Region) -> None:
         """Bring a region to the front and move all views to it."""
@@ -62,14 +80,14 @@ class CaseView:
     def show_masks(self, path: str) -> None:
         """Show the lungs and the infection of a label map file, of a radiograph its Grad-CAM."""
         if self.is_radiograph:
-            self.heat.show(path)
+            self.heat.show(path, self.volume)
         else:
-            self.masks.show(path)
+            self.masks.show(path, self.volume)
 
     def side_of(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> Optional[str]:
         """The patient's side of a box by the masks of the lungs; None where there are none."""
         sides = self.masks.sides
-        return None if sides is None else sides.side_of(center_mm, size_mm, volume_axes())
+        return None if sides is None else sides.side_of(center_mm, size_mm, box_axes(self.volume))
 
     def set_masks_visible(self, lungs: Optional[bool] = None, infection: Optional[bool] = None) -> None:
         """Switch masks; what is not named stays as it is."""

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import tempfile
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 
 class Drafts:
@@ -50,14 +50,6 @@ class Drafts:
             os.remove(self._path(work))
         except FileNotFoundError:
             return
-
-    def works(self) -> List[str]:
-        """The names of all that is kept."""
-        if not os.path.isdir(self.folder):
-            return []
-        names = sorted(name for name in os.listdir(self.folder) if name.endswith(".json"))
-        found = [self._read(os.path.join(self.folder, name)) for name in names]
-        return sorted(str(each["work"]) for each in found if each is not None)
 
     def _path(self, work: str) -> str:
         # A hash: a case's name may hold what no file name may, and no patient's name should stand in a folder listing.

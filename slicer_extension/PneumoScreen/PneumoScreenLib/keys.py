@@ -1,6 +1,7 @@
 """Which key does what: a whole reading session needs no mouse.
 
-An action is a patch label of the site or a word of ``ACTIONS``.
+An action is a patch label of the site or a word of ``ACTIONS``. No key is one of Slicer's own: a key that stands for
+two things does neither (Ctrl+S saves the scene), and slice views take some letters (B and F step through slices).
 """
 
 from typing import Dict
@@ -11,33 +12,18 @@ ACTIONS: Dict[str, str] = {
     "A": "accept",
     "N": "select_next",
     "P": "select_previous",
-    "B": "add_box",
+    "M": "add_box",
     "C": "classify",
     "D": "delete",
     "Del": "delete",
     "Ctrl+Z": "undo",
     "Ctrl+Y": "redo",
     "Ctrl+Shift+Z": "redo",
-    "Ctrl+S": "submit",
+    "Ctrl+Shift+S": "submit",
     "Ctrl+Return": "submit_and_next",
     "Ctrl+Enter": "submit_and_next",
     "Ctrl+N": "next_case",
     "Ctrl+R": "screen",
-}
-
-MEANINGS: Dict[str, str] = {
-    "accept": "accept the model's label",
-    "select_next": "next region",
-    "select_previous": "previous region",
-    "add_box": "add a box: drag it in a slice view",
-    "classify": "let the server classify new and moved boxes",
-    "delete": "delete the region",
-    "undo": "undo",
-    "redo": "redo",
-    "submit": "submit",
-    "submit_and_next": "submit and open the next case",
-    "next_case": "open the next case",
-    "screen": "screen the case",
 }
 
 

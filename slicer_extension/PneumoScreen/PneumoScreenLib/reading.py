@@ -11,7 +11,6 @@ from .contract import (
     CXR_CLASSES,
     CXR_LOCATIONS,
     DEFAULT_CLASSES,
-    OPEN,
     Case,
     Classes,
     ReaderMark,
@@ -107,12 +106,6 @@ class Reading(Course):
         label = self.region(region_id).label
         if label is not None:
             self.mark(region_id, label)
-
-    def unmark(self, region_id: str) -> None:
-        """Take back what a reader said of a region."""
-        region = self.region(region_id)
-        if region.reader is not None:
-            self._put(replace(region, reader=None, state=OPEN))
 
     def add(
         self,

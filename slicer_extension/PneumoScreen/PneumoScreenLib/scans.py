@@ -23,8 +23,7 @@ MASKS = "masks.nrrd"
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm", ".png", ".jpg", ".jpeg")
 
 _STORING_S = 300.0
-_CHUNK = 1 << 20
-_MB = 1e6
+_CHUNK, _MB = 1 << 20, 1e6
 
 
 def download(
@@ -194,9 +193,8 @@ def _in_plain_words(write: Any, folder: Path) -> None:
         raise
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ServerError(
-            failures.FAULT, f"Nothing can be stored in {folder} ({reason}); make room there or choose another folder."
-        ) from None
+        text = f"Nothing can be stored in {folder} ({reason}); make room there or choose another folder."
+        raise ServerError(failures.FAULT, text) from None
 
 
 def _replace(path: Path, parts: Iterator[bytes]) -> None:

@@ -7,13 +7,13 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from urllib.parse import quote
 
 from . import failures, inferences, scans
+from .description import described
 from .failures import ServerError
 from .transport import ANSWER_S, CONNECT_S, Cancelled, Progress, Transport
 
 __all__ = ["Server", "ServerError"]
 
 ALL_CASES = 100_000
-_XRAY_TASK = "cxr_screening"
 
 
 class Server:
@@ -54,27 +54,14 @@ class Server:
         """What the server is and who speaks to it.
 
         Returns:
-            ``address``; ``app``, its name; ``version``; ``models``, the version in use by name; ``tasks`` and
-            ``trainers``, names; ``strategies``, names; ``user``, whom the token names, else ``local``;
-            ``is_known``, whether a token named the user; ``roles``; ``offers_xray``.
+            ``address``; ``app``, its name; ``version``; ``models``, the version in use by name; ``tasks``, ``trainers``
+            and ``strategies``, names; ``user``, whom the token names, else ``local``; ``is_known``; ``roles``; …
         """
         info = self._object("GET", "/info/")
         who = self._object("GET", "/pneumoscreen/whoami")
-        versions = {name: entry.get("current") for name, entry in self.models()["models"].items()}
+        models = self.models()["models"]
         try:
-            return {
-                "address": self.address,
-                "app": str(info["name"]),
-                "version": str(who["version"]),
-                "models": versions,
-                "tasks": sorted(info["models"]),
-                "trainers": sorted(info.get("trainers") or ()),
-                "strategies": list(info["strategies"]),
-                "user": str(who["reader"]),
-                "is_known": bool(who["is_known"]),
-                "roles": [str(who["role"])],
-                "offers_xray": _XRAY_TASK in info["models"],
-            }
+            return described(self.address, info, who, models)
         except (KeyError, TypeError):
             raise failures.rubbish(self.address) from None
 
@@ -151,7 +138,7 @@ class Server:
         self, case_id: str, progress: Optional[Progress] = None, cancelled: Optional[Cancelled] = None
     ) -> Dict[str, Any]:
         """Screen a radiograph; as ``screen``."""
-        return inferences.run(self._transport, _XRAY_TASK, case_id, {}, progress, cancelled)
+        return inferences.run(self._transport, "cxr_screening", case_id, {}, progress, cancelled)
 
     def classify(
         self,
@@ -237,11 +224,6 @@ class Server:
         """Put a version, or the one before, into use."""
         body = {} if version is None else {"to": int(version)}
         return self._object("POST", f"/pneumoscreen/models/{quote(name, safe='')}/rollback", json=body)
-
-    def publish(self, name: str, candidate: str) -> Dict[str, Any]:
-        """Put a candidate that was refused into use."""
-        body = {"candidate": candidate}
-        return self._object("POST", f"/pneumoscreen/models/{quote(name, safe='')}/publish", json=body)
 
     # Inside -----------------------------------------------------------------------------------------------------------
 

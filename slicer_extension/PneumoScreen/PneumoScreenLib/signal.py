@@ -1,5 +1,6 @@
 """A signal without Qt: whoever changes something emits, whoever shows it listens."""
 
+import logging
 from typing import Any, Callable, List, Optional
 
 
@@ -20,12 +21,17 @@ class Signal:
             self._listeners.remove(listener)
 
     def emit(self, *values: Any) -> None:
-        """Call every listener, even where one of them fails; the first failure is raised when all were called."""
+        """Call every listener, even where one of them fails; the first failure is raised when all were called.
+
+        The others are written to the log: none of them goes unseen.
+        """
         failure: Optional[Exception] = None
         for listener in list(self._listeners):
             try:
                 listener(*values)
             except Exception as error:
+                if failure is not None:
+                    logging.exception("PneumoScreen: one more listener of a signal failed")
                 failure = failure or error
         if failure is not None:
             raise failure

@@ -45,30 +45,41 @@ class Submission:
 
     def submit(self, and_next: bool = False, base: Optional[int] = None) -> None:
         """Store the reading on the server as a new version, then open the next case where wanted."""
+        self.session.note.settle()
         reason = self.why_not()
         if reason is not None:
             self.session.asking.say(Message(reason))
             return
-        session, reading = self.session, self.session.reading
+        session, reading, draft_name = self.session, self.session.reading, self.session.draft_name
         assert reading is not None
         on = reading.base if base is None else base
         # The panel always shows the model's findings.
         how = {"seconds": round(session.watch.seconds, 1), "model_shown": True}
         args = {"case_id": session.case_id, "document": {**reading.document(), "reading": how}, "base": on}
 
+        def is_open() -> bool:
+            # The scene may be closed while the answer is on its way.
+            return reading is session.reading
+
         def submitted(answer: Dict[str, Any]) -> None:
-            self._set_conflict(None)
-            session.submitted(int(answer["version"]))
+            if is_open():
+                self._set_conflict(None)
+            session.submitted(int(answer["version"]), reading, draft_name)
             session.connection.refresh()
-            if and_next:
+            if and_next and is_open():
                 session.next_case(skip=False)
             else:
                 said = [f"Submitted as version {answer['version']}.", *map(str, answer.get("changes") or ())]
                 session.asking.say(Message(" ".join(said)))
 
-        session.asking.run(
-            "submit", args, submitted, lambda: self.submit(and_next, base), "Submitting …", self._is_conflict
-        )
+        def again() -> None:
+            if is_open():
+                self.submit(and_next, base)
+
+        def is_conflict(failure: Failure) -> bool:
+            return is_open() and self._is_conflict(failure)
+
+        session.asking.run("submit", args, submitted, again, "Submitting …", is_conflict)
 
     def submit_and_next(self) -> None:
         """Store the reading and open the next case."""

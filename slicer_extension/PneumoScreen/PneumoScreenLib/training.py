@@ -86,14 +86,6 @@ def versions_of(models: Mapping[str, Any], task: str) -> List[Version]:
     return found
 
 
-def candidates_of(models: Mapping[str, Any], task: str) -> List[Tuple[str, str]]:
-    """The trained networks that were not published: id, and why not; newest first."""
-    return [
-        (str(entry["id"]), str(entry.get("reason") or "no reason was kept"))
-        for entry in _mapping(models.get(task)).get("candidates") or ()
-    ]
-
-
 def _headline(task: str, is_running: bool, progress: Mapping[str, Any]) -> str:
     state = str(progress.get("state") or "")
     parts = [f"{display_name(task)}: {_STATES.get(state, state or 'about to start').lower()}"]

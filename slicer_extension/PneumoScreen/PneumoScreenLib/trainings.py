@@ -38,8 +38,9 @@ class Trainings:
 
     @property
     def tasks(self) -> List[str]:
-        """Networks that can be trained."""
-        return sorted(self.models)
+        """Networks that can be trained here: as the server names its trainings, also of models that it has not yet."""
+        named = (self._connection.server or {}).get("trainers")
+        return sorted(named or self.models)
 
     def why_not_start(self) -> Optional[str]:
         """Why no training can be started now; None where one can."""

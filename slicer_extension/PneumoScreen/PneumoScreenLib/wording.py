@@ -65,13 +65,6 @@ def verdict_name(verdict: Verdict) -> str:
     return display_name(verdict.label) if verdict.decided else UNDECIDED
 
 
-def verdict_in_words(verdict: Verdict, classes: Classes = DEFAULT_CLASSES) -> str:
-    """The verdict and, where the rule exports one and the type is decided, its confidence."""
-    name = verdict_name(verdict)
-    has_confidence = verdict.decided and verdict.label != classes.none_found
-    return f"{name}, {percent(verdict.exported)}" if has_confidence else name
-
-
 def infection_in_words(verdict: Verdict) -> str:
     """How likely an infection of any type is, and on what that was calibrated; empty where it is not known."""
     found = verdict.infection

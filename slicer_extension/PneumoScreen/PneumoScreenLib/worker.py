@@ -22,7 +22,6 @@ from .server import Server
 CALLS = (
     "describe", "worklist", "next_case", "release", "download", "masks", "upload", "screen", "screen_xray", "classify",
     "screening_of", "annotations", "annotation", "submit", "train", "training", "stop_training", "models", "rollback",
-    "publish",
 )  # fmt: skip
 
 _PROGRESS_EVERY_S = 0.1

@@ -144,3 +144,18 @@ def test_lung_boxes_stay_on_top(stage, write_heat, radiograph):
     heat = np.full((SIZE[1], SIZE[0]), 255, np.uint8)
     boxes = {"left": (36.0, 10.0, 16.0, 24.0)}
     assert (radiograph_picture(volume, boxes, heat)[10, 36:52] == radiograph_picture(volume, boxes)[10, 36:52]).all()
+
+
+def test_another_picture_in_a_view_has_no_grad_cam_over_it(stage, view, write_heat, radiograph):
+    view.show_masks(write_heat())
+    view.boxes.watch()
+    node = view.heat.node.GetID()
+    assert {each.composite.GetForegroundVolumeID() for each in stage.slices} == {node}
+    foreign = slicer.util.addVolumeFromArray(np.zeros((1, 8, 8), np.int16))
+    stage.axial.composite.SetBackgroundVolumeID(foreign.GetID())
+    assert stage.axial.composite.GetForegroundVolumeID() is None
+    assert stage.coronal.composite.GetForegroundVolumeID() == node
+    stage.axial.composite.SetBackgroundVolumeID(view.volume.GetID())
+    assert stage.axial.composite.GetForegroundVolumeID() == node
+    view.leave()
+    assert all(each.composite.GetForegroundVolumeID() is None for each in stage.slices)

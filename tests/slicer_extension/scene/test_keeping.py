@@ -30,3 +30,19 @@ def test_a_damaged_draft_is_none(stage):
     keeping.store(DRAFT)
     stage.double.scene.GetSingletonNode("PneumoScreen", "vtkMRMLScriptedModuleNode").SetParameter("draft", "{half")
     assert keeping.load() is None
+
+
+def test_other_scripts_find_the_case_by_the_parameter_node(stage, write_chest):
+    keeping = Keeping(stage.double.scene)
+    volume = slicer.util.loadVolume(str(write_chest("LPS")))
+    keeping.store(DRAFT)
+    keeping.begin("chest", volume)
+    roi = stage.double.scene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    keeping.set_regions([roi])
+    node = stage.double.scene.GetSingletonNode("PneumoScreen", "vtkMRMLScriptedModuleNode")
+    assert node.GetAttribute("ModuleName") == "PneumoScreen" and node.GetParameter("case") == "chest"
+    assert node.GetNodeReference("volume") is volume and node.GetNodeReference("region") is roi
+    assert keeping.load() == DRAFT, "the draft of a loaded scene waits until it is read"
+    keeping.end()
+    assert keeping.load() is None and node.GetNodeReference("volume") is None
+    assert node.GetNumberOfNodeReferences("region") == 0 and not node.GetParameter("case")

@@ -33,10 +33,10 @@ def colour_at(view, point_lps):
 
 @pytest.mark.parametrize("stored", ["LPS", "RAI"])
 def test_masks_lie_over_what_they_mean_and_are_switched(stage, write_chest, mask_file, stored):
-    load_volume(str(write_chest(stored)), "chest")
+    volume = load_volume(str(write_chest(stored)), "chest")
     jump_to(LESION_LPS)
     masks = Masks(stage.double.scene)
-    masks.show(mask_file)
+    masks.show(mask_file, volume)
     names = [masks.node.GetSegmentation().GetNthSegment(i).GetName() for i in range(3)]
     assert names == ["left lung", "right lung", "infection"]
     red, green, blue = colour_at(stage.axial, LESION_LPS)
@@ -71,3 +71,14 @@ def test_a_file_that_is_no_label_map_leaves_the_masks_before(stage, write_chest,
     with pytest.raises(SceneError, match="screen the case again"):
         masks.show(str(tmp_path / "rubbish.nrrd"))
     assert masks.node.GetSegmentation().GetNumberOfSegments() == 3
+
+
+def test_masks_lie_over_the_case_only(stage, write_chest, mask_file):
+    masks = Masks(stage.double.scene)
+    masks.show(mask_file, load_volume(str(write_chest("LPS")), "chest"))
+    assert list(masks.node.GetDisplayNode().GetViewNodeIDs() or ()) == [], "no id stands for all views"
+    axial, space = stage.axial.node.GetID(), stage.space.node.GetID()
+    masks.show_in({axial})
+    assert set(masks.node.GetDisplayNode().GetViewNodeIDs()) == {axial, space}
+    masks.show_in(())
+    assert set(masks.node.GetDisplayNode().GetViewNodeIDs()) == {space}

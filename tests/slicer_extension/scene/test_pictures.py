@@ -30,8 +30,8 @@ REGIONS = (
 
 
 def show(stage, path, selected="r1", regions=REGIONS):
-    load_volume(str(path), "chest")
     boxes = Boxes(stage.double.scene, stage.background.later)
+    boxes.set_volume(load_volume(str(path), "chest"))
     boxes.show(case_of(*regions), selected)
     jump_to(LESION_LPS)
     for view in stage.slices:

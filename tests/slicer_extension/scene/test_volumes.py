@@ -10,7 +10,6 @@ from tests.slicer_extension.scene.cases import LESION_LPS, STORED, chest
 from PneumoScreenLib.scene.volumes import (
     CASE_ATTRIBUTE,
     SceneError,
-    case_volume,
     load_volume,
     patient_axes,
     save_volume,
@@ -30,8 +29,17 @@ def test_a_volume_fills_the_views_where_it_lies_in_the_patient(stage, write_ches
 def test_the_same_file_is_loaded_once_and_another_case_takes_its_place(stage, write_chest):
     first = load_volume(str(write_chest("LPS")), "a")
     assert load_volume(str(write_chest("LPS")), "a") is first
-    second = load_volume(str(write_chest("RAI")), "b")
-    assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [second] == [case_volume()]
+    second = load_volume(str(write_chest("RAI")), "b", first)
+    assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [second]
+
+
+def test_a_volume_of_a_foreign_scene_stays_although_it_carries_the_mark_of_a_case(stage, write_chest):
+    foreign = load_volume(str(write_chest("LPS")), "theirs")
+    mine = load_volume(str(write_chest("RAI")), "mine")
+    assert stage.double.scene.IsNodePresent(foreign)
+    slicer.util.setSliceViewerLayers(foreground=foreign, label=foreign)
+    load_volume(str(write_chest("RAI")), "mine", mine)
+    assert stage.axial.composite.GetForegroundVolumeID() is None and stage.axial.composite.GetLabelVolumeID() is None
 
 
 def test_a_volume_of_the_reader_is_left_alone(stage, write_chest):
@@ -45,8 +53,9 @@ def test_a_file_that_is_no_volume_is_refused_in_one_sentence_and_the_open_case_s
     rubbish = tmp_path / "rubbish.nrrd"
     rubbish.write_text("no volume")
     with pytest.raises(SceneError, match=r"cannot read .*rubbish\.nrrd: delete"):
-        load_volume(str(rubbish), "b")
-    assert case_volume() is before
+        load_volume(str(rubbish), "b", before)
+    assert stage.double.scene.IsNodePresent(before)
+    assert stage.axial.composite.GetBackgroundVolumeID() == before.GetID()
 
 
 @pytest.mark.parametrize("stored", STORED)

@@ -9,15 +9,15 @@ SETTINGS = "PneumoScreen/"
 DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 
 
-def connection_of(settings: Any) -> Dict[str, Any]:
-    """What the settings say of the server, as ``Calls`` takes it."""
+def connection_of(settings: Any, token: str) -> Dict[str, Any]:
+    """What the settings say of the server, as ``Calls`` takes it; the token stands elsewhere."""
 
     def text(name: str, default: str = "") -> str:
         return str(settings.value(SETTINGS + name) or default).strip()
 
     return {
         "address": text("address", DEFAULT_ADDRESS),
-        "token": text("token") or None,
+        "token": token or None,
         "ca_file": text("certificate") or None,
         "reader": text("reader"),
     }
@@ -29,19 +29,20 @@ class ConnectPanel:
     Args:
         ui: widgets of the ``.ui`` file.
         connection: to the server.
-        settings: ``QSettings``; they stay when Slicer is closed, the token included.
+        settings: ``QSettings``; they stay when Slicer is closed.
+        token: file of the token, which stays, too.
     """
 
-    def __init__(self, ui: Any, connection: Any, settings: Any) -> None:
-        self.ui, self.connection, self.settings = ui, connection, settings
-        known = connection_of(settings)
+    def __init__(self, ui: Any, connection: Any, settings: Any, token: Any) -> None:
+        self.ui, self.connection, self.settings, self._token = ui, connection, settings, token
+        known = connection_of(settings, token.read())
         ui.addressEdit.text = known["address"]
         ui.tokenEdit.text = known["token"] or ""
         ui.readerEdit.text = known["reader"]
         ui.certificatePath.currentPath = known["ca_file"] or ""
         style.as_quiet(ui.connectionLabel)
         ui.addressEdit.connect("textChanged(QString)", lambda text: self._keep("address", text))
-        ui.tokenEdit.connect("textChanged(QString)", lambda text: self._keep("token", text))
+        ui.tokenEdit.connect("textChanged(QString)", self._keep_token)
         ui.readerEdit.connect("textChanged(QString)", lambda text: self._keep("reader", text))
         ui.certificatePath.connect("currentPathChanged(QString)", lambda text: self._keep("certificate", text))
         ui.connectButton.connect("clicked()", connection.connect)
@@ -60,6 +61,14 @@ class ConnectPanel:
             self.ui.connectionLabel.text = "Not connected"
         else:
             self.ui.connectionLabel.text = server_in_words(server)
+
+    def _keep_token(self, text: str) -> None:
+        try:
+            self._token.write(text.strip())
+        except OSError as error:
+            self.ui.connectionLabel.text = f"The token cannot be kept in {self._token.path} ({error.strerror})."
+            return
+        self.connection.forget()
 
     def _keep(self, name: str, text: str) -> None:
         self.settings.setValue(SETTINGS + name, text.strip())

@@ -70,7 +70,8 @@ class CorrectingPanel:
         names = [None, *reading.diagnoses]
         ui.diagnosisCombo.currentIndex = names.index(reading.case.diagnosis)
         ui.diagnosisCombo.enabled = ui.noteEdit.enabled = is_mine
-        if ui.noteEdit.plainText != reading.note:
+        # A note that is being typed is newer than the reading's.
+        if session.note.text is None and ui.noteEdit.plainText != reading.note:
             ui.noteEdit.setPlainText(reading.note)
         self._is_showing = False
 
@@ -90,7 +91,7 @@ class CorrectingPanel:
     def _show_submitting(self) -> None:
         ui, session = self.ui, self.session
         reason = self.submission.why_not()
-        for button, key in ((ui.submitButton, "Ctrl+S"), (ui.submitNextButton, "Ctrl+Return")):
+        for button, key in ((ui.submitButton, "Ctrl+Shift+S"), (ui.submitNextButton, "Ctrl+Return")):
             button.enabled = reason is None
             button.toolTip = reason or f"Store this reading on the server ({key})."
         if session.is_read_only:
@@ -143,5 +144,5 @@ class CorrectingPanel:
             reading.set_diagnosis([None, *reading.diagnoses][index])
 
     def _note(self) -> None:
-        if not self._is_showing and self.session.reading is not None:
-            self.session.reading.set_note(self.ui.noteEdit.plainText)
+        if not self._is_showing and self.session.reading is not None and not self.session.is_read_only:
+            self.session.note.type(self.ui.noteEdit.plainText)

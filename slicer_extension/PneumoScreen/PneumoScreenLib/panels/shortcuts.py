@@ -11,8 +11,11 @@ from ..keys import KEYS
 class Shortcuts:
     """Binds the table of keys; while a text is typed, letters stay letters.
 
+    They hold in all windows of the application, as views may stand in a second one; but only between ``enter`` and
+    ``exit`` of the module, and not beside a dialog that is open.
+
     Args:
-        window: where the keys hold.
+        window: to which they belong.
         session: what most keys speak to.
         submission: what the others speak to.
     """
@@ -31,6 +34,8 @@ class Shortcuts:
         for key, action in KEYS.items():
             shortcut = qt.QShortcut(window)
             shortcut.setKey(qt.QKeySequence(key))
+            shortcut.setContext(qt.Qt.ApplicationShortcut)
+            shortcut.setEnabled(False)
             shortcut.connect("activated()", partial(self._press, action))
             self._shortcuts.append(shortcut)
 

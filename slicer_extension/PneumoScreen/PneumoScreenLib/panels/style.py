@@ -144,7 +144,8 @@ class Cells:
 
 def prepare_table(table: Any, widths: Dict[int, int], stretched: int) -> None:
     """Row height and columns of a table at once: ``widths`` in characters by column, one column takes the rest."""
-    metrics = table.fontMetrics()
+    # Made, not asked for: PythonQt hands out no QFontMetrics by value.
+    metrics = qt.QFontMetrics(table.font)
     # Qt 5.11 and later measure with horizontalAdvance; one digit's width is what widths are counted in.
     character = metrics.horizontalAdvance("0")
     vertical, header = table.verticalHeader(), table.horizontalHeader()

@@ -79,6 +79,10 @@ class WorklistPanel:
         until = min(self._written + ROWS_A_TURN, len(self._shown))
         for row in range(self._written, until):
             self._cells.write(row, self._shown[row].texts)
+            # What does not fit into the cells: who reads it, why it could not be screened.
+            item, tip = self._cells.item(row, 0), self._shown[row].explanation
+            if item.toolTip() != tip:
+                item.setToolTip(tip)
         self._written = until
         if self.is_writing:
             self._timer.start()

@@ -8,23 +8,25 @@ import vtk
 
 from ..contract import Region, lps_to_ras
 from .colours import colour_of, label_text
+from .data_tree import CASE_ATTRIBUTE
 
+REGION_ATTRIBUTE = "PneumoScreen.region"
 MOVED_MM = 0.01
 NOWHERE = "vtkMRMLViewNodePneumoScreenNowhere"
 """No view has this id."""
 
 
-def new_node(scene: Any, region: Region, axes: np.ndarray) -> Any:
+def new_node(scene: Any, case_id: str, region: Region, axes: np.ndarray) -> Any:
     """A new box in the scene, in no view yet.
 
     Slicer makes the widgets of all views for a node that changes, so this one is complete before it comes into the
-    scene. It stays out of Slicer's lists of nodes: the panel's table is where boxes are kept and deleted.
+    scene. It is a markup like any other: it stands in the Data tree, and can be measured, exported and saved.
     """
     node = slicer.vtkMRMLMarkupsROINode()
     displays = [_new_display() for _ in range(2)]
-    # Drawn again from the draft, so a saved scene need not carry a file for every box.
-    node.SetSaveWithScene(False)
-    node.SetHideFromEditors(True)
+    node.SetAttribute(CASE_ATTRIBUTE, case_id)
+    node.SetAttribute(REGION_ATTRIBUTE, region.id)
+    # Undo is the panel's: Slicer's own would take a box back that the document keeps.
     node.SetUndoEnabled(False)
     _draw(node, displays, region, axes, False)
     for display in displays:
@@ -72,7 +74,6 @@ def is_elsewhere(node: Any, region: Region) -> bool:
 
 def _new_display() -> Any:
     display = slicer.vtkMRMLMarkupsROIDisplayNode()
-    display.SetSaveWithScene(False)
     display.SetViewNodeIDs([NOWHERE])
     display.SetPointLabelsVisibility(False)
     display.SetRotationHandleVisibility(False)

@@ -1,21 +1,23 @@
 """The regions of a case as boxes in all views: a vtkMRMLMarkupsROINode each, coloured by type."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import slicer
 import slicer.util
+from slicer.util import VTKObservationMixin
 
 from ..contract import Case, Region, lps_to_ras
 from ..signal import Signal
-from .box_node import draw, geometry, is_elsewhere, new_node, show_in
+from .box_node import draw, geometry, is_elsewhere, new_node
 from .clicks import Clicks, Line, first_hit
+from .data_tree import Folder, remove_leftovers
 from .placing import Placing
 from .sightings import Later, Sightings, when_idle
-from .volumes import case_volume, patient_axes
+from .volumes import patient_axes
 
 
-class Boxes:
+class Boxes(VTKObservationMixin):
     """The boxes of the open case. Their sides lie along the axes of the case's volume, as in the document.
 
     Only the selected box has handles and hears the mouse; the others are locked, so that 200 of them cost nothing while
@@ -29,26 +31,38 @@ class Boxes:
         moved: (region id, centre (LPS, mm), size (mm)), once a drag of the selected box has ended.
         picked: (region id), when the reader clicked a box that is not the selected one.
         placed: (centre (LPS, mm), size (mm)), when the reader has placed a new box.
+        views_changed: (ids), when other slice views than before show the volume of the case.
+        nodes_changed: (nodes), when there are other nodes than before.
     """
 
     def __init__(self, scene: Any, later: Later = when_idle) -> None:
+        VTKObservationMixin.__init__(self)
         self.moved, self.picked, self.placed = Signal(), Signal(), Signal()
         self.selected: Optional[str] = None
-        self._scene = scene
+        self.nodes_changed = Signal()
+        self._scene, self._volume = scene, None
         self._nodes: Dict[str, Any] = {}
-        self._spare: List[Any] = []
         self._regions: Dict[str, Region] = {}
+        self._case_id = ""
         self._axes = np.eye(3)
         self._sightings = Sightings(later)
+        self.views_changed = self._sightings.views_changed
         self._later, self._clicks = later, Clicks(self._click, self._dragged)
         self._placing = Placing(scene, self.placed.emit)
-        self._drag: Optional[Tuple[Any, int]] = None
+        self._dragged_node: Any = None
+
+    def set_volume(self, volume: Any) -> None:
+        """The vtkMRMLVolumeNode of the open case: its axes are those of the boxes, and they lie over no other."""
+        self._volume = volume
+        self._sightings.set_volume(volume)
 
     def show(self, case: Case, selected: Optional[str]) -> None:
-        """Draw the regions of a case as they stand; nodes of the case before are used again."""
+        """Draw the regions of a case as they stand."""
         with slicer.util.RenderBlocker():
+            if case.case_id != self._case_id:
+                self._begin(case.case_id)
             regions = {region.id: region for region in case.regions}
-            axes = volume_axes()
+            axes = box_axes(self._volume)
             unchanged = self._regions if np.allclose(axes, self._axes) else {}
             self._axes = axes
             self._match_nodes(regions)
@@ -70,13 +84,17 @@ class Boxes:
                     draw(self._nodes[changed], self._regions[changed], self._axes, changed == self.selected)
             self._after_change()
 
+    def watch(self) -> None:
+        """Say which views show the volume of the case, also where it has no boxes: ``views_changed`` follows."""
+        self._sightings.update()
+
     def place(self) -> None:
         """Let the reader place a new box by two clicks or a drag; ``placed`` follows."""
         self._clicks.watch()
         self._placing.start()
 
     def clear(self) -> None:
-        """Take all boxes out of sight and stop watching the views; the nodes wait for the next case."""
+        """Take all boxes out of the scene and stop watching the views."""
         with slicer.util.RenderBlocker():
             self._placing.cancel()
             self._clicks.close()
@@ -84,36 +102,35 @@ class Boxes:
             self._watch_drag(None)
             self._regions, self.selected = {}, None
             self._match_nodes({})
+            if self._case_id:
+                Folder(self._scene, self._case_id).remove()
+            self._case_id = ""
 
     def node(self, region_id: str) -> Any:
         """The vtkMRMLMarkupsROINode of a region; None where there is none."""
         return self._nodes.get(region_id)
 
+    def _begin(self, case_id: str) -> None:
+        self._match_nodes({})
+        remove_leftovers(self._scene, case_id)
+        self._case_id = case_id
+
     def _match_nodes(self, regions: Dict[str, Region]) -> None:
-        """A node for every region; those that are not needed any more stay in the scene, out of sight, for later."""
-        spare = [node for node in self._spare if self._scene.IsNodePresent(node)]
-        kept = {}
-        for region_id, node in self._nodes.items():
+        """A node for every region and none beside them."""
+        before, self._nodes = self._nodes, {}
+        folder = Folder(self._scene, self._case_id)
+        for region_id, node in before.items():
             if self._scene.IsNodePresent(node):
                 if region_id in regions:
-                    kept[region_id] = node
+                    self._nodes[region_id] = node
                 else:
-                    spare.append(node)
-        self._nodes = {}
+                    folder.take_out(node)
         for region_id, region in regions.items():
-            node = kept.get(region_id)
-            if node is None and spare:
-                node = spare.pop()
-                draw(node, region, self._axes, False)
-            self._nodes[region_id] = node or new_node(self._scene, region, self._axes)
-        self._put_away(spare)
-        self._spare = spare
-
-    @staticmethod
-    def _put_away(nodes: List[Any]) -> None:
-        for node in nodes:
-            show_in(node, (), ())
-            node.SetLocked(True)
+            if region_id not in self._nodes:
+                self._nodes[region_id] = node = new_node(self._scene, self._case_id, region, self._axes)
+                folder.put(node)
+        if self._nodes != before:
+            self.nodes_changed.emit(list(self._nodes.values()))
 
     def _after_change(self) -> None:
         nodes = {self._nodes[key].GetID(): self._nodes[key] for key in self._regions}
@@ -130,16 +147,13 @@ class Boxes:
         return centers, np.array([region.size_mm for region in regions], dtype=float).reshape(-1, 3)
 
     def _watch_drag(self, node: Any) -> None:
-        if self._drag is not None:
-            if self._drag[0] is node:
-                return
-            self._drag[0].RemoveObserver(self._drag[1])
-            self._drag = None
-        if node is not None:
-            event = slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent
-            self._drag = node, node.AddObserver(event, lambda caller, name: self._drag_ended(caller))
+        if node is not self._dragged_node:
+            self.removeObservers()
+            self._dragged_node = node
+            if node is not None:
+                self.addObserver(node, node.PointEndInteractionEvent, self._drag_ended)
 
-    def _drag_ended(self, node: Any) -> None:
+    def _drag_ended(self, node: Any, event: str) -> None:
         region = self._regions.get(self.selected or "")
         if region is not None and is_elsewhere(node, region):
             center, size = geometry(node)
@@ -163,8 +177,7 @@ class Boxes:
             self._later(self._placing.drop)
 
 
-def volume_axes() -> np.ndarray:
-    """[3, 3]: the RAS directions of the boxes' sides as columns, along the axes of the open case's volume."""
-    volume = case_volume()
+def box_axes(volume: Any) -> np.ndarray:
+    """[3, 3]: the RAS directions of the boxes' sides as columns, along the axes of a volume; of none: the patient's."""
     # Right-handed, as a node of Slicer must be: right, front and head for a volume that is not oblique.
     return np.eye(3) if volume is None else patient_axes(volume)[0] * [-1.0, -1.0, 1.0]

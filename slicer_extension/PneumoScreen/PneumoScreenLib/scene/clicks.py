@@ -1,11 +1,12 @@
 """Clicks and drags of the reader in slice and 3-D views: where they go to in the patient."""
 
 from functools import partial
-from typing import Any, Callable, List, Optional, Set, Tuple
+from typing import Any, Callable, Optional, Set, Tuple
 
 import numpy as np
 import slicer
 import vtk
+from slicer.util import VTKObservationMixin
 
 STILL_PIXELS = 3
 """A press and a release at most this far apart are a click, not a drag."""
@@ -15,7 +16,7 @@ Line = Tuple[np.ndarray, np.ndarray]
 """A point and a direction, RAS in mm; in a slice view the direction is zero."""
 
 
-class Clicks:
+class Clicks(VTKObservationMixin):
     """Watches all views of the layout.
 
     Args:
@@ -26,9 +27,9 @@ class Clicks:
     def __init__(
         self, clicked: Callable[[np.ndarray, np.ndarray], None], dragged: Callable[[Line, Line, bool], None]
     ) -> None:
+        VTKObservationMixin.__init__(self)
         self._clicked, self._dragged = clicked, dragged
         self._watched: Set[Any] = set()
-        self._tags: List[Tuple[Any, int]] = []
         self._pressed: Optional[Tuple[int, int]] = None
         self._is_drag = False
 
@@ -48,9 +49,8 @@ class Clicks:
 
     def close(self) -> None:
         """Stop watching."""
-        for interactor, tag in self._tags:
-            interactor.RemoveObserver(tag)
-        self._tags, self._watched = [], set()
+        self.removeObservers()
+        self._watched, self._pressed = set(), None
 
     def _observe(self, interactor: Any, line_at: Callable[[int, int], Line]) -> None:
         if interactor in self._watched:
@@ -80,7 +80,7 @@ class Clicks:
 
         reactions = {"LeftButtonPressEvent": pressed, "MouseMoveEvent": moved, "LeftButtonReleaseEvent": released}
         for event, reaction in reactions.items():
-            self._tags.append((interactor, interactor.AddObserver(event, reaction, BEFORE_SLICER)))
+            self.addObserver(interactor, event, reaction, priority=BEFORE_SLICER)
 
 
 def first_hit(

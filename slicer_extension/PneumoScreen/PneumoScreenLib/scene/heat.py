@@ -1,6 +1,6 @@
 """The Grad-CAM of a radiograph's verdict: a warm, transparent picture over it in the slice views."""
 
-from typing import Any, Optional
+from typing import Any, Iterable, Optional, Set
 
 import numpy as np
 import slicer
@@ -8,7 +8,8 @@ import slicer.util
 import vtk
 
 from .radiograph import is_radiograph, warm
-from .volumes import SceneError, case_volume
+from .views import layer_nodes, slice_nodes
+from .volumes import SceneError
 
 OPACITY = 0.45
 SHOWN_FROM = 51
@@ -29,6 +30,7 @@ class Heat:
         self._scene = scene
         self._is_visible = True
         self._colours: Any = None
+        self._views: Optional[Set[str]] = None
         self.node: Any = None
 
     @property
@@ -37,8 +39,12 @@ class Heat:
         is_shown = self.node is not None and self._is_visible
         return np.asarray(slicer.util.arrayFromVolume(self.node))[0] if is_shown else None
 
-    def show(self, path: str) -> None:
+    def show(self, path: str, radiograph: Any = None) -> None:
         """Show a file of one uint8 picture in the place of the Grad-CAM before; it covers the whole radiograph.
+
+        Args:
+            path: the file.
+            radiograph: vtkMRMLVolumeNode of the open case.
 
         Raises:
             SceneError: if it is none, or Slicer cannot read it.
@@ -54,7 +60,7 @@ class Heat:
         # Fetched from the server again, so a saved scene need not carry it; and no volume to be sent as a case.
         node.SetSaveWithScene(False)
         node.SetHideFromEditors(True)
-        _spread(node, case_volume())
+        _spread(node, radiograph)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
@@ -69,17 +75,32 @@ class Heat:
         self._is_visible = is_visible
         self._apply()
 
+    def show_in(self, slice_views: Iterable[str]) -> None:
+        """Show it in these slice views, by their ids: another picture than the radiograph has none."""
+        self._views = set(slice_views)
+        self._apply()
+
     def clear(self) -> None:
         """Take it out of the scene."""
         if self.node is not None and self._scene.IsNodePresent(self.node):
-            slicer.util.setSliceViewerLayers(foreground=None)
+            self._lay(set())
             self._scene.RemoveNode(self.node)
-        self.node = None
+        self.node, self._views = None, None
 
     def _apply(self) -> None:
         if self.node is not None:
-            shown = self.node if self._is_visible else None
-            slicer.util.setSliceViewerLayers(foreground=shown, foregroundOpacity=OPACITY if self._is_visible else 0.0)
+            views = slice_nodes()
+            shown = set(views) if self._views is None else self._views & set(views)
+            self._lay({views[each].GetLayoutName() for each in shown} if self._is_visible else set())
+
+    def _lay(self, names: Set[str]) -> None:
+        """Lay it over the pictures of the views of these names, and of no other."""
+        own = self.node.GetID()
+        for layers in layer_nodes():
+            is_wanted = layers.GetLayoutName() in names
+            if is_wanted != (layers.GetForegroundVolumeID() == own):
+                layers.SetForegroundVolumeID(own if is_wanted else None)
+                layers.SetForegroundOpacity(OPACITY if is_wanted else 0.0)
 
     def _colour_table(self) -> Any:
         if self._colours is None or not self._scene.IsNodePresent(self._colours):

@@ -1,13 +1,15 @@
 """Masks of lungs and infection as one segmentation over the volume, switched on and off."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 import slicer
 import slicer.util
 
+from .box_node import NOWHERE
 from .colours import INFECTION, LEFT_LUNG, RIGHT_LUNG
 from .lung_sides import LungSides
-from .volumes import SceneError, case_volume
+from .views import slice_nodes
+from .volumes import SceneError
 
 SEGMENTS = {1: ("left lung", LEFT_LUNG), 2: ("right lung", RIGHT_LUNG), 3: ("infection", INFECTION)}
 """Name and colour of each value of the label map."""
@@ -29,13 +31,16 @@ class Masks:
         self._scene = scene
         self._is_visible = {"lungs": False, "infection": True}
         self._segments: Dict[int, str] = {}
+        self._views: Optional[List[str]] = None
         self.node: Any = None
         self.sides: Optional[LungSides] = None
 
-    def show(self, path: str) -> None:
+    def show(self, path: str, volume: Any = None) -> None:
         """Show a label map file (1 left lung, 2 right lung, 3 infection) in the place of the masks before.
 
-        They take the grid of the open case's volume.
+        Args:
+            path: the file.
+            volume: vtkMRMLScalarVolumeNode of the open case, whose grid they take.
 
         Raises:
             SceneError: if Slicer cannot read the file.
@@ -49,7 +54,7 @@ class Masks:
         # Redrawn from the server's file, so a saved scene need not carry it.
         node.SetSaveWithScene(False)
         node.CreateDefaultDisplayNodes()
-        node.SetReferenceImageGeometryParameterFromVolumeNode(case_volume() or labels)
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volume or labels)
         slicer.vtkSlicerSegmentationsModuleLogic.ImportLabelmapToSegmentationNode(labels, node)
         self.sides = LungSides(labels)
         self._scene.RemoveNode(labels)
@@ -64,11 +69,16 @@ class Masks:
                 self._is_visible[name] = wanted
         self._apply()
 
+    def show_in(self, slice_views: Iterable[str]) -> None:
+        """Show them in these slice views, by their ids, and in all 3-D views."""
+        self._views = sorted(slice_views)
+        self._apply()
+
     def clear(self) -> None:
         """Take the masks out of the scene."""
         if self.node is not None and self._scene.IsNodePresent(self.node):
             self._scene.RemoveNode(self.node)
-        self.node, self.sides, self._segments = None, None, {}
+        self.node, self.sides, self._segments, self._views = None, None, {}, None
 
     def _name_segments(self) -> None:
         segmentation = self.node.GetSegmentation()
@@ -81,10 +91,18 @@ class Masks:
                 segment.SetColor(*colour)
                 self._segments[value] = segmentation.GetNthSegmentID(index)
 
+    def _view_ids(self) -> List[str]:
+        """Ids for the display node: none stands for all views."""
+        if self._views is None or set(slice_nodes()) <= set(self._views):
+            return []
+        spaces = [node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLViewNode")]
+        return [*self._views, *spaces] or [NOWHERE]
+
     def _apply(self) -> None:
         if self.node is None or not self._scene.IsNodePresent(self.node):
             return
         display = self.node.GetDisplayNode()
+        display.SetViewNodeIDs(self._view_ids())
         for value, segment_id in self._segments.items():
             on = self._is_visible["lungs" if value in LUNGS else "infection"]
             display.SetSegmentVisibility(segment_id, on)

@@ -1,20 +1,22 @@
 """Placing a new box: two clicks in any view, with Slicer's own place mode, or one drag in a slice view, which Slicer
 takes for a click where the button is let go."""
 
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, Tuple
 
 import numpy as np
 import vtk
+from slicer.util import VTKObservationMixin
 
 from ..contract import lps_to_ras
 from .colours import colour_of
+from .data_tree import remove_markup
 
 LEAST_SIDE_MM = 5.0
 
 Placed = Callable[[Tuple[float, ...], Tuple[float, ...]], None]
 
 
-class Placing:
+class Placing(VTKObservationMixin):
     """One box that is being placed.
 
     Args:
@@ -23,10 +25,10 @@ class Placing:
     """
 
     def __init__(self, scene: Any, placed: Placed) -> None:
+        VTKObservationMixin.__init__(self)
         self._scene, self._placed = scene, placed
         self._node: Any = None
         self._drawn: Any = None
-        self._tags: List[Tuple[Any, int]] = []
 
     @property
     def is_active(self) -> bool:
@@ -47,8 +49,7 @@ class Placing:
         self._receive()
         interaction.SetPlaceModePersistence(0)
         interaction.SetCurrentInteractionMode(interaction.Place)
-        tag = interaction.AddObserver(interaction.InteractionModeChangedEvent, lambda caller, event: self._mode(caller))
-        self._tags.append((interaction, tag))
+        self.addObserver(interaction, interaction.InteractionModeChangedEvent, self._mode)
 
     def stretch(self, start: np.ndarray, end: np.ndarray, axes: np.ndarray) -> None:
         """Show the box of a drag so far.
@@ -83,22 +84,19 @@ class Placing:
     def forget_drag(self) -> None:
         """The mouse came back to where the drag began, which is a click: the box of the drag is not shown any more."""
         drawn, self._drawn = self._drawn, None
-        if drawn is not None and self._scene.IsNodePresent(drawn):
-            self._scene.RemoveNode(drawn)
+        if drawn is not None:
+            remove_markup(self._scene, drawn)
 
     def cancel(self) -> None:
         """Give up; nothing is added."""
         node, self._node = self._node, None
         self.forget_drag()
-        for observed, tag in self._tags:
-            observed.RemoveObserver(tag)
-        self._tags = []
+        self.removeObservers()
         if node is not None:
             interaction = self._scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
             if interaction is not None and interaction.GetCurrentInteractionMode() == interaction.Place:
                 interaction.SetCurrentInteractionMode(interaction.ViewTransform)
-            if self._scene.IsNodePresent(node):
-                self._scene.RemoveNode(node)
+            remove_markup(self._scene, node)
 
     def _receive(self) -> None:
         """Let Slicer's clicks go to the node of this placing; a markup that is added takes them to itself."""
@@ -115,7 +113,7 @@ class Placing:
             set_colour(*colour_of(None))
         return node
 
-    def _mode(self, interaction: Any) -> None:
+    def _mode(self, interaction: Any, event: str) -> None:
         node = self._node
         if node is None or interaction.GetCurrentInteractionMode() == interaction.Place:
             return

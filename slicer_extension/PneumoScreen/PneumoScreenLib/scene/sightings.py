@@ -7,14 +7,16 @@ happens.
 """
 
 import time
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 import slicer
 import slicer.util
+from slicer.util import VTKObservationMixin
 
+from ..signal import Signal
 from .box_node import show_in
-from .views import crosses, slice_nodes
+from .views import crosses, layer_nodes, slice_nodes, slice_nodes_of
 
 BEFORE_SLICER = 10.0
 """Priority: boxes that a view leaves behind are taken out of it before Slicer draws them anew."""
@@ -32,15 +34,22 @@ def when_idle(work: Callable[[], None]) -> None:
     qt.QTimer.singleShot(0, work)
 
 
-class Sightings:
-    """Keeps boxes in the views that see them.
+class Sightings(VTKObservationMixin):
+    """Keeps boxes in the views that see them: slice views only where they show the volume of the case.
 
     Args:
         later: starts a piece of work in the background.
+
+    Attributes:
+        views_changed: (ids), when other slice views than before show the volume of the case.
     """
 
     def __init__(self, later: Later = when_idle) -> None:
+        VTKObservationMixin.__init__(self)
+        self.views_changed = Signal()
         self._later = later
+        self._volume: Any = None
+        self._case_views: Optional[Set[str]] = None
         self._nodes: Dict[str, Any] = {}
         self._centers, self._sizes, self._axes = np.zeros((0, 3)), np.zeros((0, 3)), np.eye(3)
         self._shown: Dict[str, Set[str]] = {}
@@ -48,8 +57,10 @@ class Sightings:
         self._front = ""
         self._queue: List[Show] = []
         self._is_working = False
-        self._tags: List[Tuple[Any, int]] = []
-        self._watched: Set[str] = set()
+
+    def set_volume(self, volume: Any) -> None:
+        """The volume of the case, over which alone its boxes lie; None: over any."""
+        self._volume, self._case_views = volume, None
 
     def set_boxes(self, nodes: Dict[str, Any], centers: np.ndarray, sizes: np.ndarray, axes: np.ndarray) -> None:
         """The boxes there are: nodes by id, centres and sizes [n, 3] (RAS, mm) in the same order, axes [3, 3]."""
@@ -63,7 +74,11 @@ class Sightings:
 
     def update(self) -> None:
         """Let all views show what they see now."""
-        views = self._watch()
+        self._watch()
+        views = slice_nodes_of(self._volume)
+        if set(views) != self._case_views:
+            self._case_views = set(views)
+            self.views_changed.emit(self._case_views)
         ids = list(self._nodes)
         wanted: Dict[str, Set[str]] = {node_id: set() for node_id in ids}
         for view_id, view in views.items():
@@ -85,10 +100,8 @@ class Sightings:
 
     def close(self) -> None:
         """Stop watching the views."""
-        for view, tag in self._tags:
-            view.RemoveObserver(tag)
-        self._tags, self._watched, self._queue = [], set(), []
-        self._nodes, self._shown = {}, {}
+        self.removeObservers()
+        self._queue, self._nodes, self._shown = [], {}, {}
 
     def _show(self, node_id: str, views: Set[str]) -> None:
         if self._shown.get(node_id) == views:
@@ -108,10 +121,10 @@ class Sightings:
             self._is_working = True
             self._later(self._work)
 
-    def _watch(self) -> Dict[str, Any]:
-        views = slice_nodes()
-        for view_id in set(views) - self._watched:
-            tag = views[view_id].AddObserver("ModifiedEvent", lambda view, event: self.update(), BEFORE_SLICER)
-            self._tags.append((views[view_id], tag))
-        self._watched = set(views)
-        return views
+    def _watch(self) -> None:
+        for node in (*slice_nodes().values(), *layer_nodes()):
+            if not self.hasObserver(node, "ModifiedEvent", self._view_changed):
+                self.addObserver(node, "ModifiedEvent", self._view_changed, priority=BEFORE_SLICER)
+
+    def _view_changed(self, caller: Any, event: str) -> None:
+        self.update()

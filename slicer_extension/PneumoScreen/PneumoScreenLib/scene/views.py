@@ -1,6 +1,6 @@
 """The views of the layout: moving them to a point, and which of them a box crosses."""
 
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import slicer
@@ -25,6 +25,23 @@ def jump_to(center_mm: Sequence[float]) -> None:
 def slice_nodes() -> Dict[str, Any]:
     """The slice views of the scene by the id of their node."""
     return {node.GetID(): node for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")}
+
+
+def layer_nodes() -> List[Any]:
+    """The nodes that say which volumes the slice views show."""
+    return list(slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"))
+
+
+def slice_nodes_of(volume: Any) -> Dict[str, Any]:
+    """The slice views whose picture is this volume, by the id of their node; all where none is named.
+
+    Another patient's volume comes into the views without a word: what belongs to the case must not lie over it.
+    """
+    nodes = slice_nodes()
+    if volume is None:
+        return nodes
+    shown = {layers.GetLayoutName() for layers in layer_nodes() if layers.GetBackgroundVolumeID() == volume.GetID()}
+    return {node_id: node for node_id, node in nodes.items() if node.GetLayoutName() in shown}
 
 
 def crosses(view: Any, centers: np.ndarray, sizes: np.ndarray, axes: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ import slicer
 import slicer.util
 import vtk
 
+from .data_tree import CASE_ATTRIBUTE
 from .radiograph import grey_range, is_radiograph
 
-CASE_ATTRIBUTE = "PneumoScreen.case"
 LUNG_WINDOW_HU = (1500.0, -500.0)
 """Width and level of the window in which lungs are read."""
 
@@ -19,8 +19,14 @@ class SceneError(Exception):
     """What could not be put into the scene or taken from it, in one sentence."""
 
 
-def load_volume(path: str, case_id: str) -> Any:
+def load_volume(path: str, case_id: str, before: Any = None) -> Any:
     """Show the volume of a case in all slice views, with a lung window; it takes the place of the case before.
+
+    Args:
+        path: its file.
+        case_id: name of the case.
+        before: volume of the case that was open, which goes. No other is touched: a volume that carries the mark of a
+            case may have come with a scene of somebody else.
 
     Returns:
         Its vtkMRMLScalarVolumeNode; the same node as before where the file is already loaded.
@@ -28,27 +34,19 @@ def load_volume(path: str, case_id: str) -> Any:
     Raises:
         SceneError: if Slicer cannot read the file.
     """
-    known = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    earlier = [node for node in known if node.GetAttribute(CASE_ATTRIBUTE)]
-    for node in earlier:
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if node.GetAttribute(CASE_ATTRIBUTE) == case_id and _file_of(node) == os.path.abspath(path):
             show_volume(node)
+            _remove(before, node)
             return node
     try:
         volume = slicer.util.loadVolume(path, {"name": case_id, "singleFile": True, "show": False})
     except RuntimeError:
         raise SceneError(f"Slicer cannot read {path}: delete the file and open the case again.") from None
     volume.SetAttribute(CASE_ATTRIBUTE, case_id)
-    for node in earlier:
-        slicer.mrmlScene.RemoveNode(node)
+    _remove(before, volume)
     show_volume(volume)
     return volume
-
-
-def case_volume() -> Any:
-    """The volume of the open case; None where there is none."""
-    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    return next((node for node in nodes if node.GetAttribute(CASE_ATTRIBUTE)), None)
 
 
 def show_volume(volume: Any) -> None:
@@ -62,7 +60,8 @@ def show_volume(volume: Any) -> None:
     else:
         display.SetWindowLevel(*LUNG_WINDOW_HU)
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-    slicer.util.setSliceViewerLayers(background=volume, fit=True)
+    # Nothing of another patient over it: what is not named here would stay.
+    slicer.util.setSliceViewerLayers(background=volume, foreground=None, label=None, fit=True)
 
 
 def save_volume(volume: Any, folder: str, name: str) -> str:
@@ -102,6 +101,11 @@ def patient_axes(volume: Any) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
         left[axis, :], left[:, index] = -1.0, -1.0
     signs = np.sign([to_lps[axis, order[axis]] for axis in range(3)])
     return stored[:, order] * signs, order, signs
+
+
+def _remove(before: Any, now: Any) -> None:
+    if before is not None and before is not now and slicer.mrmlScene.IsNodePresent(before):
+        slicer.mrmlScene.RemoveNode(before)
 
 
 def _file_of(volume: Any) -> str:

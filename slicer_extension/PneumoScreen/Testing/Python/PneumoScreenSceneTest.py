@@ -1,6 +1,6 @@
 """A case in the real scene: boxes stand where the document says, and a saved scene carries the draft.
 
-Written to Slicer's API and not run where this project is tested: there is no application there.
+Where this project is tested there is no application: there it runs on the doubles of the project's tests.
 """
 
 import os
@@ -17,11 +17,12 @@ class PneumoScreenSceneTest(unittest.TestCase):
 
     def setUp(self):
         """A new scene, and a case with one region in the patient's left lung."""
-        slicer.mrmlScene.Clear()
+        slicer.mrmlScene.Clear(False)
         from PneumoScreenLib.case_view import CaseView
         from PneumoScreenLib.contract import Case
 
         self.view = CaseView()
+        self.addCleanup(self.view.leave)
         region = {"id": "r1", "source": "model", "center_mm": list(LEFT_IN_LPS), "size_mm": [30.0, 20.0, 10.0]}
         region.update({"score": 0.9, "side": "left", "label": "covid19", "confidence": 0.9})
         region.update({"patches": [], "reader": None})
@@ -42,15 +43,14 @@ class PneumoScreenSceneTest(unittest.TestCase):
 
     def test_the_scene_carries_the_draft(self):
         """It is there after saving and loading."""
-        draft = {"case": self.case.to_dict()}
-        self.view.keep(draft)
+        self.view.keep({"case_id": "case", "case": self.case.to_dict()})
         path = os.path.join(slicer.app.temporaryPath, "pneumoscreen.mrb")
         self.assertTrue(slicer.util.saveScene(path))
-        slicer.mrmlScene.Clear()
+        self.view.leave()
+        slicer.mrmlScene.Clear(False)
+        self.assertIsNone(self.view.kept("case"))
         slicer.util.loadScene(path)
-        from PneumoScreenLib.case_view import CaseView
-
-        self.assertEqual(CaseView().kept("case")["case"]["case_id"], "case")
+        self.assertEqual(self.view.kept("case")["case"]["case_id"], "case")
 
 
 if __name__ == "__main__":
