@@ -1,5 +1,7 @@
 """Which HTTP status a failure has, and the errors that only a server can make."""
 
+import errno
+
 from ..errors import Cancelled, ConfigError, ModelError, PneumoScreenError
 
 
@@ -23,6 +25,11 @@ class BusyError(RequestError):
 
 class ServeError(PneumoScreenError):
     """The server cannot be started."""
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a disk that is full or may not be written to is the reason of a failure."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def status_of(error: Exception) -> int:
