@@ -1,5 +1,6 @@
 """Archives of clients: what comes out, and that no entry of any kind leaves the folder or fills the disk."""
 
+import contextlib
 import gzip
 import io
 import os
@@ -56,9 +57,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
-@pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
-def test_what_a_tar_holds_comes_out(tmp_path: Path, folder: Path, mode: str, format: int) -> None:
-    unpack(tar_of_files(tmp_path / "a.tar", CONTENT, mode, format=format), folder, ROOMY)
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_what_a_tar_holds_comes_out(tmp_path: Path, folder: Path, mode: str, form: int) -> None:
+    unpack(tar_of_files(tmp_path / "a.tar", CONTENT, mode, format=form), folder, ROOMY)
     assert written(folder) == CONTENT
 
 
@@ -97,7 +98,7 @@ LINKS = [
 @pytest.mark.parametrize("entries", LINKS, ids=range(len(LINKS)))
 def test_a_tar_with_anything_but_files_and_folders_is_refused(tmp_path: Path, folder: Path, entries: list) -> None:
     archive = tar_of(tmp_path / "a.tar", *((info, b"") for info in entries))
-    with pytest.raises(ArchiveError, match="a.tar"):
+    with pytest.raises(ArchiveError, match=r"a\.tar"):
         unpack(archive, folder, ROOMY)
     assert not any(path.is_symlink() for path in folder.rglob("*"))
     assert os.listdir(folder.parent) == ["inner"]
@@ -152,7 +153,7 @@ def test_a_name_that_occurs_twice_is_refused(tmp_path: Path, folder: Path, names
                 if name not in zipped.namelist():
                     zipped.writestr(name, b"x")
                 else:
-                    with pytest.warns(UserWarning):
+                    with pytest.warns(UserWarning, match="Duplicate"):
                         zipped.writestr(name, b"x")
     else:
         archive = pack(tmp_path / "a", *((entry(name, size=1), b"x") for name in names))
@@ -255,10 +256,8 @@ def test_a_changed_archive_is_refused_or_stays_inside(tmp_path_factory, changes,
     for place, value in changes:
         data[place % len(data)] = value
     (root / "a").write_bytes(data)
-    try:
+    with contextlib.suppress(ArchiveError):
         unpack(root / "a", root / "around" / "inner", ROOMY)
-    except ArchiveError:
-        pass
     assert os.listdir(root / "around") == ["inner"]
     assert not any(path.is_symlink() for path in root.rglob("*"))
 

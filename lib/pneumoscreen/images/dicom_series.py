@@ -133,7 +133,7 @@ def _check_fields(slices: Sequence[SliceHeader], name: str) -> None:
                 "export the series with ImagePositionPatient and ImageOrientationPatient"
             )
         axes = np.array([h.row_direction, h.column_direction])
-        if np.abs(axes @ axes.T - np.eye(2)).max() > 0.01:
+        if not np.abs(axes @ axes.T - np.eye(2)).max() <= 0.01:  # also what is no number
             raise GeometryError(f"{name} gives an impossible orientation ({h.path.name}); export the series again")
         if h.slope is not None and h.slope <= 0:
             raise GeometryError(f"{name} gives an impossible rescale slope ({h.path.name}); export the series again")

@@ -1,4 +1,4 @@
-"""Archives of clients, unpacked by hand: what is written is regular files below one folder, and no more than is allowed.
+"""Archives of clients, unpacked by hand: regular files below one folder are written, and no more than is allowed.
 
 No library's "extract all" is used. They make links, and a file that goes through a link leaves the folder; each check
 of paths before the writing has been got round so far (CVE-2007-4559, CVE-2025-4517). Here no link is ever made, so a
@@ -154,14 +154,14 @@ def _opened(archive: Path) -> IO[bytes]:
     if start.startswith(b"\x1f\x8b"):
         return gzip.open(archive)  # type: ignore[return-value]
     if start.startswith(b"BZh"):
-        return bz2.open(archive)  # type: ignore[return-value]
+        return bz2.open(archive)
     if start == b"\xfd7zXZ\x00":
-        return lzma.open(archive)  # type: ignore[return-value]
+        return lzma.open(archive)
     return archive.open("rb")
 
 
 def _unpack_tar(stream: IO[bytes], target: _Target) -> None:
-    """Entry by entry; tarfile reads single headers here, never the archive: its extensions take memory as they claim."""
+    """Entry by entry. tarfile reads single headers only: its extensions take as much memory as they claim."""
     if not (first := stream.read(_BLOCK)):
         raise ArchiveError("it is empty")
     for header, extensions in _entries(first, stream, target):
