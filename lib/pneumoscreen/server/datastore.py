@@ -195,6 +195,28 @@ class StudiesDatastore(LocalDatastore):
             super().remove_label(label_id, label_tag)
         self.submissions.record("remove_label", label_id, tag=label_tag)
 
+    def get_image_uri(self, image_id: str) -> str:
+        """Path of an image's file or folder, links resolved; empty for an unknown one.
+
+        Raises:
+            ImageNotFoundException: if a link was put in its place that leads out of the studies.
+        """
+        path = str(super().get_image_uri(image_id))
+        if path and not self._files.fence.holds(path):
+            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
+        return path
+
+    def get_label_uri(self, label_id: str, label_tag: str) -> str:
+        """Path of a label's file, links resolved; empty for an unknown one.
+
+        Raises:
+            LabelNotFoundException: if a link was put in its place that leads out of the studies.
+        """
+        path = str(super().get_label_uri(label_id, label_tag))
+        if path and not self._files.fence.holds(path):
+            raise LabelNotFoundException(f"the label of image {label_id} is not in the studies folder")
+        return path
+
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """Index entry of an image and its path."""
         if image_id not in self._datastore.objects:
@@ -229,7 +251,9 @@ class StudiesDatastore(LocalDatastore):
         if limit_cases is not None and limit_cases > 0:
             labelled = labelled[:limit_cases]
         pairs = [(name, self.get_image_uri(name), self.get_label_uri(name, FINAL)) for name in labelled]
-        return write_archive([(name, Path(image), Path(label)) for name, image, label in pairs], index)
+        return write_archive(
+            [(name, Path(image), Path(label)) for name, image, label in pairs], index, self._files.fence.holds
+        )
 
     def status(self) -> dict[str, Any]:
         """Counts of images and labels."""
@@ -288,8 +312,9 @@ class StudiesDatastore(LocalDatastore):
 
     def _list_files(self, path: str, patterns: list[str]) -> dict[str, str]:
         if os.path.realpath(path) != os.path.realpath(self._datastore.image_path()):
-            names = super()._list_files(path, list(LABEL_PATTERNS))
-            return {name: name for name in names if not name.startswith(".")}
+            fence = self._files.fence
+            names = super()._list_files(path, list(LABEL_PATTERNS)) if fence.admits(path) else ()
+            return {name: name for name in names if not name.startswith(".") and fence.admits(os.path.join(path, name))}
         # A file by its name, a folder by its id.
         found = (image_id if self._is_folder(place) else place for image_id, place in self._places.items())
         return {name: name for name in found}
@@ -307,11 +332,24 @@ class StudiesDatastore(LocalDatastore):
                     )
                     self._update_datastore_file()
 
+    def _remove_non_existing(self) -> int:
+        removed = int(super()._remove_non_existing())
+        # An index that somebody wrote, or of before a link was turned elsewhere, offers nothing that is not found.
+        unknown = [name for name in self._datastore.objects if name not in self._places]
+        for name in unknown:
+            del self._datastore.objects[name]
+        return removed + len(unknown)
+
     def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
         if throw_exception:
             _set_aside_if_damaged(Path(self._datastore_config_path))
         with self._guard:
             super()._init_from_datastore_file(throw_exception)
+            # Wherever the index says that images and labels lie: they lie here.
+            self._datastore.images_dir, self._datastore.labels_dir = ".", "labels"
+            for entry in self._datastore.objects.values():
+                for tag in [tag for tag in entry.labels if not is_plain_name(tag)]:
+                    del entry.labels[tag]
 
     def _update_datastore_file(self, lock: bool = True) -> None:
         def replace() -> None:

@@ -12,11 +12,13 @@ import ssl
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from .failures import ServeError
+from .fence import FOLLOW_VARIABLE
 from .loopback import is_loopback
 from .parent import end_with_parent
 from .tls import TlsFiles
@@ -38,6 +40,7 @@ def serve(
     app_dir: Path | None = None,
     tokens: Path | None = None,
     tls: TlsFiles | None = None,
+    follow_links: Sequence[Path] = (),
 ) -> None:
     """Serve a folder of studies until interrupted.
 
@@ -48,6 +51,7 @@ def serve(
         app_dir: folder with the app's ``main.py`` and ``model``.
         tokens: file of the API tokens; by default the environment's or the user's.
         tls: certificate and key; None serves plain HTTP.
+        follow_links: folders outside of the studies that links in them may lead to.
 
     Raises:
         ServeError: if folder, address, port or the files for TLS cannot be used, or the address is open to others and
@@ -58,6 +62,7 @@ def serve(
     studies, app_dir = _usable(studies), (app_dir or DEFAULT_APP).resolve()
     if not (app_dir / "main.py").is_file():
         raise ServeError(f"{app_dir} holds no main.py; name the app's folder")
+    _allow_links(follow_links)
     # Before the imports: what is wrong is reported at once, not after ten seconds.
     context = tls.context() if tls is not None else None
     where = _resolve(host, port)
@@ -68,6 +73,15 @@ def serve(
     listener = _bind(where, host, port)
     with contextlib.closing(listener):
         _run(studies, app_dir, listener, context)
+
+
+def _allow_links(folders: Sequence[Path]) -> None:
+    """Tell this process and those that it starts where links may lead."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise ServeError(f"--follow-links {folder} is no folder; name one that links in the studies lead to")
+    if folders:
+        os.environ[FOLLOW_VARIABLE] = os.pathsep.join(os.path.realpath(folder) for folder in folders)
 
 
 def _require_speakers(host: str, where: Where, tokens: Path | None) -> None:
