@@ -22,7 +22,7 @@ class Limits:
     Attributes:
         max_scan_mb: what the voxels or pixels of one scan take before compression.
         read_memory_mb: memory that the process that reads scans may take.
-        read_seconds: time that reading one scan may take.
+        read_seconds: seconds of the processor that reading one scan may take.
         max_upload_mb: the body of one request.
         max_document_mb: a case document or another JSON text.
         max_archive_files: entries of an archive.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .faults import AbsentError, DamagedError, DimensionError, GeometryError, NotCTError
 from .meta_header import read_meta_header
 from .plain_file import open_plain
-from .raw import RawImage, check_size, hash_files
+from .raw import RawImage, check_bytes, check_size, hash_files
 from .voxel_bytes import read_bytes
 
 # Deflate cannot do better than about 1030 to 1.
@@ -90,6 +90,8 @@ def _nifti_values(file: IO[bytes], path: Path, zipped: bool) -> tuple[NDArray[np
         raise DamagedError(f"{path} has a damaged header; {_AGAIN}")
     count = int(np.prod(shape))
     _check_bytes(path, count * dtype.itemsize, path.stat().st_size, zipped)
+    if slope is not None:
+        check_bytes(str(path), count * np.dtype(np.float32).itemsize)
     file.read(int(offset) - kind.sizeof_hdr)
     data = read_bytes(file, "raw", count * dtype.itemsize, path)
     # Files keep x fastest: reversed shape in C order is [z, y, x].
@@ -163,3 +165,4 @@ def _read_with_text_header(path: Path) -> RawImage:
 def _check_bytes(path: Path, needed: int, there: int, compressed: bool) -> None:
     if needed > there * (_MAX_COMPRESSION if compressed else 1):
         raise DamagedError(f"{path} is truncated: it holds less than its header claims; {_AGAIN}")
+    check_bytes(str(path), needed)

@@ -30,6 +30,7 @@ from .identity import speaker
 from .jobs import Job, JobBoard
 from .leases import Leases, known_reader
 from .parameters import InferParameters
+from .reading import LimitedReading
 from .scoring import METHOD, PROGRESS_FILE, keep_score, score_store, start_scoring
 from .screenings import keep_screening
 from .sessions import CheckedSessions
@@ -68,7 +69,7 @@ class PneumoScreenApp(MONAILabelApp):
         self.board = JobBoard()
         root = os.environ.get("PNEUMOSCREEN_MODELS")
         folder = None if _is_address(studies) else Path(studies)
-        self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder)
+        self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder, LimitedReading())
         super().__init__(
             app_dir,
             studies,
@@ -106,7 +107,9 @@ class PneumoScreenApp(MONAILabelApp):
     def _load_sessions(self, load: bool = False) -> CheckedSessions | None:
         if not load:
             return None
-        return CheckedSessions(settings.MONAI_LABEL_SESSION_PATH, settings.MONAI_LABEL_SESSION_EXPIRY)
+        return CheckedSessions(
+            settings.MONAI_LABEL_SESSION_PATH, settings.MONAI_LABEL_SESSION_EXPIRY, reading=self.engine.reading
+        )
 
     def init_infers(self) -> dict[str, InferTask]:
         """The infer tasks by name."""
@@ -138,6 +141,7 @@ class PneumoScreenApp(MONAILabelApp):
             settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD,
             settings.MONAI_LABEL_DATASTORE_READ_ONLY,
             self.engine.classes,
+            self.engine.reading,
         )
 
     def on_init_complete(self) -> None:
@@ -148,6 +152,7 @@ class PneumoScreenApp(MONAILabelApp):
             from .web import take_over
 
             take_over(stock.app, self)
+            self.engine.reading.warm_up()
             self.worklist.warm_up()
 
     def prepare(self, request: dict[str, Any]) -> Inference:

@@ -25,14 +25,16 @@ from monailabel.interfaces.datastore import DefaultLabelTag
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
 from ..case import Case
+from ..limits import MEBIBYTE, Limits, variable_of
 from ..models.durable import replace_durably
 from ..studies.layout import is_plain_name, plain_name_rule, split_name
 from ..studies.versions import READER, Annotation
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER
 from .archive import write_archive
-from .failures import RequestError
+from .failures import RequestError, TooLargeError
 from .image_files import ImageFiles, is_image_name, place_file, require_single_image
+from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
 from .submissions import Submissions, requested_base, requested_reader
 
@@ -50,12 +52,14 @@ class StudiesDatastore(LocalDatastore):
         auto_reload: bool = False,
         read_only: bool = False,
         classes: Callable[[], Classes] = lambda: DEFAULT_CLASSES,
+        reading: Reading | None = None,
     ) -> None:
         self._guard = threading.RLock()
         self._stored = threading.local()
-        self._files = ImageFiles(Path(studies))
+        self._reading = reading or Reading()
+        self._files = ImageFiles(Path(studies), self._reading)
         self._places: dict[str, str] = {}
-        self.submissions = Submissions(Path(studies), classes)
+        self.submissions = Submissions(Path(studies), classes, self._reading)
         os.makedirs(studies, exist_ok=True)
         if not read_only:
             self.submissions.store.repair()
@@ -85,7 +89,7 @@ class StudiesDatastore(LocalDatastore):
         if not is_image_name(name):
             raise RequestError(f"an image is one of {', '.join(IMAGE_PATTERNS)}; convert {image_id!r} first")
         if name.lower().endswith(".dcm"):
-            require_single_image(Path(image_filename))
+            require_single_image(Path(image_filename), self._reading)
         _require_storable(image_info)
         ending = split_name(name)[1]
         image_id = image_id or split_name(name)[0]
@@ -123,7 +127,7 @@ class StudiesDatastore(LocalDatastore):
             self._submit_file(image_id, Path(label_filename), ending, info)
             return image_id
         if ending == ".json":
-            self._parsed(Path(label_filename).read_bytes())
+            self._parsed(_document(Path(label_filename)))
         with self._guard, FileLock(self._lock_file):
             folder = Path(self._datastore.label_path(label_tag))
             folder.mkdir(parents=True, exist_ok=True)
@@ -273,7 +277,7 @@ class StudiesDatastore(LocalDatastore):
     def _submit_file(self, image_id: str, file: Path, ending: str, info: dict[str, Any]) -> None:
         if ending == ".json":
             reader, base = requested_reader(info), requested_base(info)
-            self._stored.version = self.submit(image_id, file.read_bytes(), reader, base, info=info)
+            self._stored.version = self.submit(image_id, _document(file), reader, base, info=info)
             return
         self._stored.version = self.submissions.submit_label_map(
             image_id, Path(self.get_image_uri(image_id)), file, info
@@ -377,6 +381,16 @@ def _require_storable(info: dict[str, Any]) -> None:
         DataModel.model_validate_json(json.dumps({"info": info or {}}, allow_nan=False))
     except (ValueError, TypeError, RecursionError):
         raise RequestError("what is said of the label or image is no plain JSON object; check params") from None
+
+
+def _document(file: Path) -> bytes:
+    """The text of a case document, refused before it fills the memory: parsed, it takes thirty times its size."""
+    most = Limits.of_environment().max_document_mb
+    if file.stat().st_size > most * MEBIBYTE:
+        raise TooLargeError(
+            f"a case document has at most {most} MB; send less, or raise {variable_of('max_document_mb')}"
+        )
+    return file.read_bytes()
 
 
 def _set_aside_if_damaged(index: Path) -> None:

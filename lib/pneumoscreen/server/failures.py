@@ -23,6 +23,12 @@ class BusyError(RequestError):
     status = 429
 
 
+class TooLargeError(RequestError):
+    """More bytes than the server's limits allow."""
+
+    status = 413
+
+
 class ServeError(PneumoScreenError):
     """The server cannot be started."""
 

@@ -15,13 +15,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import PneumoScreenError
 from ..images.dicom_header import looks_like_dicom
-from ..images.inputs import file_input
 from ..models.durable import fsync_folder
 from ..studies.layout import ANNOTATIONS, AUDIT, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
 from .failures import RequestError
 from .fence import FOREIGN, LEADS_OUT, Fence
+from .reading import Reading
 
 _NOT_SEARCHED = {"labels", ANNOTATIONS.name, AUDIT.name}
 _FILES_PROBED = 8
@@ -36,13 +35,13 @@ def is_image_name(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(_IMAGE_ENDINGS)
 
 
-def require_single_image(path: Path) -> None:
+def require_single_image(path: Path, reading: Reading) -> None:
     """Refuse a DICOM file that is no whole image.
 
     Raises:
         RequestError: if it is a slice, or shows nothing.
     """
-    if not _is_single_image(path):
+    if not reading.is_single_image(path):
         raise RequestError("a DICOM file is an image by itself only if it is a radiograph; upload a series as NRRD")
 
 
@@ -69,7 +68,8 @@ class ImageFiles:
         fence: says what is passed over, and why.
     """
 
-    def __init__(self, studies: Path) -> None:
+    def __init__(self, studies: Path, reading: Reading | None = None) -> None:
+        self._reading = reading or Reading()
         self._studies = studies
         self.fence = Fence(studies)
         self._known: dict[str, tuple[int, bool]] = {}
@@ -130,7 +130,9 @@ class ImageFiles:
         return self._remembered(self._studies / folder, answer)
 
     def _is_offered(self, path: Path) -> bool:
-        return not path.name.lower().endswith(".dcm") or self._remembered(path, lambda: _is_single_image(path))
+        return not path.name.lower().endswith(".dcm") or self._remembered(
+            path, lambda: self._reading.is_single_image(path)
+        )
 
     def _remembered(self, path: Path, answer: Callable[[], bool]) -> bool:
         try:
@@ -166,12 +168,4 @@ def _looks_like_dicom(path: Path) -> bool:
     try:
         return looks_like_dicom(path)
     except OSError:
-        return False
-
-
-def _is_single_image(path: Path) -> bool:
-    """Whether a DICOM file is a whole image: a radiograph, or a CT with all its frames, and no loose slice."""
-    try:
-        return bool(file_input(path).headers)
-    except (PneumoScreenError, OSError):
         return False

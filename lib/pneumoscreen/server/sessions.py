@@ -10,7 +10,8 @@ from monailabel.utils.sessions import SessionInfo, Sessions
 
 from ..limits import MEBIBYTE, Limits, variable_of
 from .failures import RequestError
-from .unpacking import ArchiveLimits, LargeArchiveError, unpack
+from .reading import Reading
+from .unpacking import ArchiveLimits, LargeArchiveError
 
 
 class CheckedSessions(Sessions):
@@ -20,11 +21,15 @@ class CheckedSessions(Sessions):
         store_path: where sessions are kept.
         expiry: seconds after which an unused one is removed.
         limits: of archives, and of all sessions together.
+        reading: unpacks archives.
     """
 
-    def __init__(self, store_path: str = "", expiry: int = 3600, limits: Limits | None = None) -> None:
+    def __init__(
+        self, store_path: str = "", expiry: int = 3600, limits: Limits | None = None, reading: Reading | None = None
+    ) -> None:
         super().__init__(store_path, expiry)
         self._limits = limits or Limits.of_environment()
+        self._reading = reading or Reading()
         self._counting = threading.Lock()
 
     def add_session(
@@ -42,7 +47,7 @@ class CheckedSessions(Sessions):
             return self._add_within_quota(data_file, expiry, session_id)
         folder = tempfile.mkdtemp(prefix="pneumoscreen-session-")
         try:
-            unpack(Path(data_file), Path(folder), ArchiveLimits(self._limits.max_archive_files, limit))
+            self._reading.unpack(Path(data_file), Path(folder), ArchiveLimits(self._limits.max_archive_files, limit))
             return self._add_within_quota(folder, expiry, session_id)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -46,8 +46,10 @@ from starlette.datastructures import UploadFile
 
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
+from ..limits import Limits
 from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
+from .body_limit import BodyLimit
 from .door import guard
 from .failures import RequestError, UnknownError, status_of
 from .identity_routes import login_router, whoami_router
@@ -79,6 +81,8 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     """The application: routes, error answers, and other origins only where the site names them."""
     web = FastAPI(title=settings.MONAI_LABEL_PROJECT_NAME, version=__version__, docs_url=None, redoc_url="/docs")
     origins = [str(origin).rstrip("/") for origin in settings.MONAI_LABEL_CORS_ORIGINS]
+    limits = Limits.of_environment()
+    web.add_middleware(BodyLimit, limits=limits)
     realm = guard(web, app, origins)
     if origins:
         web.add_middleware(  # outside of the guard: a browser's preflight brings no token and meets no route
