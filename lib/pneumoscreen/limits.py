@@ -42,7 +42,7 @@ class Limits:
     max_archive_files: int = 10_000
     max_session_mb: int = 4096
     max_sessions_mb: int = 20_480
-    max_jobs: int = 64
+    max_jobs: int = 200
     max_jobs_per_reader: int = 8
     max_connections: int = 500
     header_seconds: int = 20

@@ -32,7 +32,7 @@ from ..studies.versions import READER, Annotation
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER
 from .archive import write_archive
-from .failures import RequestError, TooLargeError
+from .failures import RequestError, TooLargeError, is_full_disk
 from .image_files import ImageFiles, is_image_name, place_file, require_single_image
 from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
@@ -326,7 +326,12 @@ class StudiesDatastore(LocalDatastore):
     def _reconcile_datastore(self) -> None:
         with self._guard:
             self._find_images()
-            super()._reconcile_datastore()
+            try:
+                super()._reconcile_datastore()
+            except OSError as error:
+                if not is_full_disk(error):
+                    raise
+                logger.warning("the index cannot be written (%s); it is kept in memory", error.strerror)
             for image_id, place in self._places.items():
                 # A CT that arrived later than a picture of the same name, or in another format.
                 ending = "" if self._is_folder(place) else split_name(place)[1]

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..limits import Limits
 from .failures import ServeError
 from .fence import FOLLOW_VARIABLE
 from .loopback import is_loopback
@@ -57,12 +58,14 @@ def serve(
         ServeError: if folder, address, port or the files for TLS cannot be used, or the address is open to others and
             nobody could say who they are.
         TokensError: if the token file cannot be used.
+        ConfigError: if a variable of the environment sets a limit to what is none.
     """
     _end_with_parent()
     studies, app_dir = _usable(studies), (app_dir or DEFAULT_APP).resolve()
     if not (app_dir / "main.py").is_file():
         raise ServeError(f"{app_dir} holds no main.py; name the app's folder")
     _allow_links(follow_links)
+    Limits.of_environment()
     # Before the imports: what is wrong is reported at once, not after ten seconds.
     context = tls.context() if tls is not None else None
     where = _resolve(host, port)
@@ -111,8 +114,10 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLCont
         import monailabel.app as stock
     from monailabel.interfaces.utils.app import app_instance
 
+    from .connections import LimitedProtocol
     from .settings import apply_defaults, share_with_subprocesses
 
+    LimitedProtocol.limits = Limits.of_environment()
     host, port = listener.getsockname()[:2]
     apply_defaults()
     share_with_subprocesses(str(app_dir), str(studies), port)
@@ -136,6 +141,7 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLCont
         stock.app,
         log_config=None,
         access_log=False,
+        http=LimitedProtocol,
         timeout_graceful_shutdown=_GRACE_S,
         ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
     )
