@@ -170,6 +170,19 @@ def test_an_index_offers_nothing_that_is_not_found(studies: Path, outside: Path)
     assert datastore.get_image_uri("plain") == os.path.realpath(studies / "plain.nii.gz")
 
 
+def test_a_second_server_keeps_the_image_that_the_first_one_took_in(studies: Path, outside: Path) -> None:
+    first, second = StudiesDatastore(str(studies)), StudiesDatastore(str(studies))
+    first.add_image("new", str(outside / "scan.nii.gz"), {"ts": 1})
+    second.update_image_info("plain", {"said": "something"})
+    index = json.loads((studies / "datastore_v2.json").read_text())
+    assert set(index["objects"]) == {"plain", "new"}
+    assert set(second.list_images()) == {"plain", "new"}
+    second.remove_image("new")
+    first.update_image_info("plain", {"said": "more"})
+    second.refresh()
+    assert set(second.list_images()) == {"plain"}
+
+
 def test_the_data_set_leaves_out_what_lies_outside(studies: Path, outside: Path) -> None:
     fence = Fence(studies)
     (studies / "link").symlink_to(outside / "secret.txt")

@@ -25,14 +25,14 @@ from monailabel.interfaces.datastore import DefaultLabelTag
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
 from ..case import Case
-from ..limits import MEBIBYTE, Limits, variable_of
 from ..models.durable import replace_durably
-from ..studies.layout import is_plain_name, plain_name_rule, split_name
+from ..studies.layout import is_plain_name, split_name
 from ..studies.versions import READER, Annotation
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER
 from .archive import write_archive
-from .failures import RequestError, TooLargeError, is_full_disk
+from .datastore_checks import document_text, read_index, require_safe, require_storable, set_aside_if_damaged
+from .failures import RequestError, is_full_disk
 from .image_files import ImageFiles, is_image_name, place_file, require_single_image
 from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
@@ -84,13 +84,13 @@ class StudiesDatastore(LocalDatastore):
     def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
         """Take a file in as an image; its id and ending are checked first."""
         if image_id:
-            _require_safe("image id", image_id)
+            require_safe("image id", image_id)
         name = os.path.basename(image_filename)
         if not is_image_name(name):
             raise RequestError(f"an image is one of {', '.join(IMAGE_PATTERNS)}; convert {image_id!r} first")
         if name.lower().endswith(".dcm"):
             require_single_image(Path(image_filename), self._reading)
-        _require_storable(image_info)
+        require_storable(image_info)
         ending = split_name(name)[1]
         image_id = image_id or split_name(name)[0]
         with self._guard, FileLock(self._lock_file):
@@ -115,8 +115,8 @@ class StudiesDatastore(LocalDatastore):
     def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: dict[str, Any]) -> str:
         """Save a label. A JSON label must be a valid case document; a final label becomes an annotation."""
         self._stored.version = None
-        _require_safe("label tag", label_tag)
-        _require_storable(label_info)
+        require_safe("label tag", label_tag)
+        require_storable(label_info)
         if image_id not in self._datastore.objects:
             raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
         name, info = os.path.basename(label_filename), dict(label_info or {})
@@ -127,7 +127,7 @@ class StudiesDatastore(LocalDatastore):
             self._submit_file(image_id, Path(label_filename), ending, info)
             return image_id
         if ending == ".json":
-            self._parsed(_document(Path(label_filename)))
+            self._parsed(document_text(Path(label_filename)))
         with self._guard, FileLock(self._lock_file):
             folder = Path(self._datastore.label_path(label_tag))
             folder.mkdir(parents=True, exist_ok=True)
@@ -235,13 +235,13 @@ class StudiesDatastore(LocalDatastore):
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
         """Change the index entry of an image."""
-        _require_storable(info)
+        require_storable(info)
         with self._guard:
             super().update_image_info(image_id, info)
 
     def update_label_info(self, label_id: str, label_tag: str, info: dict[str, Any]) -> None:
         """Change the index entry of a label."""
-        _require_storable(info)
+        require_storable(info)
         with self._guard:
             super().update_label_info(label_id, label_tag, info)
 
@@ -277,7 +277,7 @@ class StudiesDatastore(LocalDatastore):
     def _submit_file(self, image_id: str, file: Path, ending: str, info: dict[str, Any]) -> None:
         if ending == ".json":
             reader, base = requested_reader(info), requested_base(info)
-            self._stored.version = self.submit(image_id, _document(file), reader, base, info=info)
+            self._stored.version = self.submit(image_id, document_text(file), reader, base, info=info)
             return
         self._stored.version = self.submissions.submit_label_map(
             image_id, Path(self.get_image_uri(image_id)), file, info
@@ -351,7 +351,7 @@ class StudiesDatastore(LocalDatastore):
 
     def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
         if throw_exception:
-            _set_aside_if_damaged(Path(self._datastore_config_path))
+            set_aside_if_damaged(Path(self._datastore_config_path))
         with self._guard:
             super()._init_from_datastore_file(throw_exception)
             # Wherever the index says that images and labels lie: they lie here.
@@ -360,9 +360,23 @@ class StudiesDatastore(LocalDatastore):
                 for tag in [tag for tag in entry.labels if not is_plain_name(tag)]:
                     del entry.labels[tag]
 
+    def _take_over(self, other: LocalDatastoreModel | None) -> None:
+        """Keep the images that another server on this folder has entered since the index was read."""
+        for name, entry in ({} if other is None else other.objects).items():
+            place = os.path.join(self._datastore_path, self._filename(name, entry.image.ext))
+            if (
+                name not in self._datastore.objects
+                and is_plain_name(name)
+                and self._files.fence.problem_of(place) is None
+            ):
+                self._datastore.objects[name] = entry
+
     def _update_datastore_file(self, lock: bool = True) -> None:
         def replace() -> None:
             path = Path(self._datastore_config_path)
+            known: float = getattr(self, "_config_ts", 0.0)
+            if path.exists() and path.stat().st_mtime != known:
+                self._take_over(read_index(path))
             content = json.dumps(self._datastore.model_dump(exclude={"base_path"}), indent=2, default=str)
             replace_durably(path, content.encode())
             self._config_ts = path.stat().st_mtime
@@ -373,37 +387,3 @@ class StudiesDatastore(LocalDatastore):
                 return
             with FileLock(self._lock_file):
                 replace()
-
-
-def _require_safe(what: str, value: str) -> None:
-    if not is_plain_name(value):
-        raise RequestError(plain_name_rule(what, value))
-
-
-def _require_storable(info: dict[str, Any]) -> None:
-    """Refuse what the index could not be read back with: no number, half a character, or nested too deeply."""
-    try:
-        DataModel.model_validate_json(json.dumps({"info": info or {}}, allow_nan=False))
-    except (ValueError, TypeError, RecursionError):
-        raise RequestError("what is said of the label or image is no plain JSON object; check params") from None
-
-
-def _document(file: Path) -> bytes:
-    """The text of a case document, refused before it fills the memory: parsed, it takes thirty times its size."""
-    most = Limits.of_environment().max_document_mb
-    if file.stat().st_size > most * MEBIBYTE:
-        raise TooLargeError(
-            f"a case document has at most {most} MB; send less, or raise {variable_of('max_document_mb')}"
-        )
-    return file.read_bytes()
-
-
-def _set_aside_if_damaged(index: Path) -> None:
-    if not index.exists():
-        return
-    try:
-        LocalDatastoreModel.model_validate_json(index.read_bytes())
-    except ValueError:
-        aside = index.with_name(f"{index.name}.damaged-{int(index.stat().st_mtime)}")
-        index.rename(aside)
-        logger.warning("%s was damaged; it lies now at %s and is rebuilt from the files", index, aside)
