@@ -163,10 +163,10 @@ def refused(answer: requests.Response, variable: str) -> None:
 
 def test_bodies_have_limits(narrow: RunningServer) -> None:
     address = narrow.client.address
-    large = {"file": ("a.nii.gz", bytes(3 << 20))}
+    large = {"file": ("a.nii.gz", bytes(40 << 20))}
     refused(requests.post(f"{address}/infer/ct_screening", files=large, timeout=120), "PNEUMOSCREEN_MAX_UPLOAD_MB")
     put = f"{address}/pneumoscreen/annotations/upright"
-    refused(requests.put(put, data=bytes(2 << 20), timeout=120), "PNEUMOSCREEN_MAX_DOCUMENT_MB")
+    refused(requests.put(put, data=bytes(40 << 20), timeout=120), "PNEUMOSCREEN_MAX_DOCUMENT_MB")
     # Without a length nothing is claimed, and what comes is counted.
     parts = io.BytesIO(b"{" + b" " * (2 << 20) + b"}")
     refused(requests.put(put, data=iter(lambda: parts.read(1 << 16), b""), timeout=120), "PNEUMOSCREEN_MAX_DOCUMENT_MB")

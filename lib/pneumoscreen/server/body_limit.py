@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..limits import MEBIBYTE, Limits, variable_of
 
+_DRAINED = 64 * MEBIBYTE
+"""Bytes of a refused body that are read all the same: most clients listen only when all is sent."""
+
 
 class _TooMuchError(Exception):
     """More came than is allowed."""
@@ -58,5 +61,16 @@ class BodyLimit:
         except _TooMuchError:
             if has_begun:
                 raise
+        await _drained(receive)
         detail = f"the request brings more than {most // MEBIBYTE} MB; send less, or raise {variable_of(name)}"
         await JSONResponse({"detail": detail}, 413, headers={"Connection": "close"})(scope, receive, send)
+
+
+async def _drained(receive: Receive) -> None:
+    """Read what is left of a body and forget it."""
+    left = _DRAINED
+    while left > 0:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+        left -= len(message.get("body", b""))
