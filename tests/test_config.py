@@ -41,6 +41,7 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
         ("inner:\n  rate: fast\n", "key inner.rate:"),
         ("- 1\n- 2\n", "(top level)"),
         ("epochs: [1\n", "not valid YAML"),
+        ("epochs: " + "[" * 20_000, "nested too deeply"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_key(tmp_path: Path, text: str, named: str) -> None:

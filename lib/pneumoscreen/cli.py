@@ -209,6 +209,10 @@ def serve(
             help="Password of the key; other users of the machine see an option, but not a variable.",
         ),
     ] = None,
+    follow_links: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder outside of the studies that links in them may lead to; may be given again."),
+    ] = None,
 ) -> None:
     """Start the MONAI Label server.
 
@@ -217,7 +221,8 @@ def serve(
     from .server.serve import serve as start
     from .server.tls import tls_files
 
-    start(studies, host=host, port=port, tokens=tokens, tls=tls_files(ssl_certfile, ssl_keyfile, ssl_keyfile_password))
+    tls = tls_files(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
+    start(studies, host=host, port=port, tokens=tokens, tls=tls, follow_links=follow_links or ())
 
 
 @app.command()

@@ -30,6 +30,8 @@ def load_config(path: Path, model: type[SettingsT]) -> SettingsT:
         raise ConfigError(f"{path}: the configuration cannot be read ({error.strerror}); name a YAML file") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: the configuration cannot be read (not UTF-8 text); name a YAML file") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid YAML: nested too deeply; write `key: value`") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if values is None:

@@ -120,6 +120,16 @@ def test_other_files_are_passed_over_and_boxes_of_no_scan_are_named(
     assert "boxes of b, which is no scan here" in imported.reasons()[0]
 
 
+def test_a_table_with_a_field_without_end_is_named(
+    covid: Phantom, tmp_path: Path, run_import: Callable[..., Imported]
+) -> None:
+    write(tmp_path / "in" / "a.nii.gz", covid, covid.volume.hu)
+    (tmp_path / "in" / "boxes.csv").write_text(f"{HEADER}{'c' * 200_000},1,1,1,9,9,9,voxel,covid19\n")
+    imported = run_import(tmp_path / "in", layout="boxes")
+    assert imported.actions() == {"boxes.csv": "refused", "a": "image only"}
+    assert "is no CSV" in imported.reasons()[0]
+
+
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe\x00", b"[" * 100_000])
 def test_a_damaged_file_is_named(
     content: bytes, covid: Phantom, tmp_path: Path, run_import: Callable[..., Imported]

@@ -166,7 +166,7 @@ def test_what_cannot_be_submitted(clinic: RunningServer) -> None:
         answer = put(clinic, case, body, **query)
         assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
     large = put(clinic, "four", b" " * (17 << 20))
-    assert large.status_code == 422 and "larger than 16 MiB" in large.json()["detail"]
+    assert large.status_code == 413 and "more than 16 MB" in large.json()["detail"]
     for path, status in (("nobody", 404), ("four/1", 404), ("four/x", 422), ("four/1/label_map", 404)):
         assert get(clinic, path).status_code == status
     assert not (clinic.studies / "annotations" / "nobody").exists()

@@ -80,6 +80,7 @@ def test_the_sites_list_joins_dicom_and_other_files(tmp_path: Path) -> None:
         ("case,patient\na,1\nb,\n", "line 3 lacks a case or a patient"),
         ("case,patient\na,1\nb\n", "line 3 lacks a case or a patient"),
         ("case,patient\na,1\na,2\n", "line 3 gives case a to a second patient"),
+        ("case,patient\n" + "a" * 200_000 + ",1\n", "is no CSV after line 1"),
     ],
 )
 def test_a_wrong_list_is_refused_with_its_line(tmp_path: Path, text: str, named: str) -> None:

@@ -51,22 +51,26 @@ def read_readers(path: Path) -> dict[str, dict[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise PneumoScreenError(f"{path} cannot be read ({error}); save it as CSV in UTF-8") from None
     rows = csv.DictReader(lines, delimiter=";" if lines and ";" in lines[0] else ",", skipinitialspace=True)
-    names = [name.strip().lower() for name in rows.fieldnames or ()]
-    rows.fieldnames = names
+    try:
+        names = [name.strip().lower() for name in rows.fieldnames or ()]
+        rows.fieldnames = names
+        table = [(rows.line_num, row) for row in rows]
+    except csv.Error as error:
+        raise PneumoScreenError(f"{path} is no CSV after line {rows.line_num} ({error}); save it again") from None
     if not set(_COLUMNS) <= set(names):
         raise PneumoScreenError(f"{path} needs the columns {', '.join(_COLUMNS)} in its first line; add them")
     found: dict[str, dict[str, str]] = {}
-    for row in rows:
+    for line, row in table:
         case, reader, label = ((row[column] or "").strip() for column in _COLUMNS)
         if not case or not reader:
-            raise PneumoScreenError(f"{path} line {rows.line_num} lacks a case or a reader; fill it in or remove it")
+            raise PneumoScreenError(f"{path} line {line} lacks a case or a reader; fill it in or remove it")
         if label not in CXR_CLASSES:
             raise PneumoScreenError(
-                f"{path} line {rows.line_num}: label {label!r} is not one of {', '.join(CXR_CLASSES)}; correct it"
+                f"{path} line {line}: label {label!r} is not one of {', '.join(CXR_CLASSES)}; correct it"
             )
         if found.setdefault(reader, {}).setdefault(case, label) != label:
             raise PneumoScreenError(
-                f"{path} line {rows.line_num}: {reader} labels case {case} a second time; keep one of the two"
+                f"{path} line {line}: {reader} labels case {case} a second time; keep one of the two"
             )
     return found
 

@@ -59,10 +59,12 @@ def orientation_of(raw: RawImage, name: str) -> str:
         TiltedError: if the axes are not at right angles.
     """
     numbers = [*raw.spacing_mm, *raw.origin_mm, *raw.direction.ravel()]
-    if not np.isfinite(numbers).all() or np.abs(raw.origin_mm).max() > 1e6:
+    # Not "greater than": that is False for what is no number, and with such axes ITK never comes to an end.
+    is_plausible = np.isfinite(numbers).all() and np.abs(raw.origin_mm).max() <= 1e6 and np.abs(raw.direction).max() < 2
+    if not is_plausible:
         raise GeometryError(f"{name} gives a position or direction that is no finite number; export it again")
     gram = raw.direction.T @ raw.direction
-    if np.abs(gram - np.eye(3)).max() > _MAX_SKEW:
+    if not np.abs(gram - np.eye(3)).max() <= _MAX_SKEW:
         raise TiltedError(
             f"{name} has axes that are not at right angles (tilted gantry or sheared); give a series without tilt"
         )

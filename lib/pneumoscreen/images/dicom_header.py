@@ -20,6 +20,8 @@ from pydicom.tag import BaseTag, Tag
 from .faults import DamagedError, DimensionError, GeometryError
 
 MAX_FRAMES = 4096
+_SMALLEST_FRAME = 64
+"""Bytes; an empty picture takes more in every compression that is read."""
 _PIXEL_DATA = Tag("PixelData")
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _KEYWORDS = [
@@ -153,6 +155,8 @@ def _headers(dataset: Dataset, path: Path) -> list[SliceHeader]:
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     if not 1 <= frames <= MAX_FRAMES or (per_frame and len(per_frame) != frames):
         raise DamagedError(f"{path} claims {frames} frames, which its header does not bear out; export it again")
+    if frames > 1 and path.stat().st_size < frames * _SMALLEST_FRAME:
+        raise DamagedError(f"{path} holds fewer frames than its header claims; copy it again from the archive")
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
     groups = [(group, shared) for group in per_frame] or [(shared, shared)] * frames
     return [_slice_header(dataset, path, frame, frames, group) for frame, group in enumerate(groups)]

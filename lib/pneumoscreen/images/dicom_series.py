@@ -19,7 +19,7 @@ from .faults import (
     TiltedError,
     TooFewSlicesError,
 )
-from .raw import MIN_SLICES, check_size
+from .raw import MIN_SLICES, check_bytes, check_size
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 RADIOGRAPHS = ("CR", "DX", "DR", "RG")
@@ -77,6 +77,7 @@ def stack(series: Sequence[SliceHeader], name: str) -> Stack:
     _check_uniform(slices, name)
     first = slices[0]
     check_size(name, (first.columns, first.rows, len(slices)))
+    check_bytes(name, sum(h.pixel_bytes // h.frames for h in slices))
     if len(slices) < MIN_SLICES:
         raise TooFewSlicesError(
             f"{name} has {len(slices)} slices, and fewer than {MIN_SLICES} cannot be screened; give the whole chest"
@@ -133,7 +134,7 @@ def _check_fields(slices: Sequence[SliceHeader], name: str) -> None:
                 "export the series with ImagePositionPatient and ImageOrientationPatient"
             )
         axes = np.array([h.row_direction, h.column_direction])
-        if np.abs(axes @ axes.T - np.eye(2)).max() > 0.01:
+        if not np.abs(axes @ axes.T - np.eye(2)).max() <= 0.01:  # also what is no number
             raise GeometryError(f"{name} gives an impossible orientation ({h.path.name}); export the series again")
         if h.slope is not None and h.slope <= 0:
             raise GeometryError(f"{name} gives an impossible rescale slope ({h.path.name}); export the series again")

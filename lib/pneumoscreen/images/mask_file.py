@@ -1,5 +1,6 @@
 """Masks drawn on a scan: label maps on the scan's own grid, in whatever orientation their file keeps them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from .canonical import orient, orientation_of
 from .faults import DimensionError, GeometryError
+from .raw import RawImage
 from .volume import Volume
 from .volume_file import read_volume_file
 
@@ -14,7 +16,7 @@ MAX_LABEL = 65_535
 _TOLERANCE_VOXELS = 0.5
 
 
-def read_mask(path: Path, scan: Volume) -> NDArray[np.uint16]:
+def read_mask(path: Path, scan: Volume, read: Callable[[Path], RawImage] = read_volume_file) -> NDArray[np.uint16]:
     """The label map [z, y, x] of a mask file, in canonical orientation like the scan.
 
     Ours: the mask must have the scan's voxels, at most half a voxel away. A mask of another size or place is
@@ -23,7 +25,7 @@ def read_mask(path: Path, scan: Volume) -> NDArray[np.uint16]:
     Raises:
         ImageError: if the file cannot be read, holds no labels, or does not fit the scan.
     """
-    raw = read_volume_file(path)
+    raw = read(path)
     values, spacing, origin, direction = orient(raw, orientation_of(raw, str(path)))
     if values.shape != scan.hu.shape:
         here, there = (" x ".join(map(str, shape[::-1])) for shape in (values.shape, scan.hu.shape))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..limits import MEBIBYTE, Limits, variable_of
 from .faults import DimensionError, GeometryError, TooFewSlicesError
 
 MIN_SLICES = 8
@@ -54,6 +55,24 @@ def check_size(name: str, size_xyz: tuple[int, ...]) -> None:
         raise DimensionError(f"{name} has {len(size_xyz)} dimensions ({shape}); give one volume with three dimensions")
     if min(size_xyz) < 1 or max(size_xyz) > MAX_SIDE or np.prod(size_xyz, dtype=np.float64) > MAX_VOXELS:
         raise DimensionError(f"{name} claims the size {shape}, which no chest CT has; export it again")
+
+
+def check_bytes(name: str, needed: int) -> None:
+    """Refuse what takes more memory than the site allows, before it is decoded.
+
+    Args:
+        name: of the file or folder.
+        needed: bytes of its voxels or pixels before compression.
+
+    Raises:
+        DimensionError: if it does.
+    """
+    most = Limits.of_environment().max_scan_mb
+    if needed > most * MEBIBYTE:
+        raise DimensionError(
+            f"{name} claims {needed // MEBIBYTE} MB of voxels, more than the {most} MB that are read; "
+            f"give the chest only, or raise {variable_of('max_scan_mb')}"
+        )
 
 
 def check_geometry(name: str, spacing_xyz: tuple[float, ...], size_xyz: tuple[int, ...]) -> None:

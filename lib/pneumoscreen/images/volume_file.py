@@ -1,6 +1,8 @@
-"""Volumes in one file: NIfTI by nibabel, NRRD and MetaImage by ITK.
+"""Volumes in one file: NIfTI, NRRD and MetaImage.
 
-The header is read first and checked against the file's size, so that a damaged one cannot claim memory.
+The header is read first and checked against the file's size and the limits, so that it cannot claim memory. It is
+parsed once (NIfTI's by nibabel), and the voxels are read by what that found: no library opens a file that a header
+names.
 """
 
 import gzip
@@ -10,18 +12,17 @@ from typing import IO, Any
 
 import nibabel
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .complaints import complaints_of
 from .faults import AbsentError, DamagedError, DimensionError, GeometryError, NotCTError
 from .meta_header import read_meta_header
-from .raw import RawImage, check_size, hash_files
+from .plain_file import open_plain
+from .raw import RawImage, check_bytes, check_size, hash_files
+from .voxel_bytes import read_bytes
 
 # Deflate cannot do better than about 1030 to 1.
 _MAX_COMPRESSION = 1100
 _UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-_META_MARKS = (b"MetaImage", b"Uncompress", b"ideal =", b"M_Read", b"MetaObject")
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 _AGAIN = "copy or export it again"
 
@@ -35,7 +36,7 @@ def read_volume_file(path: Path) -> RawImage:
     try:
         if path.stat().st_size == 0:
             raise DamagedError(f"{path} is empty; {_AGAIN}")
-        return _read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else _read_itk(path)
+        return _read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else _read_with_text_header(path)
     except OSError:
         raise AbsentError(f"{path} cannot be read; check that it is there and may be opened") from None
     except MemoryError:
@@ -43,7 +44,7 @@ def read_volume_file(path: Path) -> RawImage:
 
 
 def _read_nifti(path: Path) -> RawImage:
-    with path.open("rb") as plain:
+    with open_plain(path) as plain:
         zipped = plain.read(2) == b"\x1f\x8b"
         plain.seek(0)
         file: IO[bytes] = gzip.GzipFile(fileobj=plain) if zipped else plain  # type: ignore[assignment]
@@ -89,12 +90,12 @@ def _nifti_values(file: IO[bytes], path: Path, zipped: bool) -> tuple[NDArray[np
         raise DamagedError(f"{path} has a damaged header; {_AGAIN}")
     count = int(np.prod(shape))
     _check_bytes(path, count * dtype.itemsize, path.stat().st_size, zipped)
+    if slope is not None:
+        check_bytes(str(path), count * np.dtype(np.float32).itemsize)
     file.read(int(offset) - kind.sizeof_hdr)
-    data = file.read(count * dtype.itemsize)
-    if len(data) < count * dtype.itemsize:
-        raise DamagedError(f"{path} is truncated: it ends before its last voxel; {_AGAIN}")
+    data = read_bytes(file, "raw", count * dtype.itemsize, path)
     # Files keep x fastest: reversed shape in C order is [z, y, x].
-    values = np.frombuffer(data, dtype).reshape(shape[::-1])
+    values = data.view(dtype).reshape(shape[::-1])
     if zipped:
         file.read(1)  # Reading past the end makes gzip compare its checksum.
     return _scaled(values.astype(dtype.newbyteorder("="), copy=False), slope, intercept, path), header
@@ -143,32 +144,20 @@ def _nifti_affine(header: Any, path: Path) -> NDArray[np.float64]:
     return affine
 
 
-def _read_itk(path: Path) -> RawImage:
+def _read_with_text_header(path: Path) -> RawImage:
     header = read_meta_header(path)
     check_size(str(path), header.size)
-    _check_bytes(path, header.needed_bytes, header.data_bytes, header.compressed)
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    reader = sitk.ImageFileReader()
-    is_nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
-    reader.SetImageIO("NrrdImageIO" if is_nrrd else "MetaImageIO")
-    reader.SetFileName(str(path))
-    try:
-        with complaints_of(() if is_nrrd else _META_MARKS) as complaints:
-            reader.ReadImageInformation()
-            if reader.GetNumberOfComponents() != 1 or reader.GetDimension() != len(header.size):
-                raise DimensionError(f"{path} holds colours or several values in a voxel; give the CT itself")
-            image = reader.Execute()
-        values = sitk.GetArrayFromImage(image)
-    except (RuntimeError, ValueError, TypeError):
-        # ITK's RuntimeError; SimpleITK's TypeError and ValueError for pixel types that numpy has not.
-        raise DamagedError(f"{path} is truncated or damaged; {_AGAIN}") from None
-    if complaints or values.dtype.kind not in "iuf" or values.shape != header.size[::-1]:
-        raise DamagedError(f"{path} is damaged or holds no grey values; {_AGAIN}")
+    _check_bytes(path, header.needed_bytes, header.data_bytes, header.codec != "raw")
+    with open_plain(header.data) as file:
+        file.seek(header.offset)
+        data = read_bytes(file, header.codec, header.needed_bytes, path)
+    # Files keep x fastest: reversed size in C order is [z, y, x].
+    values = data.view(header.dtype).reshape(header.size[::-1])
     return RawImage(
-        values=values,
-        spacing_mm=image.GetSpacing(),
-        origin_mm=image.GetOrigin(),
-        direction=np.array(image.GetDirection()).reshape(3, 3),
+        values=values.astype(header.dtype.newbyteorder("="), copy=False),
+        spacing_mm=header.spacing_mm,
+        origin_mm=header.origin_mm,
+        direction=header.direction,
         sha256=hash_files(header.files),
     )
 
@@ -176,3 +165,4 @@ def _read_itk(path: Path) -> RawImage:
 def _check_bytes(path: Path, needed: int, there: int, compressed: bool) -> None:
     if needed > there * (_MAX_COMPRESSION if compressed else 1):
         raise DamagedError(f"{path} is truncated: it holds less than its header claims; {_AGAIN}")
+    check_bytes(str(path), needed)

@@ -123,11 +123,15 @@ def _rows(path: Path) -> list[tuple[str, BoxRow]] | None:
     """The boxes of a file with the words that name each; None if it is no file of boxes."""
     if path.name.lower().endswith(".csv"):
         table = csv.DictReader(io.StringIO(read_text(path)))
-        columns = [(name or "").strip().lower() for name in table.fieldnames or ()]
-        if not set(_CORNERS) <= set(columns):
-            return None
-        table.fieldnames = columns
-        entries: list[Any] = [{key: value for key, value in row.items() if key in BoxRow.model_fields} for row in table]
+        try:
+            columns = [(name or "").strip().lower() for name in table.fieldnames or ()]
+            if not set(_CORNERS) <= set(columns):
+                return None
+            table.fieldnames = columns
+            rows = list(table)
+        except csv.Error as error:
+            raise SourceError(f"{path} is no CSV after line {table.line_num} ({error}); export it again") from None
+        entries: list[Any] = [{key: value for key, value in row.items() if key in BoxRow.model_fields} for row in rows]
         entries = [{key: value.strip() for key, value in row.items() if value and value.strip()} for row in entries]
         first = 2
     else:

@@ -133,12 +133,15 @@ def read_rows(table: Path) -> Iterator[Row]:
     """
     lines = read_text(table).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").splitlines()
     rows = csv.reader(lines, delimiter=_delimiter(lines), skipinitialspace=True)
-    names = [name.strip().lower() for name in next(rows, [])]
-    if not set(COLUMNS) <= set(names):
-        raise SourceError(f"{table} needs the columns {', '.join(COLUMNS)} in its first line; add them")
-    for values in rows:
-        if any(value.strip() for value in values):
-            yield Row(table, rows.line_num, dict(zip(names, (value.strip() for value in values), strict=False)))
+    try:
+        names = [name.strip().lower() for name in next(rows, [])]
+        if not set(COLUMNS) <= set(names):
+            raise SourceError(f"{table} needs the columns {', '.join(COLUMNS)} in its first line; add them")
+        for values in rows:
+            if any(value.strip() for value in values):
+                yield Row(table, rows.line_num, dict(zip(names, (value.strip() for value in values), strict=False)))
+    except csv.Error as error:
+        raise SourceError(f"{table} is no CSV after line {rows.line_num} ({error}); export it again") from None
 
 
 def read_bits(path: Path) -> NDArray[np.uint8]:

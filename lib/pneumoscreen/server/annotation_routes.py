@@ -19,9 +19,6 @@ from .failures import RequestError, UnknownError
 from .infer_route import CurrentUser
 from .parameters import in_words
 
-LARGEST_DOCUMENT = 16 * 1024 * 1024
-"""Bytes; a document of 200 regions has less than one hundredth of it."""
-
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
@@ -111,18 +108,8 @@ def annotation_router(app: PneumoScreenApp) -> APIRouter:
 
 
 async def _body(request: Request) -> bytes:
-    """The request's body, refused before it fills the memory.
-
-    Raises:
-        RequestError: if it is too large.
-    """
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > LARGEST_DOCUMENT:
-            raise RequestError(f"the document is larger than {LARGEST_DOCUMENT >> 20} MiB, which no case document is")
-        parts.append(part)
-    return b"".join(parts)
+    """The request's body, which ``BodyLimit`` has kept within the site's limits."""
+    return b"".join([part async for part in request.stream()])
 
 
 def _chosen(body: bytes) -> int | None:

@@ -19,7 +19,9 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..limits import Limits
 from ..models.store import ModelStore
+from ..studies.audit import case_digest
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .cxr_tasks import CxrScreeningTask
@@ -30,6 +32,7 @@ from .identity import speaker
 from .jobs import Job, JobBoard
 from .leases import Leases, known_reader
 from .parameters import InferParameters
+from .reading import LimitedReading
 from .scoring import METHOD, PROGRESS_FILE, keep_score, score_store, start_scoring
 from .screenings import keep_screening
 from .sessions import CheckedSessions
@@ -65,10 +68,11 @@ class PneumoScreenApp(MONAILabelApp):
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         apply_defaults()
-        self.board = JobBoard()
+        limits = Limits.of_environment()
+        self.board = JobBoard(limits.max_jobs, limits.max_jobs_per_reader)
         root = os.environ.get("PNEUMOSCREEN_MODELS")
         folder = None if _is_address(studies) else Path(studies)
-        self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder)
+        self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder, LimitedReading())
         super().__init__(
             app_dir,
             studies,
@@ -106,7 +110,9 @@ class PneumoScreenApp(MONAILabelApp):
     def _load_sessions(self, load: bool = False) -> CheckedSessions | None:
         if not load:
             return None
-        return CheckedSessions(settings.MONAI_LABEL_SESSION_PATH, settings.MONAI_LABEL_SESSION_EXPIRY)
+        return CheckedSessions(
+            settings.MONAI_LABEL_SESSION_PATH, settings.MONAI_LABEL_SESSION_EXPIRY, reading=self.engine.reading
+        )
 
     def init_infers(self) -> dict[str, InferTask]:
         """The infer tasks by name."""
@@ -138,6 +144,7 @@ class PneumoScreenApp(MONAILabelApp):
             settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD,
             settings.MONAI_LABEL_DATASTORE_READ_ONLY,
             self.engine.classes,
+            self.engine.reading,
         )
 
     def on_init_complete(self) -> None:
@@ -148,6 +155,7 @@ class PneumoScreenApp(MONAILabelApp):
             from .web import take_over
 
             take_over(stock.app, self)
+            self.engine.reading.warm_up()
             self.worklist.warm_up()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
@@ -177,7 +185,9 @@ class PneumoScreenApp(MONAILabelApp):
             raise RequestError(f"parameter diagnosis: {parameters.diagnosis!r} is none of {', '.join(diagnoses)}")
         if parameters.save_label and image_id is None:
             raise RequestError("parameter save_label: only an image of the studies folder can have a label")
-        return Inference(task, path, image_id, parameters, self.board.add(name, shown), speaker().reader)
+        who = speaker()
+        job = self.board.add(name, shown, who.reader if who.is_known else "")
+        return Inference(task, path, image_id, parameters, job, who.reader)
 
     def run(self, inference: Inference) -> dict[str, Any]:
         """Do a prepared inference when its turn comes.
@@ -196,7 +206,9 @@ class PneumoScreenApp(MONAILabelApp):
                 inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image)
             )
             result = inference.task.run(request)
-        logger.info("%s of image %s: %.1f s", job.task, job.image, result.case.timings_s.get("total", 0.0))
+        # Ids may be patients' names; the audit log names a case in the same way.
+        seconds = result.case.timings_s.get("total", 0.0)
+        logger.info("%s of case %s: %.1f s", job.task, case_digest(job.image), seconds)
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
         if inference.image_id is not None and result.score is not None:
             keep_score(self.scores, inference.image_id, inference.path, result.score, case)

@@ -39,7 +39,7 @@ class CxrScreeningTask(CaseTask):
         """
         request.progress("read", 0.0)
         screener = self.engine.cxr_screener()
-        radiograph, read_s = self.engine.read_radiograph(request.path)
+        radiograph, read_s = self.engine.read_radiograph(request.path, lambda: request.progress("read", 0.0))
         screening = screener.screen(radiograph, request.progress, request.parameters.diagnosis, read_s, DRAWS)
         if request.report is not None:
             with staged(request.report) as part:

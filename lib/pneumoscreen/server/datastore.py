@@ -26,13 +26,15 @@ from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoun
 
 from ..case import Case
 from ..models.durable import replace_durably
-from ..studies.layout import is_plain_name, plain_name_rule, split_name
+from ..studies.layout import is_plain_name, split_name
 from ..studies.versions import READER, Annotation
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER
 from .archive import write_archive
-from .failures import RequestError
+from .datastore_checks import document_text, read_index, require_safe, require_storable, set_aside_if_damaged
+from .failures import RequestError, is_full_disk
 from .image_files import ImageFiles, is_image_name, place_file, require_single_image
+from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
 from .submissions import Submissions, requested_base, requested_reader
 
@@ -50,12 +52,14 @@ class StudiesDatastore(LocalDatastore):
         auto_reload: bool = False,
         read_only: bool = False,
         classes: Callable[[], Classes] = lambda: DEFAULT_CLASSES,
+        reading: Reading | None = None,
     ) -> None:
         self._guard = threading.RLock()
         self._stored = threading.local()
-        self._files = ImageFiles(Path(studies))
+        self._reading = reading or Reading()
+        self._files = ImageFiles(Path(studies), self._reading)
         self._places: dict[str, str] = {}
-        self.submissions = Submissions(Path(studies), classes)
+        self.submissions = Submissions(Path(studies), classes, self._reading)
         os.makedirs(studies, exist_ok=True)
         if not read_only:
             self.submissions.store.repair()
@@ -80,13 +84,13 @@ class StudiesDatastore(LocalDatastore):
     def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
         """Take a file in as an image; its id and ending are checked first."""
         if image_id:
-            _require_safe("image id", image_id)
+            require_safe("image id", image_id)
         name = os.path.basename(image_filename)
         if not is_image_name(name):
             raise RequestError(f"an image is one of {', '.join(IMAGE_PATTERNS)}; convert {image_id!r} first")
         if name.lower().endswith(".dcm"):
-            require_single_image(Path(image_filename))
-        _require_storable(image_info)
+            require_single_image(Path(image_filename), self._reading)
+        require_storable(image_info)
         ending = split_name(name)[1]
         image_id = image_id or split_name(name)[0]
         with self._guard, FileLock(self._lock_file):
@@ -111,8 +115,8 @@ class StudiesDatastore(LocalDatastore):
     def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: dict[str, Any]) -> str:
         """Save a label. A JSON label must be a valid case document; a final label becomes an annotation."""
         self._stored.version = None
-        _require_safe("label tag", label_tag)
-        _require_storable(label_info)
+        require_safe("label tag", label_tag)
+        require_storable(label_info)
         if image_id not in self._datastore.objects:
             raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
         name, info = os.path.basename(label_filename), dict(label_info or {})
@@ -123,7 +127,7 @@ class StudiesDatastore(LocalDatastore):
             self._submit_file(image_id, Path(label_filename), ending, info)
             return image_id
         if ending == ".json":
-            self._parsed(Path(label_filename).read_bytes())
+            self._parsed(document_text(Path(label_filename)))
         with self._guard, FileLock(self._lock_file):
             folder = Path(self._datastore.label_path(label_tag))
             folder.mkdir(parents=True, exist_ok=True)
@@ -195,6 +199,28 @@ class StudiesDatastore(LocalDatastore):
             super().remove_label(label_id, label_tag)
         self.submissions.record("remove_label", label_id, tag=label_tag)
 
+    def get_image_uri(self, image_id: str) -> str:
+        """Path of an image's file or folder, links resolved; empty for an unknown one.
+
+        Raises:
+            ImageNotFoundException: if a link was put in its place that leads out of the studies.
+        """
+        path = str(super().get_image_uri(image_id))
+        if path and not self._files.fence.holds(path):
+            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
+        return path
+
+    def get_label_uri(self, label_id: str, label_tag: str) -> str:
+        """Path of a label's file, links resolved; empty for an unknown one.
+
+        Raises:
+            LabelNotFoundException: if a link was put in its place that leads out of the studies.
+        """
+        path = str(super().get_label_uri(label_id, label_tag))
+        if path and not self._files.fence.holds(path):
+            raise LabelNotFoundException(f"the label of image {label_id} is not in the studies folder")
+        return path
+
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """Index entry of an image and its path."""
         if image_id not in self._datastore.objects:
@@ -209,13 +235,13 @@ class StudiesDatastore(LocalDatastore):
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
         """Change the index entry of an image."""
-        _require_storable(info)
+        require_storable(info)
         with self._guard:
             super().update_image_info(image_id, info)
 
     def update_label_info(self, label_id: str, label_tag: str, info: dict[str, Any]) -> None:
         """Change the index entry of a label."""
-        _require_storable(info)
+        require_storable(info)
         with self._guard:
             super().update_label_info(label_id, label_tag, info)
 
@@ -229,7 +255,9 @@ class StudiesDatastore(LocalDatastore):
         if limit_cases is not None and limit_cases > 0:
             labelled = labelled[:limit_cases]
         pairs = [(name, self.get_image_uri(name), self.get_label_uri(name, FINAL)) for name in labelled]
-        return write_archive([(name, Path(image), Path(label)) for name, image, label in pairs], index)
+        return write_archive(
+            [(name, Path(image), Path(label)) for name, image, label in pairs], index, self._files.fence.holds
+        )
 
     def status(self) -> dict[str, Any]:
         """Counts of images and labels."""
@@ -249,7 +277,7 @@ class StudiesDatastore(LocalDatastore):
     def _submit_file(self, image_id: str, file: Path, ending: str, info: dict[str, Any]) -> None:
         if ending == ".json":
             reader, base = requested_reader(info), requested_base(info)
-            self._stored.version = self.submit(image_id, file.read_bytes(), reader, base, info=info)
+            self._stored.version = self.submit(image_id, document_text(file), reader, base, info=info)
             return
         self._stored.version = self.submissions.submit_label_map(
             image_id, Path(self.get_image_uri(image_id)), file, info
@@ -288,8 +316,9 @@ class StudiesDatastore(LocalDatastore):
 
     def _list_files(self, path: str, patterns: list[str]) -> dict[str, str]:
         if os.path.realpath(path) != os.path.realpath(self._datastore.image_path()):
-            names = super()._list_files(path, list(LABEL_PATTERNS))
-            return {name: name for name in names if not name.startswith(".")}
+            fence = self._files.fence
+            names = super()._list_files(path, list(LABEL_PATTERNS)) if fence.admits(path) else ()
+            return {name: name for name in names if not name.startswith(".") and fence.admits(os.path.join(path, name))}
         # A file by its name, a folder by its id.
         found = (image_id if self._is_folder(place) else place for image_id, place in self._places.items())
         return {name: name for name in found}
@@ -297,7 +326,12 @@ class StudiesDatastore(LocalDatastore):
     def _reconcile_datastore(self) -> None:
         with self._guard:
             self._find_images()
-            super()._reconcile_datastore()
+            try:
+                super()._reconcile_datastore()
+            except OSError as error:
+                if not is_full_disk(error):
+                    raise
+                logger.warning("the index cannot be written (%s); it is kept in memory", error.strerror)
             for image_id, place in self._places.items():
                 # A CT that arrived later than a picture of the same name, or in another format.
                 ending = "" if self._is_folder(place) else split_name(place)[1]
@@ -307,15 +341,42 @@ class StudiesDatastore(LocalDatastore):
                     )
                     self._update_datastore_file()
 
+    def _remove_non_existing(self) -> int:
+        removed = int(super()._remove_non_existing())
+        # An index that somebody wrote, or of before a link was turned elsewhere, offers nothing that is not found.
+        unknown = [name for name in self._datastore.objects if name not in self._places]
+        for name in unknown:
+            del self._datastore.objects[name]
+        return removed + len(unknown)
+
     def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
         if throw_exception:
-            _set_aside_if_damaged(Path(self._datastore_config_path))
+            set_aside_if_damaged(Path(self._datastore_config_path))
         with self._guard:
             super()._init_from_datastore_file(throw_exception)
+            # Wherever the index says that images and labels lie: they lie here.
+            self._datastore.images_dir, self._datastore.labels_dir = ".", "labels"
+            for entry in self._datastore.objects.values():
+                for tag in [tag for tag in entry.labels if not is_plain_name(tag)]:
+                    del entry.labels[tag]
+
+    def _take_over(self, other: LocalDatastoreModel | None) -> None:
+        """Keep the images that another server on this folder has entered since the index was read."""
+        for name, entry in ({} if other is None else other.objects).items():
+            place = os.path.join(self._datastore_path, self._filename(name, entry.image.ext))
+            if (
+                name not in self._datastore.objects
+                and is_plain_name(name)
+                and self._files.fence.problem_of(place) is None
+            ):
+                self._datastore.objects[name] = entry
 
     def _update_datastore_file(self, lock: bool = True) -> None:
         def replace() -> None:
             path = Path(self._datastore_config_path)
+            known: float = getattr(self, "_config_ts", 0.0)
+            if path.exists() and path.stat().st_mtime != known:
+                self._take_over(read_index(path))
             content = json.dumps(self._datastore.model_dump(exclude={"base_path"}), indent=2, default=str)
             replace_durably(path, content.encode())
             self._config_ts = path.stat().st_mtime
@@ -326,27 +387,3 @@ class StudiesDatastore(LocalDatastore):
                 return
             with FileLock(self._lock_file):
                 replace()
-
-
-def _require_safe(what: str, value: str) -> None:
-    if not is_plain_name(value):
-        raise RequestError(plain_name_rule(what, value))
-
-
-def _require_storable(info: dict[str, Any]) -> None:
-    """Refuse what the index could not be read back with: no number, half a character, or nested too deeply."""
-    try:
-        DataModel.model_validate_json(json.dumps({"info": info or {}}, allow_nan=False))
-    except (ValueError, TypeError, RecursionError):
-        raise RequestError("what is said of the label or image is no plain JSON object; check params") from None
-
-
-def _set_aside_if_damaged(index: Path) -> None:
-    if not index.exists():
-        return
-    try:
-        LocalDatastoreModel.model_validate_json(index.read_bytes())
-    except ValueError:
-        aside = index.with_name(f"{index.name}.damaged-{int(index.stat().st_mtime)}")
-        index.rename(aside)
-        logger.warning("%s was damaged; it lies now at %s and is rebuilt from the files", index, aside)

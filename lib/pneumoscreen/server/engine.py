@@ -25,10 +25,11 @@ from ..ct.screening import Screener
 from ..cxr.screening import NETWORKS as CXR_NETWORKS
 from ..cxr.screening import CxrScreener
 from ..errors import ModelError
-from ..images import Radiograph, read_radiograph_file, read_volume
+from ..images import Radiograph
 from ..images.volume import Volume
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES, Classes
+from .reading import Check, Reading
 
 CANDIDATES, CLASSIFIER = NETWORKS = ("ct_candidates", "ct_classifier")
 
@@ -104,10 +105,12 @@ class Engine:
     Args:
         store: of the models.
         studies: the folder below which documents say where their image lies; None: they have its name only.
+        reading: how scans are read; default: in this process.
     """
 
-    def __init__(self, store: ModelStore, studies: Path | None = None) -> None:
+    def __init__(self, store: ModelStore, studies: Path | None = None, reading: Reading | None = None) -> None:
         self.store = store
+        self.reading = reading or Reading()
         self._studies = None if studies is None else Path(os.path.realpath(studies))
         self.turn = threading.Lock()
         self._ct = _Networks(store, NETWORKS, Screener.from_store)
@@ -156,8 +159,12 @@ class Engine:
         """
         return self._cxr.screener()
 
-    def read(self, path: Path) -> tuple[Volume, float]:
+    def read(self, path: Path, check: Check = bool) -> tuple[Volume, float]:
         """A scan and the seconds that reading it took; the last one is kept while its file stays the same.
+
+        Args:
+            path: its file or folder.
+            check: asked while it is read; raises to stop.
 
         Raises:
             ImageError: if it cannot be read.
@@ -166,17 +173,17 @@ class Engine:
         state = fingerprint(path)
         if self._scan is None or self._scan[:2] != (path, state):
             self._scan = self._lungs = self._infection = None  # frees the memory before the next scan takes it
-            self._scan = (path, state, read_volume(path, self._studies))
+            self._scan = (path, state, self.reading.volume(path, self._studies, check))
         return self._scan[2], time.perf_counter() - start
 
-    def read_radiograph(self, path: Path) -> tuple[Radiograph, float]:
-        """A radiograph and the seconds that reading it took.
+    def read_radiograph(self, path: Path, check: Check = bool) -> tuple[Radiograph, float]:
+        """A radiograph and the seconds that reading it took; see ``read``.
 
         Raises:
             ImageError: if it cannot be read.
         """
         start = time.perf_counter()
-        return read_radiograph_file(path, self._studies), time.perf_counter() - start
+        return self.reading.radiograph(path, self._studies, check), time.perf_counter() - start
 
     def lungs(self, volume: Volume, progress: Callable[[str, float], None]) -> Lungs:
         """The lungs of a scan, kept with it.

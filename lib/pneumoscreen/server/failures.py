@@ -1,5 +1,11 @@
 """Which HTTP status a failure has, and the errors that only a server can make."""
 
+import errno
+import os
+import re
+import shutil
+import tempfile
+
 from ..errors import Cancelled, ConfigError, ModelError, PneumoScreenError
 
 
@@ -21,8 +27,43 @@ class BusyError(RequestError):
     status = 429
 
 
+class TooLargeError(RequestError):
+    """More bytes than the server's limits allow."""
+
+    status = 413
+
+
 class ServeError(PneumoScreenError):
     """The server cannot be started."""
+
+
+_LEAST_ROOM = 1 << 20
+FULL_DISK = "the server's disk is full or may not be written to; what was sent is not kept, ask its administrator"
+
+
+def without_places(sentence: str, studies: str) -> str:
+    """A sentence for a client, without the places of this server's disk: names below the studies, or names alone."""
+    for folder in {studies, os.path.realpath(studies)}:
+        sentence = sentence.replace(folder.rstrip(os.sep) + os.sep, "")
+    for folder in {tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), os.path.expanduser("~")}:
+        sentence = re.sub(rf"{re.escape(folder)}/(?:[^/\s'\"]+/)*", "", sentence)
+    return sentence
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a disk that is full or may not be written to is the reason of a failure."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def has_no_room(studies: str) -> bool:
+    """Whether the disk of the studies or of the temporary files is full; libraries do not say so when they fail."""
+    for folder in (studies, tempfile.gettempdir()):
+        try:
+            if shutil.disk_usage(folder).free < _LEAST_ROOM:
+                return True
+        except OSError:
+            continue  # an address of a DICOMweb server
+    return False
 
 
 def status_of(error: Exception) -> int:

@@ -5,7 +5,7 @@
 - A folder further down (patient/study/series) that holds DICOM files; its id is ``layout.nested_id`` of its path.
 
 Hidden files, the folders of labels and annotations, loose CT slices and DICOM objects without an image are no images.
-Where two have the same id, the CT goes before a picture of it.
+What ``Fence`` does not admit is passed over. Where two have the same id, the CT goes before a picture of it.
 """
 
 import logging
@@ -15,12 +15,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import PneumoScreenError
 from ..images.dicom_header import looks_like_dicom
-from ..images.inputs import file_input
 from ..models.durable import fsync_folder
 from ..studies.layout import ANNOTATIONS, AUDIT, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
 from .failures import RequestError
+from .fence import FOREIGN, LEADS_OUT, Fence
+from .reading import Reading
 
 _NOT_SEARCHED = {"labels", ANNOTATIONS.name, AUDIT.name}
 _FILES_PROBED = 8
@@ -35,13 +35,13 @@ def is_image_name(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(_IMAGE_ENDINGS)
 
 
-def require_single_image(path: Path) -> None:
+def require_single_image(path: Path, reading: Reading) -> None:
     """Refuse a DICOM file that is no whole image.
 
     Raises:
         RequestError: if it is a slice, or shows nothing.
     """
-    if not _is_single_image(path):
+    if not reading.is_single_image(path):
         raise RequestError("a DICOM file is an image by itself only if it is a radiograph; upload a series as NRRD")
 
 
@@ -62,10 +62,16 @@ def place_file(source: str, target: Path) -> None:
 
 
 class ImageFiles:
-    """The images of one studies folder. What was found out about a file holds until it changes."""
+    """The images of one studies folder. What was found out about a file holds until it changes.
 
-    def __init__(self, studies: Path) -> None:
+    Attributes:
+        fence: says what is passed over, and why.
+    """
+
+    def __init__(self, studies: Path, reading: Reading | None = None) -> None:
+        self._reading = reading or Reading()
         self._studies = studies
+        self.fence = Fence(studies)
         self._known: dict[str, tuple[int, bool]] = {}
         self._complained: set[str] = set()
 
@@ -82,36 +88,51 @@ class ImageFiles:
         return dict(sorted(found.items()))
 
     def _candidates(self) -> Iterator[Path]:
-        for entry in os.scandir(self._studies):
-            if entry.name.startswith("."):
+        for entry in _visible(self._studies):
+            if entry.name in _NOT_SEARCHED or not (_is_folder(entry) or is_image_name(entry.name)):
                 continue
-            if entry.is_dir():
-                if entry.name not in _NOT_SEARCHED:
-                    yield from self._series(Path(entry.name), 1)
-            elif is_image_name(entry.name) and self._is_offered(Path(entry.path)):
+            if not self.fence.admits(entry.path):
+                continue
+            if _is_folder(entry):
+                yield from self._series(Path(entry.name), 1)
+            elif self._is_offered(Path(entry.path)):
                 yield Path(entry.name)
 
     def _series(self, folder: Path, depth: int) -> Iterator[Path]:
         """The folders that hold DICOM files, this one and those in it; links inside are not followed."""
         try:
-            entries = sorted(os.scandir(self._studies / folder), key=lambda entry: entry.name)
-        except OSError:
+            entries = _visible(self._studies / folder)
+        except OSError as error:
+            self.fence.pass_over(self._studies / folder, f"it cannot be opened ({error.strerror})")
             return
-        visible = [entry for entry in entries if not entry.name.startswith(".")]
-        if self._holds_dicom(folder, [entry for entry in visible if entry.is_file()]):
+        if self._holds_dicom(folder, [entry for entry in entries if not _is_folder(entry)]):
             yield folder
         if depth < _DEEPEST:
-            for entry in visible:
-                if entry.is_dir(follow_symlinks=False):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False) and self.fence.admits(entry.path):
                     yield from self._series(folder / entry.name, depth + 1)
 
     def _holds_dicom(self, folder: Path, files: "list[os.DirEntry[str]]") -> bool:
-        """Whether one of the first files of a folder starts as DICOM files do."""
-        paths = [Path(entry.path) for entry in files if entry.name.lower() != "dicomdir"][:_FILES_PROBED]
-        return self._remembered(self._studies / folder, lambda: any(map(_looks_like_dicom, paths)))
+        """Whether one of the first files of a folder starts as DICOM files do, and none of them is another's."""
+        paths = [Path(entry.path) for entry in files if entry.name.lower() != "dicomdir"]
+
+        def answer() -> bool:
+            problems = {path: self.fence.problem_of(path) for path in paths}
+            plain = [path for path, problem in problems.items() if problem is None]
+            if not any(map(_looks_like_dicom, plain[:_FILES_PROBED])):
+                return False
+            # A series is read as a whole: without some of its files it would be another one.
+            foreign = [problem for problem in problems.values() if problem in (LEADS_OUT, FOREIGN)]
+            if foreign:
+                self.fence.pass_over(self._studies / folder, f"of one of its files: {foreign[0]}")
+            return not foreign
+
+        return self._remembered(self._studies / folder, answer)
 
     def _is_offered(self, path: Path) -> bool:
-        return not path.name.lower().endswith(".dcm") or self._remembered(path, lambda: _is_single_image(path))
+        return not path.name.lower().endswith(".dcm") or self._remembered(
+            path, lambda: self._reading.is_single_image(path)
+        )
 
     def _remembered(self, path: Path, answer: Callable[[], bool]) -> bool:
         try:
@@ -122,6 +143,18 @@ class ImageFiles:
         if known is None or known[0] != changed:
             known = self._known[str(path)] = changed, answer()
         return known[1]
+
+
+def _visible(folder: Path) -> "list[os.DirEntry[str]]":
+    """What lies in a folder, in order of names, without hidden entries."""
+    return sorted((entry for entry in os.scandir(folder) if not entry.name.startswith(".")), key=lambda e: e.name)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link in a circle
 
 
 def _rank(path: Path) -> tuple[int, str]:
@@ -135,12 +168,4 @@ def _looks_like_dicom(path: Path) -> bool:
     try:
         return looks_like_dicom(path)
     except OSError:
-        return False
-
-
-def _is_single_image(path: Path) -> bool:
-    """Whether a DICOM file is a whole image: a radiograph, or a CT with all its frames, and no loose slice."""
-    try:
-        return bool(file_input(path).headers)
-    except (PneumoScreenError, OSError):
         return False

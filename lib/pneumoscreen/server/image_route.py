@@ -17,13 +17,12 @@ from fastapi.responses import FileResponse
 from monailabel.config import RBAC_USER
 from monailabel.endpoints.datastore import download_image
 
-from ..images import read_radiograph_file, read_volume
-from ..images.inputs import modality_of
 from .app import PneumoScreenApp
 from .datastore import StudiesDatastore
 from .engine import fingerprint
 from .failures import RequestError
 from .infer_route import CurrentUser
+from .reading import Reading
 
 _converting = threading.Lock()
 """One conversion at a time: each holds a whole scan in memory."""
@@ -43,7 +42,7 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
         if not isinstance(store, StudiesDatastore) or store.id_of(image) != image:
             return None
         path = Path(store.get_image_uri(image))
-        is_converted = path.is_dir() or (as_shown and modality_of(path) == "CXR")
+        is_converted = path.is_dir() or (as_shown and app.engine.reading.modality(path) == "CXR")
         return (path, store.work_folder / "images") if is_converted else None
 
     @router.get("/datastore/image", summary=f"{RBAC_USER}Download Image", response_model=None)
@@ -51,7 +50,7 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
         found = converted(image, as_shown)
         if found is None:
             return download_image(image)
-        return FileResponse(_as_nrrd(*found), filename=f"{image}.nrrd")
+        return FileResponse(_as_nrrd(*found, app.engine.reading), filename=f"{image}.nrrd")
 
     @router.head("/datastore/image", summary=f"{RBAC_USER}Check If Image Exists", response_model=None)
     def is_there(image: str, user: CurrentUser, check_sum: str | None = None) -> Response:
@@ -62,7 +61,7 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
     return router
 
 
-def _as_nrrd(source: Path, folder: Path) -> Path:
+def _as_nrrd(source: Path, folder: Path, reading: Reading) -> Path:
     """The image as a file in ``folder``, made anew when a file of it has changed.
 
     Raises:
@@ -73,7 +72,7 @@ def _as_nrrd(source: Path, folder: Path) -> Path:
     target = folder / f"{name}.{state}.nrrd"
     with _converting:
         if not target.is_file():
-            image = _read(source)
+            image = _read(source, reading)
             folder.mkdir(parents=True, exist_ok=True)
             for old in folder.glob(f"{name}.*"):
                 old.unlink()
@@ -83,9 +82,9 @@ def _as_nrrd(source: Path, folder: Path) -> Path:
     return target
 
 
-def _read(source: Path) -> sitk.Image:
-    if modality_of(source) == "CXR":
-        radiograph = read_radiograph_file(source)
+def _read(source: Path, reading: Reading) -> sitk.Image:
+    if reading.modality(source) == "CXR":
+        radiograph = reading.radiograph(source)
         return radiograph.to_sitk(np.rint(radiograph.pixels * _WHITE).astype(np.uint16))
-    volume = read_volume(source)
+    volume = reading.volume(source)
     return volume.to_sitk(volume.hu)

@@ -11,12 +11,12 @@ import re
 import shutil
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 from monailabel.config import RBAC_USER, settings
 from monailabel.endpoints.user.auth import RBAC, User
@@ -24,9 +24,11 @@ from monailabel.utils.others.generic import get_mime_type
 from requests_toolbelt import MultipartEncoder
 from starlette.concurrency import run_in_threadpool
 
+from ..errors import Cancelled
 from .app import CXR_SCREENING, PneumoScreenApp
 from .engine import CLASSIFIER
 from .failures import RequestError
+from .jobs import Job, JobBoard
 from .parameters import parse_infer_params
 from .settings import IMAGE_PATTERNS
 
@@ -36,6 +38,8 @@ LOWER_PRIORITY = 5
 _UPLOAD_ENDINGS = (*(pattern.removeprefix("*") for pattern in IMAGE_PATTERNS), ".dcm")
 
 
+_ASKED_EVERY_S = 0.5
+"""How long a client that went away is not noticed."""
 _WITHOUT_LABEL_MAP = (CLASSIFIER, CXR_SCREENING)
 
 CurrentUser = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
@@ -59,6 +63,7 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
     async def infer(
         model: str,
         user: CurrentUser,
+        connection: Request,
         image: str = "",
         session_id: str = "",
         params: Annotated[str, Form()] = "{}",
@@ -80,13 +85,32 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
             elif session_id:
                 request["upload"] = app.session_image(session_id)
             prepared = await run_in_threadpool(app.prepare, request)
-            result = await asyncio.get_running_loop().run_in_executor(inference, app.run, prepared)
+            result = await _while_wanted(inference.submit(app.run, prepared), prepared.job, app.board, connection)
         finally:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
         return await run_in_threadpool(_answer, result, output)
 
     return router
+
+
+async def _while_wanted(
+    work: "Future[dict[str, Any]]", job: Job, board: JobBoard, connection: Request
+) -> dict[str, Any]:
+    """The result of an inference; one whose client went away is cancelled, and so makes room for others.
+
+    Raises:
+        Cancelled: if so, or if somebody asked for it.
+    """
+    result = asyncio.wrap_future(work)
+    while not (await asyncio.wait({result}, timeout=_ASKED_EVERY_S))[0]:
+        if await connection.is_disconnected():
+            board.cancel(job.id)
+            if work.cancel():
+                board.abandon(job)
+                raise Cancelled(f"the client of the {job.task} of {job.image} went away")
+            break
+    return await result
 
 
 def _step_back() -> None:

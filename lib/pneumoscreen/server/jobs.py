@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..errors import Cancelled
+from .failures import BusyError
 
 KEPT = 200
 """Ended jobs that can still be asked for."""
@@ -39,6 +40,7 @@ class Job:
 
     task: str
     image: str
+    reader: str = ""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     state: State = State.QUEUED
     stage: str = ""
@@ -66,16 +68,36 @@ class Job:
 
 
 class JobBoard:
-    """All jobs of this process, oldest first."""
+    """All jobs of this process, oldest first.
 
-    def __init__(self) -> None:
+    Args:
+        most: that wait or run at a time.
+        most_of_reader: of them of one reader.
+    """
+
+    def __init__(self, most: int = 10**9, most_of_reader: int = 10**9) -> None:
+        self._most, self._most_of_reader = most, most_of_reader
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
 
-    def add(self, task: str, image: str) -> Job:
-        """Enter a request that waits for its turn."""
-        job = Job(task, image)
+    def add(self, task: str, image: str, reader: str = "") -> Job:
+        """Enter a request that waits for its turn.
+
+        Args:
+            task: name of the infer task.
+            image: id of the image.
+            reader: who asks; empty where nobody can say, and then only the number of all jobs counts.
+
+        Raises:
+            BusyError: if there are as many as may be.
+        """
+        job = Job(task, image, reader)
         with self._lock:
+            active = [other for other in self._jobs.values() if other.state not in ENDED]
+            if len(active) >= self._most:
+                raise BusyError(f"{self._most} inferences wait already, which is all that may; try again later")
+            if reader and sum(other.reader == reader for other in active) >= self._most_of_reader:
+                raise BusyError(f"{self._most_of_reader} inferences of {reader} wait already; try again when one ended")
             self._jobs[job.id] = job
             ended = [key for key, old in self._jobs.items() if old.state in ENDED]
             for key in ended[: max(len(ended) - KEPT, 0)]:
@@ -105,6 +127,10 @@ class JobBoard:
             if job is not None and job.state not in ENDED:
                 job.cancel_wanted = True
             return job
+
+    def abandon(self, job: Job) -> None:
+        """End a job that has not begun and never will."""
+        self._end(job, State.CANCELLED, "its client went away")
 
     def cancel_all(self) -> None:
         """Ask every job to stop: the server is about to end."""

@@ -15,6 +15,7 @@ from . import WORK_FOLDER
 from .engine import Engine
 from .image_files import ImageFiles
 from .parent import end_with_parent
+from .reading import LimitedReading
 from .scoring import PROGRESS_FILE, finished_cases, score_cases, score_store
 
 _LOWEST_PRIORITY = 19
@@ -25,15 +26,15 @@ def main(studies: Path, models: Path) -> int:
     end_with_parent(lambda: os._exit(1))  # every score is whole or absent: there is nothing to bring to an end
     step_back()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    files, work = ImageFiles(studies), studies / WORK_FOLDER
+    reading = LimitedReading()
+    files, work = ImageFiles(studies, reading), studies / WORK_FOLDER
 
     def images() -> dict[str, Path]:
         return {image_id: studies / place for image_id, place in files.search().items()}
 
     try:
-        score_cases(
-            Engine(ModelStore(models)), images, score_store(work), finished_cases(studies), work / PROGRESS_FILE
-        )
+        engine = Engine(ModelStore(models), reading=reading)
+        score_cases(engine, images, score_store(work), finished_cases(studies), work / PROGRESS_FILE)
     except PneumoScreenError as error:
         print(" ".join(str(error).split()), flush=True)
         return 2

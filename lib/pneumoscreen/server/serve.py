@@ -12,11 +12,14 @@ import ssl
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..limits import Limits
 from .failures import ServeError
+from .fence import FOLLOW_VARIABLE
 from .loopback import is_loopback
 from .parent import end_with_parent
 from .tls import TlsFiles
@@ -38,6 +41,7 @@ def serve(
     app_dir: Path | None = None,
     tokens: Path | None = None,
     tls: TlsFiles | None = None,
+    follow_links: Sequence[Path] = (),
 ) -> None:
     """Serve a folder of studies until interrupted.
 
@@ -48,16 +52,20 @@ def serve(
         app_dir: folder with the app's ``main.py`` and ``model``.
         tokens: file of the API tokens; by default the environment's or the user's.
         tls: certificate and key; None serves plain HTTP.
+        follow_links: folders outside of the studies that links in them may lead to.
 
     Raises:
         ServeError: if folder, address, port or the files for TLS cannot be used, or the address is open to others and
             nobody could say who they are.
         TokensError: if the token file cannot be used.
+        ConfigError: if a variable of the environment sets a limit to what is none.
     """
     _end_with_parent()
     studies, app_dir = _usable(studies), (app_dir or DEFAULT_APP).resolve()
     if not (app_dir / "main.py").is_file():
         raise ServeError(f"{app_dir} holds no main.py; name the app's folder")
+    _allow_links(follow_links)
+    Limits.of_environment()
     # Before the imports: what is wrong is reported at once, not after ten seconds.
     context = tls.context() if tls is not None else None
     where = _resolve(host, port)
@@ -68,6 +76,15 @@ def serve(
     listener = _bind(where, host, port)
     with contextlib.closing(listener):
         _run(studies, app_dir, listener, context)
+
+
+def _allow_links(folders: Sequence[Path]) -> None:
+    """Tell this process and those that it starts where links may lead."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise ServeError(f"--follow-links {folder} is no folder; name one that links in the studies lead to")
+    if folders:
+        os.environ[FOLLOW_VARIABLE] = os.pathsep.join(os.path.realpath(folder) for folder in folders)
 
 
 def _require_speakers(host: str, where: Where, tokens: Path | None) -> None:
@@ -97,8 +114,10 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLCont
         import monailabel.app as stock
     from monailabel.interfaces.utils.app import app_instance
 
+    from .connections import LimitedProtocol
     from .settings import apply_defaults, share_with_subprocesses
 
+    LimitedProtocol.limits = Limits.of_environment()
     host, port = listener.getsockname()[:2]
     apply_defaults()
     share_with_subprocesses(str(app_dir), str(studies), port)
@@ -122,6 +141,7 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLCont
         stock.app,
         log_config=None,
         access_log=False,
+        http=LimitedProtocol,
         timeout_graceful_shutdown=_GRACE_S,
         ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
     )

@@ -1,18 +1,36 @@
-"""Upload sessions that unpack only what stays inside their own folder."""
+"""Upload sessions that unpack only what stays inside their own folder, and hold no more than the site allows."""
 
+import os
 import shutil
-import tarfile
 import tempfile
-import zipfile
+import threading
 from pathlib import Path
 
 from monailabel.utils.sessions import SessionInfo, Sessions
 
+from ..limits import MEBIBYTE, Limits, variable_of
 from .failures import RequestError
+from .reading import Reading
+from .unpacking import ArchiveLimits, LargeArchiveError
 
 
 class CheckedSessions(Sessions):
-    """MONAI Label's sessions; an archive is unpacked without its power over other folders."""
+    """MONAI Label's sessions; an archive is unpacked without its power over other folders.
+
+    Args:
+        store_path: where sessions are kept.
+        expiry: seconds after which an unused one is removed.
+        limits: of archives, and of all sessions together.
+        reading: unpacks archives.
+    """
+
+    def __init__(
+        self, store_path: str = "", expiry: int = 3600, limits: Limits | None = None, reading: Reading | None = None
+    ) -> None:
+        super().__init__(store_path, expiry)
+        self._limits = limits or Limits.of_environment()
+        self._reading = reading or Reading()
+        self._counting = threading.Lock()
 
     def add_session(
         self, data_file: str, expiry: int = 0, uncompress: bool = False, session_id: str | None = None
@@ -20,19 +38,48 @@ class CheckedSessions(Sessions):
         """Store an uploaded file, or what an uploaded archive holds, as a session.
 
         Raises:
-            RequestError: if the archive is none, or wants to write outside its folder.
+            RequestError: if the archive is none, holds what is not taken, or there is no room for it.
         """
+        limit = self._limits.max_session_mb * MEBIBYTE
         if not uncompress:
-            return super().add_session(data_file, expiry, False, session_id)
+            if _bytes_below(Path(data_file)) > limit:
+                raise LargeArchiveError(f"a session holds at most {limit // MEBIBYTE} MB; upload less")
+            return self._add_within_quota(data_file, expiry, session_id)
         folder = tempfile.mkdtemp(prefix="pneumoscreen-session-")
         try:
-            if zipfile.is_zipfile(data_file):
-                shutil.unpack_archive(data_file, folder, "zip")
-            else:
-                with tarfile.open(data_file) as archive:
-                    archive.extractall(folder, filter="data")
-        except (OSError, ValueError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+            self._reading.unpack(Path(data_file), Path(folder), ArchiveLimits(self._limits.max_archive_files, limit))
+            return self._add_within_quota(folder, expiry, session_id)
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
-            reason = str(error).replace(data_file, Path(data_file).name)
-            raise RequestError(f"the archive {Path(data_file).name} cannot be unpacked: {reason}") from None
-        return super().add_session(folder, expiry, False, session_id)
+
+    def _add_within_quota(self, data: str, expiry: int, session_id: str | None) -> tuple[str, SessionInfo]:
+        # One at a time: two that are counted together would both find room.
+        with self._counting:
+            self.remove_expired()
+            quota = self._limits.max_sessions_mb * MEBIBYTE
+            if _bytes_below(Path(self.store_path)) + _bytes_below(Path(data)) > quota:
+                raise FullError(
+                    f"the server's sessions hold {self._limits.max_sessions_mb} MB already, which is all they may; "
+                    f"delete one or wait for one to expire ({variable_of('max_sessions_mb')})"
+                )
+            return super().add_session(data, expiry, False, session_id)
+
+
+class FullError(RequestError):
+    """No room for more until something is deleted."""
+
+    status = 507
+
+
+def _bytes_below(place: Path) -> int:
+    """Bytes of a file, or of all files below a folder; links count as nothing."""
+    if not place.is_dir():
+        return place.lstat().st_size if place.exists() else 0
+    total = 0
+    for folder, _, names in os.walk(place):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+            except OSError:
+                continue  # it was removed meanwhile
+    return total

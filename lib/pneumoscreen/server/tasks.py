@@ -117,7 +117,7 @@ class CtTask(CaseTask):
 
     def _scan(self, request: TaskRequest, timings: dict[str, float]) -> tuple[Volume, Lungs]:
         """The scan and its lungs; what reading and segmenting took goes into ``timings``."""
-        volume, timings["read"] = self.engine.read(request.path)
+        volume, timings["read"] = self.engine.read(request.path, lambda: request.progress("read", 0.0))
         start = time.perf_counter()
         lungs = self.engine.lungs(volume, request.progress)
         timings["lungs"] = time.perf_counter() - start
@@ -138,7 +138,7 @@ class ScreeningTask(CtTask):
         """
         request.progress("read", 0.0)
         screener = self.engine.screener()
-        volume, read_s = self.engine.read(request.path)
+        volume, read_s = self.engine.read(request.path, lambda: request.progress("read", 0.0))
         screening = screener.screen(volume, request.progress, request.parameters.diagnosis, read_s, DRAWS)
         self.engine.keep_lungs(volume, screening.lungs)
         self.engine.keep_infection(volume, screener, screening.infection)

@@ -46,14 +46,17 @@ from starlette.datastructures import UploadFile
 
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
+from ..limits import Limits
 from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
+from .body_limit import BodyLimit
 from .door import guard
-from .failures import RequestError, UnknownError, status_of
+from .failures import FULL_DISK, RequestError, UnknownError, has_no_room, is_full_disk, status_of, without_places
 from .identity_routes import login_router, whoami_router
 from .image_route import image_router
 from .infer_route import infer_router
 from .model_routes import model_router
+from .pages import SecurityHeaders, add_front_page, pages_router
 from .parameters import in_words, parse_object
 from .scoring_routes import scoring_router
 from .screening_routes import screening_router
@@ -77,14 +80,17 @@ def take_over(stock: FastAPI, app: PneumoScreenApp) -> None:
 
 def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     """The application: routes, error answers, and other origins only where the site names them."""
-    web = FastAPI(title=settings.MONAI_LABEL_PROJECT_NAME, version=__version__, docs_url=None, redoc_url="/docs")
+    web = FastAPI(title=settings.MONAI_LABEL_PROJECT_NAME, version=__version__, docs_url=None, redoc_url=None)
     origins = [str(origin).rstrip("/") for origin in settings.MONAI_LABEL_CORS_ORIGINS]
+    limits = Limits.of_environment()
+    web.add_middleware(BodyLimit, limits=limits)
     realm = guard(web, app, origins)
     if origins:
         web.add_middleware(  # outside of the guard: a browser's preflight brings no token and meets no route
             CORSMiddleware, allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
         )
-    _answer_errors(web)
+    web.add_middleware(SecurityHeaders, prefix=settings.MONAI_LABEL_API_STR)
+    _answer_errors(web, app)
     prefix = settings.MONAI_LABEL_API_STR
     web.include_router(infer_router(app), prefix=prefix)
     web.include_router(screening_router(app), prefix=prefix)
@@ -95,14 +101,16 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     web.include_router(scoring_router(app), prefix=prefix)
     web.include_router(train_router(app), prefix=prefix)
     web.include_router(image_router(app), prefix=prefix)  # first come: the stock route of this path never answers
+    web.include_router(pages_router(web), prefix=prefix)  # before the stock ones of the same paths
     for module in _STOCK:
         _copy_routes(module.router.routes, web, prefix, app)
     if realm is not None:
         web.include_router(login_router(realm), prefix=prefix)
     if app.studies.startswith(("http://", "https://")):
         web.include_router(proxy.router, prefix=prefix)
+    add_front_page(web)
     for route in stock.routes:
-        if getattr(route, "path", None) in ("/", "/favicon.ico"):
+        if getattr(route, "path", None) == "/favicon.ico":
             web.router.routes.append(route)
         if getattr(route, "path", None) == "/static" and isinstance(getattr(route, "app", None), StaticFiles):
             web.mount("/static", route.app, name="static")  # type: ignore[attr-defined]
@@ -179,7 +187,10 @@ def _check_upload(file: UploadFile, field: str) -> None:
         raise RequestError(f"form field {field}: the file's name has an ending of no format that is known")
 
 
-def _answer_errors(web: FastAPI) -> None:
+def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
+    def _sentence(status: int, detail: str) -> JSONResponse:
+        return JSONResponse({"detail": " ".join(without_places(detail, app.studies).split())}, status_code=status)
+
     @web.exception_handler(PneumoScreenError)
     @web.exception_handler(Cancelled)
     async def mendable(request: Request, error: Exception) -> JSONResponse:
@@ -200,10 +211,9 @@ def _answer_errors(web: FastAPI) -> None:
 
     @web.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
+        if is_full_disk(error) or has_no_room(app.studies):
+            logger.error("the disk is full or read-only at %s %s: %s", request.method, request.url.path, error)
+            return _sentence(503, FULL_DISK)
         number = uuid.uuid4().hex[:8]
         logger.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
         return _sentence(500, f"the server failed at this request; its log has the reason under {number}")
-
-
-def _sentence(status: int, detail: str) -> JSONResponse:
-    return JSONResponse({"detail": " ".join(detail.split())}, status_code=status)

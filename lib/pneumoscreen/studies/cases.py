@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case import Case
 from ..ct.lungs import segment_lungs
-from ..errors import CaseError, ImageError, PneumoScreenError
+from ..errors import CaseError, PneumoScreenError
 from ..images.inputs import Input, Modality, Refused, file_input, find_inputs
+from ..images.mask_file import read_mask
 from ..images.reader import read_input
-from ..images.volume import CANONICAL_ORIENTATION, Volume
+from ..images.volume import Volume
 from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from ..verdict import DEFAULT_CLASSES, Classes
 from .layout import PICTURE_ENDINGS, image_id
@@ -224,11 +224,4 @@ def _mask(folder: Path, case_id: str, volume: Volume) -> NDArray[np.uint8] | Non
     path = folder / f"{case_id}.nii.gz"
     if not path.is_file():
         return None
-    try:
-        image = sitk.DICOMOrient(sitk.ReadImage(str(path)), CANONICAL_ORIENTATION)
-    except RuntimeError:
-        raise ImageError(f"{path} cannot be read as NIfTI; write the mask again") from None
-    mask = sitk.GetArrayFromImage(image)
-    if mask.shape != volume.hu.shape:
-        raise ImageError(f"{path} has {mask.shape} voxels and its scan {volume.hu.shape}; the mask must fit the scan")
-    return mask.astype(np.uint8)
+    return read_mask(path, volume).astype(np.uint8)

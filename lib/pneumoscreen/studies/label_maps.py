@@ -30,7 +30,9 @@ from ..case import Case, ReaderMark, Region
 from ..ct.lungs import Side, segment_lungs
 from ..errors import CaseError, ImageError, NoLungsError
 from ..images.mask_file import read_mask
+from ..images.raw import RawImage
 from ..images.volume import Volume
+from ..images.volume_file import read_volume_file
 from ..verdict import Classes
 
 APART_MM = 10.0
@@ -64,7 +66,9 @@ class Painting:
     at: str
 
 
-def read_label_map(path: Path, volume: Volume) -> NDArray[np.uint16]:
+def read_label_map(
+    path: Path, volume: Volume, read: Callable[[Path], RawImage] = read_volume_file
+) -> NDArray[np.uint16]:
     """The values of a label map file, in canonical orientation.
 
     Raises:
@@ -72,7 +76,7 @@ def read_label_map(path: Path, volume: Volume) -> NDArray[np.uint16]:
             knows by another name.
     """
     try:
-        return read_mask(path, volume)
+        return read_mask(path, volume, read)
     except ImageError as error:
         raise CaseError("the label map cannot be used: " + str(error).replace(str(path), "it")) from None
 

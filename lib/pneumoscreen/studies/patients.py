@@ -47,15 +47,19 @@ def read_patients(folder: Path) -> dict[str, str]:
         raise PneumoScreenError(f"{path} cannot be read ({error}); save it as CSV in UTF-8") from None
     header = lines[0] if lines else ""
     rows = csv.DictReader(lines, delimiter=";" if ";" in header else ",", skipinitialspace=True)
-    names = [name.strip().lower() for name in rows.fieldnames or ()]
-    rows.fieldnames = names
+    try:
+        names = [name.strip().lower() for name in rows.fieldnames or ()]
+        rows.fieldnames = names
+        table = [(rows.line_num, row) for row in rows]
+    except csv.Error as error:
+        raise PneumoScreenError(f"{path} is no CSV after line {rows.line_num} ({error}); save it again") from None
     if not set(_COLUMNS) <= set(names):
         raise PneumoScreenError(f"{path} needs the columns {' and '.join(_COLUMNS)} in its first line; add them")
     found: dict[str, str] = {}
-    for row in rows:
+    for line, row in table:
         case, number = ((row[column] or "").strip() for column in _COLUMNS)
         if not case or not number:
-            raise PneumoScreenError(f"{path} line {rows.line_num} lacks a case or a patient; fill it in or remove it")
+            raise PneumoScreenError(f"{path} line {line} lacks a case or a patient; fill it in or remove it")
         if found.setdefault(case, patient_key(number)) != patient_key(number):
-            raise PneumoScreenError(f"{path} line {rows.line_num} gives case {case} to a second patient; correct it")
+            raise PneumoScreenError(f"{path} line {line} gives case {case} to a second patient; correct it")
     return found

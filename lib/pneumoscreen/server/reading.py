@@ -1,0 +1,349 @@
+"""Reading of scans: in this process for programs that read their user's own files, in a child for the server.
+
+What a server reads was made by others. A file that claims much, or that a library takes for ever over, must cost its
+own request and nothing else: so the server reads in processes with limits (``reading_process``), which are killed when
+they overstep them or when the job that waits is cancelled.
+
+Thread contract: several threads may read at once, each with a process of its own.
+"""
+
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pneumoscreen
+
+from .. import errors
+from ..errors import ImageError, PneumoScreenError
+from ..images import Radiograph, faults, read_radiograph_file, read_volume
+from ..images.faults import AbsentError, DimensionError
+from ..images.inputs import Modality, file_input, modality_of
+from ..images.raw import RawImage
+from ..images.volume import Volume
+from ..images.volume_file import read_volume_file
+from ..limits import MEBIBYTE, Limits, variable_of
+from . import unpacking
+from .failures import is_full_disk
+from .parent import PARENT_VARIABLE
+
+_POLL_MS = 100
+_PATIENCE = 10
+"""Seconds that may pass for each second of the processor that a reading may take."""
+_IDLE = 2
+"""Processes kept for the next scan: starting one takes a second."""
+_LONGEST_LINE = 1 << 20
+_CHUNK = 1 << 20
+
+Check = Callable[[], object]
+"""Asked again and again while a scan is read; raises to stop."""
+
+logger = logging.getLogger(__name__)
+
+
+class OversteppedError(ImageError):
+    """A file that took more time or memory to read than the server allows, or that ended the process that read it."""
+
+
+class Reading:
+    """Reading in this process, without limits but those of the formats."""
+
+    def volume(self, path: Path, root: Path | None = None, check: Check = bool) -> Volume:
+        """A CT; see ``read_volume``.
+
+        Raises:
+            ImageError: if it cannot be read.
+        """
+        return read_volume(path, root)
+
+    def radiograph(self, path: Path, root: Path | None = None, check: Check = bool) -> Radiograph:
+        """A chest X-ray; see ``read_radiograph_file``.
+
+        Raises:
+            ImageError: if it cannot be read.
+        """
+        return read_radiograph_file(path, root)
+
+    def raw(self, path: Path) -> RawImage:
+        """A volume of any values in one file.
+
+        Raises:
+            ImageError: if it cannot be read.
+        """
+        return read_volume_file(path)
+
+    def modality(self, path: Path) -> Modality:
+        """What kind of image a file or folder holds.
+
+        Raises:
+            ImageError: if its header cannot be read.
+        """
+        return modality_of(path)
+
+    def is_single_image(self, path: Path) -> bool:
+        """Whether a DICOM file is a whole image: a radiograph, or a CT with all its frames, and no loose slice."""
+        try:
+            return bool(file_input(path).headers)
+        except (PneumoScreenError, OSError):
+            return False
+
+    def unpack(self, archive: Path, folder: Path, limits: unpacking.ArchiveLimits) -> None:
+        """Unpack an archive into an empty folder.
+
+        Raises:
+            ArchiveError: if it is not to be.
+        """
+        unpacking.unpack(archive, folder, limits)
+
+    def warm_up(self) -> None:
+        """Make ready for the first scan."""
+
+    def close(self) -> None:
+        """End what still waits for work."""
+
+
+class LimitedReading(Reading):
+    """Reading in processes with limits.
+
+    Args:
+        limits: of memory and time; default: those of the environment.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits.of_environment()
+        self._lock = threading.Lock()
+        self._idle: list[_Child] = []
+
+    def volume(self, path: Path, root: Path | None = None, check: Check = bool) -> Volume:
+        """See ``Reading``."""
+        values, array = self._asked("volume", path, check, root=_text(root))
+        direction = np.array(values.pop("direction"), np.float64)
+        return Volume(hu=_needed(array), direction=direction, **_fields(values))
+
+    def radiograph(self, path: Path, root: Path | None = None, check: Check = bool) -> Radiograph:
+        """See ``Reading``."""
+        values, array = self._asked("radiograph", path, check, root=_text(root))
+        return Radiograph(pixels=_needed(array), **_fields(values))
+
+    def raw(self, path: Path) -> RawImage:
+        """See ``Reading``."""
+        values, array = self._asked("raw", path)
+        direction = np.array(values.pop("direction"), np.float64)
+        return RawImage(values=_needed(array), direction=direction, **_fields(values))
+
+    def modality(self, path: Path) -> Modality:
+        """See ``Reading``."""
+        name = path.name.lower()
+        if not (path.is_dir() or name.endswith(".dcm")):
+            return modality_of(path)  # told by the name alone
+        return "CXR" if self._asked("modality", path)[0]["modality"] == "CXR" else "CT"
+
+    def is_single_image(self, path: Path) -> bool:
+        """See ``Reading``."""
+        try:
+            return bool(self._asked("single", path)[0]["is_image"])
+        except (PneumoScreenError, OSError):
+            return False
+
+    def unpack(self, archive: Path, folder: Path, limits: unpacking.ArchiveLimits) -> None:
+        """See ``Reading``."""
+        self._asked("unpack", archive, folder=str(folder), entries=limits.entries, bytes=limits.bytes)
+
+    def warm_up(self) -> None:
+        """Start a process that waits for the first scan."""
+        self._put_back(self._taken())
+
+    def close(self) -> None:
+        """End the processes that wait for work."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.end()
+
+    def _asked(
+        self, kind: str, path: Path, check: Check = bool, **more: Any
+    ) -> tuple[dict[str, Any], NDArray[Any] | None]:
+        child = self._taken()
+        try:
+            # The system counts the seconds of the processor; on a busy machine they take longer than that.
+            end = time.monotonic() + _PATIENCE * self._limits.read_seconds
+            answer, array = child.ask({"kind": kind, "path": str(path), **more}, end, check)
+        except _GoneError as gone:
+            is_late = child.end() == -signal.SIGXCPU or gone.is_late
+            raise OversteppedError(self._sentence(path, is_late)) from None
+        except BaseException:
+            child.end()
+            raise
+        if "memory" in answer or "fault" in answer:
+            child.end()  # what is left of it is not worth keeping
+        else:
+            self._put_back(child)
+        _raise(answer, path, self._limits)
+        return answer["values"], array
+
+    def _sentence(self, path: Path, is_late: bool) -> str:
+        if is_late:
+            seconds, variable = self._limits.read_seconds, variable_of("read_seconds")
+            return f"{path} takes longer than {seconds} s to read; give a smaller file, or raise {variable}"
+        return f"{path} cannot be read: the process that read it ended; copy or export it again"
+
+    def _taken(self) -> "_Child":
+        with self._lock:
+            while self._idle:
+                child = self._idle.pop()
+                if child.is_alive:
+                    return child
+                child.end()
+        return _Child(self._limits)
+
+    def _put_back(self, child: "_Child") -> None:
+        with self._lock:
+            if len(self._idle) < _IDLE:
+                self._idle.append(child)
+                return
+        child.end()
+
+
+class _GoneError(Exception):
+    """The process ended, or was late."""
+
+    def __init__(self, is_late: bool) -> None:
+        super().__init__()
+        self.is_late = is_late
+
+
+class _Child:
+    """One process that reads."""
+
+    def __init__(self, limits: Limits) -> None:
+        library = str(Path(pneumoscreen.__file__).resolve().parents[1])
+        paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        words = limits.read_memory_mb, limits.read_seconds
+        self._most = limits.read_memory_mb * MEBIBYTE
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pneumoscreen.server.reading_process", *map(str, words)],
+            env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            process_group=0,  # an interrupt at the terminal is the server's
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders, self._answers = self._process.stdin, self._process.stdout.fileno()
+        self._read = b""
+        self._gone = False
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> int:
+        """Kill it; whatever it does is of no use to anybody. Its exit status."""
+        if not self._gone:
+            self._process.kill()
+        status = self._process.wait()
+        self._orders.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return status
+
+    def ask(self, order: dict[str, Any], end: float, check: Check) -> tuple[dict[str, Any], NDArray[Any] | None]:
+        """The answer to an order, and its array.
+
+        Raises:
+            _GoneError: if none comes until ``end``.
+        """
+        try:
+            self._orders.write(json.dumps(order).encode() + b"\n")
+        except OSError:
+            raise _GoneError(is_late=False) from None
+        while b"\n" not in self._read:
+            if len(self._read) > _LONGEST_LINE:
+                raise _GoneError(is_late=False)
+            self._read += self._more(end, check)
+        line, _, self._read = self._read.partition(b"\n")
+        answer = json.loads(line)
+        if "array" not in answer:
+            return answer, None
+        return answer, self._array(answer["array"], end, check)
+
+    def _array(self, about: dict[str, Any], end: float, check: Check) -> NDArray[Any]:
+        kind, shape = np.dtype(about["dtype"]), tuple(int(side) for side in about["shape"])
+        count = kind.itemsize
+        for side in shape:
+            count *= side
+        if kind.kind not in "iuf" or not 0 < count <= self._most:
+            raise _GoneError(is_late=False)
+        found = np.empty(count, np.uint8)
+        begun = len(self._read)
+        found[:begun] = np.frombuffer(self._read[:count], np.uint8)
+        self._read = b""
+        while begun < count:
+            part = self._more(end, check, count - begun)
+            found[begun : begun + len(part)] = np.frombuffer(part, np.uint8)
+            begun += len(part)
+        return found.view(kind).reshape(shape)
+
+    def _more(self, end: float, check: Check, most: int = _CHUNK) -> bytes:
+        """The next bytes that come, at least one."""
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        while True:
+            check()
+            if time.monotonic() > end:
+                raise _GoneError(is_late=True)
+            if poll.poll(_POLL_MS):
+                data = os.read(self._answers, min(most, _CHUNK))
+                if not data:
+                    self._gone = True  # its end of the pipe is closed: it ends by itself, and its status says how
+                    raise _GoneError(is_late=False)
+                return data
+
+
+def _raise(answer: dict[str, Any], path: Path, limits: Limits) -> None:
+    """Raise what the process answered instead of values, if it did."""
+    if "error" in answer:
+        known = {**vars(errors), **vars(unpacking), **vars(faults)}
+        kind = known.get(answer["error"])
+        is_ours = isinstance(kind, type) and issubclass(kind, PneumoScreenError)
+        raise (kind if is_ours else ImageError)(str(answer["message"]))  # type: ignore[misc]
+    if "memory" in answer:
+        megabytes, variable = limits.read_memory_mb, variable_of("read_memory_mb")
+        raise DimensionError(
+            f"{path} needs more than {megabytes} MB of memory to be read; give the chest only, or raise {variable}"
+        )
+    if "errno" in answer:
+        error = OSError(int(answer["errno"]), str(answer["message"]))
+        if is_full_disk(error):
+            raise error
+        raise AbsentError(f"{path} cannot be read; check that it is there and may be opened")
+    if "fault" in answer:
+        logger.error("a scan could not be read: %s", answer["fault"])
+        raise OversteppedError(f"{path} cannot be read: the reading failed, and the server's log says how")
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _needed(array: NDArray[Any] | None) -> NDArray[Any]:
+    assert array is not None
+    return array
+
+
+def _fields(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON values as an image has them: lists are tuples, and ``source`` is a path."""
+    found: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return {**found, "source": Path(found["source"])} if "source" in found else found

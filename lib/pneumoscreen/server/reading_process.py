@@ -1,0 +1,150 @@
+"""The process that reads scans for the server: ``python -m pneumoscreen.server.reading_process``, with memory in
+MB and seconds of the processor for an order as its arguments.
+
+It holds nothing that is worth taking, may take no more memory than it is told, and is killed when it takes too long
+or nobody wants the answer any more. One order a line of JSON on standard input; the answer to each is a line of JSON
+and, after it, the bytes of the array that it names. Nothing is pickled: whatever a damaged file makes of this process,
+the server takes numbers and texts from it and runs nothing.
+"""
+
+import json
+import math
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PneumoScreenError
+from ..images import read_radiograph_file, read_volume
+from ..images.inputs import file_input, modality_of
+from ..images.volume_file import read_volume_file
+from ..limits import MEBIBYTE
+from .parent import end_with_parent
+from .unpacking import ArchiveLimits, unpack
+
+Reply = tuple[dict[str, Any], NDArray[Any] | None]
+
+
+def main(memory_mb: int, seconds: int) -> int:
+    """Serve orders until standard input ends."""
+    end_with_parent(lambda: os._exit(1))
+    # Whatever else prints goes to the server's log.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    limit_memory(memory_mb)
+    for line in sys.stdin.buffer:
+        limit_time(seconds)
+        serve(json.loads(line), answers)
+    return 0
+
+
+def limit_memory(memory_mb: int) -> None:
+    """Let the process take no more memory, where the system knows such a limit."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows
+    # Data, not address space: libraries and the stacks' guard pages are no memory that is taken.
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = memory_mb * MEBIBYTE
+    wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, wanted))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold a patient's scan
+
+
+def limit_time(seconds: int) -> None:
+    """Let the process take this much more of the processor and then be ended by the system, whatever it does."""
+    try:
+        import resource
+    except ImportError:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used.ru_utime + used.ru_stime) + seconds, most))
+
+
+def serve(order: dict[str, Any], answers: IO[bytes]) -> None:
+    """Do one order and write its answer."""
+    array = None
+    answer: dict[str, Any]
+    try:
+        values, array = _WORK[order["kind"]](order)
+        answer = {"values": values}
+    except PneumoScreenError as error:
+        answer = {"error": type(error).__name__, "message": str(error)}
+    except MemoryError:
+        answer = {"memory": True}
+    except OSError as error:
+        answer = {"errno": error.errno or 0, "message": error.strerror or ""}
+    except BaseException:
+        answer = {"fault": traceback.format_exc()}
+    if array is not None:
+        answer["array"] = {"dtype": array.dtype.str, "shape": array.shape}
+    answers.write(json.dumps(answer).encode() + b"\n")
+    if array is not None:
+        answers.write(np.ascontiguousarray(array).data)
+    answers.flush()
+
+
+def _plain(value: Any, main: str) -> dict[str, Any]:
+    """The fields of an image but its ``main`` array, as JSON values."""
+    found = {field.name: getattr(value, field.name) for field in fields(value) if field.name != main}
+    return {name: _json(item) for name, item in found.items()}
+
+
+def _json(item: Any) -> Any:
+    if isinstance(item, np.ndarray):
+        return item.tolist()
+    return str(item) if isinstance(item, Path) else item
+
+
+def _volume(order: dict[str, Any]) -> Reply:
+    volume = read_volume(Path(order["path"]), _root(order))
+    return _plain(volume, "hu"), volume.hu
+
+
+def _radiograph(order: dict[str, Any]) -> Reply:
+    radiograph = read_radiograph_file(Path(order["path"]), _root(order))
+    return _plain(radiograph, "pixels"), radiograph.pixels
+
+
+def _raw(order: dict[str, Any]) -> Reply:
+    raw = read_volume_file(Path(order["path"]))
+    return _plain(raw, "values"), raw.values
+
+
+def _modality(order: dict[str, Any]) -> Reply:
+    return {"modality": modality_of(Path(order["path"]))}, None
+
+
+def _single(order: dict[str, Any]) -> Reply:
+    return {"is_image": bool(file_input(Path(order["path"])).headers)}, None
+
+
+def _unpack(order: dict[str, Any]) -> Reply:
+    unpack(Path(order["path"]), Path(order["folder"]), ArchiveLimits(order["entries"], order["bytes"]))
+    return {}, None
+
+
+def _root(order: dict[str, Any]) -> Path | None:
+    return None if order["root"] is None else Path(order["root"])
+
+
+_WORK: dict[str, Callable[[dict[str, Any]], Reply]] = {
+    "volume": _volume,
+    "radiograph": _radiograph,
+    "raw": _raw,
+    "modality": _modality,
+    "single": _single,
+    "unpack": _unpack,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
