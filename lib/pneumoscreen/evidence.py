@@ -18,9 +18,10 @@ SUPPORTED_SCORE = 0.5
 """Candidate score from which a model's region can count as an infection."""
 SUPPORTED_ML = 0.1
 """Infected millilitres inside the box from which a model's region can count as an infection."""
-LONE_SCORE = 0.6
-"""Candidate score that a region needs to carry a verdict alone."""
-LONE_ML = 0.2
+LONE_SCORE = 0.85
+"""Candidate score that a region needs to carry a verdict alone: on held-out cases the lone false regions of clear lungs
+scored up to .81."""
+LONE_ML = 0.5
 """Infected millilitres that a region needs to carry a verdict alone."""
 
 
