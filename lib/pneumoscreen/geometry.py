@@ -4,6 +4,8 @@ A box is [low..., high...]: three lower and three upper bounds (z, y, x) of a CT
 coordinates in which sizes can be multiplied. Nothing here knows an image.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -40,10 +42,17 @@ def share_of_smaller(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]
     return np.divide(common, smaller, out=np.zeros_like(common), where=smaller > 0)
 
 
-def distinct(boxes: ArrayLike, most: float = ONE_FOCUS) -> NDArray[np.intp]:
-    """Rows of boxes [n, 2d], best first, that share at most ``most`` of the smaller with every better one kept."""
+def distinct(
+    boxes: ArrayLike,
+    most: float = ONE_FOCUS,
+    measure: Callable[[ArrayLike, ArrayLike], NDArray[np.float64]] = share_of_smaller,
+) -> NDArray[np.intp]:
+    """Rows of boxes [n, 2d], best first, that overlap every better one kept by at most ``most``, as ``measure`` has it.
+
+    With ``iou`` this is non-maximum suppression.
+    """
     rows = _rows(boxes)
-    overlap = share_of_smaller(rows, rows)
+    overlap = measure(rows, rows)
     kept: list[int] = []
     for i in range(len(rows)):
         if not kept or overlap[i, kept].max() <= most:

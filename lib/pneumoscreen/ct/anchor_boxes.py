@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..geometry import distinct, iou
+
 
 def place_anchors(
     size: Sequence[int],
@@ -55,14 +57,5 @@ def decode_boxes(codes: Tensor, anchors: Tensor, most: float) -> Tensor:
 
 def suppress(boxes: Tensor, most_iou: float) -> Tensor:
     """Indices of the boxes [n, 6], best first, that overlap no better kept one by more than ``most_iou``."""
-    volumes = (boxes[:, 3:] - boxes[:, :3]).prod(dim=1)
-    low = torch.maximum(boxes[:, None, :3], boxes[None, :, :3])
-    high = torch.minimum(boxes[:, None, 3:], boxes[None, :, 3:])
-    shared = (high - low).clamp(min=0).prod(dim=2)
-    union = volumes[:, None] + volumes[None] - shared
-    rivals = (shared / (union + torch.finfo(torch.float32).eps) > most_iou).cpu().numpy()
-    kept: list[int] = []
-    for number in range(len(boxes)):
-        if not rivals[number, kept].any():
-            kept.append(number)
-    return torch.tensor(kept, dtype=torch.long, device=boxes.device)
+    kept = distinct(boxes.detach().cpu().numpy(), most_iou, iou)
+    return torch.from_numpy(kept).to(boxes.device)

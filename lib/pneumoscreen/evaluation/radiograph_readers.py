@@ -3,13 +3,13 @@
 Columns ``case``, ``reader`` and ``label``; a reader's points are counted over the cases that he or she read.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..case import CXR_CLASSES
+from ..csv_table import read_rows
 from ..errors import PneumoScreenError
 from .radiograph_outcome import RadiographOutcome
 
@@ -46,22 +46,8 @@ def read_readers(path: Path) -> dict[str, dict[str, str]]:
         PneumoScreenError: if the file cannot be read, lacks a column, names no class of ours, or lets a reader label
             a case twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PneumoScreenError(f"{path} cannot be read ({error}); save it as CSV in UTF-8") from None
-    rows = csv.DictReader(lines, delimiter=";" if lines and ";" in lines[0] else ",", skipinitialspace=True)
-    try:
-        names = [name.strip().lower() for name in rows.fieldnames or ()]
-        rows.fieldnames = names
-        table = [(rows.line_num, row) for row in rows]
-    except csv.Error as error:
-        raise PneumoScreenError(f"{path} is no CSV after line {rows.line_num} ({error}); save it again") from None
-    if not set(_COLUMNS) <= set(names):
-        raise PneumoScreenError(f"{path} needs the columns {', '.join(_COLUMNS)} in its first line; add them")
     found: dict[str, dict[str, str]] = {}
-    for line, row in table:
-        case, reader, label = ((row[column] or "").strip() for column in _COLUMNS)
+    for line, (case, reader, label) in read_rows(path, _COLUMNS):
         if not case or not reader:
             raise PneumoScreenError(f"{path} line {line} lacks a case or a reader; fill it in or remove it")
         if label not in CXR_CLASSES:

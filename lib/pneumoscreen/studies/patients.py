@@ -5,11 +5,11 @@ studies folder (columns ``case`` and ``patient``), hashed in the same way, so th
 DICOM and partly not stays one; the case's name without a trailing visit such as ``_day5``.
 """
 
-import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..csv_table import read_rows
 from ..errors import PneumoScreenError
 from ..images.dicom_header import patient_key
 from ..images.inputs import Input
@@ -38,26 +38,8 @@ def read_patients(folder: Path) -> dict[str, str]:
         PneumoScreenError: if it cannot be read, lacks a column, leaves one empty or gives a case to two patients.
     """
     path = folder / PATIENTS_FILE
-    try:
-        # Spreadsheets write a byte order mark and, in some countries, semicolons.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise PneumoScreenError(f"{path} cannot be read ({error}); save it as CSV in UTF-8") from None
-    header = lines[0] if lines else ""
-    rows = csv.DictReader(lines, delimiter=";" if ";" in header else ",", skipinitialspace=True)
-    try:
-        names = [name.strip().lower() for name in rows.fieldnames or ()]
-        rows.fieldnames = names
-        table = [(rows.line_num, row) for row in rows]
-    except csv.Error as error:
-        raise PneumoScreenError(f"{path} is no CSV after line {rows.line_num} ({error}); save it again") from None
-    if not set(_COLUMNS) <= set(names):
-        raise PneumoScreenError(f"{path} needs the columns {' and '.join(_COLUMNS)} in its first line; add them")
     found: dict[str, str] = {}
-    for line, row in table:
-        case, number = ((row[column] or "").strip() for column in _COLUMNS)
+    for line, (case, number) in read_rows(path, _COLUMNS, optional=True):
         if not case or not number:
             raise PneumoScreenError(f"{path} line {line} lacks a case or a patient; fill it in or remove it")
         if found.setdefault(case, patient_key(number)) != patient_key(number):

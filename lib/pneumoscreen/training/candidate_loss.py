@@ -50,16 +50,12 @@ class CandidateLoss:
         proposals: anchors and matching of the network.
         anchors_per_image: anchors of an image that enter the objectness loss.
         positive_share: at most this share of them are positives; the others are hard negatives.
-        dense: image value from which the tissue of an irrelevant finding is kept out of the voxel losses.
     """
 
-    def __init__(
-        self, proposals: Proposals, anchors_per_image: int = 128, positive_share: float = 0.3, dense: float = DENSE
-    ) -> None:
+    def __init__(self, proposals: Proposals, anchors_per_image: int = 128, positive_share: float = 0.3) -> None:
         self._proposals = proposals
         self._sampler = HardNegativeSampler(anchors_per_image, positive_share, min_neg=16, pool_size=10)
         self._dice = DiceLoss(batch=True, smooth_nr=10.0, smooth_dr=10.0)
-        self._dense = dense
 
     def __call__(self, output: CandidateOutput, batch: Batch) -> CandidateLosses:
         """The losses of a batch; draws from torch's random numbers to choose anchors."""
@@ -91,30 +87,31 @@ class CandidateLoss:
         nothing = logits.sum() * 0.0
         if not bool(batch.has_mask.any()):
             return nothing, nothing, nothing
-        taught = ~self._dense_findings(batch)[batch.has_mask]
+        taught = ~_dense_findings(batch)[batch.has_mask]
         inside, truth = logits[batch.has_mask], batch.infection[batch.has_mask]
         dice: Tensor = self._dice(inside.sigmoid() * taught, truth * taught)
         voxels = functional.binary_cross_entropy_with_logits(inside, truth, weight=taught.float())
-        lesions = _mean_over_lesions(functional.softplus(-logits), batch)
+        lesions = _missed_lesions(logits, batch)
         return dice, voxels, MISSED * torch.stack(lesions).mean() if lesions else nothing
 
-    def _dense_findings(self, batch: Batch) -> Tensor:
-        """Which voxels [b, 1, z, y, x] are dense, lie in an irrelevant finding's box, and are no infection."""
-        inside = torch.zeros_like(batch.infection, dtype=torch.bool)
-        for image, boxes in enumerate(batch.ignored):
-            for box in boxes:
-                inside[(image, 0, *_window(box))] = True
-        return inside & (batch.images[:, :1] > self._dense) & (batch.infection < 0.5)
+
+def _dense_findings(batch: Batch) -> Tensor:
+    """Which voxels [b, 1, z, y, x] are dense, lie in an irrelevant finding's box, and are no infection."""
+    inside = torch.zeros_like(batch.infection, dtype=torch.bool)
+    for image, boxes in enumerate(batch.ignored):
+        for box in boxes:
+            inside[(image, 0, *_window(box))] = True
+    return inside & (batch.images[:, :1] > DENSE) & (batch.infection < 0.5)
 
 
-def _mean_over_lesions(cost: Tensor, batch: Batch) -> list[Tensor]:
-    """Mean cost [b, 1, z, y, x] over the infected voxels of each lesion: a small one counts as much as a large one."""
+def _missed_lesions(logits: Tensor, batch: Batch) -> list[Tensor]:
+    """Mean cross-entropy over the infected voxels of each lesion: a small one counts as much as a large one."""
     found = []
     for image, boxes in enumerate(batch.boxes):
         for box in boxes if batch.has_mask[image] else ():
             window = (image, 0, *_window(box))
             if (infected := batch.infection[window] > 0.5).any():
-                found.append(cost[window][infected].mean())
+                found.append(functional.softplus(-logits[window][infected]).mean())
     return found
 
 
