@@ -99,3 +99,12 @@ def test_thickness_sets_the_spacing(thickness: float) -> None:
 
 def test_slices_set_the_number_of_slices() -> None:
     assert generate_phantom(2, "covid19", PhantomSpec(matrix=64, slices=70)).volume.hu.shape[0] == 70
+
+
+@pytest.mark.parametrize("diagnosis", ["covid19", "influenza_a"])
+def test_an_early_infection_is_one_to_three_small_foci(diagnosis: str) -> None:
+    for seed in range(50, 53):
+        phantom = generate_phantom(seed, diagnosis, PhantomSpec(matrix=128, thickness_mm=2.0, early=True))
+        voxel_ml = float(np.prod(phantom.volume.spacing_mm)) / 1000.0
+        assert 1 <= len(phantom.infections) <= 3
+        assert all((phantom.infection == lesion.number).sum() * voxel_ml < 6.0 for lesion in phantom.infections)

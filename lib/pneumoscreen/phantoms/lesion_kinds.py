@@ -30,18 +30,19 @@ IRRELEVANT_KINDS = {
 SCARS = ("fibrosis band", "calcified nodule")
 
 
-def draw_lesion(label: str, severity: float, rng: np.random.Generator) -> LesionModel:
+def draw_lesion(label: str, severity: float, rng: np.random.Generator, small: bool = False) -> LesionModel:
     """Draw a lesion at the origin; ``place`` puts it where it belongs.
 
     Args:
         label: ``covid19``, ``influenza_a`` or ``irrelevant``.
         severity: 0 (early) to 1 (severe); widens infections.
         rng: source of randomness.
+        small: an infection is a small nodule or a small flat patch, whatever the severity.
     """
     if label == "covid19":
-        return _infection(label, severity, rng, consolidation=rng.beta(1.2, 3.6), patchy=int(rng.integers(1, 3)))
+        return _infection(label, severity, rng, rng.beta(1.2, 3.6), int(rng.integers(1, 3)), small)
     if label == "influenza_a":
-        return _infection(label, severity, rng, consolidation=rng.beta(3.4, 1.3), patchy=int(rng.integers(3, 6)))
+        return _infection(label, severity, rng, rng.beta(3.4, 1.3), int(rng.integers(3, 6)), small)
     return _irrelevant(rng)
 
 
@@ -57,10 +58,14 @@ def _direction(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(direction / np.linalg.norm(direction))
 
 
-def _infection(label: str, severity: float, rng: np.random.Generator, consolidation: float, patchy: int) -> LesionModel:
+def _infection(
+    label: str, severity: float, rng: np.random.Generator, consolidation: float, patchy: int, small: bool
+) -> LesionModel:
     shape = rng.random()
     size = rng.uniform(7.5, 15.0) * (1.0 + 1.9 * severity * rng.uniform(0.4, 1.0))
-    if shape < BAND_SHARE:
+    if small:
+        blobs, size = _small(rng)
+    elif shape < BAND_SHARE:
         blobs = _bands(size, rng)
     elif shape < BAND_SHARE + NODULE_SHARE:
         size = rng.uniform(4.0, 8.0)
@@ -93,6 +98,14 @@ def _infection(label: str, severity: float, rng: np.random.Generator, consolidat
         texture=int(rng.integers(2**31)),
         uneven_hu=rng.uniform(15.0, 80.0),
     )
+
+
+def _small(rng: np.random.Generator) -> tuple[tuple[Blob, ...], float]:
+    """The only trace of an early infection: a nodule, or a patch flat towards the pleura; and its size."""
+    size = rng.uniform(4.0, 9.0)
+    if rng.random() < 0.6:
+        return (Blob(np.zeros(3), size * rng.uniform(0.8, 1.2, 3), np.eye(3)),), size
+    return _patches(size, 1, rng), size
 
 
 def _patches(size: float, patchy: int, rng: np.random.Generator) -> tuple[Blob, ...]:

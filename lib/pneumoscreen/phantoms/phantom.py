@@ -29,12 +29,13 @@ Axes = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class PhantomSpec(Settings):
-    """What a phantom is scanned with; None draws it from the seed."""
+    """What a phantom is scanned with (None draws it from the seed), and how far its disease has come."""
 
     matrix: int = Field(256, ge=64, le=1024, description="pixels a row and rows a slice")
     thickness_mm: float | None = Field(None, ge=0.5, le=10.0, description="slice thickness, without gaps")
     slices: int | None = Field(None, ge=8, le=1000, description="sets the thickness so that the chest fills them")
     noise_hu: float | None = Field(None, ge=0.0, le=200.0, description="standard deviation of the noise")
+    early: bool = Field(False, description="an infection shows as one to three small foci only")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def generate_phantom(seed: int, diagnosis: str | None = None, spec: PhantomSpec 
     lung_map = _lung_map(anatomy, axes)
     trees = _Trees.grow(anatomy, lung_map, rng)
     while True:
-        models = draw_lesions(diagnosis, lung_map, rng)
+        models = draw_lesions(diagnosis, lung_map, rng, spec.early)
         painted, lungs, numbers = _Painter(anatomy, trees, models, axes, thickness, rng).paint()
         lesions = lesion_truth(numbers, models)
         # Like the paper, which left out cases without a manifestation: an infection must show.

@@ -98,9 +98,11 @@ class RealScan:
         boxes[:, [2, 5]] = self.volume.hu.shape[2] - 1 - boxes[:, [5, 2]]
         return RealScan(volume, lungs, clear, boxes)
 
-    def case(self, seed: int, diagnosis: str | None) -> Phantom:
-        """The case of a seed: lesions of a diagnosis drawn (None: the scan as it is), then taken with a drawn kernel,
-        slice thickness, noise and breath; every other seed the mirror image, every other two on half the matrix.
+    def case(self, seed: int, diagnosis: str | None, early: bool = False) -> Phantom:
+        """The case of a seed: lesions of a diagnosis drawn (None: the scan as it is; early: small foci only).
+
+        Then it is taken with a drawn kernel, slice thickness, noise and breath; every other seed the mirror image,
+        every other two on half the matrix.
         """
         scan = self.on_half_matrix() if seed // 2 % 2 else self
         scan = scan if seed % 2 else scan.mirror_image()
@@ -108,7 +110,7 @@ class RealScan:
             nothing = np.zeros(scan.lungs.shape, dtype=np.uint8)
             case = Phantom(scan.volume, scan.lungs, nothing, (), DEFAULT_CLASSES.none_found)
         else:
-            case = implant_lesions(scan.volume, scan.clear, diagnosis, seed, scan.lungs)
+            case = implant_lesions(scan.volume, scan.clear, diagnosis, seed, scan.lungs, early)
         return scan._taken(
             case, np.random.default_rng([seed, 11]), f"{self.volume.case_id}-{diagnosis or 'as-it-is'}-{seed:06d}"
         )

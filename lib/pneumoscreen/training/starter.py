@@ -34,7 +34,7 @@ from ..evaluation.infection_calibration import fit_calibration, reliability_figu
 from ..evidence import case_evidence
 from ..models.durable import replace_durably
 from ..models.store import ModelStore, Weights
-from ..phantoms import Phantom, generate_phantom
+from ..phantoms import Phantom, PhantomSpec, generate_phantom
 from ..verdict import DEFAULT_CLASSES
 from .candidate_data import CaseCache
 from .candidates import CandidateTrainingSettings, train_candidates
@@ -51,11 +51,13 @@ class Cohort:
         phantoms: of phantoms, the three diagnoses in turn.
         implants: of lesions put into each real scan, the three diagnoses in turn.
         as_they_are: of each real scan without anything put into it.
+        early: infections show as one to three small foci only.
     """
 
     phantoms: range
     implants: range
     as_they_are: range
+    early: bool = False
 
     def describe(self, scans: ScansSettings) -> str:
         """What the card says of the data."""
@@ -66,12 +68,22 @@ class Cohort:
             "mirrored, kernel, noise, slice thickness and breath varied; no patient with pneumonia"
         )
 
+    def describe_early(self) -> str:
+        """What the card says of the early infections beside the others."""
+        return (
+            f"early infections of one to three small foci: phantoms of seeds {_span(self.phantoms)}, and seeds "
+            f"{_span(self.implants)} in the clear lungs of each of these scans"
+        )
+
 
 CANDIDATES = Cohort(range(3001, 3241), range(3001, 3037), range(3001, 3009))
+EARLY_CANDIDATES = Cohort(range(3301, 3361), range(3301, 3319), range(0), early=True)
+"""Small foci, which are few among the others and easily missed in thick slices."""
 CANDIDATE_VALIDATION = range(3217, 3241)
 HELD_OUT_IMPLANTS = range(3501, 3507)
 """Of lesions put into the scans that are kept out, to validate on."""
 CLASSIFIER = Cohort(range(4001, 4181), range(4001, 4031), range(4001, 4013))
+EARLY_CLASSIFIER = Cohort(range(4301, 4331), range(4301, 4307), range(0), early=True)
 INFECTION = Cohort(range(6001, 6061), range(6001, 6007), range(6001, 6007))
 """Of the probability of an infection; the real scans are those that are kept out."""
 CLEAR_BOXES = 80
@@ -99,10 +111,10 @@ class _Worker:
     settings: CandidateTrainingSettings
     patches: ClassifierTrainingSettings
 
-    def phantoms(self, seeds: range, part: int, parts: int) -> Iterator[Phantom]:
+    def phantoms(self, cohort: Cohort, part: int, parts: int) -> Iterator[Phantom]:
         """This process's share of the phantoms, with lungs as they are segmented."""
-        for seed in seeds[part::parts]:
-            phantom = generate_phantom(seed, _diagnosis(seed))
+        for seed in cohort.phantoms[part::parts]:
+            phantom = generate_phantom(seed, _diagnosis(seed), PhantomSpec(early=cohort.early))
             yield replace(phantom, lungs=segment_lungs(phantom.volume).labels)
 
     def real_cases(
@@ -112,7 +124,7 @@ class _Worker:
         for settings in self.scans.scans if scans is None else scans:
             scan = RealScan.of_settings(self.folder, settings)
             for seed in cohort.implants[part::parts]:
-                yield settings.name, scan.case(seed, _diagnosis(seed))
+                yield settings.name, scan.case(seed, _diagnosis(seed), cohort.early)
             for seed in cohort.as_they_are[part::parts]:
                 yield settings.name, scan.case(seed, None)
 
@@ -121,8 +133,8 @@ class _Worker:
         torch.set_num_threads(1)
         cache = CaseCache(self.work / "cache", self.settings.model.grid)
         cases = itertools.chain(
-            (case for _, case in self.real_cases(CANDIDATES, part, parts)),
-            self.phantoms(CANDIDATES.phantoms, part, parts),
+            *((case for _, case in self.real_cases(cohort, part, parts)) for cohort in (CANDIDATES, EARLY_CANDIDATES)),
+            *(self.phantoms(cohort, part, parts) for cohort in (CANDIDATES, EARLY_CANDIDATES)),
         )
         listed = self.work / f"prepared-{part}-of-{parts}.txt"
         if not listed.exists():
@@ -141,7 +153,7 @@ class _Worker:
         screener = Screener.from_store(ModelStore(models), "cpu")
         cases = itertools.chain(
             (case for _, case in self.real_cases(INFECTION, part, parts, self.scans.held_out)),
-            self.phantoms(INFECTION.phantoms, part, parts),
+            self.phantoms(INFECTION, part, parts),
         )
         found = []
         for case in cases:
@@ -162,9 +174,10 @@ class _Worker:
         return PatchSet.join(sets)
 
     def _classifier_cases(self, part: int, parts: int) -> Iterator[tuple[str, Phantom]]:
-        yield from self.real_cases(CLASSIFIER, part, parts)
-        for phantom in self.phantoms(CLASSIFIER.phantoms, part, parts):
-            yield phantom.volume.case_id, phantom
+        for cohort in (CLASSIFIER, EARLY_CLASSIFIER):
+            yield from self.real_cases(cohort, part, parts)
+            for phantom in self.phantoms(cohort, part, parts):
+                yield phantom.volume.case_id, phantom
 
     def _patches_of(self, case: Phantom, patient: str, model: CandidateModel, seed: int) -> PatchSet:
         data, cut = self.patches.data, self.patches.network.patches
@@ -193,7 +206,8 @@ def make_candidates(worker: _Worker, processes: int, store: ModelStore) -> None:
         f"held out: phantoms {_span(CANDIDATE_VALIDATION)}, and lesions of seeds {_span(HELD_OUT_IMPLANTS)} in {kept}"
     )
     figures = {"population": population, **(trained.figures.to_dict() if trained.figures else {})}
-    data = f"{CANDIDATES.describe(worker.scans)}; phantoms {_span(CANDIDATE_VALIDATION)} held out"
+    data = f"{CANDIDATES.describe(worker.scans)}; {EARLY_CANDIDATES.describe_early()}"
+    data += f"; phantoms {_span(CANDIDATE_VALIDATION)} held out"
     card = make_card("candidates", trained.model.card_network(), worker, figures, f"{data}; {_begun_with(before)}")
     print("published as version", store.publish("ct_candidates", trained.model.state(), card))
 
@@ -209,7 +223,8 @@ def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
     trained = train_classifier(
         PatchSet.load(path), worker.patches, worker.work / "classifier", initial_state=before.state
     )
-    data = f"{CLASSIFIER.describe(worker.scans)}; random pieces of the scans as they are"
+    data = f"{CLASSIFIER.describe(worker.scans)}; {EARLY_CLASSIFIER.describe_early()}"
+    data += "; random pieces of the scans as they are"
     data += f"; {worker.patches.split.validation:.0%} of the patients held out, by the hash of their names"
     card = make_card(
         "classifier", trained.model.card_network(), worker, trained.figures, f"{data}; {_begun_with(before)}"
