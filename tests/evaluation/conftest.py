@@ -52,6 +52,7 @@ def make_outcome(
         lung_dice=float(rng.uniform(0.93, 0.98)),
         affected_error=float(rng.normal(0.0, 1.5)),
         timings_s={"lungs": 1.0, "candidates": 3.5, "classify": 0.5, "total": float(rng.uniform(4, 7))},
+        infection=0.9 if infected else 0.2,
     )
 
 

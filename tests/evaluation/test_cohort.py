@@ -1,6 +1,7 @@
 """The whole pipeline on phantoms, judged; networks untrained, so the figures are bad but must add up."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -262,3 +263,16 @@ def test_dice():
     assert dice(a, ~a) == 0.0
     assert dice(a, np.array([1, 0, 0, 0], bool)) == pytest.approx(2 / 3)
     assert dice(a & False, a & False) == 1.0
+
+
+def test_the_probability_of_an_infection_is_judged_where_the_document_gives_one():
+    outcomes = (
+        replace(outcome("a", "covid19", "covid19", "covid19"), infection=0.9),
+        replace(outcome("b", "influenza_a", "influenza_a", "influenza_a"), infection=0.7),
+        outcome("c", "no_infection_found", "irrelevant", "irrelevant"),
+        replace(outcome("d", "no_infection_found", "covid19", "covid19"), infection=0.6),
+    )
+    items = CohortResult(outcomes, (), DEFAULT_CLASSES, "m2").infection_items()
+    assert items.probability.tolist() == [0.9, 0.7, 0.6]
+    assert items.infected.tolist() == [True, True, False]
+    assert items.patients.tolist() == [0, 1, 3]

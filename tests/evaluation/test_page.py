@@ -89,7 +89,7 @@ def test_the_page_is_whole_and_needs_nothing_else(page):
     found = Page(page)
     assert len(found.ids) == len(set(found.ids))
     assert found.outside == []
-    assert page.count("<svg") == 7  # two ROC, two precision-recall, FROC, two reliability diagrams
+    assert page.count("<svg") == 8  # two ROC, two precision-recall, FROC, three reliability diagrams
     for reference in re.findall(r"url\(#([^)]*)\)", page):
         assert reference in found.ids
     assert page.count(RESEARCH_USE_ONLY) == 2
@@ -143,7 +143,7 @@ def test_calibration_stands_before_and_after_the_stored_temperature(summary):
         for head, stored in (("m1", 2.0), ("m2", 3.0))
         for temperature in (1.0, stored)
         for level in ("patches", "cases")
-    ]
+    ] + [("m2", "infection", 3.0)]
     losses = [a.figures["negative_log_likelihood"].estimate for a in summary.calibration if a.level == "patches"]
     assert losses[1] < losses[0]
     assert losses[3] < losses[2]

@@ -93,6 +93,12 @@ def test_a_dense_tumour_is_not_taught_as_healthy_and_a_dependent_band_is() -> No
     assert float(band.voxels) > 0.03 and float(band.dice) > 0.9
 
 
+def test_what_is_dense_follows_the_window_of_the_images() -> None:
+    output, batch = reversed(_one_finding(-300.0, False))
+    wide = WorkingGridSettings(hu_window=(-1100.0, 1000.0))  # in it, the same image value is soft tissue
+    assert float(CandidateLoss(Proposals(SETTINGS), grid=wide)(output, batch).dice) < 0.01
+
+
 def test_a_dense_infection_is_taught() -> None:
     batch, output = _one_finding(40.0, True)
     loss = CandidateLoss(Proposals(SETTINGS))

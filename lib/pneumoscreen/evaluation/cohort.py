@@ -15,7 +15,7 @@ from .bootstrap import Interval, bootstrap_of_sums
 from .cases import LabelledCase
 from .confusion import ConfusionMatrix
 from .detection import FrocPoint, froc
-from .items import CaseItems, PatchItems
+from .items import CaseItems, InfectionItems, PatchItems
 from .outcome import CaseOutcome, Level, judge_case
 from .outcome_folder import OutcomeFolder
 from .tables import TableFigures, mean_f1_gain, table_figures
@@ -141,6 +141,16 @@ class CohortResult:
         rows = [[outcome.heads[head].noisy_or[t] for t in self.classes.infections] for outcome in self.outcomes]
         labels = [self.classes.case_labels.index(outcome.diagnosis) for outcome in self.outcomes]
         return CaseItems(np.array(rows, dtype=np.float64), np.array(labels, dtype=np.int64), self._places())
+
+    def infection_items(self) -> InfectionItems:
+        """The screened cases whose document gives the probability of an infection."""
+        known = [i for i, outcome in enumerate(self.outcomes) if outcome.infection is not None]
+        none = self.classes.none_found
+        return InfectionItems(
+            probability=np.array([self.outcomes[i].infection for i in known], dtype=np.float64),
+            infected=np.array([self.outcomes[i].diagnosis != none for i in known], dtype=bool),
+            patients=self._places()[known],
+        )
 
     def under(self, temperatures: Mapping[str, float]) -> "CohortResult":
         """The same cohort judged under other temperatures."""

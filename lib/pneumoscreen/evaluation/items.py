@@ -22,6 +22,21 @@ class PatchItems:
 
 
 @dataclass(frozen=True)
+class InfectionItems:
+    """All screened cases under the classifier in use, one row a case.
+
+    Attributes:
+        probability: float64 [n], of an infection of any type.
+        infected: bool [n], whether there is one.
+        patients: int64 [n], index into ``CohortResult.patients``.
+    """
+
+    probability: NDArray[np.float64]
+    infected: NDArray[np.bool_]
+    patients: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class CaseItems:
     """All screened cases under one classifier, one row a case.
 

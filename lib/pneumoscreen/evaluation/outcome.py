@@ -109,6 +109,7 @@ class CaseOutcome:
         affected_error: found less true affected share of both lungs, in percentage points.
         timings_s: of the screening.
         witnesses: of each region; None where regions count by their patches' vote.
+        infection: calibrated probability of an infection of any type that the document gives; None without one.
     """
 
     case_id: str
@@ -123,6 +124,7 @@ class CaseOutcome:
     affected_error: float
     timings_s: dict[str, float]
     witnesses: tuple[Witness, ...] | None = None
+    infection: float | None = None
 
     def labels(self, level: Level, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """True labels and those under one classifier, of the case's patches, its regions, or the case itself."""
@@ -151,6 +153,7 @@ class CaseOutcome:
             "diagnosis": self.diagnosis,
             "verdict": {name: head.verdict for name, head in self.heads.items()},
             "noisy_or": {name: head.noisy_or for name, head in self.heads.items()},
+            "infection": self.infection,
             "lesions": len(self.detection.first_hits),
             "lesions_found": self.detection.found,
             "regions": len(self.true_regions),
@@ -190,6 +193,7 @@ def judge_case(case: TrueCase, screener: Screener, patient: str | None = None) -
         judged = _probabilities(other.screen_regions(case.volume, screening.lungs, regions), classes)
         heads[head] = HeadOutcome.of(judged, sizes, temperatures.get(head, 1.0), classes, witnesses)
     lesions = [np.asarray(lesion.box, dtype=np.float64) for lesion in infection_lesions(case, classes)]
+    infection = screening.case.verdict.infection if screening.case.verdict else None
     return CaseOutcome(
         case_id=case.volume.case_id,
         patient=patient or case.volume.case_id,
@@ -203,6 +207,7 @@ def judge_case(case: TrueCase, screener: Screener, patient: str | None = None) -
         affected_error=_affected_error(case, screening.case.lungs, classes),
         timings_s=dict(screening.case.timings_s),
         witnesses=witnesses,
+        infection=infection.probability if infection else None,
     )
 
 

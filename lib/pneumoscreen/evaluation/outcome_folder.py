@@ -18,7 +18,7 @@ from .cases import LabelledCase
 from .detection import Detection
 from .outcome import CaseOutcome, HeadOutcome, Witness
 
-FORMAT = 3
+FORMAT = 4
 
 
 def made_by(screener: Screener) -> list[Any]:
@@ -94,6 +94,7 @@ def _freeze(outcome: CaseOutcome) -> dict[str, Any]:
         "affected_error": outcome.affected_error,
         "timings_s": outcome.timings_s,
         "witnesses": outcome.witnesses,
+        "infection": outcome.infection,
     }
 
 
@@ -131,4 +132,5 @@ def _thaw(document: dict[str, Any], classes: Classes) -> CaseOutcome:
         affected_error=document["affected_error"],
         timings_s=document["timings_s"],
         witnesses=witnesses,
+        infection=document["infection"],
     )

@@ -19,7 +19,7 @@ from .curves import Curves
 from .detection import FROC_RATES
 from .outcome import CaseOutcome, Level
 from .published import CASES, PATCHES_M1, PATCHES_M2, REGIONS
-from .summary import ANY_INFECTION, CalibrationAt, Summary, spread
+from .summary import ANY_INFECTION, CalibrationAt, CalibrationLevel, Summary, spread
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -217,7 +217,7 @@ def _calibration(summary: Summary) -> list[dict[str, Any]]:
             "claimed": f"{at.figures['confidence'].estimate:.3f}",
             "true": f"{at.figures['accuracy'].estimate:.3f}",
         }
-        for level in ("patches", "cases")
+        for level in ("patches", "cases", "infection")
         for at in summary.calibration
         if at.level == level
     ]
@@ -225,9 +225,10 @@ def _calibration(summary: Summary) -> list[dict[str, Any]]:
 
 def _reliability(summary: Summary) -> list[dict[str, Any]]:
     head = summary.result.head
-    axes: dict[Level, tuple[str, str]] = {
+    axes: dict[CalibrationLevel, tuple[str, str]] = {
         "patches": ("Confidence of a patch", "Patches"),
         "cases": ("Noisy-OR probability of a type", "Cases"),
+        "infection": ("Probability of an infection", "Infection of any type"),
     }
     found = []
     for level, (axis, title) in axes.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,10 @@ class Population:
         return {**vars(self), "models": {name: vars(model) for name, model in self.models.items()}}
 
 
+CalibrationLevel = Literal["patches", "cases", "infection"]
+"""What is claimed."""
+
+
 @dataclass(frozen=True)
 class CalibrationAt:
     """How far the probabilities of one classifier mean what they say, under one temperature.
@@ -79,7 +83,7 @@ class CalibrationAt:
     Attributes:
         head: the classifier.
         level: ``patches``: the confidence in the likeliest class; ``cases``: the Noisy-OR P of every infection type
-            as a statement on the diagnosis.
+            as a statement on the diagnosis; ``infection``: the calibrated probability of an infection of any type.
         temperature: that divides the logits.
         items: number of statements.
         figures: ``calibration.FIGURES`` with intervals.
@@ -87,7 +91,7 @@ class CalibrationAt:
     """
 
     head: str
-    level: Level
+    level: CalibrationLevel
     temperature: float
     items: int
     figures: dict[str, Interval]
@@ -123,7 +127,8 @@ class Summary:
         recall_at: lesion recall at ``FROC_RATES`` false regions a case; empty without lesions.
         patch_curves: one class against the others, by classifier.
         case_curves: each infection type, and any infection, by classifier.
-        calibration: by classifier, level and temperature; temperature 1 first.
+        calibration: by classifier, level and temperature; temperature 1 first. The probability of an infection stands
+            last, where the weights give one.
         with_model: readers against the model.
         between_readers: readers against each other.
     """
@@ -247,7 +252,7 @@ def summarize(result: CohortResult, population: Population, read: Sequence[ReadC
         recall_at=recall_at_rates([outcome.detection for outcome in result.outcomes], places) if froc else [],
         patch_curves={head: _patch_curves(result, head) for head in heads},
         case_curves={head: _case_curves(result, head) for head in heads},
-        calibration=[at for head in heads for at in _calibration(result, head)],
+        calibration=[*(at for head in heads for at in _calibration(result, head)), *_of_infection(result)],
         with_model=model_agreements(read, result.classes),
         between_readers=reader_agreements(read, result.classes),
     )
@@ -299,7 +304,18 @@ def _calibration(result: CohortResult, head: str) -> list[CalibrationAt]:
     return found
 
 
-def _at(head: str, level: Level, temperature: float, judged: Judged, patients: NDArray[np.int64]) -> CalibrationAt:
+def _of_infection(result: CohortResult) -> list[CalibrationAt]:
+    items = result.infection_items()
+    if not len(items.probability):
+        return []
+    temperature = result.outcomes[0].heads[result.head].temperature
+    judged = Judged.of_events(items.probability, items.infected)
+    return [_at(result.head, "infection", temperature, judged, items.patients)]
+
+
+def _at(
+    head: str, level: CalibrationLevel, temperature: float, judged: Judged, patients: NDArray[np.int64]
+) -> CalibrationAt:
     bins = tuple(judged.reliability())
     return CalibrationAt(head, level, temperature, len(judged), judged.intervals(patients), bins)
 

@@ -14,10 +14,12 @@ from torch.nn import functional
 
 from ..ct.candidate_network import CandidateOutput
 from ..ct.proposals import IGNORED, POSITIVE, Proposals
+from ..ct.working_grid import WorkingGridSettings, normalise
 from .candidate_data import Batch
 
-DENSE = 0.46
-"""Image value of about -150 HU in the default window: soft tissue, above ground glass and dependent bands."""
+DENSE_HU = -150.0
+"""Soft tissue lies above, ground glass and dependent bands below."""
+DEFAULT_GRID = WorkingGridSettings()
 MISSED = 0.15
 """Weight of the cost of missed lesions: enough that small ones are learnt, too little to paint lungs full."""
 
@@ -50,11 +52,19 @@ class CandidateLoss:
         proposals: anchors and matching of the network.
         anchors_per_image: anchors of an image that enter the objectness loss.
         positive_share: at most this share of them are positives; the others are hard negatives.
+        grid: whose HU window the images are scaled by.
     """
 
-    def __init__(self, proposals: Proposals, anchors_per_image: int = 128, positive_share: float = 0.3) -> None:
+    def __init__(
+        self,
+        proposals: Proposals,
+        anchors_per_image: int = 128,
+        positive_share: float = 0.3,
+        grid: WorkingGridSettings = DEFAULT_GRID,
+    ) -> None:
         self._proposals = proposals
         self._sampler = HardNegativeSampler(anchors_per_image, positive_share, min_neg=16, pool_size=10)
+        self._dense = float(normalise(torch.tensor(DENSE_HU), grid))
         self._dice = DiceLoss(batch=True, smooth_nr=10.0, smooth_dr=10.0)
 
     def __call__(self, output: CandidateOutput, batch: Batch) -> CandidateLosses:
@@ -87,7 +97,7 @@ class CandidateLoss:
         nothing = logits.sum() * 0.0
         if not bool(batch.has_mask.any()):
             return nothing, nothing, nothing
-        taught = ~_dense_findings(batch)[batch.has_mask]
+        taught = ~_dense_findings(batch, self._dense)[batch.has_mask]
         inside, truth = logits[batch.has_mask], batch.infection[batch.has_mask]
         dice: Tensor = self._dice(inside.sigmoid() * taught, truth * taught)
         voxels = functional.binary_cross_entropy_with_logits(inside, truth, weight=taught.float())
@@ -95,13 +105,13 @@ class CandidateLoss:
         return dice, voxels, MISSED * torch.stack(lesions).mean() if lesions else nothing
 
 
-def _dense_findings(batch: Batch) -> Tensor:
-    """Which voxels [b, 1, z, y, x] are dense, lie in an irrelevant finding's box, and are no infection."""
+def _dense_findings(batch: Batch, dense: float) -> Tensor:
+    """Which voxels [b, 1, z, y, x] are above an image value, lie in an irrelevant box and are not infected."""
     inside = torch.zeros_like(batch.infection, dtype=torch.bool)
     for image, boxes in enumerate(batch.ignored):
         for box in boxes:
             inside[(image, 0, *_window(box))] = True
-    return inside & (batch.images[:, :1] > DENSE) & (batch.infection < 0.5)
+    return inside & (batch.images[:, :1] > dense) & (batch.infection < 0.5)
 
 
 def _missed_lesions(logits: Tensor, batch: Batch) -> list[Tensor]:

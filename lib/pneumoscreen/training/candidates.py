@@ -176,7 +176,7 @@ class _Run:
             _parameter_groups(self._network, settings.weight_decay), lr=settings.learning_rate
         )
         self._scaler = torch.amp.GradScaler(workplace.device.type, enabled=workplace.uses_scaler and settings.amp)
-        self._loss = CandidateLoss(Proposals(settings.model.network))
+        self._loss = CandidateLoss(Proposals(settings.model.network), grid=settings.model.grid)
 
     def train(
         self, resume: bool, progress: ProgressCallback | None, observers: tuple[TrainingObserver, ...]
