@@ -14,6 +14,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from .content_kind import NIFTI, not_readable
 from .faults import AbsentError, DamagedError, DimensionError, GeometryError, NotCTError
 from .meta_header import read_meta_header
 from .plain_file import open_plain
@@ -72,7 +73,7 @@ def _nifti_values(file: IO[bytes], path: Path, zipped: bool) -> tuple[NDArray[np
     kinds = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
     kind = kinds.get(int.from_bytes(start, "little")) or kinds.get(int.from_bytes(start, "big"))
     if kind is None:
-        raise DamagedError(f"{path} is no NIfTI file whatever its suffix says; {_AGAIN}")
+        raise not_readable(path, NIFTI, f"is no NIfTI file whatever its suffix says; {_AGAIN}")
     start += file.read(kind.sizeof_hdr - 4)
     if len(start) < kind.sizeof_hdr:
         raise DamagedError(f"{path} ends within its header; {_AGAIN}")
