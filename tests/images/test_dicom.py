@@ -170,6 +170,25 @@ def test_scout_view_within_the_series_is_left_out(tmp_path, chest, files):
     assert "scout" in volume.notes[0]
 
 
+def test_a_ct_without_a_modality_is_one_by_its_sop_class(tmp_path, chest, files):
+    np.testing.assert_array_equal(read_volume(files.series(tmp_path / "ct", chest, Modality=None)).hu, chest)
+
+
+def test_padding_of_63536_that_no_header_names_is_air(tmp_path, chest, files):
+    def pad(ds, z):
+        stored = np.frombuffer(ds.PixelData, "<u2").reshape(chest.shape[1:]).copy()
+        stored[outside] = 63536  # -2000 without its sign
+        ds.PixelData = stored.tobytes()
+
+    y, x = np.mgrid[:40, :48]
+    outside = np.hypot((x - 23.5) / 24, (y - 19.5) / 20) > 1.1
+    for bits in (12, 16):
+        volume = read_volume(files.series(tmp_path / str(bits), chest, pad, BitsStored=bits, HighBit=bits - 1))
+        assert (volume.hu[:, outside] == -1024).all()
+        np.testing.assert_array_equal(volume.hu[:, ~outside], chest[:, ~outside])
+        assert [note for note in volume.notes if "Padding" in note]
+
+
 def at(slices, **fields):
     def change(ds, z):
         if z in slices:
@@ -199,7 +218,7 @@ REFUSALS = [
     ("mr", {"Modality": "MR"}, None, NotCTError, "MR"),
     ("pt", {"Modality": "PT"}, None, NotCTError, "PT"),
     ("cr", {"Modality": "CR"}, None, NotCTError, "radiograph"),
-    ("none", {"Modality": None}, None, NotCTError, "modality"),
+    ("none", {"Modality": None, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}, None, NotCTError, "modality"),
     ("screenshot", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}, None, NotCTError, "screenshots"),
     ("no spacing", {"PixelSpacing": None}, None, GeometryError, "PixelSpacing"),
     ("zero spacing", {"PixelSpacing": [0, 0]}, None, GeometryError, "PixelSpacing"),

@@ -42,6 +42,38 @@ def test_noise_below_air_is_no_padding(chest):
     assert (found.hu[0, 0, :5] == -1024).all()
 
 
+@pytest.mark.parametrize("deviation", [300.0, 700.0])
+def test_the_noise_of_a_sharp_kernel_is_no_padding(chest, deviation):
+    noisy = chest + np.random.default_rng(2).normal(0, deviation, chest.shape)
+    assert (noisy < -1500).mean() > 0.02
+    for values in (np.rint(noisy), noisy, np.rint(np.maximum(noisy, -2048))):
+        assert to_hounsfield(values, "ct").notes == ()
+
+
+@pytest.mark.parametrize(("padding", "offset"), [(63536, 0), (62512, 1024), (32767, 0), (2096, 1024), (3071, 0)])
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_padding_denser_than_bone_becomes_air(chest, padding, offset, kind):
+    values = chest + np.int32(offset)
+    if kind is np.uint16 and not offset:
+        values, padding = values.astype(np.int16), min(padding, 32767)
+    values = values.astype(values.dtype if kind is np.uint16 and not offset else kind)
+    values[:, :2], values[:, -1] = padding, padding
+    values[6, 20, 20] = padding  # a voxel in the body that has the value as well
+    found = to_hounsfield(values, "ct")
+    assert (found.hu[:, :2] == -1024).all()
+    assert (found.hu[:, -1] == -1024).all()
+    inner = chest[:, 2:-1].copy()
+    inner[6, 18, 20] = min(padding - offset, 3071)
+    np.testing.assert_array_equal(found.hu[:, 2:-1], inner)
+    assert any("Padding" in note and "7.5 %" in note for note in found.notes)
+
+
+def test_even_corners_of_soft_tissue_are_no_padding(chest):
+    values = chest.copy()
+    values[:, [0, 0, -1, -1], [0, -1, 0, -1]] = 40
+    np.testing.assert_array_equal(to_hounsfield(values, "ct").hu, values)
+
+
 def test_grey_levels_of_a_lung_window_are_approximate(chest):
     grey = np.rint((np.clip(chest, -1350, 150) + 1350) / 1500 * 255)
     found = to_hounsfield(np.rint(grey / 255 * 1500 - 1350), "ct")

@@ -84,6 +84,37 @@ def test_a_window_that_shows_nothing_is_left_out(tmp_path):
     assert "window" in raw.notes[0]
 
 
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"WindowCenter": 2048, "WindowWidth": 0},
+        {"WindowCenter": 2048, "WindowWidth": -4096},
+        {"WindowCenter": [2048, 2048], "WindowWidth": [0, -1]},
+        {"WindowCenter": 2048, "WindowWidth": -5, "VOILUTFunction": "SIGMOID"},
+        {"WindowCenter": 0.5, "WindowWidth": 0.4},
+        {"WindowWidth": 400},
+    ],
+    ids=["zero", "negative", "none of two", "sigmoid", "below one", "no centre"],
+)
+def test_a_window_without_a_width_is_left_out(tmp_path, window):
+    raw = written(tmp_path, **window)
+    np.testing.assert_array_equal(raw.values, UPRIGHT)
+    assert raw.notes == ("The window in the file has no width; all grey values were taken.",)
+
+
+def test_the_first_sound_one_of_several_windows(tmp_path):
+    raw = written(tmp_path, WindowCenter=[100, 2048], WindowWidth=[0, 4096])
+    assert agree(raw.values)
+    assert raw.notes == ("The first window in the file has no width; the next one was taken.",)
+
+
+def test_a_lut_stands_for_a_window_without_a_width(tmp_path):
+    curve = (np.arange(4096) ** 2 // 300).astype(int)
+    raw = written(tmp_path, VOILUTSequence=lut(curve, 0), WindowCenter=10, WindowWidth=0)
+    np.testing.assert_array_equal(raw.values, curve[make_radiograph()])
+    assert raw.notes == ()
+
+
 def lut(values, first, bits=16):
     item = Dataset()
     item.LUTDescriptor = [len(values), first, bits]
@@ -192,6 +223,20 @@ def test_spacing(tmp_path, fields, spacing, noted):
     assert any("detector" in note for note in raw.notes) == noted
 
 
+def test_an_aspect_ratio_without_a_spacing(tmp_path):
+    raw = written(tmp_path, PixelSpacing=None, PixelAspectRatio=[3, 2])
+    assert raw.spacing_mm == (1.0, 1.5)
+    assert "1.5 times as high as wide" in raw.notes[0]
+    turned = written(tmp_path, UPRIGHT.T, PixelSpacing=None, PixelAspectRatio=[3, 2], PatientOrientation=["F", "L"])
+    assert turned.spacing_mm == (1.5, 1.0)
+
+
+@pytest.mark.parametrize("ratio", [[1, 1], [0, 1], [1, 0], [-3, 2], [1, 1000]])
+def test_no_aspect_ratio(tmp_path, ratio):
+    assert written(tmp_path, PixelSpacing=None, PixelAspectRatio=ratio).spacing_mm is None
+    assert written(tmp_path, PixelAspectRatio=ratio).spacing_mm == (0.2, 0.3)
+
+
 def test_another_part_of_the_body_is_noted(tmp_path):
     assert written(tmp_path, BodyPartExamined="CHEST").notes == ()
     assert "another part" in written(tmp_path, BodyPartExamined="HAND").notes[0]
@@ -272,10 +317,18 @@ def test_colour(tmp_path):
             assert np.abs(read(tmp_path / "x.dcm").values - grey).max() < 1
 
 
-@pytest.mark.parametrize("modality", ["MG", "US", "XA", "CT", ""])
+@pytest.mark.parametrize("modality", ["MG", "US", "XA", "CT"])
 def test_other_modalities_are_refused(tmp_path, modality):
     with pytest.raises(NotRadiographError, match="modality"):
         written(tmp_path, Modality=modality)
+
+
+@pytest.mark.parametrize("modality", ["", None])
+def test_without_a_modality_the_sop_class_decides(tmp_path, modality):
+    for sop_class in (ComputedRadiographyImageStorage, f"{ComputedRadiographyImageStorage}.1.1"):
+        np.testing.assert_array_equal(written(tmp_path, Modality=modality, SOPClassUID=sop_class).values, UPRIGHT)
+    with pytest.raises(NotRadiographError, match="modality"):
+        written(tmp_path, Modality=modality, SOPClassUID=SecondaryCaptureImageStorage)
 
 
 def test_several_frames_are_refused(tmp_path):

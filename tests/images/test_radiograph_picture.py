@@ -17,7 +17,6 @@ from pneumoscreen.images.faults import (
     DamagedError,
     DimensionError,
     NotRadiographError,
-    UnsupportedError,
 )
 from pneumoscreen.images.radiograph_picture import read_picture
 
@@ -186,8 +185,12 @@ def test_flipped_bytes_end_in_a_picture_or_a_sentence(tmp_path, capfd):
 @pytest.mark.parametrize(("kind", "suffix"), [("JPEG", "png"), ("PNG", "jpg"), ("TIFF", "bmp")])
 def test_a_suffix_that_lies(tmp_path, kind, suffix):
     (tmp_path / f"x.{suffix}").write_bytes(encoded(kind))
-    with pytest.raises(UnsupportedError, match="rename"):
-        read_picture(tmp_path / f"x.{suffix}")
+    raw = read_picture(tmp_path / f"x.{suffix}")
+    assert raw.notes == (f"The file is a {kind} picture, which its name denies; it was read as what it is.",)
+    (tmp_path / f"x.{kind.lower()}").write_bytes(encoded(kind))
+    honest = read_picture(tmp_path / f"x.{kind.lower()}")
+    np.testing.assert_array_equal(raw.values, honest.values)
+    assert honest.notes == ()
 
 
 def test_absent(tmp_path):

@@ -113,6 +113,28 @@ def test_qform_alone_is_enough(tmp_path, chest, files):
     np.testing.assert_array_equal(read_volume(path).hu, chest)
 
 
+def turned_by(degrees: float) -> dict[str, float]:
+    """Fields of a qform that is turned about the patient's long axis against the sform of ``nifti``."""
+    # Half a turn about that axis comes first: the spacing of the file counts to the right and to the front.
+    half = np.radians(degrees + 180.0) / 2
+    return {"qform_code": 1, "quatern_b": 0.0, "quatern_c": 0.0, "quatern_d": np.sin(half)}
+
+
+@pytest.mark.parametrize("degrees", [15.0, -4.0, 1.0])
+def test_forms_that_turn_a_scan_against_each_other_are_refused(tmp_path, chest, degrees):
+    path = nifti(tmp_path / "ct.nii", chest, **turned_by(degrees))
+    # The far corner lies 94 mm in x and 58.5 mm in y from the first voxel.
+    apart = 2 * np.hypot(94.0, 58.5) * np.sin(np.radians(abs(degrees)) / 2)
+    with pytest.raises(GeometryError, match="contradicts itself on orientation") as caught:
+        read_volume(path)
+    assert f"{apart:.3g} apart" in str(caught.value)
+
+
+def test_forms_that_differ_by_rounding_are_one(tmp_path, chest, files):
+    path = nifti(tmp_path / "ct.nii", chest, **turned_by(0.3), qoffset_x=0.1)
+    np.testing.assert_array_equal(read_volume(path).hu, chest)
+
+
 def test_volume_in_ten_degrees_and_in_thirty(tmp_path, chest):
     for degrees in (10, 30):
         c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -141,6 +163,10 @@ REFUSED_HEADERS = [
     ("flat form", {"srow_x": np.zeros(4)}, GeometryError, "orientation"),
     ("sheared", {"srow_y": np.array([0, -1.5, 0.5, 0]), "qform_code": 0}, TiltedError, "right angles"),
     ("mirrored", {"srow_x": np.array([2, 0, 0, 0]), "qform_code": 1}, GeometryError, "contradicts"),
+    ("huge form", {"srow_x": np.array([1e38, 0, 0, 0]), "qform_code": 0}, GeometryError, "contradicts"),
+    ("far away", {"srow_x": np.array([-2, 0, 0, 1e38]), "qform_code": 0}, GeometryError, "position"),
+    ("elsewhere", {"qform_code": 1, "qoffset_z": 5.0}, GeometryError, "sform, qform and pixdim .* 5 apart"),
+    ("spacing", {"srow_x": np.array([-2.06, 0, 0, 0]), "qform_code": 0}, GeometryError, "2.82 apart"),
     ("unit", {"xyzt_units": 5}, GeometryError, "unit"),
     ("rgb", {"datatype": 128, "bitpix": 24}, DimensionError, "colours"),
     ("complex", {"datatype": 32, "bitpix": 64}, DimensionError, "complex"),

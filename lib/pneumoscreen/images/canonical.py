@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from .faults import GeometryError, ObliqueError, TiltedError
 from .hounsfield import to_hounsfield
 from .raw import RawImage, check_geometry
+from .slice_order import check_slice_order
 from .volume import CANONICAL_ORIENTATION, Volume
 
 # Beyond this the index axes are no longer nearly the patient's, and axial slices, sides and
@@ -34,6 +35,7 @@ def to_volume(raw: RawImage, case_id: str, source: Path, source_below: str | Non
     _check_rotation(direction, name)
     check_geometry(name, spacing, values.shape[::-1])
     hounsfield = to_hounsfield(values, name)
+    check_slice_order(hounsfield.hu, name)
     return Volume(
         hu=hounsfield.hu,
         spacing_mm=spacing,

@@ -17,7 +17,9 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag, Tag
 
-from .faults import DamagedError, DimensionError, GeometryError
+from ..errors import ImageError
+from .content_kind import DICOM, not_readable
+from .faults import DamagedError, DimensionError, GeometryError, UnsupportedError
 
 MAX_FRAMES = 4096
 _SMALLEST_FRAME = 64
@@ -27,12 +29,18 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 _KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber",
     "PatientName", "PatientID", "PatientIdentityRemoved", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
-    "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation", "PixelPaddingValue",
+    "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue",
     "PixelPaddingRangeLimit", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope",
     "RescaleIntercept", "GantryDetectorTilt", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "AcquisitionNumber", "AcquisitionTime", "AcquisitionDateTime",
+    "ConvolutionKernel", "ContrastBolusAgent", "KVP",
 ]  # fmt: skip
 _TAGS = [Tag(keyword) for keyword in _KEYWORDS]
+# Of slices of one volume; two acquisitions or reconstructions differ in one of them.
+_TAKING = _KEYWORDS[-6:]
+_CT, _CR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.1"
+# By the SOP class, where a writer left the modality out.
+_MODALITIES = {_CT: "CT", f"{_CT}.1": "CT", f"{_CT}.2": "CT", _CR: "CR", f"{_CR}.1": "DX", f"{_CR}.1.1": "DX"}
 _LETTERS = re.compile(r"[\W\d_]+")
 _NO_NAMES = {"anonymous", "anon", "anonymized", "case", "chest", "dicom", "lung", "patient", "phantom", "test"}
 
@@ -51,6 +59,8 @@ class SliceHeader:
         pixel_spacing_mm: (between rows, between columns), or None.
         slope: rescale slope, or None if the header has none; likewise ``intercept``.
         padding: (lowest, highest) stored value that means "no picture here", or None.
+        high_bit: number of the highest bit of a value in its word.
+        taking: how and when the slice was taken and made, as text, in the order of ``_TAKING``.
         names_patient: the file's or folder's name holds a part of the patient's name.
         naming_part: the part of the path that holds a part of the patient's name, counted from its end: 1 is the
             file's name, 2 its folder's; the last one where there are several, 0 where there is none.
@@ -75,6 +85,7 @@ class SliceHeader:
     photometric: str
     bits_allocated: int
     bits_stored: int
+    high_bit: int
     signed: bool
     padding: tuple[int, int] | None
     position_mm: tuple[float, ...] | None
@@ -84,6 +95,7 @@ class SliceHeader:
     slope: float | None
     intercept: float | None
     gantry_tilt: float
+    taking: tuple[str, ...]
     names_patient: bool
     naming_part: int
     instance_uid: str
@@ -121,15 +133,20 @@ def read_headers(path: Path) -> list[SliceHeader]:
             headers = _headers(dataset, path)
     except OSError:
         raise DamagedError(f"{path} cannot be read; check that the file is there and may be opened") from None
-    except (DamagedError, DimensionError, GeometryError):
+    except (DamagedError, DimensionError, GeometryError, UnsupportedError):
         raise
     except Exception:
         # pydicom raises whatever a damaged header happens to break: KeyError, struct.error, ValueError and others.
-        raise DamagedError(f"{path} is damaged or no DICOM file; copy it again from the scanner or archive") from None
+        raise _no_dicom(path) from None
     if headers and pixel_bytes is not None and pixel_bytes < headers[0].pixel_bytes:
         # GDCM would fill the rest with zeros.
         raise DamagedError(f"{path} holds fewer pixels than its header claims; copy it again from the archive")
     return headers
+
+
+def _no_dicom(path: Path) -> ImageError:
+    """What to raise for a file that is not to be read as DICOM."""
+    return not_readable(path, (DICOM,), "is damaged or no DICOM file; copy it again from the scanner or archive")
 
 
 def _read(path: Path) -> tuple[Dataset, int | None]:
@@ -148,7 +165,7 @@ def _read(path: Path) -> tuple[Dataset, int | None]:
 
 def _headers(dataset: Dataset, path: Path) -> list[SliceHeader]:
     if not dataset:
-        raise DamagedError(f"{path} is damaged or no DICOM file; copy it again from the scanner or archive")
+        raise _no_dicom(path)
     if "Rows" not in dataset or "Columns" not in dataset:
         return []
     frames = int(dataset.get("NumberOfFrames") or 1)
@@ -174,14 +191,17 @@ def _slice_header(
         return dataset.get(keyword)
 
     directions = _numbers(value("ImageOrientationPatient", "PlaneOrientationSequence"), 6, path)
+    sop_class = str(dataset.get("SOPClassUID") or "")
+    bits_stored = int(dataset.get("BitsStored") or 16)
+    high_bit = dataset.get("HighBit")
     image_type = value("FrameType", "CTImageFrameTypeSequence") or dataset.get("ImageType") or ()
     return SliceHeader(
         path=path,
         frame=frame,
         frames=frames,
         transfer_syntax=str(dataset.file_meta.get("TransferSyntaxUID", "")) if hasattr(dataset, "file_meta") else "",
-        sop_class=str(dataset.get("SOPClassUID") or ""),
-        modality=str(dataset.get("Modality") or "").strip().upper(),
+        sop_class=sop_class,
+        modality=str(dataset.get("Modality") or "").strip().upper() or _MODALITIES.get(sop_class, ""),
         image_type=tuple(str(part).upper() for part in ([image_type] if isinstance(image_type, str) else image_type)),
         study_uid=str(dataset.get("StudyInstanceUID") or ""),
         series_uid=str(dataset.get("SeriesInstanceUID") or ""),
@@ -191,7 +211,8 @@ def _slice_header(
         samples=int(dataset.get("SamplesPerPixel") or 1),
         photometric=str(dataset.get("PhotometricInterpretation") or "").strip().upper(),
         bits_allocated=int(dataset.get("BitsAllocated") or 16),
-        bits_stored=int(dataset.get("BitsStored") or 16),
+        bits_stored=bits_stored,
+        high_bit=bits_stored - 1 if high_bit is None else int(high_bit),
         signed=bool(dataset.get("PixelRepresentation") or 0),
         padding=_padding(dataset),
         position_mm=_numbers(value("ImagePositionPatient", "PlanePositionSequence"), 3, path),
@@ -201,6 +222,7 @@ def _slice_header(
         slope=_number(value("RescaleSlope", "PixelValueTransformationSequence"), path),
         intercept=_number(value("RescaleIntercept", "PixelValueTransformationSequence"), path),
         gantry_tilt=_number(value("GantryDetectorTilt", "CTAcquisitionDetailsSequence"), path) or 0.0,
+        taking=tuple(str(dataset.get(keyword) or "") for keyword in _TAKING),
         names_patient=_naming_part(dataset, (path.parent.name, path.name)) > 0,
         naming_part=_naming_part(dataset, Path(os.path.abspath(path)).parts),
         instance_uid=str(dataset.get("SOPInstanceUID") or ""),

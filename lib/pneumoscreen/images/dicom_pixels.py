@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .complaints import complaints_of
+from .dicom_encoding import JPEG_SYNTAXES, is_shifted, read_shifted
 from .dicom_header import SliceHeader
 from .dicom_series import Stack
 from .faults import DamagedError
@@ -19,7 +19,6 @@ from .raw import RawImage, hash_files
 
 _PADDING = 2 * PADDING_BELOW
 _JPEG_MARKS = (b"JPEG",)
-JPEG_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 
 
 def read_stack(stack: Stack, name: str) -> RawImage:
@@ -28,18 +27,16 @@ def read_stack(stack: Stack, name: str) -> RawImage:
     Raises:
         DamagedError: if the pixels of a slice cannot be decoded.
     """
-    files = [path for path, _ in groupby(stack.slices, key=lambda h: h.path)]
-    # Frames of one file may lie in any order, slices of several files never interleave.
-    files = list(dict.fromkeys(files))
+    leads = _leads(stack.slices)
     jpeg = any(h.transfer_syntax in JPEG_SYNTAXES for h in stack.slices)
     with ThreadPoolExecutor(max_workers=3) as pool:
-        digest = pool.submit(hash_files, files)
+        digest = pool.submit(hash_files, list(leads))
         with complaints_of(_JPEG_MARKS if jpeg else ()) as complaints:
-            decoded = dict(zip(files, pool.map(_decode, files), strict=True))
+            decoded = dict(zip(leads, pool.map(_decode, leads.values()), strict=True))
         if complaints:
             raise DamagedError(f"{name} holds damaged JPEG data; copy it again from the scanner or archive")
         sha256 = digest.result()
-    values, notes = _assemble(stack.slices, decoded)
+    values, notes = _assemble(stack.slices, decoded, leads)
     return RawImage(
         values=values,
         spacing_mm=stack.spacing_mm,
@@ -52,28 +49,45 @@ def read_stack(stack: Stack, name: str) -> RawImage:
     )
 
 
-def _decode(path: Path) -> NDArray[Any]:
-    """Frames [n, row, column], rescaled by GDCM with the slope and intercept of the file's first frame."""
+def _leads(slices: Sequence[SliceHeader]) -> dict[Path, SliceHeader]:
+    """For each file, in order of position, the header of its first frame, whose rescaling GDCM applies to all."""
+    leads: dict[Path, SliceHeader] = {}
+    for header in slices:
+        if header.path not in leads or header.frame == 0:
+            leads[header.path] = header
+    return leads
+
+
+def _decode(lead: SliceHeader) -> NDArray[Any]:
+    """Frames [n, row, column], rescaled with the slope and intercept of the file's first frame."""
+    try:
+        if is_shifted(lead):
+            return read_shifted(lead) * (lead.slope or 1.0) + (lead.intercept or 0.0)
+        return _decode_by_gdcm(lead.path)
+    except Exception:
+        # ITK raises RuntimeError, pydicom and numpy whatever a damaged file happens to break.
+        raise DamagedError(
+            f"{lead.path} holds pixels that cannot be decoded (truncated or damaged); copy it again from the archive"
+        ) from None
+
+
+def _decode_by_gdcm(path: Path) -> NDArray[Any]:
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(path))
-    try:
-        pixels = sitk.GetArrayFromImage(reader.Execute())
-    except (RuntimeError, MemoryError):
-        raise DamagedError(
-            f"{path} holds pixels that cannot be decoded (truncated or damaged); copy it again from the archive"
-        ) from None
+    pixels = sitk.GetArrayFromImage(reader.Execute())
     return pixels if pixels.ndim == 3 else pixels[np.newaxis]
 
 
-def _assemble(slices: Sequence[SliceHeader], decoded: dict[Path, NDArray[Any]]) -> tuple[NDArray[Any], tuple[str, ...]]:
-    leads = {header.path: header for header in slices if header.frame == 0}
+def _assemble(
+    slices: Sequence[SliceHeader], decoded: dict[Path, NDArray[Any]], leads: dict[Path, SliceHeader]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     planes = []
     for header in slices:
         frames = decoded[header.path]
         if frames.shape != (header.frames, header.rows, header.columns):
             raise DamagedError(f"{header.path} does not hold the pixels that its header claims; copy it again")
-        plane = _rescale(frames[header.frame], leads.get(header.path, header), header)
+        plane = _rescale(frames[header.frame], leads[header.path], header)
         planes.append(_mark_padding(plane, header))
     kind = np.result_type(*{plane.dtype for plane in planes})
     values = np.stack([plane.astype(kind, copy=False) for plane in planes])

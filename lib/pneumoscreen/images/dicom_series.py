@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from .dicom_copies import SAME_POSITION_MM, without_copies
+from .dicom_encoding import check_encoding
 from .dicom_header import SliceHeader
 from .faults import (
     DimensionError,
@@ -27,7 +29,6 @@ RADIOGRAPHS = ("CR", "DX", "DR", "RG")
 # Headers write positions with few decimals; half a gap is far larger than this.
 _POSITION_TOLERANCE_MM = 0.15
 _POSITION_TOLERANCE = 0.1
-_SAME_POSITION_MM = 0.01
 _MAX_TILT_DEGREES = 0.5
 
 
@@ -84,10 +85,11 @@ def stack(series: Sequence[SliceHeader], name: str) -> Stack:
         )
     row, column = np.array(first.row_direction), np.array(first.column_direction)
     normal = np.cross(row, column)
-    positions = np.array([h.position_mm for h in slices])
-    order = np.argsort(positions @ normal, kind="stable")
-    slices, positions = [slices[i] for i in order], positions[order]
+    order = np.argsort(_positions(slices) @ normal, kind="stable")
+    slices, more = without_copies([slices[i] for i in order], normal)
+    positions = _positions(slices)
     _check_positions(positions @ normal, name)
+    _check_not_interleaved(slices, name)
     _check_tilt(slices, positions, normal, name)
     between = float((positions[-1] - positions[0]) @ normal) / (len(slices) - 1)
     rows_mm, columns_mm = first.pixel_spacing_mm or (0.0, 0.0)
@@ -97,8 +99,12 @@ def stack(series: Sequence[SliceHeader], name: str) -> Stack:
         spacing_mm=(float(columns_mm), float(rows_mm), between),
         origin_mm=(x, y, z),
         direction=np.stack([row, column, normal], axis=1),
-        notes=notes,
+        notes=(*notes, *more),
     )
+
+
+def _positions(slices: Sequence[SliceHeader]) -> NDArray[np.float64]:
+    return np.array([h.position_mm for h in slices])
 
 
 def _check_modality(series: Sequence[SliceHeader], name: str) -> None:
@@ -124,6 +130,7 @@ def _without_localizers(series: Sequence[SliceHeader]) -> tuple[list[SliceHeader
 
 def _check_fields(slices: Sequence[SliceHeader], name: str) -> None:
     for h in slices:
+        check_encoding(h, name)
         if h.samples != 1 or not h.photometric.startswith("MONOCHROME"):
             raise DimensionError(f"{name} holds colour pictures and no CT values; give the CT series")
         if h.pixel_spacing_mm is None or min(h.pixel_spacing_mm) <= 0:
@@ -162,7 +169,7 @@ def _check_uniform(slices: Sequence[SliceHeader], name: str) -> None:
 
 def _check_positions(along: NDArray[np.float64], name: str) -> None:
     gaps = np.diff(along)
-    doubled = int(np.count_nonzero(gaps < _SAME_POSITION_MM))
+    doubled = int(np.count_nonzero(gaps < SAME_POSITION_MM))
     if doubled:
         raise DoubledSlicesError(
             f"{name} has {doubled} slices at the position of another one; export each acquisition once, by itself"
@@ -175,6 +182,21 @@ def _check_positions(along: NDArray[np.float64], name: str) -> None:
             f"{name} lacks slices or spaces them unevenly: {gaps[wrong]:.2f} mm after slice {wrong + 1} "
             f"where {usual:.2f} mm are usual; export the complete series"
         )
+
+
+def _check_not_interleaved(slices: Sequence[SliceHeader], name: str) -> None:
+    """Refuse two acquisitions or reconstructions that take turns from slice to slice, by what their headers say.
+
+    Parts of a scan that were taken one after the other lie one after the other, and many a header gives each slice
+    its own time.
+    """
+    for values in zip(*(h.taking for h in slices), strict=True):
+        changes = sum(here != there for here, there in pairwise(values))
+        if changes >= len(values) // 2 and len(set(values)) <= len(values) // 4:
+            raise MixedSeriesError(
+                f"{name} mixes slices of {len(set(values))} acquisitions in turn in one series; "
+                "export each acquisition by itself"
+            )
 
 
 def _check_tilt(

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from .faults import NonFiniteError, NotCTError
 
 HU_RANGE = (-1024, 3071)
 # Noise in air reaches some -1300 HU; scanners' padding starts at -1500 (-2000, -2048, -3024, -32768).
 PADDING_BELOW = -1500
+# Padding has one value, noise below air has many (ours).
+_PADDING_EVEN = 0.5
+# Of a chest nothing in all the corners is even and brighter than nine tenths of the rest (ours).
+_PADDING_CORNERS = 0.9
+_PADDING_BRIGHTER = 0.9
 _SAMPLE = 2_000_000
 _LABEL_MAP_VALUES = 32
 _EIGHT_BIT_VALUES = 256
@@ -40,16 +46,25 @@ def to_hounsfield(values: NDArray[np.generic], name: str) -> Hounsfield:
     if values.dtype.kind == "f" and not all(np.isfinite(slab).all() for slab in values):
         raise NonFiniteError(f"{name} holds NaN or infinite values; export it again with whole Hounsfield units")
     sample = _sample(values)
-    body = sample[sample > PADDING_BELOW]
+    outside = _bright_padding(values, sample)
+    if outside is not None:
+        sample = sample[~_sample(outside).astype(bool)]
+    is_padding = sample <= PADDING_BELOW
+    body = sample[~is_padding]
     offset, notes = _offset(body, name)
     body = body + offset
     _check_values(body, name)
-    padded = sum(int(np.count_nonzero(slab <= PADDING_BELOW)) for slab in values)
+    padded = 0 if outside is None else int(np.count_nonzero(outside))
+    if _is_even(sample[is_padding]):
+        padded += sum(int(np.count_nonzero(slab <= PADDING_BELOW)) for slab in values)
     if padded:
         share = f"{100.0 * padded / values.size:.1f} % of the voxels"
         notes.append(f"Padding outside the scanned circle ({share}) was replaced by air (-1024 HU).")
     approximate = _approximate(body)
-    return Hounsfield(_convert(values, offset), (*notes, *approximate), bool(approximate))
+    hu = _convert(values, offset)
+    if outside is not None:
+        hu[outside] = HU_RANGE[0]
+    return Hounsfield(hu, (*notes, *approximate), bool(approximate))
 
 
 def _sample(values: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -58,6 +73,32 @@ def _sample(values: NDArray[np.generic]) -> NDArray[np.float64]:
     while math.gcd(step, values.shape[-1]) > 1:
         step += 1
     return np.ravel(values)[::step].astype(np.float64)
+
+
+def _is_even(low: NDArray[np.float64]) -> bool:
+    """Whether most of the values below air are one value."""
+    return bool(low.size and np.unique(low, return_counts=True)[1].max() >= _PADDING_EVEN * low.size)
+
+
+def _bright_padding(values: NDArray[np.generic], sample: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    """Padding [k, j, i] that looks denser than bone; None where there is none.
+
+    Writers that pad with -2000 and store values without sign make 63536 of it, and of 12 bits of that 2096; few of
+    them name the value.
+    """
+    found, counts = np.unique(values[:, [0, 0, -1, -1], [0, -1, 0, -1]], return_counts=True)
+    value, rest = found[counts.argmax()], sample[sample != found[counts.argmax()]]
+    if counts.max() < _PADDING_CORNERS * counts.sum() or not rest.size:
+        return None
+    if value <= np.quantile(rest, _PADDING_BRIGHTER):
+        return None
+    outside = np.zeros(values.shape, np.bool_)
+    for slab, target in zip(values, outside, strict=True):
+        pieces, _ = ndimage.label(slab == value)
+        # The body may have voxels of that value as well.
+        of_corners = np.unique(pieces[[0, 0, -1, -1], [0, -1, 0, -1]])
+        target[...] = np.isin(pieces, of_corners[of_corners > 0])
+    return outside
 
 
 def _offset(body: NDArray[np.float64], name: str) -> tuple[float, list[str]]:

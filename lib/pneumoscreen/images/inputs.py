@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..errors import PneumoScreenError
 from .case_ids import DICOM_SUFFIXES, PICTURE_SUFFIXES, VOLUME_SUFFIXES, short_hash, source_below, stem_of, unique_id
+from .content_kind import is_picture, not_readable
 from .dicom_header import SliceHeader, looks_like_dicom, read_headers
 from .dicom_series import RADIOGRAPHS, group_series, is_ct
 from .faults import AbsentError, DamagedError, NotCTError, UnsupportedError
@@ -129,7 +130,12 @@ def file_input(path: Path) -> Input:
         raise UnsupportedError(f"{path} is an index of a DICOM medium; give the folder of the series")
     if path.stat().st_size == 0:
         raise DamagedError(f"{path} is empty; copy it again")
+    if is_picture(path):
+        return Input(stem_of(path), path, modality="CXR")
     if not name.endswith(DICOM_SUFFIXES) and not looks_like_dicom(path):
+        fault = not_readable(path, (), "is of no kind that is read")
+        if isinstance(fault, UnsupportedError):
+            raise fault
         raise UnsupportedError(
             f"{path} is of no kind that is read; "
             "give a DICOM folder, a .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file, or an X-ray as DICOM, PNG or JPEG"

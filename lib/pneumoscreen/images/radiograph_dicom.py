@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixel_data_handlers.util import apply_modality_lut, apply_voi_lut
 from scipy import ndimage
 
+from .dicom_encoding import check_encoding
 from .dicom_header import SliceHeader
 from .dicom_series import RADIOGRAPHS
 from .faults import DamagedError, NotRadiographError
@@ -18,6 +19,7 @@ from .radiograph_header import (
     Hanging,
     check_view,
     hanging,
+    keep_sound_window,
     names_other_part,
     read_dataset,
     spacing,
@@ -62,6 +64,7 @@ def _check(header: SliceHeader, name: str) -> None:
         raise NotRadiographError(f"{name} is of another modality than a radiograph; give a chest X-ray")
     if header.frames > 1:
         raise NotRadiographError(f"{name} holds several pictures; give one X-ray a file")
+    check_encoding(header, name)
     check_sides(name, header.columns, header.rows)
 
 
@@ -87,12 +90,12 @@ def _values(header: SliceHeader, dataset: Dataset) -> tuple[NDArray[np.float32],
 
 def _looked_up(stored: NDArray[Any], dataset: Dataset) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Modality LUT or rescale, then VOI LUT or window; a window that shows next to nothing is left out."""
-    values = np.asarray(apply_modality_lut(stored, dataset))
+    values, notes = np.asarray(apply_modality_lut(stored, dataset)), keep_sound_window(dataset)
     shown = np.asarray(apply_voi_lut(values, dataset)).astype(np.float32)
     seen = np.count_nonzero((shown > shown.min()) & (shown < shown.max())) / shown.size
     if seen < _LEAST_SEEN and not np.array_equal(shown, values):
         return values.astype(np.float32), ("The window in the file shows next to nothing; all grey values were taken.",)
-    return shown, ()
+    return shown, notes
 
 
 def _padding(stored: NDArray[Any], header: SliceHeader) -> NDArray[np.bool_] | None:

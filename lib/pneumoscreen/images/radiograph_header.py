@@ -1,5 +1,6 @@
 """What the header of a DICOM radiograph says of its view, its orientation and its spacing."""
 
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from .faults import DamagedError, NotRadiographError
 
 _KEYWORDS = [
     "SpecificCharacterSet", "ViewPosition", "ViewCodeSequence", "SeriesDescription", "BodyPartExamined",
-    "PatientOrientation", "PixelSpacing", "ImagerPixelSpacing", "PhotometricInterpretation", "BitsAllocated",
-    "BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence",
-    "VOILUTFunction", "WindowCenter", "WindowWidth",
+    "PatientOrientation", "PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio", "PhotometricInterpretation",
+    "BitsAllocated", "BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
+    "VOILUTSequence", "VOILUTFunction", "WindowCenter", "WindowWidth",
 ]  # fmt: skip
+_WINDOW = ("WindowCenter", "WindowWidth")
 # Lateral, oblique and lying-on-the-side views: the method learnt frontal ones of a body upright or on its back.
 _OTHER_VIEWS = {"LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO", "ML", "LM", "LLAT", "RLAT"}
 _LATERAL = re.compile(r"\b(lat|lateral|oblique|decubitus|seitlich)\b")
@@ -25,6 +27,7 @@ _FRONTAL = re.compile(r"\b(pa|ap|frontal|p\.a|a\.p)\b")
 _CHEST = ("CHEST", "THORAX", "LUNG", "RIB", "TORSO", "TRUNK", "HEART", "BODY")
 # What a detector and its distance from the body allow (ours).
 _SPACING_RANGE_MM = (0.01, 5.0)
+_ASPECT_RANGE = (0.25, 4.0)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,36 @@ def spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, tuple[str, ..
         return pixel, ()
     if detector is not None:
         return detector, ("The pixel spacing is that of the detector, so sizes are larger than in the patient.",)
+    aspect = _numbers(dataset, "PixelAspectRatio")
+    low, high = _ASPECT_RANGE
+    if len(aspect) == 2 and aspect[1] > 0 and low <= aspect[0] / aspect[1] <= high and aspect[0] != aspect[1]:
+        return (1.0, aspect[0] / aspect[1]), (
+            f"The file states no pixel spacing, but pixels {aspect[0] / aspect[1]:.3g} times as high as wide; "
+            "1 mm was taken for their width, so sizes in mm are not to be relied on.",
+        )
     return None, ()
+
+
+def keep_sound_window(dataset: Dataset) -> tuple[str, ...]:
+    """Leave the first window with a centre and a width in the header, or none, and note what was not the first."""
+    if not any(keyword in dataset for keyword in _WINDOW):
+        return ()
+    # The standard's linear function needs a width of 1, the others any above 0.
+    least = 1.0 if _text(dataset, "VOILUTFunction").upper() in ("", "LINEAR") else math.ulp(0.0)
+    windows = list(zip(*(_numbers(dataset, keyword) for keyword in _WINDOW), strict=False))
+    sound = [window for window in windows if math.isfinite(window[0]) and least <= window[1] < math.inf]
+    for keyword, value in zip(_WINDOW, sound[0] if sound else (None, None), strict=True):
+        if value is None:
+            dataset.pop(keyword, None)
+        else:
+            setattr(dataset, keyword, value)
+    if sound and sound[0] == windows[0]:
+        return ()
+    if sound:
+        return ("The first window in the file has no width; the next one was taken.",)
+    if dataset.get("VOILUTSequence"):
+        return ()  # it goes before a window in any case
+    return ("The window in the file has no width; all grey values were taken.",)
 
 
 def _is_other_view(dataset: Dataset) -> bool:
@@ -117,14 +149,23 @@ def _orientation(dataset: Dataset) -> tuple[str, ...]:
 
 def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
     """A spacing as (x, y), or None if it is missing or none a radiograph has; DICOM gives rows first."""
-    try:
-        between_rows, between_columns = (float(value) for value in dataset.get(keyword))
-    except (TypeError, ValueError):
+    numbers = _numbers(dataset, keyword)
+    if len(numbers) != 2:
         return None
+    between_rows, between_columns = numbers
     low, high = _SPACING_RANGE_MM
     if not all(low <= value <= high for value in (between_rows, between_columns)):
         return None
     return between_columns, between_rows
+
+
+def _numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """The numbers of a field, however many; () where it is missing or holds something else."""
+    value: Any = dataset.get(keyword)
+    try:
+        return tuple(map(float, [value] if isinstance(value, str | int | float) else value))
+    except (TypeError, ValueError):
+        return ()
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
-from .faults import AbsentError, DamagedError, DimensionError, NotRadiographError, UnsupportedError
+from .content_kind import PICTURES, not_readable
+from .faults import AbsentError, DamagedError, DimensionError, NotRadiographError
 from .radiograph_colour import rgb_to_grey
 from .radiograph_raw import MAX_SIDE, RawRadiograph, check_sides
 
@@ -39,6 +40,8 @@ def read_picture(path: Path) -> RawRadiograph:
             with path.open("rb") as file, Image.open(file, formats=_OPENED) as image:
                 _check(path, image)
                 return _read(path, image)
+        except UnidentifiedImageError:
+            raise not_readable(path, PICTURES, f"is {_damage(path)}; copy it again") from None
         except ImageError:
             raise
         except FileNotFoundError:
@@ -63,8 +66,6 @@ def _damage(path: Path) -> str:
 
 def _check(path: Path, image: Image.Image) -> None:
     """Refuse by the header alone, before memory is taken for the pixels."""
-    if image.format not in _FORMATS[path.suffix.lower()]:
-        raise UnsupportedError(f"{path} is a {image.format} file, which its name denies; rename it to what it is")
     check_sides(str(path), *image.size)
     if getattr(image, "n_frames", 1) > 1:
         raise NotRadiographError(f"{path} holds several pictures; give one X-ray a file")
@@ -78,6 +79,8 @@ def _read(path: Path, image: Image.Image) -> RawRadiograph:
         # Pillow has turned a TIFF on loading, and then this does nothing.
         ImageOps.exif_transpose(image, in_place=True)
     notes: tuple[str, ...] = ("The picture was turned as its orientation tag says.",) if turned else ()
+    if image.format not in _FORMATS.get(path.suffix.lower(), ()):
+        notes = (f"The file is a {image.format} picture, which its name denies; it was read as what it is.", *notes)
     values, more = _grey(str(path), image)
     if white_is_zero and image.mode.startswith(("I", "F")):
         # Pillow inverts pictures of 8 bits itself.

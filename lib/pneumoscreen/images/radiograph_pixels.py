@@ -20,8 +20,8 @@ from pydicom.uid import (
 )
 
 from .complaints import complaints_of
+from .dicom_encoding import JPEG_SYNTAXES, is_shifted, read_shifted
 from .dicom_header import SliceHeader
-from .dicom_pixels import JPEG_SYNTAXES
 from .faults import DamagedError
 
 _PIXEL_FIELDS = (
@@ -45,6 +45,12 @@ def read_stored(header: SliceHeader) -> NDArray[Any]:
     damaged = DamagedError(
         f"{header.path} holds pixels that cannot be decoded (truncated or damaged); copy it again from the archive"
     )
+    if header.samples == 1 and is_shifted(header):
+        try:
+            return read_shifted(header)[0]
+        except Exception:
+            # pydicom and numpy raise whatever a damaged file happens to break.
+            raise damaged from None
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "pixels.dcm"
         try:

@@ -9,6 +9,7 @@ import math
 import re
 from pathlib import Path
 
+from .content_kind import META_IMAGE, NRRD, not_readable
 from .faults import DamagedError, DimensionError, GeometryError
 
 LONGEST_HEADER = 1 << 20
@@ -108,7 +109,7 @@ def nrrd_fields(start: bytes, path: Path, synonyms: dict[str, str], may_end: boo
         DamagedError: if it is none.
     """
     if not re.match(rb"NRRD000\d\r?\n", start):
-        raise DamagedError(f"{path} is no NRRD file whatever its suffix says; {_AGAIN}")
+        raise not_readable(path, (NRRD,), f"is no NRRD file whatever its suffix says; {_AGAIN}")
     fields, position = Fields(path, synonyms), 0
     while True:
         line, position, is_whole = _line(start, position)
@@ -138,7 +139,7 @@ def meta_fields(start: bytes, path: Path, synonyms: dict[str, str]) -> tuple[Fie
         if not is_whole:
             break
     if "data file" not in fields or "dimension" not in fields:
-        raise DamagedError(f"{path} is no MetaImage file whatever its suffix says; {_AGAIN}")
+        raise not_readable(path, (META_IMAGE,), f"is no MetaImage file whatever its suffix says; {_AGAIN}")
     return fields, position
 
 

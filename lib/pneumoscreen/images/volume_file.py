@@ -14,6 +14,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from .content_kind import NIFTI, not_readable
 from .faults import AbsentError, DamagedError, DimensionError, GeometryError, NotCTError
 from .meta_header import read_meta_header
 from .plain_file import open_plain
@@ -23,6 +24,8 @@ from .voxel_bytes import read_bytes
 # Deflate cannot do better than about 1030 to 1.
 _MAX_COMPRESSION = 1100
 _UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+# A mask may lie this far from its scan, too.
+_TOLERANCE_VOXELS = 0.5
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 _AGAIN = "copy or export it again"
 
@@ -70,7 +73,7 @@ def _nifti_values(file: IO[bytes], path: Path, zipped: bool) -> tuple[NDArray[np
     kinds = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
     kind = kinds.get(int.from_bytes(start, "little")) or kinds.get(int.from_bytes(start, "big"))
     if kind is None:
-        raise DamagedError(f"{path} is no NIfTI file whatever its suffix says; {_AGAIN}")
+        raise not_readable(path, NIFTI, f"is no NIfTI file whatever its suffix says; {_AGAIN}")
     start += file.read(kind.sizeof_hdr - 4)
     if len(start) < kind.sizeof_hdr:
         raise DamagedError(f"{path} ends within its header; {_AGAIN}")
@@ -113,7 +116,12 @@ def _scaled(
 
 
 def _nifti_affine(header: Any, path: Path) -> NDArray[np.float64]:
-    """Index (i, j, k) to RAS mm, 4x4; the sform goes before the qform, as the standard has it."""
+    """Index (i, j, k) to RAS mm, 4x4.
+
+    Raises:
+        GeometryError: if the header has no orientation, or several places for one voxel: the standard puts the sform
+            first, viewers on ITK take the qform and the spacing of pixdim, and boxes would lie elsewhere in each.
+    """
     pixdim = np.asarray(header["pixdim"][1:4], np.float64)
     if not np.isfinite(pixdim).all() or (pixdim == 0).any():
         raise GeometryError(f"{path} has no voxel spacing (pixdim is 0); export it again with its spacing")
@@ -129,19 +137,34 @@ def _nifti_affine(header: Any, path: Path) -> NDArray[np.float64]:
             f"{path} does not say which side is left (sform and qform codes are 0); "
             "export it again with its orientation"
         )
+    forms = [np.asarray(form, np.float64) for form in forms]
     for form in forms:
         if not np.isfinite(form).all() or abs(np.linalg.det(form[:3, :3])) < 1e-9:
             raise GeometryError(f"{path} has a damaged orientation; {_AGAIN}")
-    codes = {nibabel.aff2axcodes(form) for form in forms}
-    sizes = np.linalg.norm(forms[0][:3, :3], axis=0)
-    if len(codes) > 1 or not np.allclose(sizes, np.abs(pixdim), rtol=0.05):
-        raise GeometryError(f"{path} contradicts itself on orientation or spacing (sform, qform); export it again")
+    _check_agreement(forms, np.abs(pixdim), header.get_data_shape()[:3], path)
     scale = _UNIT_MM.get(int(header["xyzt_units"]) & 7)
     if scale is None:
         raise GeometryError(f"{path} gives its spacing in an unknown unit; export it again in mm")
-    affine = np.array(forms[0], np.float64)
+    affine = forms[0].copy()
     affine[:3] *= scale
     return affine
+
+
+def _check_agreement(
+    forms: list[NDArray[np.float64]], pixdim: NDArray[np.float64], shape: tuple[int, ...], path: Path
+) -> None:
+    """Refuse forms (index to RAS, 4x4) that put a corner of the image in places more than half a voxel apart."""
+    by_pixdim = forms[0].copy()
+    by_pixdim[:3, :3] *= pixdim / np.linalg.norm(forms[0][:3, :3], axis=0)
+    corners = np.array([(*corner, 1.0) for corner in np.ndindex(2, 2, 2)])
+    corners[:, :3] *= np.array(shape) - 1
+    places = [(corners @ form.T)[:, :3] for form in (*forms, by_pixdim)]
+    apart = max(float(np.linalg.norm(there - places[0], axis=1).max()) for there in places[1:])
+    if not apart <= _TOLERANCE_VOXELS * pixdim.min():
+        raise GeometryError(
+            f"{path} contradicts itself on orientation or spacing: its sform, qform and pixdim put a voxel in places "
+            f"{apart:.3g} apart; export it again with one orientation"
+        )
 
 
 def _read_with_text_header(path: Path) -> RawImage:
