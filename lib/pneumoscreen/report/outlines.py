@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 
 from .pictures import Frame
+from .polyline import simplified
 
 SIMPLIFICATION_PIXELS = 0.4
 """Ours: half a pixel is not seen, and cuts an outline's points to a third."""
@@ -42,7 +43,7 @@ def svg_path(contours: list[Contour], frame: Frame) -> str:
     """SVG path data, in mm of the picture, of closed outlines; empty for none."""
     commands = []
     for contour in contours:
-        points = [frame.point(row, column) for row, column in approximate_polygon(contour, SIMPLIFICATION_PIXELS)]
+        points = [frame.point(row, column) for row, column in simplified(contour, SIMPLIFICATION_PIXELS)]
         if len(points) > 3:
             commands.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points[:-1]) + "Z")
     return "".join(commands)
