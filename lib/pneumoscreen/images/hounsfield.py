@@ -166,20 +166,24 @@ def _levels(body: NDArray[np.float64]) -> int:
     low = body.min()
     span = float(body.max() - low)
     if span < 1 << 20 and np.array_equal(body, np.rint(body)):
-        return int(np.count_nonzero(np.bincount((body - low).astype(np.int64))))
+        seen = np.zeros(int(span) + 1, dtype=bool)
+        seen[(body - low).astype(np.int32)] = True
+        return int(np.count_nonzero(seen))
     return int(np.unique(body).size)
 
 
 def _convert(values: NDArray[np.generic], offset: float) -> NDArray[np.int16]:
+    """Padding lies below the range, with an offset all the more so: it becomes air like everything there."""
+    low, high = HU_RANGE
+    if values.dtype == np.int16 and not offset:
+        return np.clip(values, low, high).astype(np.int16, copy=False)
     # Slab by slab: a float64 file of a long chest would take several times its memory otherwise.
     hu = np.empty(values.shape, np.int16)
-    low, high = HU_RANGE
     whole = values.dtype.kind in "iu"
     for slab, target in zip(values, hu, strict=True):
         if whole:
-            clipped = np.clip(slab.astype(np.int32 if slab.dtype.itemsize < 4 else np.int64) + int(offset), low, high)
+            shifted = slab.astype(np.int32 if slab.dtype.itemsize < 4 else np.int64) + int(offset)
         else:
-            clipped = np.clip(np.rint(slab + offset), low, high)
-        clipped[slab <= PADDING_BELOW] = low
-        target[...] = clipped
+            shifted = np.rint(slab + offset)
+        target[...] = np.clip(shifted, low, high)
     return hu

@@ -5,7 +5,6 @@ parsed once (NIfTI's by nibabel), and the voxels are read by what that found: no
 names.
 """
 
-import gzip
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +18,7 @@ from .faults import AbsentError, DamagedError, DimensionError, GeometryError, No
 from .meta_header import read_meta_header
 from .plain_file import open_plain
 from .raw import RawImage, check_bytes, check_size, hash_files
-from .voxel_bytes import read_bytes
+from .voxel_bytes import open_gzip, read_bytes
 
 # Deflate cannot do better than about 1030 to 1.
 _MAX_COMPRESSION = 1100
@@ -50,10 +49,10 @@ def _read_nifti(path: Path) -> RawImage:
     with open_plain(path) as plain:
         zipped = plain.read(2) == b"\x1f\x8b"
         plain.seek(0)
-        file: IO[bytes] = gzip.GzipFile(fileobj=plain) if zipped else plain  # type: ignore[assignment]
+        file: IO[bytes] = open_gzip(plain) if zipped else plain  # type: ignore[assignment]
         try:
             values, header = _nifti_values(file, path, zipped)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
+        except (EOFError, zlib.error):
             raise DamagedError(f"{path} is truncated or damaged; {_AGAIN}") from None
     affine = _nifti_affine(header, path)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)

@@ -1,7 +1,7 @@
 """Voxels out of a file: as many bytes as the image needs, however many a compressed stream goes on to give."""
 
 import bz2
-import gzip
+import io
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from .faults import DamagedError
 
 _CHUNK = 1 << 20
+_GZIP_BITS = zlib.MAX_WBITS | 16
 _AGAIN = "copy or export it again"
 
 _STREAMS: dict[str, Callable[[IO[bytes]], Any]] = {
     "raw": lambda file: file,
-    "gzip": lambda file: gzip.GzipFile(fileobj=file),
+    "gzip": lambda file: open_gzip(file),
     "bzip2": bz2.BZ2File,
 }
 
@@ -68,3 +69,53 @@ def _inflate(file: IO[bytes], view: memoryview) -> int:
         view[count : count + len(part)] = part
         count += len(part)
     return count
+
+
+class _Gunzip(io.RawIOBase):
+    """The content of a gzip file of one member or several.
+
+    Ours in place of Python's module, which takes 8 KB at a time: beside a thread that holds the interpreter, as the
+    loading of the networks does, each of these steps waits for its turn.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self._member = zlib.decompressobj(_GZIP_BITS)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        view = memoryview(target).cast("B")
+        while len(view):
+            if self._member.eof and not self._next_member():
+                return 0
+            data = self._rest or self._file.read(_CHUNK)
+            part = self._member.decompress(data, len(view))
+            self._rest = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if part:
+                view[: len(part)] = part
+                return len(part)
+            if not data and not self._member.eof:
+                raise EOFError
+        return 0
+
+    def _next_member(self) -> bool:
+        """Whether another member follows; zeros between the two fill a tape's block and mean nothing."""
+        self._rest = self._rest.lstrip(b"\0")
+        while not self._rest and (data := self._file.read(_CHUNK)):
+            self._rest = data.lstrip(b"\0")
+        if self._rest:
+            self._member = zlib.decompressobj(_GZIP_BITS)
+        return bool(self._rest)
+
+
+def open_gzip(file: IO[bytes]) -> io.BufferedReader:
+    """The decompressed content of a gzip file.
+
+    Reading raises ``EOFError`` where the file is truncated and ``zlib.error`` where it is damaged, also where it ends
+    in something else or with a wrong checksum.
+    """
+    return io.BufferedReader(_Gunzip(file))
