@@ -33,6 +33,20 @@ write(Path(sys.argv[1]))
 print([name for name in ("monai", "matplotlib", "pandas", "sklearn") if name in sys.modules])
 """
 
+LOADED_NETWORKS = """
+import gc
+from pneumoscreen.commands.screen import Screeners
+rounds = []
+gc.callbacks.append(lambda phase, info: rounds.append(phase))
+screeners = Screeners(None, "cpu")
+before = len(rounds)
+screeners.load("CT")
+during, kept = len(rounds) - before, gc.get_freeze_count()
+later = [[] for _ in range(1000)]
+screeners.load("CT")
+print(during, kept > 100_000, gc.get_freeze_count() == kept, gc.isenabled())
+"""
+
 
 def test_screening_loads_without_ignite_and_mlflow_and_both_can_be_imported_afterwards() -> None:
     found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
@@ -44,3 +58,15 @@ def test_the_screening_of_a_ct_loads_neither_monai_nor_what_it_brings(tmp_path: 
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.stdout.strip() == "[]", found.stderr[-2000:]
     assert (tmp_path / "report.html").exists()
+
+
+def test_the_networks_are_loaded_without_a_search_for_cycles_and_left_out_of_all_later_ones() -> None:
+    found = subprocess.run([sys.executable, "-c", LOADED_NETWORKS], capture_output=True, text=True, check=False)
+    assert found.stdout.split() == ["0", "True", "True", "True"], found.stderr[-2000:]
+
+
+def test_who_had_no_search_for_cycles_still_has_none() -> None:
+    program = "import gc\ngc.disable()\nfrom pneumoscreen.commands.quick_imports import uncollected\n"
+    program += "with uncollected(): pass\nprint(gc.isenabled())"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert found.stdout.strip() == "False", found.stderr[-2000:]

@@ -16,6 +16,7 @@ from .. import RESEARCH_USE_ONLY
 from ..case import Case
 from ..errors import PneumoScreenError
 from .folders import OutputError, prepare_folder, replacing
+from .quick_imports import import_monai, uncollected
 from .terminal import Meter, complain
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Screeners:
 
     def __init__(self, model_dir: Path | None, device: str) -> None:
         self._model_dir, self._device = model_dir, device
+        self._loaded: set[str] = set()
 
     @cached_property
     def ct(self) -> "Screener":
@@ -79,16 +81,18 @@ class Screeners:
         Raises:
             PneumoScreenError: if they cannot be loaded.
         """
-        from .. import report
+        if modality in self._loaded:
+            return
+        with uncollected():
+            from .. import report
 
-        del report
-        if modality == "CXR":
-            from .quick_imports import import_monai
-
-            import_monai()
-            _ = self.cxr
-        else:
-            _ = self.ct
+            del report
+            if modality == "CXR":
+                import_monai()
+                _ = self.cxr
+            else:
+                _ = self.ct
+        self._loaded.add(modality)
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,8 @@ def screen_inputs(
     Raises:
         PneumoScreenError: if the folder cannot be written to, or the models cannot be loaded.
     """
-    from ..images import Refused, find_inputs
+    with uncollected():
+        from ..images import Refused, find_inputs
 
     out = prepare_folder(out)
     print(RESEARCH_USE_ONLY, file=sys.stderr)
