@@ -24,11 +24,13 @@ class ScreeningRun:
     Attributes:
         timings_s: of each case, by stage, from the documents; ``total`` is from reading to report.
         wall_s: the whole process, start and loading of the networks included.
+        cpu_s: what the processor worked for it, on all cores; says something on a machine that is not quiet, too.
         peak_gib: largest resident memory of the process.
     """
 
     timings_s: list[dict[str, float]]
     wall_s: float
+    cpu_s: float
     peak_gib: float
 
     @property
@@ -72,7 +74,8 @@ def run_screening(scans: Sequence[Path], device: str, cores: set[int], model_dir
         if process.returncode != 0:
             raise BenchError(f"screening failed with status {process.returncode}: {_last_line(errors)}")
         documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(scratch).glob("*.json"))]
-    return ScreeningRun([document["timings_s"] for document in documents], wall, usage.ru_maxrss / 2**20)
+    timings = [document["timings_s"] for document in documents]
+    return ScreeningRun(timings, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)
 
 
 def has_gpu() -> bool:
