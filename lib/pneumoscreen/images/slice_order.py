@@ -18,14 +18,19 @@ def check_slice_order(hu: NDArray[np.int16], name: str) -> None:
     Raises:
         MixedSeriesError: if it is such a one.
     """
-    depth, height, width = (len(hu), *(side // _BLOCK * _BLOCK for side in hu.shape[1:]))
-    blocks = np.empty((depth, height // _BLOCK, width // _BLOCK), np.float32)
-    for plane, target in zip(hu[:, :height, :width], blocks, strict=True):
-        seen = np.clip(plane, *_HU_RANGE)  # metal would outweigh everything else
-        target[...] = seen.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).mean(axis=(1, 3))
+    blocks = np.stack([_block_means(plane) for plane in hu])
     next_one = float(np.square(blocks[1:] - blocks[:-1]).mean())
     next_but_one = float(np.square(blocks[2:] - blocks[:-2]).mean())
     if next_one > _MOST * next_but_one:
         raise MixedSeriesError(
             f"{name} holds two scans whose slices take turns; export each series or acquisition by itself"
         )
+
+
+def _block_means(plane: NDArray[np.int16]) -> NDArray[np.float32]:
+    """A slice [y, x] at a quarter of its resolution; what does not fill a block at its end is left aside."""
+    height, width = (side // _BLOCK * _BLOCK for side in plane.shape)
+    seen = np.clip(plane[:height, :width], *_HU_RANGE).astype(np.float32)  # metal would outweigh everything else
+    # Sums of shifted rows and columns: a mean over two axes at once takes five times as long.
+    rows = np.add.reduce([seen[first::_BLOCK] for first in range(_BLOCK)])
+    return np.asarray(np.add.reduce([rows[:, first::_BLOCK] for first in range(_BLOCK)]) / _BLOCK**2, np.float32)
