@@ -30,7 +30,8 @@ hu[8:14, 40:60, 20:40] = -100
 volume = Volume(hu, (3.0, 3.0, 6.0), (0.0, 0.0, 0.0), np.eye(3), "chest", Path("chest"), "0" * 64)
 case, write = _screen(Reading(volume, 0.0), screeners, lambda stage, fraction: None)
 write(Path(sys.argv[1]))
-print([name for name in ("monai", "matplotlib", "pandas", "sklearn") if name in sys.modules])
+unused = ("monai", "matplotlib", "pandas", "sklearn", "scipy.signal", "scipy.stats")
+print([name for name in unused if name in sys.modules])
 """
 
 LOADED_NETWORKS = """

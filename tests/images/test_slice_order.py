@@ -5,7 +5,7 @@ import pytest
 
 from pneumoscreen.images import read_volume
 from pneumoscreen.images.faults import MixedSeriesError
-from pneumoscreen.images.slice_order import check_slice_order
+from pneumoscreen.images.slice_order import _block_means, check_slice_order
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,9 @@ def test_noise_does_not_shuffle_a_scan(noise_hu):
     body = 1000.0 * (np.hypot(x - 32, y - 32) < 20 + 6 * np.sin(z / 9)) - 1000
     noisy = body + np.random.default_rng(0).normal(0, noise_hu, body.shape)
     check_slice_order(np.rint(noisy).astype(np.int16), "scan")
+
+
+def test_slices_are_compared_by_the_means_of_blocks_and_metal_counts_as_bone():
+    plane = np.random.default_rng(5).integers(-2000, 3000, (11, 18)).astype(np.int16)
+    means = np.clip(plane[:8, :16], -1024, 500).reshape(2, 4, 4, 4).mean(axis=(1, 3))
+    assert np.array_equal(_block_means(plane), means.astype(np.float32))
