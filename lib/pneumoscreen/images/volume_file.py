@@ -49,7 +49,7 @@ def _read_nifti(path: Path) -> RawImage:
     with open_plain(path) as plain:
         zipped = plain.read(2) == b"\x1f\x8b"
         plain.seek(0)
-        file: IO[bytes] = open_gzip(plain) if zipped else plain  # type: ignore[assignment]
+        file: IO[bytes] = open_gzip(plain) if zipped else plain
         try:
             values, header = _nifti_values(file, path, zipped)
         except (EOFError, zlib.error):
