@@ -176,6 +176,9 @@ def screen(
         bool, typer.Option("--json", help="Print one JSON array, an object an input, instead of a line a case.")
     ] = False,
     index: Annotated[bool, typer.Option("--index", help="Also write OUT/index.html, a table of all cases.")] = False,
+    anonymous_ids: Annotated[
+        bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
+    ] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
@@ -185,7 +188,15 @@ def screen(
     """
     from .commands.screen import screen_inputs
 
-    return screen_inputs(inputs, out, as_json=json, with_index=index, model_dir=model_dir, device=device)
+    return screen_inputs(
+        inputs,
+        out,
+        as_json=json,
+        with_index=index,
+        anonymous_ids=anonymous_ids,
+        model_dir=model_dir,
+        device=device,
+    )
 
 
 @app.command()

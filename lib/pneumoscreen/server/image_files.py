@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..images.dicom_header import looks_like_dicom
+from ..images.dicom_start import looks_like_dicom
 from ..models.durable import fsync_folder
 from ..studies.layout import ANNOTATIONS, AUDIT, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
 from .failures import RequestError
