@@ -7,7 +7,7 @@ says so, else by its folder.
 
 import filecmp
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from .dicom_header import SliceHeader, series_key
 from .dicom_series import RADIOGRAPHS, is_companion, is_ct
 from .dicom_start import is_blank
 from .faults import DamagedError
-from .folders import Kind, kind_of
+from .folders import Kind, files_in, kind_of
 from .found import Found, Input, PassedOver, Refused, folded, names_of
 
 _Key = tuple[str, ...]
@@ -103,6 +103,17 @@ def series_of(found: Sequence[DicomFolder]) -> list[Found]:
             items += _companions(series.headers)
     items += _without_spoilt(kept, found)
     return [*items, *radiograph_inputs(radiographs)]
+
+
+def folders_of_series(paths: Sequence[Path]) -> list[list[Path]]:
+    """The folders of each DICOM series that lies in several of these, in their order; no folder in two lists."""
+    gathered = _gathered([DicomFolder.of(path, files_in(path)) for path in paths], [])
+    counts = Counter(folder for series in gathered for folder in series.folders)
+    return [
+        series.folders
+        for series in gathered
+        if len(series.folders) > 1 and all(counts[folder] == 1 for folder in series.folders)
+    ]
 
 
 def _gathered(found: Sequence[DicomFolder], items: list[Found]) -> list[_Series]:
