@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from . import RESEARCH_USE_ONLY, __version__
-from .commands.terminal import complain, quiet_packages
+from .commands.terminal import complain, quiet_packages, write_any_name
 from .errors import PneumoScreenError
 
 STATUS_BAD_INPUT = 2
@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status; a user's mistake ends in one line, not a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     quiet_packages()
+    write_any_name()
     try:
         status = app(args=arguments, prog_name="pneumoscreen", standalone_mode=False)
         sys.stdout.flush()

@@ -132,7 +132,8 @@ def _read(path: Path) -> tuple[Dataset, _Pixels]:
             return dataset, _Pixels(any(keyword in dataset for keyword in FLOAT_PIXELS))
         if syntax_of(dataset) == DeflatedExplicitVRLittleEndian:
             return dataset, _Pixels(True, None if lengths[0] == _UNDEFINED_LENGTH else lengths[0])
-        start = file.tell()
+        start = file.tell()  # of the element, whose head is longer where it names its representation
+        start += 12 if file.read(6)[4:].isalpha() else 8
         size = file.seek(0, os.SEEK_END)
         if lengths[0] == _UNDEFINED_LENGTH:
             return dataset, _Pixels(True, are_whole=_ends_compressed(file, start, size))

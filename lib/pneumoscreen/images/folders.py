@@ -56,7 +56,7 @@ def _below(folder: Path, say: Say, searched: list[str], seen: set[str]) -> Itera
         if path.is_symlink() and not _is_followed(path, say, searched):
             continue
         if not path.is_dir():
-            if not path.is_file() and kind_of_name(path) is Kind.UNKNOWN and not path.is_symlink():
+            if path.exists() and not path.is_file() and not _is_told_later(path):
                 say(path, "is a device, pipe or socket")
             continue
         if path.name.lower() not in _JUNK_FOLDERS:
@@ -105,13 +105,18 @@ def entries(folder: Path) -> list[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files of ``entries``; of what is no file or leads nowhere, only what is named as an image is.
+    """The files of ``entries``; also what is named as an image and is no file, but for pipes and the like as DICOM.
 
     Raises:
         AbsentError: if it cannot be opened.
     """
-    files = [path for path in entries(folder) if not path.is_dir()]
-    return [path for path in files if path.is_file() or kind_of_name(path) not in (Kind.UNKNOWN, Kind.JUNK)]
+    return [path for path in entries(folder) if path.is_file() or (not path.is_dir() and _is_told_later(path))]
+
+
+def _is_told_later(path: Path) -> bool:
+    """Whether what is no file is refused by whoever reads it."""
+    kind = kind_of_name(path)
+    return kind in (Kind.VOLUME, Kind.PICTURE) or (kind is Kind.DICOM and not path.exists())
 
 
 def kind_of_name(path: Path) -> Kind:
