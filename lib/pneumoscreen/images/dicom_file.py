@@ -17,6 +17,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ..errors import ImageError
+from .content_kind import DICOM, not_readable
 from .dicom_header import (
     FLOAT_PIXELS,
     HEADER_TAGS,
@@ -91,10 +92,15 @@ def read_dicom_file(path: Path) -> DicomFile:
         fault = error
     except Exception:
         # pydicom raises whatever a damaged header happens to break: KeyError, struct.error, ValueError and others.
-        fault = DamagedError(f"{path} is damaged or no DICOM file; copy it again from the scanner or archive")
+        fault = _no_dicom(path)
     else:
         return DicomFile(path, tuple(headers), series=series_key(headers[0]) if headers else None)
     return DicomFile(path, fault=fault, series=_key_of(dataset))
+
+
+def _no_dicom(path: Path) -> ImageError:
+    """What is wrong with a file that is not to be read as DICOM."""
+    return not_readable(path, (DICOM,), "is damaged or no DICOM file; copy it again from the scanner or archive")
 
 
 def _key_of(dataset: Dataset | None) -> SeriesKey | None:
@@ -176,7 +182,7 @@ def _is_no_image(dataset: Dataset, path: Path) -> bool:
     is_whole = not dataset.group_dataset(0)  # where zeros begin, they are read as elements of group 0
     is_other = modality_of_file(dataset) in _NO_IMAGES or _IMAGES not in UID(sop_class).name
     if not (is_whole and sop_class and is_other):
-        raise DamagedError(f"{path} is damaged or no DICOM file; copy it again from the scanner or archive")
+        raise _no_dicom(path)
     return True
 
 

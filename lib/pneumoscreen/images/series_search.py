@@ -5,7 +5,6 @@ the series that it belongs to, since no result is better than one on an incomple
 says so, else by its folder.
 """
 
-import filecmp
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .case_ids import short_hash, stem_of
+from .content_kind import not_readable
 from .dicom_file import DicomFile, read_dicom_file
 from .dicom_header import SliceHeader, series_key
 from .dicom_series import RADIOGRAPHS, is_companion, is_ct
@@ -67,7 +67,8 @@ class DicomFolder:
                 fault = DamagedError(f"{file} is damaged or no DICOM file; copy it again from the scanner or archive")
                 found.faults.append(DicomFile(file, fault=fault))
             else:
-                found.passed_over.append(PassedOver(file, _UNKNOWN))
+                reason = str(not_readable(file, (), _UNKNOWN)).removeprefix(f"{file} ")
+                found.passed_over.append(PassedOver(file, reason))
         return found
 
     @property
@@ -146,8 +147,7 @@ def _joined(by_folder: dict[Path, list[SliceHeader]], items: list[Found]) -> lis
         for series in joined:
             there = {_place(header) for header in series.headers}
             if len(places & there) * 2 < len(places):
-                copies = {h.path for h in headers if any(_is_copy(h, other) for other in series.headers)}
-                series.headers += [header for header in headers if header.path not in copies]
+                series.headers += headers
                 series.folders.append(path)
                 break
             if len(headers) < len(series.headers) and {h.instance_uid for h in headers} <= {
@@ -171,10 +171,6 @@ def _place(header: SliceHeader) -> object:
     if header.position_mm is None:
         return header.path, header.frame
     return tuple(round(10 * value) for value in (*header.position_mm, *(header.row_direction or ())))
-
-
-def _is_copy(header: SliceHeader, other: SliceHeader) -> bool:
-    return header.instance_uid == other.instance_uid and filecmp.cmp(header.path, other.path, shallow=False)
 
 
 def _shape(path: Path) -> str:
@@ -202,13 +198,15 @@ def _without_spoilt(series: Sequence[_Series], found: Sequence[DicomFolder]) -> 
         here = [number for number, one in enumerate(series) if folder.path in one.folders and is_ct(one.headers)]
         for fault in folder.faults:
             own = [number for number, one in enumerate(series) if series_key(one.headers[0]) == fault.series]
+            # A file that is of another kind than its name says is no slice.
+            in_doubt = here if fault.series is None and isinstance(fault.fault, DamagedError) else []
             if fault.series is not None and own:
                 spoilt[next((number for number in own if number in here), own[0])].append(fault)
-            elif fault.series is None and len(here) == 1:
-                spoilt[here[0]].append(fault)
+            elif len(in_doubt) == 1:
+                spoilt[in_doubt[0]].append(fault)
             else:
                 alone.append(fault)
-                doubtful.update(here if fault.series is None else ())
+                doubtful.update(in_doubt)
     items: list[Found] = [_spoilt(faults) for faults in spoilt.values()]
     items += [Refused(path, reason) for path, reason in folded(Refused(one.path, str(one.fault)) for one in alone)]
     counts = [sum(path in one.folders for one in series) for path in (one.folders[0] for one in series)]
