@@ -47,7 +47,7 @@ class SplitSeries:
         return self._joined[key]
 
     def _uids_in(self, folder: Path) -> frozenset[bytes]:
-        """What may be the UID of the series of the first DICOM file in a folder."""
+        """What may be the UID of the series of the DICOM files in a folder, by the first that has one."""
         changed = _changed(folder)
         known = self._uids.get(str(folder))
         if known is None or known[0] != changed:
@@ -59,10 +59,11 @@ def _uids_of(folder: Path) -> frozenset[bytes]:
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and entry.name[0] != ".")
         files = [folder / name for name in names if name.lower() != "dicomdir"][:_FILES_PROBED]
-        for file in files:
-            if looks_like_dicom(file):
-                with file.open("rb") as opened:
-                    return frozenset(_SERIES_UID.findall(opened.read(_HEADER)))
+        for file in filter(looks_like_dicom, files):
+            with file.open("rb") as opened:
+                found = frozenset(_SERIES_UID.findall(opened.read(_HEADER)))
+            if found:
+                return found
     except OSError:
         pass  # reading the image says what is wrong
     return frozenset()
