@@ -57,6 +57,14 @@ def test_series_of_other_patients_are_not_joined_though_their_uid_is_the_same(tm
     assert all(path.is_dir() for path in bare)
 
 
+def test_slices_of_a_series_that_have_studies_of_their_own_are_one_case(tmp_path, chest, files):
+    folder = files.series(
+        tmp_path / "ct", chest, lambda ds, z: files.set_fields(ds, PatientID="", StudyInstanceUID=f"1.2.{z}")
+    )
+    (given,) = search([folder])
+    np.testing.assert_array_equal(read_input(given).hu, chest)
+
+
 def test_whole_copies_of_a_series_are_cases_and_a_copy_of_a_part_is_passed_over(tmp_path, chest, files):
     whole = files.series(tmp_path / "b", chest)
     shutil.copytree(whole, tmp_path / "c")

@@ -94,7 +94,7 @@ def read_dicom_file(path: Path) -> DicomFile:
         # pydicom raises whatever a damaged header happens to break: KeyError, struct.error, ValueError and others.
         fault = _no_dicom(path)
     else:
-        return DicomFile(path, tuple(headers), series=series_key(headers[0]) if headers else None)
+        return DicomFile(path, tuple(headers), series=headers[0].series_key if headers else None)
     return DicomFile(path, fault=fault, series=_key_of(dataset))
 
 
@@ -107,8 +107,8 @@ def _key_of(dataset: Dataset | None) -> SeriesKey | None:
     if dataset is None:
         return None
     try:
-        uid = str(dataset.get("SeriesInstanceUID") or "")
-        return (patient_key_of(dataset), uid) if uid else None
+        study, series = (str(dataset.get(f"{kind}InstanceUID") or "") for kind in ("Study", "Series"))
+        return series_key(patient_key_of(dataset), study, series)
     except Exception:
         return None  # damaged there as well
 

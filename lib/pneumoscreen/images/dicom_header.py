@@ -107,13 +107,26 @@ class SliceHeader:
         """A scout view: part of an examination, but no slice of the volume."""
         return "LOCALIZER" in self.image_type
 
+    @property
+    def series_key(self) -> SeriesKey | None:
+        """What tells the slice's series from all others; None where its header does not say."""
+        return series_key(self.patient_key, self.study_uid, self.series_uid)
 
-def series_key(header: SliceHeader) -> SeriesKey | None:
-    """What tells the series of a slice from all others; None where its header does not say.
 
-    Ours: the patient counts as well, since what takes names out of headers may give many series one UID.
+def series_key(patient: str, study_uid: str, series_uid: str) -> SeriesKey | None:
+    """What tells a series from all others; None where its header does not say.
+
+    Ours: the patient's number counts as well, since what takes names out of headers may give many series one UID. The
+    study does not: some writers give each slice a study of its own.
+
+    Args:
+        patient: see ``SliceHeader.patient_key``.
+        study_uid: StudyInstanceUID, or empty.
+        series_uid: SeriesInstanceUID, or empty.
     """
-    return (header.patient_key, header.series_uid) if header.series_uid else None
+    if not series_uid:
+        return None
+    return ("" if study_uid and patient == patient_key(study_uid) else patient), series_uid
 
 
 def slice_header(dataset: Dataset, path: Path, frame: int, frames: int, groups: tuple[Dataset, Dataset]) -> SliceHeader:

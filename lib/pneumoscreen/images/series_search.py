@@ -14,7 +14,7 @@ from pathlib import Path
 from .case_ids import short_hash, stem_of
 from .content_kind import not_readable
 from .dicom_file import DicomFile, read_dicom_file
-from .dicom_header import SliceHeader, series_key
+from .dicom_header import SliceHeader
 from .dicom_series import RADIOGRAPHS, is_companion, is_ct
 from .dicom_start import is_blank
 from .faults import DamagedError
@@ -24,6 +24,7 @@ from .found import Found, Input, PassedOver, Refused, folded, names_of
 _Key = tuple[str, ...]
 _NO_IMAGE = "is a DICOM object without an image (an index, a report, a plan)"
 _UNKNOWN = "is of no kind that is read"
+_COPY = "is a copy of a slice of a series in another folder"
 _DOUBT = (
     "Damaged files that do not say which series they belong to lie beside the slices; if they are of this one, "
     "the result is that of an incomplete scan."
@@ -123,7 +124,7 @@ def _gathered(found: Sequence[DicomFolder], items: list[Found]) -> list[_Series]
     for folder in found:
         for header in folder.headers:
             if header.modality not in RADIOGRAPHS:
-                parts[series_key(header) or (str(folder.path),)][folder.path].append(header)
+                parts[header.series_key or (str(folder.path),)][folder.path].append(header)
     gathered: list[_Series] = []
     for by_folder in parts.values():
         gathered += _joined(by_folder, items)
@@ -153,8 +154,7 @@ def _joined(by_folder: dict[Path, list[SliceHeader]], items: list[Found]) -> lis
             if len(headers) < len(series.headers) and {h.instance_uid for h in headers} <= {
                 h.instance_uid for h in series.headers
             }:
-                reason = f"is a copy of a slice of the series in {series.folders[0]}"
-                items += [PassedOver(file, reason) for file in dict.fromkeys(h.path for h in headers)]
+                items += [PassedOver(file, _COPY) for file in dict.fromkeys(h.path for h in headers)]
                 break
         else:
             joined.append(_Series([path], list(headers)))
@@ -197,7 +197,7 @@ def _without_spoilt(series: Sequence[_Series], found: Sequence[DicomFolder]) -> 
     for folder in found:
         here = [number for number, one in enumerate(series) if folder.path in one.folders and is_ct(one.headers)]
         for fault in folder.faults:
-            own = [number for number, one in enumerate(series) if series_key(one.headers[0]) == fault.series]
+            own = [number for number, one in enumerate(series) if one.headers[0].series_key == fault.series]
             # A file that is of another kind than its name says is no slice.
             in_doubt = here if fault.series is None and isinstance(fault.fault, DamagedError) else []
             if fault.series is not None and own:
