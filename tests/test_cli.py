@@ -106,13 +106,16 @@ class TestScreen:
     ) -> None:
         assert main(["screen", str(scan), "--out", str(tmp_path), "--model-dir", str(models), "--device", "cpu"]) == 0
         output = capsys.readouterr()
-        case = Case.from_json((tmp_path / "phantom-000001.json").read_text(encoding="utf-8"))
+        (document,) = tmp_path.glob("*.json")
+        case = Case.from_json(document.read_text(encoding="utf-8"))
+        name = case.case_id
+        assert (document.stem, name[:15]) == (name, "phantom-000001-")
         assert case.verdict is not None
         seconds = case.timings_s["total"]
-        assert output.out == f"phantom-000001 {case.verdict.label} {case.verdict.exported:.2f} {seconds:.1f}\n"
+        assert output.out == f"{name} {case.verdict.label} {case.verdict.exported:.2f} {seconds:.1f}\n"
         assert output.err == f"{pneumoscreen.RESEARCH_USE_ONLY}\n"
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["phantom-000001.html", "phantom-000001.json"]
-        assert "</html>" in (tmp_path / "phantom-000001.html").read_text(encoding="utf-8")
+        assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.html", f"{name}.json"]
+        assert "</html>" in (tmp_path / f"{name}.html").read_text(encoding="utf-8")
         assert list(case.timings_s) == ["read", "lungs", "candidates", "classify", "report", "total"]
         stages = [seconds for name, seconds in case.timings_s.items() if name != "total"]
         assert sum(stages) == pytest.approx(case.timings_s["total"], rel=0.2)
@@ -135,12 +138,14 @@ class TestScreen:
         assert first == {"input": str(absent), "error": refusals[0]}
         assert third == {"input": str(text), "error": refusals[1]}
         document = json.loads(Path(second["document"]).read_text(encoding="utf-8"))
-        assert second["case_id"] == document["case_id"] == "phantom-000001"
+        assert second["case_id"] == document["case_id"]
+        assert second["source"] == document["image"]["source"] == "phantom-000001.nii.gz"
         assert second["verdict"] == document["verdict"]["label"]
         assert second["seconds"] == document["timings_s"]["total"]
         assert Path(second["report"]).is_file()
         index = (out / "index.html").read_text(encoding="utf-8")
-        assert "phantom-000001.html" in index
+        assert f"{second['case_id']}.html" in index
+        assert "phantom-000001.nii.gz" in index
         assert "absent.nii.gz" in index
 
     def test_a_scan_without_lungs_is_refused(

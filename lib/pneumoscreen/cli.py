@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from . import RESEARCH_USE_ONLY, __version__
-from .commands.terminal import complain, quiet_packages
+from .commands.terminal import complain, quiet_packages, write_any_name
 from .errors import PneumoScreenError
 
 STATUS_BAD_INPUT = 2
@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status; a user's mistake ends in one line, not a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     quiet_packages()
+    write_any_name()
     try:
         status = app(args=arguments, prog_name="pneumoscreen", standalone_mode=False)
         sys.stdout.flush()
@@ -176,6 +177,9 @@ def screen(
         bool, typer.Option("--json", help="Print one JSON array, an object an input, instead of a line a case.")
     ] = False,
     index: Annotated[bool, typer.Option("--index", help="Also write OUT/index.html, a table of all cases.")] = False,
+    anonymous_ids: Annotated[
+        bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
+    ] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
@@ -185,7 +189,15 @@ def screen(
     """
     from .commands.screen import screen_inputs
 
-    return screen_inputs(inputs, out, as_json=json, with_index=index, model_dir=model_dir, device=device)
+    return screen_inputs(
+        inputs,
+        out,
+        as_json=json,
+        with_index=index,
+        anonymous_ids=anonymous_ids,
+        model_dir=model_dir,
+        device=device,
+    )
 
 
 @app.command()

@@ -161,8 +161,10 @@ def test_a_folder_of_good_and_bad_cases(run: Run, chest: sitk.Image, narrow_mode
     _write(folder / "nan.nii.gz", np.full((10, 64, 64), np.nan, np.float32), chest)
     ended = run("screen", folder, folder / ".", "--out", tmp_path / "out", "--model-dir", narrow_models)
     assert ended.status == 2
-    assert [line.split()[0] for line in ended.out.splitlines()] == ["good_case_u", "series"]
+    names = [line.split()[0].rpartition("-")[0] for line in ended.out.splitlines()]
+    assert names == ["my_scans_of_größe_good_case_ü", "my_scans_of_größe_series"]
     lines = [line for line in ended.refusals() if ": note: " not in line]
     assert len(lines) == 4
-    for name in ("bad.nii.gz", "gone.nii.gz", "nan.nii.gz", "series-cut"):
+    # Its other slices are copies of those of the whole series.
+    for name in ("bad.nii.gz", "gone.nii.gz", "nan.nii.gz", "series-cut/004.dcm"):
         assert sum(line.startswith(f"{folder / name} ") for line in lines) == 1, lines

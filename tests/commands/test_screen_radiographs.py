@@ -43,7 +43,8 @@ def test_an_xray_a_ct_and_a_photograph(run: Callable[..., Ended], models: Path, 
     xray, refused, ct = json.loads(ended.out)
     assert refused["input"] == str(photograph) and "colour" in refused["error"]
     case = Case.from_json(Path(xray["document"]).read_text(encoding="utf-8"))
-    assert (case.modality, case.case_id) == ("CXR", "chest") and case.cxr is not None
+    assert (case.modality, case.image.source) == ("CXR", "chest.png") and case.cxr is not None
+    assert case.case_id.startswith("chest-")
     assert case.verdict is not None and case.verdict.label == xray["verdict"]
     assert {"read", "lungs", "classify", "report", "total"} == set(case.timings_s)
     assert Case.from_json(Path(ct["document"]).read_text(encoding="utf-8")).modality == "CT"

@@ -11,6 +11,8 @@ from tests.images.radiographs import write_dataset
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images import Input, Refused, find_inputs, read_input, read_volume
 from pneumoscreen.images.faults import NotCTError
+from pneumoscreen.images.found import PassedOver
+from pneumoscreen.images.inputs import modality_of, search
 
 
 def ids(found):
@@ -165,6 +167,89 @@ def test_pictures_in_above_and_below_the_folder_of_a_ct_are_no_cases(tmp_path, c
     assert modalities(find_inputs([tmp_path])) == [("ct", "CT"), ("1", "CXR")]
 
 
+def passed_over(folder):
+    found = [item for item in search([folder]) if isinstance(item, PassedOver)]
+    return {item.path.relative_to(folder).as_posix(): item.reason for item in found}
+
+
+def test_pictures_of_a_ct_are_named_and_those_of_an_xray_or_below_a_volume_are_cases(tmp_path, chest, files):
+    files.series(tmp_path / "exam" / "ct", chest)
+    (tmp_path / "xr").mkdir()
+    write_dataset(tmp_path / "xr" / "patA.dcm")
+    files.image(tmp_path / "xr" / "deep.nii.gz", chest).rename(tmp_path / "ct1.nii.gz")
+    for name in ("exam/shot.png", "exam/ct/shot.png", "xr/patA.png", "xr/patB.png", "xr/more/patC.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert sources(search([tmp_path])) == [
+        "ct1.nii.gz",
+        "exam/ct",
+        "xr/patA.dcm",
+        "xr/patB.png",
+        "xr/more/patC.jpg",
+    ]
+    reasons_of = passed_over(tmp_path)
+    assert reasons_of.keys() == {"exam/shot.png", "exam/ct/shot.png", "xr/patA.png"}
+    assert all("picture beside" in reason and "name it" in reason for reason in reasons_of.values())
+    # Named, it is an X-ray.
+    assert sources(search([tmp_path / "exam" / "ct", tmp_path / "exam" / "ct" / "shot.png"])) == ["ct", "shot.png"]
+
+
+def test_files_of_no_kind_and_label_folders_are_named_and_documents_are_not(tmp_path, chest, files):
+    files.image(tmp_path / "a.nii.gz", chest)
+    (tmp_path / "labels").mkdir()
+    files.image(tmp_path / "labels" / "a.nii.gz", chest)
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "a.json").write_text("{}")
+    for name in ("scans.zip", "x.webp", "scan.mgz", "notes.txt", "cases.csv", ".hidden"):
+        (tmp_path / name).write_bytes(b"some content")
+    assert passed_over(tmp_path).keys() == {"scans.zip", "x.webp", "scan.mgz", "labels"}
+
+
+def test_linked_patient_folders_are_searched(tmp_path, chest, files):
+    outside = files.series(tmp_path / "archive" / "p7" / "ct", chest)
+    folder = tmp_path / "named"
+    (folder / "p1").mkdir(parents=True)
+    files.image(folder / "p1" / "x.nii.gz", chest)
+    (folder / "p7").symlink_to(outside.parent)
+    (folder / "p8").symlink_to(folder / "p1")
+    (folder / "p9").symlink_to(tmp_path / "gone")
+    (folder / "top").symlink_to(tmp_path)
+    (outside.parent / "back").symlink_to(folder)
+    (outside.parent / "round").symlink_to("round")
+    assert sources(search([folder])) == ["p1/x.nii.gz", "p7/ct"]
+    reasons_of = passed_over(folder)
+    assert reasons_of.keys() == {"p9", "top", "p7/round"}
+    assert "leads nowhere" in reasons_of["p9"] and "above" in reasons_of["top"]
+
+
+def test_what_is_named_twice_is_found_once(tmp_path, chest, files):
+    folder = files.series(tmp_path / "all" / "ct", chest)
+    (tmp_path / "all" / "x").mkdir()
+    picture = tmp_path / "all" / "x" / "1.png"
+    picture.write_bytes(b"x")
+    assert sources(search([tmp_path / "all", folder, picture])) == ["ct", "x/1.png"]
+    assert sources(search([folder, tmp_path / "all"])) == ["ct", "x/1.png"]
+    assert not reasons(search([tmp_path / "all", folder, picture]))
+
+
+def test_the_modality_of_a_folder_goes_by_its_first_image(tmp_path, chest, files):
+    index = files.slice(chest, 0, "1.2.78", Modality="SR", SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")
+    files.set_fields(index, Rows=None, Columns=None, PixelData=None)
+    index.save_as(tmp_path / "0.dcm", write_like_original=False)
+    write_dataset(tmp_path / "1.dcm")
+    assert modality_of(tmp_path) == "CXR"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files there")
+def test_a_pipe_in_a_folder_is_named_and_not_opened(tmp_path, chest, files):
+    files.series(tmp_path / "ct", chest)
+    for name in ("pipe", "pipe.dcm"):
+        os.mkfifo(tmp_path / "ct" / name)
+    assert ids(search([tmp_path])) == ["ct"]
+    assert passed_over(tmp_path).keys() == {"ct/pipe", "ct/pipe.dcm"}
+    assert read_volume(tmp_path / "ct").hu.shape == chest.shape
+
+
 def test_dicom_radiographs_are_a_case_each(tmp_path, chest, files):
     files.series(tmp_path / "exam", chest)
     write_dataset(tmp_path / "exam" / "x1.dcm", Modality="CR")
@@ -204,7 +289,7 @@ def test_case_ids_are_unique_and_safe(tmp_path, chest, files):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"x")
     found = ids(find_inputs([tmp_path / name for name in names]))
-    assert found == ["ct", "ct_2", "CT_3", "my_scan_1", "case", "case_2", "ct_2_2"]
+    assert found == ["ct", "ct_2", "CT_3", "my_scan_1", "Лёгкие", "case", "ct_2_2"]
 
 
 def test_a_patients_name_does_not_become_a_case_id(tmp_path, chest, files):

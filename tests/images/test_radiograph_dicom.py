@@ -20,7 +20,7 @@ from pydicom.uid import (
 from tests.images.radiographs import HEIGHT, MARKER, WIDTH, make_dataset, make_radiograph, write_dataset
 
 from pneumoscreen.errors import ImageError
-from pneumoscreen.images.dicom_header import read_headers
+from pneumoscreen.images.dicom_file import read_headers
 from pneumoscreen.images.faults import DamagedError, DimensionError, NotRadiographError
 from pneumoscreen.images.radiograph_dicom import read_dicom_radiograph
 

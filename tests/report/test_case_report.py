@@ -227,3 +227,9 @@ def test_the_picture_of_a_region_shows_the_middle_slice_of_its_patches(volume, p
     artist = RegionArtist(volume, phantom.lungs, phantom.infection_mask, frame, regions, DEFAULT_CLASSES)
     shown = {card.number: volume.stored_slice(card.context.slice) for card in artist.cards()}
     assert [shown[number] for number in sorted(shown)] == [central_slices(box, depth)[1] for box in boxes]
+
+
+def test_the_source_is_stated(volume, screening):
+    image = replace(screening.case.image, source="patA/ST1/ct")
+    text = Page(render_report(volume, screening.with_case(image=image))).text
+    assert "Source patA/ST1/ct" in text

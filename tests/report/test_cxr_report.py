@@ -120,6 +120,13 @@ def test_spacing_and_borders_are_stated_where_known(radiograph, cxr_screening):
     assert "Spacing 0.143 × 0.143 mm Burnt-in borders cut off: 280 × 240 pixels remain" in text
 
 
+def test_the_source_is_stated(radiograph, cxr_screening):
+    stated = replace(radiograph, source_below="patA/ST1/IM1.png")
+    case = replace(cxr_screening.case, image=stated.image_info())
+    assert "Source patA/ST1/IM1.png Modality" in Page(render_cxr_report(stated, replace(cxr_screening, case=case))).text
+    assert "Source not known" in Page(render_cxr_report(radiograph, cxr_screening)).text
+
+
 def test_a_readers_opinion_is_shown_beside_the_verdict(radiograph, cxr_screening):
     said = {"label": "cap", "location": "bipulmonary", "name": "reader-a", "at": "2026-11-22T10:00:00Z"}
     text = Page(render_cxr_report(radiograph, with_cxr(cxr_screening, reader=said))).text

@@ -18,6 +18,17 @@ def test_every_case_leads_to_its_report(screening, tmp_path):
     assert "2 cases screened" in html
 
 
+def test_sources_and_what_was_passed_over_are_told(screening, tmp_path):
+    case = replace(screening.case, image=replace(screening.case.image, source="patA/ST1/<b>"))
+    left_out = [("in/shot.png", "in/shot.png is a picture beside a CT")]
+    write_index([case], tmp_path / "index.html", passed_over=left_out)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "patA/ST1/&lt;b&gt;" in html
+    assert "Passed over" in html and "is a picture beside a CT" in html
+    assert "Not screened" not in html
+    assert "Passed over" not in render_index([case])
+
+
 def test_names_and_reasons_stay_text(screening):
     attack = "<script>alert(1)</script>"
     html = render_index([replace(screening.case, case_id=attack)], [(attack, attack)])

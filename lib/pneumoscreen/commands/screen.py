@@ -10,19 +10,22 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import RESEARCH_USE_ONLY
 from ..case import Case
 from ..errors import PneumoScreenError
 from .folders import OutputError, prepare_folder, replacing
 from .quick_imports import import_monai, uncollected
+from .screen_results import LeftOut, Refusal, Result, Screened, Shown, left_out
 from .terminal import Meter, complain
 
 if TYPE_CHECKING:
     from ..ct.screening import Screener
     from ..cxr.screening import CxrScreener
-    from ..images import Input, Refused
+    from ..images import Input
+    from ..images.found import Found, Refused
+    from ..images.naming import Namer
     from ..images.radiograph import Radiograph
     from ..images.volume import Volume
 
@@ -104,53 +107,13 @@ class Pending:
     wait: Callable[[], object] = lambda: None
 
 
-@dataclass(frozen=True)
-class Screened:
-    """A case whose document and report lie in ``out``."""
-
-    case: Case
-    out: Path
-
-    def line(self) -> str:
-        """``<case_id> <verdict> <confidence> <seconds>``."""
-        from ..report import summary_line
-
-        return summary_line(self.case)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The case's entry in the JSON array."""
-        verdict = self.case.verdict
-        return {
-            "case_id": self.case.case_id,
-            "verdict": verdict.label if verdict else None,
-            "confidence": verdict.exported if verdict else None,
-            "decided": verdict.decided if verdict else None,
-            "infection": verdict.infection.probability if verdict and verdict.infection else None,
-            "seconds": self.case.timings_s["total"],
-            "document": str(self.out / f"{self.case.case_id}.json"),
-            "report": str(self.out / f"{self.case.case_id}.html"),
-        }
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An input that could not be screened, and the line that says why."""
-
-    path: Path
-    error: str
-    is_fault: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """The input's entry in the JSON array."""
-        return {"input": str(self.path), "error": self.error}
-
-
 def screen_inputs(
     inputs: Sequence[Path],
     out: Path,
     *,
     as_json: bool = False,
     with_index: bool = False,
+    anonymous_ids: bool = False,
     model_dir: Path | None = None,
     device: str = "auto",
 ) -> int:
@@ -162,9 +125,11 @@ def screen_inputs(
         inputs: files, DICOM folders or folders of these.
         out: folder for documents and reports; made where missing.
         as_json: print one JSON array on standard output instead of a line a case: an object a case with
-            ``case_id``, ``verdict``, ``confidence``, ``seconds``, ``document``, ``report``; an object a
-            refused input with ``input`` and ``error``.
+            ``case_id``, ``source``, ``verdict``, ``confidence``, ``seconds``, ``document``, ``report``; an object a
+            refused input with ``input`` and ``error``; one a path that was left out with ``passed_over`` and
+            ``reason``.
         with_index: write ``out/index.html``, the table of all these cases, as well.
+        anonymous_ids: hashes stand for paths in all results; standard error still names what is refused.
         model_dir: root of the model store; None takes the project's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
@@ -175,56 +140,64 @@ def screen_inputs(
         PneumoScreenError: if the folder cannot be written to, or the models cannot be loaded.
     """
     with uncollected():
-        from ..images import Refused, find_inputs
+        from ..images.found import Refused
+        from ..images.inputs import search
+        from ..images.naming import Namer
 
     out = prepare_folder(out)
     print(RESEARCH_USE_ONLY, file=sys.stderr)
+    screeners, namer, shown = Screeners(model_dir, device), Namer(anonymous_ids), Shown(anonymous_ids)
+    found = search(inputs)
+    passed_over = left_out(found, shown)
     results: list[Screened | Refusal] = []
     try:
-        screeners = Screeners(model_dir, device)
-        for case in _read_ahead(find_inputs(inputs)):
+        for case in _read_ahead(found):
             if isinstance(case, Refused):
-                results.append(_refuse(case.path, case.reason))
+                results.append(_refuse(case.path, case.reason, shown))
                 continue
             # Read first: beside the loading of the networks, which holds the interpreter, a reading takes many times as
             # long. Without the networks no case can be screened.
             case.wait()
             screeners.load(case.item.modality)
-            result = _screen_one(case, screeners, out)
+            result = _screen_one(case, screeners, out, namer, shown)
             results.append(result)
             if isinstance(result, Screened) and not as_json:
                 print(result.line(), flush=True)
     finally:
         # Also after an interruption: what was screened so far is a valid array.
         if as_json:
-            print(json.dumps([result.to_dict() for result in results], indent=2, ensure_ascii=False), flush=True)
-    refused = [result for result in results if isinstance(result, Refusal)]
+            entries = [result.to_dict() for result in (*results, *passed_over)]
+            print(json.dumps(entries, indent=2, ensure_ascii=False), flush=True)
     if with_index:
-        _write_index([result.case for result in results if isinstance(result, Screened)], refused, out)
+        _write_index([*results, *passed_over], out)
+    refused = [result for result in results if isinstance(result, Refusal)]
     if any(refusal.is_fault for refusal in refused):
         return STATUS_FAULT
     return STATUS_BAD_INPUT if refused else STATUS_OK
 
 
-def _screen_one(pending: Pending, screeners: Screeners, out: Path) -> Screened | Refusal:
+def _screen_one(pending: Pending, screeners: Screeners, out: Path, namer: "Namer", shown: Shown) -> Screened | Refusal:
     """The result of one input; a refusal is printed and returned, not raised."""
     item = pending.item
     try:
         with Meter(item.case_id) as progress:
             progress("read", 0.0)
             read = pending.read()
-            case = screen_image(read, screeners, out, progress)
+            name, source = namer.case_id(item, read.image.sha256), namer.source(item)
+            image = replace(read.image, case_id=name, source_below=source)
+            case = screen_image(replace(read, image=image), screeners, out, progress)
     except OutputError:
         raise
     except PneumoScreenError as error:
-        return _refuse(item.path, str(error))
+        return _refuse(item.path, str(error), shown)
     except MemoryError:
-        return _refuse(item.path, "needs more memory than there is; screen it on a larger machine")
+        return _refuse(item.path, "needs more memory than there is; screen it on a larger machine", shown)
     except Exception as error:
         # A fault of the program with one case must not cost the others theirs.
         logger.debug("fault while screening %s", item.path, exc_info=True)
         kind = type(error).__name__
-        return _refuse(item.path, f"a fault of the program ({kind}: {error}); please report it", is_fault=True)
+        reason = f"a fault of the program ({kind}: {error}); please report it"
+        return _refuse(item.path, reason, shown, is_fault=True)
     for note in case.notes:
         complain(f"{case.case_id}: note: {note}")
     return Screened(case, out)
@@ -280,34 +253,38 @@ def _screen(read: Reading, screeners: Screeners, progress: Progress) -> tuple[Ca
     return scan.case, lambda target: write_report(image, scan, target, screeners.ct.classes)
 
 
-def _refuse(path: Path, reason: str, is_fault: bool = False) -> Refusal:
+def _refuse(path: Path, reason: str, shown: Shown, is_fault: bool = False) -> Refusal:
     reason = " ".join(reason.split())
     if not reason.startswith(str(path)):
         # Errors of the readers begin with the file's name; the line names it once, with its folder.
         reason = f"{path}: {reason.removeprefix(f'{path.name}: ')}"
-    refusal = Refusal(path, reason, is_fault)
-    complain(refusal.error)
-    return refusal
+    complain(reason)
+    return Refusal(shown.name(path), shown.sentence(path, reason), is_fault)
 
 
-def _write_index(cases: Sequence[Case], refused: Sequence[Refusal], out: Path) -> None:
+def _write_index(results: Sequence[Result], out: Path) -> None:
     from ..report import write_index
 
+    cases = [result.case for result in results if isinstance(result, Screened)]
+    refused = [(result.name, result.error) for result in results if isinstance(result, Refusal)]
+    passed_over = [(result.name, result.reason) for result in results if isinstance(result, LeftOut)]
     with replacing(out / "index.html") as part:
-        write_index(cases, part, [(refusal.path.name, refusal.error) for refusal in refused])
+        write_index(cases, part, refused, passed_over)
 
 
-def _read_ahead(found: Iterable["Input | Refused"]) -> Iterator["Pending | Refused"]:
+def _read_ahead(found: Iterable["Found"]) -> Iterator["Pending | Refused"]:
     """Each input with its reading under way; the next scan is read while the present one is screened.
 
     One scan ahead, not more: a waiting volume holds memory.
     """
-    from ..images import Refused
+    from ..images.found import PassedOver, Refused
 
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
     waiting: deque[Pending | Refused] = deque()
     try:
         for item in found:
+            if isinstance(item, PassedOver):
+                continue
             waiting.append(item if isinstance(item, Refused) else _pending(item, pool))
             if len(waiting) > 1:
                 yield waiting.popleft()

@@ -1,5 +1,6 @@
 """What reaches the terminal: results on standard output, everything else on standard error."""
 
+import io
 import logging
 import os
 import sys
@@ -17,6 +18,13 @@ _LONG_WAIT_S = 90.0
 def complain(message: str) -> None:
     """Print a message as one line on standard error, whatever line breaks it carries."""
     print(" ".join(message.split()), file=sys.stderr, flush=True)
+
+
+def write_any_name() -> None:
+    """Let names be printed that the terminal cannot write, or that are no text: their signs come as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def progress_of(of: int, what: str = "") -> Callable[[int, str], None]:

@@ -6,26 +6,19 @@ Patients' names and numbers are looked at in one place only (``_naming_part``, `
 import math
 import os
 import re
-import warnings
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_partial
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import Tag
 
-from ..errors import ImageError
-from .content_kind import DICOM, not_readable
-from .faults import DamagedError, DimensionError, GeometryError, UnsupportedError
+from .faults import GeometryError
 
-MAX_FRAMES = 4096
-_SMALLEST_FRAME = 64
-"""Bytes; an empty picture takes more in every compression that is read."""
-_PIXEL_DATA = Tag("PixelData")
-_UNDEFINED_LENGTH = 0xFFFFFFFF
+SeriesKey = tuple[str, str]
+"""Patient and series; see ``series_key``."""
+
 _KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber",
     "PatientName", "PatientID", "PatientIdentityRemoved", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
@@ -35,7 +28,8 @@ _KEYWORDS = [
     "PerFrameFunctionalGroupsSequence", "AcquisitionNumber", "AcquisitionTime", "AcquisitionDateTime",
     "ConvolutionKernel", "ContrastBolusAgent", "KVP",
 ]  # fmt: skip
-_TAGS = [Tag(keyword) for keyword in _KEYWORDS]
+FLOAT_PIXELS = ("FloatPixelData", "DoubleFloatPixelData")
+HEADER_TAGS = [Tag(keyword) for keyword in (*_KEYWORDS, *FLOAT_PIXELS)]
 # Of slices of one volume; two acquisitions or reconstructions differ in one of them.
 _TAKING = _KEYWORDS[-6:]
 _CT, _CR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.1"
@@ -67,6 +61,7 @@ class SliceHeader:
         instance_uid: SOPInstanceUID, the file's own.
         patient_key: the same for all series of a patient: a hash of the patient's number, or of the study's UID
             where the number is none; empty where both are missing.
+        blank_end: share of the pixels' bytes that are zeros at their end; 0 where they are compressed.
     """
 
     path: Path
@@ -100,6 +95,7 @@ class SliceHeader:
     naming_part: int
     instance_uid: str
     patient_key: str
+    blank_end: float = 0.0
 
     @property
     def pixel_bytes(self) -> int:
@@ -111,86 +107,52 @@ class SliceHeader:
         """A scout view: part of an examination, but no slice of the volume."""
         return "LOCALIZER" in self.image_type
 
-
-def looks_like_dicom(path: Path) -> bool:
-    """Whether the file carries DICOM's mark, or begins as a data set without it does."""
-    with path.open("rb") as file:
-        start = file.read(132)
-    return start[128:132] == b"DICM" or start[:4] in (b"\x08\x00\x05\x00", b"\x08\x00\x00\x00", b"\x08\x00\x08\x00")
+    @property
+    def series_key(self) -> SeriesKey | None:
+        """What tells the slice's series from all others; None where its header does not say."""
+        return series_key(self.patient_key, self.study_uid, self.series_uid)
 
 
-def read_headers(path: Path) -> list[SliceHeader]:
-    """Headers of the file's frames: one for a plain image, several for a multi-frame one, none for no image.
+def series_key(patient: str, study_uid: str, series_uid: str) -> SeriesKey | None:
+    """What tells a series from all others; None where its header does not say.
+
+    Ours: the patient's number counts as well, since what takes names out of headers may give many series one UID. The
+    study does not: some writers give each slice a study of its own.
+
+    Args:
+        patient: see ``SliceHeader.patient_key``.
+        study_uid: StudyInstanceUID, or empty.
+        series_uid: SeriesInstanceUID, or empty.
+    """
+    if not series_uid:
+        return None
+    return ("" if study_uid and patient == patient_key(study_uid) else patient), series_uid
+
+
+def slice_header(dataset: Dataset, path: Path, frame: int, frames: int, groups: tuple[Dataset, Dataset]) -> SliceHeader:
+    """The header of one frame; ``groups`` are the frame's own functional groups and those of all frames.
 
     Raises:
-        DamagedError: if the file is no readable DICOM file.
+        GeometryError: if a field does not hold the numbers that it should.
     """
-    try:
-        with warnings.catch_warnings(), pydicom_config.disable_value_validation():
-            # pydicom's warnings quote values of the header.
-            warnings.simplefilter("ignore")
-            dataset, pixel_bytes = _read(path)
-            headers = _headers(dataset, path)
-    except OSError:
-        raise DamagedError(f"{path} cannot be read; check that the file is there and may be opened") from None
-    except (DamagedError, DimensionError, GeometryError, UnsupportedError):
-        raise
-    except Exception:
-        # pydicom raises whatever a damaged header happens to break: KeyError, struct.error, ValueError and others.
-        raise _no_dicom(path) from None
-    if headers and pixel_bytes is not None and pixel_bytes < headers[0].pixel_bytes:
-        # GDCM would fill the rest with zeros.
-        raise DamagedError(f"{path} holds fewer pixels than its header claims; copy it again from the archive")
-    return headers
 
-
-def _no_dicom(path: Path) -> ImageError:
-    """What to raise for a file that is not to be read as DICOM."""
-    return not_readable(path, (DICOM,), "is damaged or no DICOM file; copy it again from the scanner or archive")
-
-
-def _read(path: Path) -> tuple[Dataset, int | None]:
-    """The header, and how many bytes of pixels follow it: None if compressed, or none at all."""
-    lengths: list[int] = []
-
-    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-        if tag == _PIXEL_DATA:
-            lengths.append(length)
-        return tag >= _PIXEL_DATA
-
-    with path.open("rb") as file:
-        dataset = read_partial(file, at_pixels, force=looks_like_dicom(path), specific_tags=_TAGS)
-    return dataset, lengths[0] if lengths and lengths[0] != _UNDEFINED_LENGTH else None
-
-
-def _headers(dataset: Dataset, path: Path) -> list[SliceHeader]:
-    if not dataset:
-        raise _no_dicom(path)
-    if "Rows" not in dataset or "Columns" not in dataset:
-        return []
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    if not 1 <= frames <= MAX_FRAMES or (per_frame and len(per_frame) != frames):
-        raise DamagedError(f"{path} claims {frames} frames, which its header does not bear out; export it again")
-    if frames > 1 and path.stat().st_size < frames * _SMALLEST_FRAME:
-        raise DamagedError(f"{path} holds fewer frames than its header claims; copy it again from the archive")
-    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-    groups = [(group, shared) for group in per_frame] or [(shared, shared)] * frames
-    return [_slice_header(dataset, path, frame, frames, group) for frame, group in enumerate(groups)]
-
-
-def _slice_header(
-    dataset: Dataset, path: Path, frame: int, frames: int, groups: tuple[Dataset, Dataset]
-) -> SliceHeader:
-    def value(keyword: str, sequence: str) -> Any:
+    def numbers(keyword: str, sequence: str, count: int) -> tuple[float, ...] | None:
         """The field of the frame, of all frames, or of the file, whichever comes first."""
         for group in groups:
             items = group.get(sequence)
             if items and keyword in items[0]:
-                return items[0][keyword].value
-        return dataset.get(keyword)
+                return _numbers(items[0], keyword, count, path)
+        return _numbers(dataset, keyword, count, path)
 
-    directions = _numbers(value("ImageOrientationPatient", "PlaneOrientationSequence"), 6, path)
+    def number(keyword: str, sequence: str) -> float | None:
+        found = numbers(keyword, sequence, 1)
+        return found[0] if found else None
+
+    def value(keyword: str, sequence: str) -> Any:
+        items = next((items for group in groups if (items := group.get(sequence)) and keyword in items[0]), None)
+        return items[0][keyword].value if items else None
+
+    directions = numbers("ImageOrientationPatient", "PlaneOrientationSequence", 6)
     sop_class = str(dataset.get("SOPClassUID") or "")
     bits_stored = int(dataset.get("BitsStored") or 16)
     high_bit = dataset.get("HighBit")
@@ -199,13 +161,13 @@ def _slice_header(
         path=path,
         frame=frame,
         frames=frames,
-        transfer_syntax=str(dataset.file_meta.get("TransferSyntaxUID", "")) if hasattr(dataset, "file_meta") else "",
+        transfer_syntax=syntax_of(dataset),
         sop_class=sop_class,
-        modality=str(dataset.get("Modality") or "").strip().upper() or _MODALITIES.get(sop_class, ""),
+        modality=modality_of_file(dataset) or _MODALITIES.get(sop_class, ""),
         image_type=tuple(str(part).upper() for part in ([image_type] if isinstance(image_type, str) else image_type)),
         study_uid=str(dataset.get("StudyInstanceUID") or ""),
         series_uid=str(dataset.get("SeriesInstanceUID") or ""),
-        series_number=_whole(dataset.get("SeriesNumber")),
+        series_number=_whole(dataset, "SeriesNumber"),
         rows=int(dataset.Rows),
         columns=int(dataset.Columns),
         samples=int(dataset.get("SamplesPerPixel") or 1),
@@ -215,38 +177,54 @@ def _slice_header(
         high_bit=bits_stored - 1 if high_bit is None else int(high_bit),
         signed=bool(dataset.get("PixelRepresentation") or 0),
         padding=_padding(dataset),
-        position_mm=_numbers(value("ImagePositionPatient", "PlanePositionSequence"), 3, path),
+        position_mm=numbers("ImagePositionPatient", "PlanePositionSequence", 3),
         row_direction=directions and directions[:3],
         column_direction=directions and directions[3:],
-        pixel_spacing_mm=_numbers(value("PixelSpacing", "PixelMeasuresSequence"), 2, path),
-        slope=_number(value("RescaleSlope", "PixelValueTransformationSequence"), path),
-        intercept=_number(value("RescaleIntercept", "PixelValueTransformationSequence"), path),
-        gantry_tilt=_number(value("GantryDetectorTilt", "CTAcquisitionDetailsSequence"), path) or 0.0,
+        pixel_spacing_mm=numbers("PixelSpacing", "PixelMeasuresSequence", 2),
+        slope=number("RescaleSlope", "PixelValueTransformationSequence"),
+        intercept=number("RescaleIntercept", "PixelValueTransformationSequence"),
+        gantry_tilt=number("GantryDetectorTilt", "CTAcquisitionDetailsSequence") or 0.0,
         taking=tuple(str(dataset.get(keyword) or "") for keyword in _TAKING),
         names_patient=_naming_part(dataset, (path.parent.name, path.name)) > 0,
         naming_part=_naming_part(dataset, Path(os.path.abspath(path)).parts),
         instance_uid=str(dataset.get("SOPInstanceUID") or ""),
-        patient_key=_patient_key(dataset),
+        patient_key=patient_key_of(dataset),
     )
 
 
-def _numbers(value: Any, count: int, path: Path) -> tuple[float, ...] | None:
-    if value is None or value == "" or (not isinstance(value, str) and hasattr(value, "__len__") and len(value) == 0):
-        return None
-    numbers = tuple(float(item) for item in value)
+def _numbers(dataset: Dataset, keyword: str, count: int, path: Path) -> tuple[float, ...] | None:
+    """A field of so many numbers; None where it is missing or empty.
+
+    Raises:
+        GeometryError: if it holds anything else; the message names the field.
+    """
+    try:
+        value = dataset.get(keyword)
+        parts = [value] if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") else value
+        if all(part is None or part == "" for part in parts):
+            return None
+        numbers = tuple(float(part) for part in parts)
+    except (TypeError, ValueError, OverflowError):
+        numbers = ()
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise GeometryError(f"{path} gives a position or spacing that is no row of {count} numbers; export it again")
+        what = "no number" if count == 1 else f"no row of {count} numbers"
+        raise GeometryError(f"{path} gives {keyword} that is {what}; export it again")
     return numbers
 
 
-def _number(value: Any, path: Path) -> float | None:
-    numbers = None if value is None or value == "" else _numbers([value], 1, path)
-    return numbers[0] if numbers else None
+def syntax_of(dataset: Dataset) -> str:
+    """UID of the transfer syntax; empty where the file names none."""
+    return str(dataset.file_meta.get("TransferSyntaxUID", "")) if hasattr(dataset, "file_meta") else ""
 
 
-def _whole(value: Any) -> int | None:
+def modality_of_file(dataset: Dataset) -> str:
+    """The modality in capitals; empty where the file names none."""
+    return str(dataset.get("Modality") or "").strip().upper()
+
+
+def _whole(dataset: Dataset, keyword: str) -> int | None:
     try:
-        return int(value)
+        return int(dataset.get(keyword))
     except (TypeError, ValueError):
         return None
 
@@ -281,7 +259,8 @@ def patient_key(number: str) -> str:
     return sha256(number.encode()).hexdigest()[:12]
 
 
-def _patient_key(dataset: Dataset) -> str:
+def patient_key_of(dataset: Dataset) -> str:
+    """See ``SliceHeader.patient_key``."""
     number = str(dataset.get("PatientID") or "").strip()
     if not any(sign.isdigit() and sign != "0" for sign in number):
         # "ANONYMOUS", "000000" and the like stand for many patients.

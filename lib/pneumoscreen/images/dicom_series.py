@@ -1,7 +1,6 @@
 """Which DICOM slices make one series, and whether they make one volume."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ from .dicom_copies import SAME_POSITION_MM, without_copies
 from .dicom_encoding import check_encoding
 from .dicom_header import SliceHeader
 from .faults import (
+    DamagedError,
     DimensionError,
     DoubledSlicesError,
     GeometryError,
@@ -21,6 +21,7 @@ from .faults import (
     TiltedError,
     TooFewSlicesError,
 )
+from .found import names_of
 from .raw import MIN_SLICES, check_bytes, check_size
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -30,6 +31,10 @@ RADIOGRAPHS = ("CR", "DX", "DR", "RG")
 _POSITION_TOLERANCE_MM = 0.15
 _POSITION_TOLERANCE = 0.1
 _MAX_TILT_DEGREES = 0.5
+_NEAR = 3
+"""Slices on each side that a slice is compared with."""
+_CUT_OFF = 0.25
+"""Of the pixels: how much more zeros at the end than those around it a slice may have."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +56,17 @@ class Stack:
     notes: tuple[str, ...]
 
 
-def group_series(headers: Iterable[SliceHeader]) -> list[list[SliceHeader]]:
-    """Slices by SeriesInstanceUID, in the order of the series' numbers."""
-    series: dict[str, list[SliceHeader]] = defaultdict(list)
-    for header in headers:
-        series[header.series_uid].append(header)
-    return sorted(series.values(), key=lambda group: (group[0].series_number or 0, group[0].series_uid))
-
-
 def is_ct(series: Sequence[SliceHeader]) -> bool:
     """Whether the series consists of CT slices, not of scout views, screenshots or another modality."""
     return any(
         h.modality == "CT" and not h.is_localizer and not h.sop_class.startswith(_SECONDARY_CAPTURE) for h in series
+    )
+
+
+def is_companion(series: Sequence[SliceHeader], patients: Collection[str]) -> bool:
+    """Whether the series consists of scout views or screenshots of one of these patients, whose CT is there."""
+    return all(
+        h.patient_key in patients and (h.is_localizer or h.sop_class.startswith(_SECONDARY_CAPTURE)) for h in series
     )
 
 
@@ -90,6 +94,7 @@ def stack(series: Sequence[SliceHeader], name: str) -> Stack:
     positions = _positions(slices)
     _check_positions(positions @ normal, name)
     _check_not_interleaved(slices, name)
+    _check_ends(slices, name)
     _check_tilt(slices, positions, normal, name)
     between = float((positions[-1] - positions[0]) @ normal) / (len(slices) - 1)
     rows_mm, columns_mm = first.pixel_spacing_mm or (0.0, 0.0)
@@ -197,6 +202,21 @@ def _check_not_interleaved(slices: Sequence[SliceHeader], name: str) -> None:
                 f"{name} mixes slices of {len(set(values))} acquisitions in turn in one series; "
                 "export each acquisition by itself"
             )
+
+
+def _check_ends(slices: Sequence[SliceHeader], name: str) -> None:
+    """Refuse slices that run out into zeros where the next ones show something: an interrupted copy leaves such files.
+
+    Ours: a slice without any picture may be meant so, and where air is stored as zeros its share changes slowly.
+    """
+    cut = []
+    for number, header in enumerate(slices):
+        near = [*slices[max(0, number - _NEAR) : number], *slices[number + 1 : number + 1 + _NEAR]]
+        least = min((other.blank_end for other in near), default=0.0)
+        if header.blank_end < 1.0 and header.blank_end - least > _CUT_OFF:
+            cut.append(header.path)
+    if cut:
+        raise DamagedError(f"{name} holds damaged DICOM files ({names_of(cut)}); copy the series again")
 
 
 def _check_tilt(

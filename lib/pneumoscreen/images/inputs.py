@@ -1,73 +1,137 @@
 """What the user gave - files, DICOM folders, folders of cases - as one ``Input`` for each case."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from ..errors import PneumoScreenError
 from .case_ids import DICOM_SUFFIXES, PICTURE_SUFFIXES, VOLUME_SUFFIXES, short_hash, source_below, stem_of, unique_id
 from .content_kind import is_picture, not_readable
-from .dicom_header import SliceHeader, looks_like_dicom, read_headers
-from .dicom_series import RADIOGRAPHS, group_series, is_ct
+from .dicom_file import read_dicom_file, read_headers
+from .dicom_series import RADIOGRAPHS
+from .dicom_start import looks_like_dicom
 from .faults import AbsentError, DamagedError, NotCTError, UnsupportedError
-from .folders import entries, folders, may_be_dicom
+from .folders import Kind, files_in, folders, kind_of, kind_of_name
+from .found import Found, Input, Modality, PassedOver, Refused
+from .series_search import DicomFolder, radiograph_inputs, series_input, series_of
 
-Modality = Literal["CT", "CXR"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "VOLUME_SUFFIXES",
+    "Input",
+    "Modality",
+    "PassedOver",
+    "Refused",
+    "below",
+    "file_input",
+    "find_inputs",
+    "modality_of",
+    "search",
+    "series_in_folders",
+]
 
-
-@dataclass(frozen=True)
-class Input:
-    """One case to read.
-
-    Attributes:
-        case_id: unique among the inputs found together, and safe as a file name.
-        path: the file, or the folder of the DICOM series.
-        series_uid: which series of the folder, or None for a file of another format.
-        headers: the headers of that series or DICOM radiograph, so that they are read once.
-        modality: "CT", or "CXR" for a chest X-ray. Nothing but the kind of the file is known yet.
-        source_below: where it lies below what the user named; see ``below``.
-    """
-
-    case_id: str
-    path: Path
-    series_uid: str | None = None
-    headers: tuple[SliceHeader, ...] = field(default=(), repr=False, compare=False)
-    modality: Modality = "CT"
-    source_below: str | None = None
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A path that cannot become a case; ``reason`` is the whole sentence to show, the path included."""
-
-    path: Path
-    reason: str
+_MOST_ABOVE = 8
+"""Folders above an input that its source may name to tell it from another one."""
 
 
 def find_inputs(paths: Sequence[Path]) -> list[Input | Refused]:
+    """What ``search`` finds, without what it passed over."""
+    return [item for item in search(paths) if not isinstance(item, PassedOver)]
+
+
+def search(paths: Sequence[Path]) -> list[Found]:
     """The cases behind the paths that a user gave, in their order; folders are searched in order of names.
 
-    A file given by name is either an ``Input`` or ``Refused``. A picture is an X-ray. Within folders junk is passed
-    over: hidden files, documents, pictures beside a CT, and scout views, screenshots and objects that are no
-    images beside a CT series. Volumes and pictures are not opened yet: they may still be refused by ``read_input``
-    and ``read_radiograph``.
+    A file given by name is either an ``Input`` or ``Refused``. A picture is an X-ray. A series is gathered over all
+    folders that are searched. Within folders hidden files and documents are left out; whatever else might be an image
+    and is none, or belongs to another one, is ``PassedOver``: pictures beside a CT, scout views, screenshots, objects
+    without an image. Volumes and pictures are not opened yet: they may still be refused by ``read_input`` and
+    ``read_radiograph``.
     """
-    found: list[Input | Refused] = []
     # `a` and `b/../a` are one case; realpath, unlike Path.resolve, bears links that lead in a circle.
     given: dict[str, Path] = {}
     for path in paths:
         given.setdefault(os.path.realpath(path), Path(path))
-    for path in given.values():
+    seen: set[str] = set()
+    searches = [_Search(path, seen) for path in given.values()]
+    of_series: dict[Path, list[Found]] = {}
+    for item in series_of([folder for one in searches for folder in one.dicom.values()]):
+        of_series.setdefault(_folder_of(item), []).append(item)
+    found = [(item, one.root) for one in searches for item in one.items(of_series)]
+    return _with_unique_ids(_told_apart(_once(found)))
+
+
+class _Search:
+    """What lies behind one path that the user gave."""
+
+    def __init__(self, root: Path, seen: set[str]) -> None:
+        self.root = root
+        self.dicom: dict[Path, DicomFolder] = {}
+        self._files: dict[Path, list[Path]] = {}
+        self._found: list[Found] = []
+        self._is_searched = root.is_dir() and os.path.realpath(root) in seen
+        if root.is_dir():
+            for inner in folders(root, lambda path, reason: self._found.append(PassedOver(path, reason)), seen):
+                self._look_into(inner)
+
+    def _look_into(self, folder: Path) -> None:
         try:
-            items = _find_in_folder(path) if path.is_dir() else [file_input(path)]
-            found += [below(item, path) if isinstance(item, Input) else item for item in items]
-        except PneumoScreenError as error:
-            found.append(Refused(path, str(error)))
-        except OSError:
-            found.append(Refused(path, f"{path} cannot be opened; check its name and that it may be read"))
-    return _with_unique_ids(found)
+            self._files[folder] = files_in(folder)
+            self.dicom[folder] = DicomFolder.of(folder, self._files[folder])
+        except (AbsentError, OSError):
+            # One folder that may not be read does not cost the others their result.
+            self._files.pop(folder, None)
+            self._found.append(Refused(folder, f"{folder} cannot be opened; check that it may be read"))
+
+    def items(self, of_series: dict[Path, list[Found]]) -> list[Found]:
+        """All that was found, in order of the folders, but for series that begin elsewhere."""
+        if not self.root.is_dir():
+            return [_placed(_file_item(self.root, "check its name and that it may be read"), self.root)]
+        found = list(self._found)
+        for folder, files in self._files.items():
+            found += [_file_item(path) for path in files if kind_of_name(path) is Kind.VOLUME]
+            found += of_series.get(folder, ())
+            found += self._pictures(folder, [path for path in files if kind_of_name(path) is Kind.PICTURE])
+        is_told = self._is_searched or any(not isinstance(item, PassedOver) for item in found)
+        # A series may have begun in a folder that was named before this one.
+        if not is_told and not any(one.headers for one in self.dicom.values()):
+            reason = "holds no CT and no X-ray; give a DICOM folder or one with NIfTI, NRRD, MHA or picture files"
+            found.append(Refused(self.root, f"{self.root} {reason}"))
+        return [_placed(item, self.root) for item in found]
+
+    def _pictures(self, folder: Path, files: Sequence[Path]) -> Iterator[Found]:
+        """The pictures of a folder. Ours: those in, above and below a DICOM CT and beside a volume belong to it."""
+        is_of_ct = any(one.is_of_ct and _beside(folder, other) for other, one in self.dicom.items())
+        is_of_ct = is_of_ct or any(kind_of_name(path) is Kind.VOLUME for path in self._files[folder])
+        twins = {stem_of(header.path) for header in self.dicom[folder].headers}
+        for path in files:
+            if is_of_ct:
+                yield PassedOver(path, "is a picture beside a CT; name it to have it screened as an X-ray")
+            elif stem_of(path) in twins:
+                yield PassedOver(path, "is a picture beside a DICOM file of its name; name it to have it screened")
+            else:
+                yield _file_item(path)
+
+
+def _folder_of(item: Found) -> Path:
+    """The folder in whose place a series or DICOM file is told."""
+    if isinstance(item, Input):
+        return item.path if item.modality == "CT" and item.path.is_dir() else item.path.parent
+    return item.path if item.path.is_dir() else item.path.parent
+
+
+def _file_item(path: Path, remedy: str = "check that it may be read") -> Found:
+    try:
+        return file_input(path)
+    except PneumoScreenError as error:
+        return Refused(path, str(error))
+    except OSError:
+        return Refused(path, f"{path} cannot be opened; {remedy}")
+
+
+def _placed(item: Found, root: Path) -> Found:
+    return below(item, root) if isinstance(item, Input) else item
 
 
 def below(given: Input, root: Path) -> Input:
@@ -75,40 +139,62 @@ def below(given: Input, root: Path) -> Input:
 
     Ours: where that place holds a part of the patient's name, its hash stands for it, as for the case's name.
     """
-    place = source_below(given.path, root)
-    if place is not None and any(_is_named(header, given.path, place) for header in given.headers):
-        place = short_hash(place)
-    return replace(given, source_below=place)
+    source = source_below(given.path, root)
+    if source is None:
+        return replace(given, source_below=None, place=None)
+    name = source_below(root, root)
+    place = source if given.path == root or name is None else f"{name}/{source}"
+    return replace(
+        given,
+        source_below=short_hash(source) if _is_named(given, source) else source,
+        place=None if _is_named(given, place) else place,
+    )
 
 
-def _is_named(header: SliceHeader, path: Path, place: str) -> bool:
+def _is_named(given: Input, place: str) -> bool:
     """Whether a place holds a part of the patient's name; a series' file names count although it leaves them out."""
-    parts = len(Path(place).parts) + (header.path != path)
-    return 0 < header.naming_part <= parts
+    parts = len(Path(place).parts)
+    return any(0 < header.naming_part <= parts + (header.path != given.path) for header in given.headers)
 
 
-def series_in_folder(folder: Path) -> list[Input | Refused]:
-    """The DICOM series and radiographs whose files lie directly in a folder; empty if there is no DICOM file in it."""
-    files = [path for path in entries(folder) if path.is_file() and may_be_dicom(path)]
-    headers: list[SliceHeader] = []
-    damaged: list[Refused] = []
-    for path in files:
-        try:
-            headers += read_headers(path)
-        except PneumoScreenError as error:
-            damaged.append(Refused(path, str(error)))
-    radiographs = [header for header in headers if header.modality in RADIOGRAPHS]
-    groups = group_series(header for header in headers if header.modality not in RADIOGRAPHS)
-    # An examination's folder also holds scout views, dose reports and screenshots.
-    groups = [group for group in groups if is_ct(group)] or ([] if radiographs else groups)
-    if damaged and len(groups) == 1:
-        # It may be a slice of the only series there: better no result than one on an incomplete scan.
-        names = ", ".join(refused.path.name for refused in damaged[:3]) + (" and more" if len(damaged) > 3 else "")
-        return [Refused(folder, f"{folder} holds damaged DICOM files ({names}); copy the series again")]
-    if files and not headers and not damaged:
-        return [Refused(folder, f"{folder} holds DICOM files without images; give a chest CT series")]
-    inputs = [_series_input(folder, group, alone=len(groups) == 1) for group in groups]
-    return [*inputs, *_radiograph_inputs(radiographs), *damaged]
+def _once(found: Sequence[tuple[Found, Path]]) -> list[tuple[Found, Path]]:
+    """What was found, without files that were named and lie in a folder that was named as well."""
+    taken: set[tuple[str, str | None]] = set()
+    kept = []
+    for item, root in found:
+        if isinstance(item, Input):
+            key = os.path.realpath(item.path), item.series_uid
+            if key in taken:
+                continue
+            taken.add(key)
+        kept.append((item, root))
+    files = {path for path, _ in taken}
+    return [pair for pair in kept if not (isinstance(pair[0], PassedOver) and os.path.realpath(pair[0].path) in files)]
+
+
+def _told_apart(found: Sequence[tuple[Found, Path]]) -> list[Found]:
+    """What was found; sources of several inputs that would be the same name the folders above too, until they differ.
+
+    So ``a/1.png`` and ``b/1.png``, both named by themselves, are told apart.
+    """
+    items = [item for item, _ in found]
+    for above in range(_MOST_ABOVE):
+        paths: dict[str, set[Path]] = {}
+        for item in items:
+            if isinstance(item, Input) and item.source_below is not None:
+                paths.setdefault(item.source_below, set()).add(item.path)
+        for number, item in enumerate(items):
+            if isinstance(item, Input) and len(paths.get(item.source_below or "", ())) > 1:
+                higher = Path(os.path.abspath(found[number][1])).parents[above : above + 1]
+                absolute = replace(item, path=Path(os.path.abspath(item.path)))
+                if higher:
+                    items[number] = replace(item, source_below=below(absolute, higher[0]).source_below)
+    return items
+
+
+def series_in_folders(paths: Sequence[Path]) -> list[Found]:
+    """The DICOM series and radiographs whose files lie directly in these folders, gathered over them."""
+    return series_of([DicomFolder.of(path, files_in(path)) for path in paths])
 
 
 def file_input(path: Path) -> Input:
@@ -144,10 +230,10 @@ def file_input(path: Path) -> Input:
     if not headers:
         raise NotCTError(f"{path} is a DICOM file without an image; give a chest CT series")
     if headers[0].modality in RADIOGRAPHS:
-        return _radiograph_inputs(headers)[0]
+        return radiograph_inputs(headers)[0]
     if headers[0].modality == "CT" and len(headers) == 1:
         raise UnsupportedError(f"{path} is a single DICOM slice; give the folder that holds its whole series")
-    return _series_input(path, headers, alone=True)
+    return series_input(path, headers, alone=True)
 
 
 def modality_of(path: Path) -> Modality:
@@ -161,34 +247,12 @@ def modality_of(path: Path) -> Modality:
         return "CXR"
     if name.endswith(VOLUME_SUFFIXES):
         return "CT"
-    files = [file for file in entries(path) if file.is_file() and may_be_dicom(file)] if path.is_dir() else [path]
-    headers = read_headers(files[0]) if files else []
-    return "CXR" if headers and headers[0].modality in RADIOGRAPHS else "CT"
-
-
-def _find_in_folder(folder: Path) -> list[Input | Refused]:
-    found: dict[Path, list[Input | Refused]] = {}
-    pictures: dict[Path, list[Input | Refused]] = {}
-    for inner in folders(folder):
-        try:
-            files = [path for path in entries(inner) if not path.is_dir()]
-            series = series_in_folder(inner)
-        except (AbsentError, OSError):
-            # One folder that may not be read does not cost the others their result.
-            found[inner] = [Refused(inner, f"{inner} cannot be opened; check that it may be read")]
-            continue
-        found[inner] = [*_in_folder(files, VOLUME_SUFFIXES), *series]
-        pictures[inner] = _in_folder(files, PICTURE_SUFFIXES)
-    # A folder that could not be opened says nothing of the pictures beside it.
-    held = [inner for inner in pictures if found[inner]]
-    for inner, items in pictures.items():
-        if not any(_beside(inner, other) for other in held):
-            found[inner] = items
-    if not any(found.values()):
-        raise UnsupportedError(
-            f"{folder} holds no CT and no X-ray; give a DICOM folder or one with NIfTI, NRRD, MHA or picture files"
-        )
-    return [item for items in found.values() for item in items]
+    files = [file for file in files_in(path) if kind_of(file) is Kind.DICOM] if path.is_dir() else [path]
+    found = (read_dicom_file(file) for file in files)
+    first = next((one for one in found if one.headers or one.fault), None)
+    if first is not None and first.fault is not None:
+        raise first.fault
+    return "CXR" if first is not None and first.headers[0].modality in RADIOGRAPHS else "CT"
 
 
 def _beside(folder: Path, other: Path) -> bool:
@@ -196,43 +260,10 @@ def _beside(folder: Path, other: Path) -> bool:
     return folder.is_relative_to(other) or other.is_relative_to(folder)
 
 
-def _in_folder(files: Sequence[Path], suffixes: tuple[str, ...]) -> list[Input | Refused]:
-    return [_file_in_folder(path) for path in files if path.name.lower().endswith(suffixes)]
-
-
-def _file_in_folder(path: Path) -> Input | Refused:
-    try:
-        return file_input(path)
-    except PneumoScreenError as error:
-        return Refused(path, str(error))
-    except OSError:
-        return Refused(path, f"{path} cannot be opened; check that it may be read")
-
-
-def _series_input(path: Path, headers: Sequence[SliceHeader], alone: bool) -> Input:
-    first = headers[0]
-    stem = stem_of(path)
-    if any(h.names_patient for h in headers):
-        stem = f"case_{short_hash(first.series_uid or stem)}"
-    if not alone:
-        number = first.series_number
-        stem += f"_series{number}" if number is not None and 0 <= number < 1_000_000 else "_series"
-    return Input(stem, path, first.series_uid, tuple(headers))
-
-
-def _radiograph_inputs(headers: Sequence[SliceHeader]) -> list[Input]:
-    """One input for each file."""
-    files: dict[Path, list[SliceHeader]] = {}
-    for header in headers:
-        files.setdefault(header.path, []).append(header)
-    inputs = [_series_input(path, frames, alone=True) for path, frames in files.items()]
-    return [replace(item, modality="CXR") for item in inputs]
-
-
-def _with_unique_ids(found: Sequence[Input | Refused]) -> list[Input | Refused]:
+def _with_unique_ids(found: Sequence[Found]) -> list[Found]:
     # Some file systems take "CT" and "ct" for the same name.
     taken: set[str] = set()
-    unique: list[Input | Refused] = []
+    unique: list[Found] = []
     for item in found:
         if isinstance(item, Input):
             item = replace(item, case_id=unique_id(item.case_id, taken))

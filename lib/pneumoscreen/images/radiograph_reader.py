@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .faults import DamagedError, DimensionError, NotRadiographError, UnsupportedError
-from .inputs import Input, below, file_input, series_in_folder
+from .inputs import Input, below, file_input, series_in_folders
 from .radiograph import Radiograph
 from .radiograph_borders import content_box
 from .radiograph_dicom import read_dicom_radiograph
@@ -38,7 +38,7 @@ def read_radiograph_file(path: Path, root: Path | None = None) -> Radiograph:
 
 
 def _only_radiograph(folder: Path) -> Input:
-    found = [item for item in series_in_folder(folder) if isinstance(item, Input) and item.modality == "CXR"]
+    found = [item for item in series_in_folders([folder]) if isinstance(item, Input) and item.modality == "CXR"]
     if len(found) != 1:
         raise UnsupportedError(f"{folder} is a folder with {len(found)} X-rays; give the file of one")
     return found[0]

@@ -1,5 +1,7 @@
 """From a path or an ``Input`` to a ``Volume``."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -8,17 +10,18 @@ from .canonical import to_volume
 from .dicom_pixels import read_stack
 from .dicom_series import stack
 from .faults import DamagedError, MixedSeriesError, NotCTError, UnsupportedError
-from .inputs import Input, Refused, below, file_input, series_in_folder
+from .inputs import Input, Refused, below, file_input, series_in_folders
 from .volume import Volume
 from .volume_file import read_volume_file
 
 
-def read_volume(path: Path, root: Path | None = None) -> Volume:
+def read_volume(path: Path, root: Path | None = None, more: Sequence[Path] = ()) -> Volume:
     """Read one CT: a folder with one DICOM series, a multi-frame DICOM file, NIfTI, NRRD or MetaImage.
 
     Args:
         path: the file or folder.
         root: the folder below which its document says where it lies; default: the document has its name only.
+        more: other folders that hold slices of the same series.
 
     Returns:
         The volume in canonical orientation and Hounsfield units; its notes say what was repaired.
@@ -27,7 +30,7 @@ def read_volume(path: Path, root: Path | None = None) -> Volume:
         ImageError: of the type that names what is wrong with the image.
     """
     path = Path(path)
-    given = _folder_input(path) if path.is_dir() else file_input(path)
+    given = _folder_input(path, more) if path.is_dir() else file_input(path)
     return read_input(below(given, root or path))
 
 
@@ -46,13 +49,14 @@ def read_input(given: Input) -> Volume:
     name = str(given.path)
     try:
         raw = read_stack(stack(given.headers, name), name)
+        raw = replace(raw, notes=(*given.notes, *raw.notes))
     except OSError:
         raise DamagedError(f"{name} has files that can no longer be read; check that they are still there") from None
     return to_volume(raw, given.case_id, given.path, given.source_below)
 
 
-def _folder_input(folder: Path) -> Input:
-    found = series_in_folder(folder)
+def _folder_input(folder: Path, more: Sequence[Path]) -> Input:
+    found = series_in_folders([folder, *more])
     for item in found:
         if isinstance(item, Refused):
             raise DamagedError(item.reason)

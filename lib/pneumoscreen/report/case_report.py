@@ -168,6 +168,7 @@ def _facts(volume: Volume, case: Case) -> list[tuple[str, str]]:
     spacing = " \u00d7 ".join(f"{mm:.3g}" for mm in case.image.spacing_mm)
     return [
         ("Case", case.case_id),
+        ("Source", case.image.source or "not known"),
         ("Modality", case.modality),
         ("Size", f"{size} voxels"),
         ("Spacing", f"{spacing} mm"),

@@ -110,6 +110,7 @@ def _facts(radiograph: Radiograph, case: Case) -> list[tuple[str, str]]:
     whole = (x, y, shown_width, shown_height) == (0, 0, width, height)
     return [
         ("Case", case.case_id),
+        ("Source", case.image.source or "not known"),
         ("Modality", "CXR (frontal chest X-ray)"),
         ("Size", f"{width} \u00d7 {height} pixels"),
         ("Spacing", "not stated" if case.image.spacing_mm == NO_SPACING else spacing),

@@ -18,6 +18,7 @@ def write_index(
     cases: Sequence[Case],
     out_html: Path,
     refused: Sequence[tuple[str, str]] = (),
+    passed_over: Sequence[tuple[str, str]] = (),
     classes: Classes = DEFAULT_CLASSES,
 ) -> None:
     """Write the table of verdicts of several cases, each leading to ``<case_id>.html`` beside it.
@@ -26,15 +27,19 @@ def write_index(
         cases: the screened cases, in the order of the table.
         out_html: the file to write; its folder is made if it is missing.
         refused: name and reason of each input that could not be screened.
+        passed_over: likewise of each path that was no case.
         classes: the class list.
     """
-    html = render_index(cases, refused, classes)
+    html = render_index(cases, refused, passed_over, classes)
     out_html.parent.mkdir(parents=True, exist_ok=True)
     out_html.write_text(html, encoding="utf-8")
 
 
 def render_index(
-    cases: Sequence[Case], refused: Sequence[tuple[str, str]] = (), classes: Classes = DEFAULT_CLASSES
+    cases: Sequence[Case],
+    refused: Sequence[tuple[str, str]] = (),
+    passed_over: Sequence[tuple[str, str]] = (),
+    classes: Classes = DEFAULT_CLASSES,
 ) -> str:
     """The HTML of ``write_index``."""
     modalities = [name for name in KINDS if any(case.modality == name for case in cases)] or ["CT"]
@@ -46,7 +51,11 @@ def render_index(
         counts=[(MODALITY_NAMES[name], _counts(cases, name, classes)) for name in modalities],
         infections=[wording.display_name(name) for name in classes.infections],
         cxr_classes=[wording.display_name(name) for name in CXR_CLASSES],
-        refused=refused,
+        left_out=[
+            (key, title, found)
+            for key, title, found in (("refused", "Not screened", refused), ("passed-over", "Passed over", passed_over))
+            if found
+        ],
         calibrations=sorted({v.infection.calibrated_on for case in cases if (v := case.verdict) and v.infection}),
     )
 

@@ -170,7 +170,7 @@ class Engine:
             ImageError: if it cannot be read.
         """
         start = time.perf_counter()
-        state = fingerprint(path)
+        state = fingerprint(path, *self.reading.more_of(path))
         if self._scan is None or self._scan[:2] != (path, state):
             self._scan = self._lungs = self._infection = None  # frees the memory before the next scan takes it
             self._scan = (path, state, self.reading.volume(path, self._studies, check))
@@ -214,9 +214,9 @@ class Engine:
         self._infection = (volume, screener.models.get(CANDIDATES), infection)
 
 
-def fingerprint(path: Path) -> Fingerprint:
-    """Name, size and time of every file of a scan."""
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+def fingerprint(*paths: Path) -> Fingerprint:
+    """Name, size and time of every file of a scan, which lies in a file or in one or more folders."""
+    files = [file for path in paths for file in (sorted(filter(Path.is_file, path.rglob("*"))) or [path])]
     stats = [(str(file), file.stat()) for file in files if file.exists()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 

@@ -3,6 +3,8 @@
 - A volume or a radiograph in the folder itself; its id is its name without the ending.
 - A folder in it that holds DICOM files; its id is the folder's name.
 - A folder further down (patient/study/series) that holds DICOM files; its id is ``layout.nested_id`` of its path.
+- A volume in a folder further down, and a picture where neither DICOM files nor a volume lie beside it; likewise.
+- A series that lies in several folders is one image, that of its first folder.
 
 Hidden files, the folders of labels and annotations, loose CT slices and DICOM objects without an image are no images.
 What ``Fence`` does not admit is passed over. Where two have the same id, the CT goes before a picture of it.
@@ -12,15 +14,16 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..images.dicom_header import looks_like_dicom
+from ..images.dicom_start import looks_like_dicom
 from ..models.durable import fsync_folder
-from ..studies.layout import ANNOTATIONS, AUDIT, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
+from ..studies.layout import ANNOTATIONS, AUDIT, PICTURE_ENDINGS, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
 from .failures import RequestError
 from .fence import FOREIGN, LEADS_OUT, Fence
 from .reading import Reading
+from .split_series import SplitSeries
 
 _NOT_SEARCHED = {"labels", ANNOTATIONS.name, AUDIT.name}
 _FILES_PROBED = 8
@@ -72,13 +75,14 @@ class ImageFiles:
         self._reading = reading or Reading()
         self._studies = studies
         self.fence = Fence(studies)
+        self._split = SplitSeries(self._reading.folders_of_series)
         self._known: dict[str, tuple[int, bool]] = {}
         self._complained: set[str] = set()
 
     def search(self) -> dict[str, str]:
         """Path of every image relative to the studies folder, by its id."""
         found: dict[str, str] = {}
-        for path in sorted(self._candidates(), key=_rank):
+        for path in sorted(self._one_a_series(list(self._candidates())), key=_rank):
             if (
                 found.setdefault(image_id(self._studies, path), str(path)) != str(path)
                 and str(path) not in self._complained
@@ -86,6 +90,14 @@ class ImageFiles:
                 self._complained.add(str(path))
                 logger.warning("an image is left out: another one has its name without the ending; rename one of them")
         return dict(sorted(found.items()))
+
+    def _one_a_series(self, found: Sequence[Path]) -> list[Path]:
+        """The images without the folders that go on with a series that begins in another one."""
+        folders = [self._studies / path for path in found if (self._studies / path).is_dir()]
+        joined = self._split.among(folders)
+        self._reading.join(joined)
+        more = {folder for folders in joined for folder in folders[1:]}
+        return [path for path in found if self._studies / path not in more]
 
     def _candidates(self) -> Iterator[Path]:
         for entry in _visible(self._studies):
@@ -105,12 +117,24 @@ class ImageFiles:
         except OSError as error:
             self.fence.pass_over(self._studies / folder, f"it cannot be opened ({error.strerror})")
             return
-        if self._holds_dicom(folder, [entry for entry in entries if not _is_folder(entry)]):
+        files = [entry for entry in entries if not _is_folder(entry)]
+        holds_dicom = self._holds_dicom(folder, files)
+        if holds_dicom:
             yield folder
+        yield from self._files_below(folder, files, holds_dicom)
         if depth < _DEEPEST:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False) and self.fence.admits(entry.path):
                     yield from self._series(folder / entry.name, depth + 1)
+
+    def _files_below(self, folder: Path, files: "list[os.DirEntry[str]]", holds_dicom: bool) -> Iterator[Path]:
+        """The volumes of a folder below the studies folder, or its pictures where it holds no CT."""
+        volumes = [entry for entry in files if entry.name.lower().endswith(VOLUME_ENDINGS)]
+        pictures = [entry for entry in files if entry.name.lower().endswith(PICTURE_ENDINGS)]
+        if pictures and (holds_dicom or volumes):
+            self.fence.pass_over(self._studies / folder, "its pictures are not offered, since they lie beside a CT")
+            pictures = []
+        yield from (folder / entry.name for entry in (*volumes, *pictures) if self.fence.admits(entry.path))
 
     def _holds_dicom(self, folder: Path, files: "list[os.DirEntry[str]]") -> bool:
         """Whether one of the first files of a folder starts as DICOM files do, and none of them is another's."""

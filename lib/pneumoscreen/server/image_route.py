@@ -67,7 +67,7 @@ def _as_nrrd(source: Path, folder: Path, reading: Reading) -> Path:
     Raises:
         ImageError: if it cannot be read.
     """
-    state = hashlib.sha256(repr(fingerprint(source)).encode()).hexdigest()[:16]
+    state = hashlib.sha256(repr(fingerprint(source, *reading.more_of(source))).encode()).hexdigest()[:16]
     name = hashlib.sha256(os.fsencode(source)).hexdigest()[:16]
     target = folder / f"{name}.{state}.nrrd"
     with _converting:

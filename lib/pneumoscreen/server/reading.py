@@ -7,23 +7,17 @@ they overstep them or when the job that waits is cancelled.
 Thread contract: several threads may read at once, each with a process of its own.
 """
 
-import json
 import logging
 import os
-import select
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-import pneumoscreen
 
 from .. import errors
 from ..errors import ImageError, PneumoScreenError
@@ -31,23 +25,18 @@ from ..images import Radiograph, faults, read_radiograph_file, read_volume
 from ..images.faults import AbsentError, DimensionError
 from ..images.inputs import Modality, file_input, modality_of
 from ..images.raw import RawImage
+from ..images.series_search import folders_of_series
 from ..images.volume import Volume
 from ..images.volume_file import read_volume_file
-from ..limits import MEBIBYTE, Limits, variable_of
+from ..limits import Limits, variable_of
 from . import unpacking
 from .failures import is_full_disk
-from .parent import PARENT_VARIABLE
+from .reading_child import Check, Child, GoneError
 
-_POLL_MS = 100
 _PATIENCE = 10
 """Seconds that may pass for each second of the processor that a reading may take."""
 _IDLE = 2
 """Processes kept for the next scan: starting one takes a second."""
-_LONGEST_LINE = 1 << 20
-_CHUNK = 1 << 20
-
-Check = Callable[[], object]
-"""Asked again and again while a scan is read; raises to stop."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +48,24 @@ class OversteppedError(ImageError):
 class Reading:
     """Reading in this process, without limits but those of the formats."""
 
+    def __init__(self) -> None:
+        self._more: dict[str, tuple[Path, ...]] = {}
+
+    def join(self, series: Sequence[Sequence[Path]]) -> None:
+        """Read each series that lies in several folders as one when its first folder is named."""
+        self._more = {os.path.realpath(paths[0]): tuple(paths[1:]) for paths in series}
+
+    def more_of(self, path: Path) -> tuple[Path, ...]:
+        """The other folders of the series that begins in a folder."""
+        return self._more.get(os.path.realpath(path), ())
+
     def volume(self, path: Path, root: Path | None = None, check: Check = bool) -> Volume:
         """A CT; see ``read_volume``.
 
         Raises:
             ImageError: if it cannot be read.
         """
-        return read_volume(path, root)
+        return read_volume(path, root, self.more_of(path))
 
     def radiograph(self, path: Path, root: Path | None = None, check: Check = bool) -> Radiograph:
         """A chest X-ray; see ``read_radiograph_file``.
@@ -90,6 +90,13 @@ class Reading:
             ImageError: if its header cannot be read.
         """
         return modality_of(path)
+
+    def folders_of_series(self, folders: Sequence[Path]) -> list[list[Path]]:
+        """See ``images.series_search``; none where the folders cannot be read."""
+        try:
+            return folders_of_series(folders)
+        except (PneumoScreenError, OSError):
+            return []
 
     def is_single_image(self, path: Path) -> bool:
         """Whether a DICOM file is a whole image: a radiograph, or a CT with all its frames, and no loose slice."""
@@ -121,13 +128,15 @@ class LimitedReading(Reading):
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
+        super().__init__()
         self._limits = limits or Limits.of_environment()
         self._lock = threading.Lock()
-        self._idle: list[_Child] = []
+        self._idle: list[Child] = []
 
     def volume(self, path: Path, root: Path | None = None, check: Check = bool) -> Volume:
         """See ``Reading``."""
-        values, array = self._asked("volume", path, check, root=_text(root))
+        more = [str(folder) for folder in self.more_of(path)]
+        values, array = self._asked("volume", path, check, root=_text(root), more=more)
         direction = np.array(values.pop("direction"), np.float64)
         return Volume(hu=_needed(array), direction=direction, **_fields(values))
 
@@ -148,6 +157,14 @@ class LimitedReading(Reading):
         if not (path.is_dir() or name.endswith(".dcm")):
             return modality_of(path)  # told by the name alone
         return "CXR" if self._asked("modality", path)[0]["modality"] == "CXR" else "CT"
+
+    def folders_of_series(self, folders: Sequence[Path]) -> list[list[Path]]:
+        """See ``Reading``."""
+        try:
+            values, _ = self._asked("series", folders[0], folders=[str(folder) for folder in folders])
+            return [[Path(text) for text in paths] for paths in values["series"]]
+        except (PneumoScreenError, OSError):
+            return []
 
     def is_single_image(self, path: Path) -> bool:
         """See ``Reading``."""
@@ -179,7 +196,7 @@ class LimitedReading(Reading):
             # The system counts the seconds of the processor; on a busy machine they take longer than that.
             end = time.monotonic() + _PATIENCE * self._limits.read_seconds
             answer, array = child.ask({"kind": kind, "path": str(path), **more}, end, check)
-        except _GoneError as gone:
+        except GoneError as gone:
             is_late = child.end() == -signal.SIGXCPU or gone.is_late
             raise OversteppedError(self._sentence(path, is_late)) from None
         except BaseException:
@@ -198,118 +215,21 @@ class LimitedReading(Reading):
             return f"{path} takes longer than {seconds} s to read; give a smaller file, or raise {variable}"
         return f"{path} cannot be read: the process that read it ended; copy or export it again"
 
-    def _taken(self) -> "_Child":
+    def _taken(self) -> "Child":
         with self._lock:
             while self._idle:
                 child = self._idle.pop()
                 if child.is_alive:
                     return child
                 child.end()
-        return _Child(self._limits)
+        return Child(self._limits)
 
-    def _put_back(self, child: "_Child") -> None:
+    def _put_back(self, child: "Child") -> None:
         with self._lock:
             if len(self._idle) < _IDLE:
                 self._idle.append(child)
                 return
         child.end()
-
-
-class _GoneError(Exception):
-    """The process ended, or was late."""
-
-    def __init__(self, is_late: bool) -> None:
-        super().__init__()
-        self.is_late = is_late
-
-
-class _Child:
-    """One process that reads."""
-
-    def __init__(self, limits: Limits) -> None:
-        library = str(Path(pneumoscreen.__file__).resolve().parents[1])
-        paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        words = limits.read_memory_mb, limits.read_seconds
-        self._most = limits.read_memory_mb * MEBIBYTE
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "pneumoscreen.server.reading_process", *map(str, words)],
-            env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            process_group=0,  # an interrupt at the terminal is the server's
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._orders, self._answers = self._process.stdin, self._process.stdout.fileno()
-        self._read = b""
-        self._gone = False
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def end(self) -> int:
-        """Kill it; whatever it does is of no use to anybody. Its exit status."""
-        if not self._gone:
-            self._process.kill()
-        status = self._process.wait()
-        self._orders.close()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        return status
-
-    def ask(self, order: dict[str, Any], end: float, check: Check) -> tuple[dict[str, Any], NDArray[Any] | None]:
-        """The answer to an order, and its array.
-
-        Raises:
-            _GoneError: if none comes until ``end``.
-        """
-        try:
-            self._orders.write(json.dumps(order).encode() + b"\n")
-        except OSError:
-            raise _GoneError(is_late=False) from None
-        while b"\n" not in self._read:
-            if len(self._read) > _LONGEST_LINE:
-                raise _GoneError(is_late=False)
-            self._read += self._more(end, check)
-        line, _, self._read = self._read.partition(b"\n")
-        answer = json.loads(line)
-        if "array" not in answer:
-            return answer, None
-        return answer, self._array(answer["array"], end, check)
-
-    def _array(self, about: dict[str, Any], end: float, check: Check) -> NDArray[Any]:
-        kind, shape = np.dtype(about["dtype"]), tuple(int(side) for side in about["shape"])
-        count = kind.itemsize
-        for side in shape:
-            count *= side
-        if kind.kind not in "iuf" or not 0 < count <= self._most:
-            raise _GoneError(is_late=False)
-        found = np.empty(count, np.uint8)
-        begun = len(self._read)
-        found[:begun] = np.frombuffer(self._read[:count], np.uint8)
-        self._read = b""
-        while begun < count:
-            part = self._more(end, check, count - begun)
-            found[begun : begun + len(part)] = np.frombuffer(part, np.uint8)
-            begun += len(part)
-        return found.view(kind).reshape(shape)
-
-    def _more(self, end: float, check: Check, most: int = _CHUNK) -> bytes:
-        """The next bytes that come, at least one."""
-        poll = select.poll()
-        poll.register(self._answers, select.POLLIN)
-        while True:
-            check()
-            if time.monotonic() > end:
-                raise _GoneError(is_late=True)
-            if poll.poll(_POLL_MS):
-                data = os.read(self._answers, min(most, _CHUNK))
-                if not data:
-                    self._gone = True  # its end of the pipe is closed: it ends by itself, and its status says how
-                    raise _GoneError(is_late=False)
-                return data
 
 
 def _raise(answer: dict[str, Any], path: Path, limits: Limits) -> None:

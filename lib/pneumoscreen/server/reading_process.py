@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ..errors import PneumoScreenError
 from ..images import read_radiograph_file, read_volume
 from ..images.inputs import file_input, modality_of
+from ..images.series_search import folders_of_series
 from ..images.volume_file import read_volume_file
 from ..limits import MEBIBYTE
 from .parent import end_with_parent
@@ -105,7 +106,7 @@ def _json(item: Any) -> Any:
 
 
 def _volume(order: dict[str, Any]) -> Reply:
-    volume = read_volume(Path(order["path"]), _root(order))
+    volume = read_volume(Path(order["path"]), _root(order), [Path(text) for text in order["more"]])
     return _plain(volume, "hu"), volume.hu
 
 
@@ -121,6 +122,11 @@ def _raw(order: dict[str, Any]) -> Reply:
 
 def _modality(order: dict[str, Any]) -> Reply:
     return {"modality": modality_of(Path(order["path"]))}, None
+
+
+def _series(order: dict[str, Any]) -> Reply:
+    found = folders_of_series([Path(text) for text in order["folders"]])
+    return {"series": [[str(path) for path in paths] for paths in found]}, None
 
 
 def _single(order: dict[str, Any]) -> Reply:
@@ -141,6 +147,7 @@ _WORK: dict[str, Callable[[dict[str, Any]], Reply]] = {
     "radiograph": _radiograph,
     "raw": _raw,
     "modality": _modality,
+    "series": _series,
     "single": _single,
     "unpack": _unpack,
 }

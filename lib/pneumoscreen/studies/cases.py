@@ -91,6 +91,7 @@ class Study:
             document = ""  # loading will say what is wrong with it
         scan = self.scan.path
         files = sorted(path for path in scan.iterdir() if path.is_file()) if scan.is_dir() else [scan]
+        files += sorted({header.path for header in self.scan.headers} - set(files))  # a series in several folders
         masks = () if self.scan.modality == "CXR" else (LESION_MASKS, LUNG_MASKS)
         files += [self.folder / kind / f"{self.case_id}.nii.gz" for kind in masks]
         stats = [(path.name, path.stat()) for path in files if path.is_file()]
