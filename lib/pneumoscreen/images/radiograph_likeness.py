@@ -1,4 +1,4 @@
-"""Whether a picture can be a frontal chest X-ray at all: no negative, not upside down, no slice of a CT.
+"""Whether a picture can be a frontal chest X-ray at all: no negative, no slice of a CT.
 
 Only what is far from every real radiograph at hand is refused (1,271 of several hospitals and journals); a picture
 that passes need not be a chest.
