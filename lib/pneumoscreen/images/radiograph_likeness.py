@@ -1,4 +1,4 @@
-"""Whether a picture can be a frontal chest X-ray at all: no negative, not upside down, no slice of a CT.
+"""Whether a picture can be a frontal chest X-ray at all: no negative, no slice of a CT.
 
 Only what is far from every real radiograph at hand is refused (1,271 of several hospitals and journals); a picture
 that passes need not be a chest.
@@ -72,10 +72,19 @@ def check_no_ct_slice(name: str, content: NDArray[np.float32]) -> None:
 
 def likeness(content: NDArray[np.float32]) -> float:
     """Correlation, -1 to 1, of the coarse brightness [y, x] with that of the usual frontal chest X-ray."""
-    coarse = _thumbnail(content, len(_USUAL)).astype(np.float64)
-    coarse -= coarse.mean()
-    size = float(np.linalg.norm(coarse) * np.linalg.norm(_USUAL))
-    return float((coarse * (_USUAL - _USUAL.mean())).sum()) / size if size else 0.0
+    return float((standard_thumbnail(content) * standard(_USUAL)).mean())
+
+
+def standard_thumbnail(content: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Brightness of 8 x 8 parts of the picture, of mean 0 and deviation 1; 0 where the picture is even."""
+    return standard(_thumbnail(content, len(_USUAL)).astype(np.float64))
+
+
+def standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values less their mean, by their deviation."""
+    values = values - values.mean()
+    deviation = float(values.std())
+    return values / deviation if deviation else values
 
 
 def _thumbnail(content: NDArray[np.float32], side: int) -> NDArray[np.float32]:

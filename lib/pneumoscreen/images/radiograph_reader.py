@@ -13,6 +13,7 @@ from .radiograph_dicom import read_dicom_radiograph
 from .radiograph_likeness import check_no_ct_slice, check_not_negative
 from .radiograph_picture import read_picture
 from .radiograph_raw import MIN_SIDE, RawRadiograph, check_values
+from .radiograph_view import check_one_upright_view
 from .raw import hash_files
 
 # Of the grey values inside the borders (ours): a marker of lead or a dead pixel does not set the scale.
@@ -65,16 +66,17 @@ def read_radiograph(given: Input) -> Radiograph:
             "cannot be screened; give the X-ray at full size"
         )
     pixels = _scaled(raw.values, content)
-    _check_likeness(given, pixels, content)
+    spacing = raw.spacing_mm or (1.0, 1.0)
+    view_notes = _check_likeness(given, pixels, content, spacing)
     return Radiograph(
         pixels=pixels,
-        spacing_mm=raw.spacing_mm or (1.0, 1.0),
+        spacing_mm=spacing,
         content=content,
         case_id=given.case_id,
         source=given.path,
         sha256=_hash(given.path),
         series_uid=raw.series_uid,
-        notes=(*raw.notes, *_more_notes(raw, content)),
+        notes=(*raw.notes, *view_notes, *_more_notes(raw, content)),
         study_uid=raw.study_uid,
         source_below=given.source_below,
     )
@@ -92,13 +94,17 @@ def _scaled(values: NDArray[np.float32], content: tuple[int, int, int, int]) -> 
     return np.clip(scaled, 0, 1, out=scaled)
 
 
-def _check_likeness(given: Input, pixels: NDArray[np.float32], content: tuple[int, int, int, int]) -> None:
+def _check_likeness(
+    given: Input, pixels: NDArray[np.float32], content: tuple[int, int, int, int], spacing: tuple[float, float]
+) -> tuple[str, ...]:
+    """Notes on a picture that may be no upright frontal chest; what surely is none is refused."""
     x, y, width, height = content
-    inner = pixels[y : y + height, x : x + width]
-    check_not_negative(str(given.path), inner)
+    inner, name = pixels[y : y + height, x : x + width], str(given.path)
+    check_not_negative(name, inner)
     if not given.headers:
         # A DICOM header has said that it is none.
-        check_no_ct_slice(str(given.path), inner)
+        check_no_ct_slice(name, inner)
+    return check_one_upright_view(name, inner, width * spacing[0] / (height * spacing[1]))
 
 
 def _more_notes(raw: RawRadiograph, content: tuple[int, int, int, int]) -> tuple[str, ...]:
