@@ -96,6 +96,31 @@ def test_ids_are_names_without_their_ending(folder: Path) -> None:
     assert sorted(StudiesDatastore(str(folder)).list_images()) == ["a", "b.b", "e.nii.gz"]
 
 
+def test_every_image_has_an_id_that_can_be_stored(tmp_path: Path) -> None:
+    """Names that no label could have beside its ending are offered all the same, under an id that stays."""
+    names = ["pat..1", "p" * 210, "x" * 201, "ü" * 120, "line\nbreak", "back\\slash", "zero\u200bwidth", "a b", "plain"]
+    for name in names:
+        (tmp_path / f"{name}.nii.gz").write_bytes(name.encode())
+    write_slice(tmp_path / ("long folder " * 20).strip() / "IM0.dcm", "CT")
+    datastore = StudiesDatastore(str(tmp_path))
+    offered = datastore.list_images()
+    assert len(offered) == len(names) + 1
+    assert {"pat..1", "a b", "plain"} < set(offered), "a name that can be stored is the id"
+    for name in offered:
+        stored = datastore.submit(name, replace(document(), case_id=name).to_json().encode())
+        assert stored.version == 1
+        assert datastore.get_label_info(name, "final")["version"] == 1
+    files = {Path(datastore.get_image_uri(name)) for name in offered}
+    assert {file.read_bytes().decode() for file in files if file.is_file()} == set(names)
+    again = StudiesDatastore(str(tmp_path))
+    assert {name: again.get_image_uri(name) for name in offered} == {n: datastore.get_image_uri(n) for n in offered}
+    assert len(again.get_labeled_images()) == len(offered)
+    odd = next(name for name in offered if name.startswith("ppp"))
+    again.remove_image(odd)
+    assert not (tmp_path / f"{'p' * 210}.nii.gz").exists()
+    assert odd not in again.list_images()
+
+
 def test_a_dicom_folder_is_an_image(folder: Path) -> None:
     series = folder / "series.1"
     series.mkdir()

@@ -302,14 +302,15 @@ class StudiesDatastore(LocalDatastore):
     def _to_id(self, file: str) -> tuple[str, str]:
         # An image's id may look like a file name; the stock one also cuts an ending out of the middle of a name.
         place = self._places.get(file)
-        return (file, "") if place is not None and self._is_folder(place) else split_name(file)
+        return (file, "") if place is not None and self._goes_by_id(file, place) else split_name(file)
 
     def _filename(self, id: str, ext: str) -> str:  # noqa: A002
-        # Only the image of a DICOM folder has no ending; a folder further down lies elsewhere than its id says.
+        # Only what goes by its id has no ending: a folder further down lies elsewhere than its id says.
         return id + ext if ext else self._places.get(id, id)
 
-    def _is_folder(self, place: str) -> bool:
-        return os.path.isdir(os.path.join(self._datastore_path, place))
+    def _goes_by_id(self, image_id: str, place: str) -> bool:
+        """Whether an image is a DICOM folder, or a file whose name is no id."""
+        return split_name(place)[0] != image_id or os.path.isdir(os.path.join(self._datastore_path, place))
 
     def _find_images(self) -> None:
         self._places = self._files.search()
@@ -319,8 +320,7 @@ class StudiesDatastore(LocalDatastore):
             fence = self._files.fence
             names = super()._list_files(path, list(LABEL_PATTERNS)) if fence.admits(path) else ()
             return {name: name for name in names if not name.startswith(".") and fence.admits(os.path.join(path, name))}
-        # A file by its name, a folder by its id.
-        found = (image_id if self._is_folder(place) else place for image_id, place in self._places.items())
+        found = (name if self._goes_by_id(name, place) else place for name, place in self._places.items())
         return {name: name for name in found}
 
     def _reconcile_datastore(self) -> None:
@@ -334,7 +334,7 @@ class StudiesDatastore(LocalDatastore):
                 logger.warning("the index cannot be written (%s); it is kept in memory", error.strerror)
             for image_id, place in self._places.items():
                 # A CT that arrived later than a picture of the same name, or in another format.
-                ending = "" if self._is_folder(place) else split_name(place)[1]
+                ending = "" if self._goes_by_id(image_id, place) else split_name(place)[1]
                 if self._datastore.objects[image_id].image.ext != ending:
                     self._datastore.objects[image_id].image = DataModel(
                         info={"ts": int(time.time()), "name": place}, ext=ending

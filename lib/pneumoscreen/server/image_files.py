@@ -3,6 +3,7 @@
 - A volume or a radiograph in the folder itself; its id is its name without the ending.
 - A folder in it that holds DICOM files; its id is the folder's name.
 - A folder further down (patient/study/series) that holds DICOM files; its id is ``layout.nested_id`` of its path.
+- So is that of an image whose own name no label could have: too long, or with characters that do not show.
 
 Hidden files, the folders of labels and annotations, loose CT slices and DICOM objects without an image are no images.
 What ``Fence`` does not admit is passed over. Where two have the same id, the CT goes before a picture of it.
