@@ -19,6 +19,8 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..errors import ImageError, NoLungsError, PneumoScreenError
+from ..images.inputs import Modality
 from ..limits import Limits
 from ..models.store import ModelStore
 from ..studies.audit import case_digest
@@ -33,7 +35,7 @@ from .jobs import Job, JobBoard
 from .leases import Leases, known_reader
 from .parameters import InferParameters
 from .reading import LimitedReading
-from .scoring import METHOD, PROGRESS_FILE, keep_score, score_store, start_scoring
+from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store, start_scoring
 from .screenings import keep_screening
 from .sessions import CheckedSessions
 from .settings import apply_defaults
@@ -205,7 +207,12 @@ class PneumoScreenApp(MONAILabelApp):
             request = TaskRequest(
                 inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image)
             )
-            result = inference.task.run(request)
+            try:
+                result = inference.task.run(request)
+            except (ImageError, NoLungsError) as error:
+                if image is not None and self._is_of_kind(inference.path, inference.task.modality):
+                    self.remember_failure(image, inference.path, error, job.reader or None)
+                raise
         # Ids may be patients' names; the audit log names a case in the same way.
         seconds = result.case.timings_s.get("total", 0.0)
         logger.info("%s of case %s: %.1f s", job.task, case_digest(job.image), seconds)
@@ -223,6 +230,18 @@ class PneumoScreenApp(MONAILabelApp):
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """MONAI Label's entry for batch inference: prepare and run."""
         return self.run(self.prepare(request))
+
+    def remember_failure(self, image_id: str, path: Path, error: PneumoScreenError, reader: str | None) -> None:
+        """Offer an image to nobody until its files or the models change, and say in the worklist why.
+
+        Args:
+            image_id: the image.
+            path: its file or folder.
+            error: why it cannot be downloaded or screened.
+            reader: whose lease ends; None: whoever has it.
+        """
+        keep_failure(self.scores, image_id, path, models_in_use(self.engine), error)
+        self.leases.release(image_id, reader)
 
     def on_save_label(self, image_id: str, label_id: str) -> dict[str, Any]:
         """What ``PUT /datastore/label`` answers beside the ids: the version that a final label became."""
@@ -268,6 +287,13 @@ class PneumoScreenApp(MONAILabelApp):
         if versions.get(model) is None:
             return None
         return str(self.engine.store.root / model / str(versions[model]) / "model.safetensors")
+
+    def _is_of_kind(self, path: Path, modality: Modality) -> bool:
+        """Whether an image is of a task's kind, as far as it can be told: the wrong task says nothing of the image."""
+        try:
+            return self.engine.reading.modality(path) == modality
+        except ImageError:
+            return True
 
     def _kept_path(self, folder: str, image_id: str | None, ending: str) -> Path | None:
         datastore = self._datastore

@@ -177,10 +177,21 @@ def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:
 
 def keep_score(scores: ScoreStore, case_id: str, path: Path, score: CaseScore, case: Case) -> None:
     """Keep the score of a screening that somebody asked for; that it cannot be kept is no reason to fail."""
-    if not is_plain_name(case_id):
+    _put(scores, stored_score(replace(score, case_id=case_id), case, scan_state(path)))
+
+
+def keep_failure(
+    scores: ScoreStore, case_id: str, path: Path, models: Mapping[str, ModelInfo], error: PneumoScreenError
+) -> None:
+    """Keep why a case could not be downloaded or screened when somebody asked for it."""
+    _put(scores, StoredScore(case_id, None, models, scan_state(path), error=" ".join(str(error).split())))
+
+
+def _put(scores: ScoreStore, stored: StoredScore) -> None:
+    if not is_plain_name(stored.case_id):
         return
     try:
-        scores.put(stored_score(replace(score, case_id=case_id), case, scan_state(path)))
+        scores.put(stored)
     except OSError as error:
         logger.warning("the score of a screening could not be kept: %s", error.strerror)
 

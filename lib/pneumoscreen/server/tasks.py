@@ -23,6 +23,7 @@ from ..ct.candidates import find_candidates
 from ..ct.infected import lung_infos, measured
 from ..ct.lungs import Lungs
 from ..ct.screening import Screener, Screening
+from ..images.inputs import Modality
 from ..images.volume import Volume
 from ..report.case_report import write_report
 from .engine import CANDIDATES, Engine
@@ -69,6 +70,7 @@ class CaseTask(InferTask):
     description = ""
     kind = InferType.SEGMENTATION
     dimension = 3
+    modality: Modality = "CT"
     is_screening = False
     """Whether its document, report and masks are kept as those of the image's last screening."""
 
