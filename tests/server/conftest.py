@@ -142,13 +142,13 @@ def serving(
         )
     caller = client(f"http://127.0.0.1:{port}")
     try:
-        caller.wait_until_ready(120, lambda: process.poll() is None)
+        caller.wait_until_ready(600, lambda: process.poll() is None)
         yield RunningServer(caller, studies, models, log, process)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         try:
-            process.wait(20)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

@@ -2,8 +2,11 @@
 
 import contextvars
 import json
+import os
 import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +20,9 @@ from pneumoscreen.case import Case, ReaderMark
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images import read_volume
 from pneumoscreen.server.datastore import StudiesDatastore
+from pneumoscreen.server.failures import may_not_write, status_of
 from pneumoscreen.server.identity import Role, Speaker, set_speaker
+from pneumoscreen.studies.annotations import StorageError
 from pneumoscreen.studies.audit import AuditLog, case_digest
 
 from ..studies.conftest import document
@@ -344,3 +349,45 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(folder: Path) -> None:
     assert sorted(datastore.list_images()) == ["a", "b.b"]
     assert json.loads(index.read_text(encoding="utf-8"))["objects"].keys() == {"a", "b.b"}
     assert len(list(folder.glob("datastore_v2.json.damaged-*"))) == 1
+
+
+@pytest.fixture
+def locked_studies() -> Iterator[Path]:
+    """A studies folder that may not be written to, and an account that has no way round that."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "a.nii.gz").write_bytes(b"not opened")
+    folder.chmod(0o555)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    yield folder
+    if is_root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_folder_that_may_not_be_written_to_is_served(locked_studies: Path) -> None:
+    datastore = StudiesDatastore(str(locked_studies))
+    assert datastore.list_images() == ["a"]
+    assert datastore.status()["total"] == 1
+    datastore.refresh()
+    assert datastore.get_image_uri("a") == str(locked_studies / "a.nii.gz")
+    with pytest.raises(StorageError) as refused:
+        datastore.submit("a", replace(document(), case_id="a").to_json().encode())
+    assert status_of(refused.value) == 503
+    with pytest.raises(PermissionError) as denied:
+        datastore.update_image_info("a", {"note": "x"})
+    assert may_not_write(denied.value, str(locked_studies)), "answered with 503"
+    assert not may_not_write(denied.value, tempfile.gettempdir())
+    assert sorted(path.name for path in locked_studies.iterdir()) == ["a.nii.gz"]
+
+
+def test_labels_that_are_no_folder_stop_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").write_bytes(b"not opened")
+    (tmp_path / "labels").symlink_to(tmp_path / "nowhere")
+    datastore = StudiesDatastore(str(tmp_path))
+    assert datastore.list_images() == ["a"]
+    with pytest.raises(StorageError) as refused:
+        datastore.submit("a", replace(document(), case_id="a").to_json().encode())
+    assert status_of(refused.value) == 503

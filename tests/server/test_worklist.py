@@ -17,6 +17,7 @@ from pneumoscreen.case import Case, ImageInfo, ModelInfo
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.app import PneumoScreenApp
+from pneumoscreen.server.screenings import report_file
 from pneumoscreen.server.serve import DEFAULT_APP
 
 from .conftest import RunningServer, serving
@@ -51,6 +52,9 @@ def clinic(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         (studies / f"{case_id}.nii.gz").write_bytes(b"not opened")
         if number >= 4:
             store.put(score(case_id, number, models))
+            report = report_file(studies / WORK_FOLDER, case_id)
+            report.parent.mkdir(parents=True, exist_ok=True)
+            report.write_text("<html>")
     store.put(StoredScore(CASES[3], None, models, "s", error="the scan shows no lungs"))
     store.put(score(CASES[4], 4, {**models, "ct_classifier": ModelInfo(7, "old")}))
     with serving(studies, model_root, tmp_path_factory) as running:

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.scoring import ScoringMethod
 from monailabel.interfaces.tasks.strategy import Strategy
@@ -26,23 +28,27 @@ from ..models.store import ModelStore
 from ..studies.audit import case_digest
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
+from .batch import BatchInference
 from .cxr_tasks import CxrScreeningTask
-from .datastore import StudiesDatastore
+from .datastore import CopyingError, StudiesDatastore
 from .engine import CANDIDATES, CLASSIFIER, Engine
 from .failures import RequestError, UnknownError
+from .hand_labels import HandLabels
 from .identity import speaker
 from .jobs import Job, JobBoard
 from .leases import Leases, known_reader
 from .parameters import InferParameters
 from .reading import LimitedReading
 from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store, start_scoring
-from .screenings import keep_screening
+from .screenings import keep_screening, masks_file, report_file
 from .sessions import CheckedSessions
 from .settings import apply_defaults
 from .strategies import reading_strategies
 from .tasks import CandidatesTask, CaseTask, ClassifierTask, ScreeningTask, TaskRequest
+from .temporary import clear_leftovers
 from .train_tasks import train_tasks
 from .trainings import Trainings
+from .watching import FolderWatch
 from .worklist import Worklist
 
 SCREENING, CXR_SCREENING = "ct_screening", "cxr_screening"
@@ -69,6 +75,7 @@ class PneumoScreenApp(MONAILabelApp):
     """The app that MONAI Label finds in ``apps/pneumoscreen/main.py``."""
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        began = time.time()
         apply_defaults()
         limits = Limits.of_environment()
         self.board = JobBoard(limits.max_jobs, limits.max_jobs_per_reader)
@@ -83,11 +90,15 @@ class PneumoScreenApp(MONAILabelApp):
             description=f"Screening of chest CT and X-ray for pneumonia. {RESEARCH_USE_ONLY}",
             version=__version__,
         )
+        if self.studies_are_folder:
+            clear_leftovers(Path(studies), began)
         self.scores = score_store(self.work_folder)
         self.leases = Leases(self.work_folder / "leases.json")
         self.scoring_process = BackgroundScoring(
             Path(self.studies), self.engine.store.root, self.work_folder / PROGRESS_FILE
         )
+        datastore = self._datastore
+        self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
         self.trainings = (
             Trainings(Path(self.studies), self.engine.store.root, self.on_training_finished)
@@ -102,6 +113,11 @@ class PneumoScreenApp(MONAILabelApp):
     def studies_are_folder(self) -> bool:
         """Whether the studies lie on this machine, not on a DICOMweb server."""
         return not _is_address(self.studies)
+
+    @property
+    def studies_folder(self) -> Path | None:
+        """The folder of the studies; None where they lie on a DICOMweb server."""
+        return Path(self.studies) if self.studies_are_folder else None
 
     @property
     def work_folder(self) -> Path:
@@ -128,6 +144,10 @@ class PneumoScreenApp(MONAILabelApp):
     def init_trainers(self) -> dict[str, TrainTask]:
         """The train tasks by name; they need a folder of studies."""
         return train_tasks(Path(self.studies), self.engine.store) if self.studies_are_folder else {}
+
+    def init_batch_infer(self) -> BatchInferTask:
+        """How all images are screened in one go."""
+        return BatchInference()
 
     def init_strategies(self) -> dict[str, Strategy]:
         """How the next image is chosen, the default strategy first."""
@@ -159,6 +179,9 @@ class PneumoScreenApp(MONAILabelApp):
             take_over(stock.app, self)
             self.engine.reading.warm_up()
             self.worklist.warm_up()
+            datastore = self._datastore
+            if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None and datastore.is_watched:
+                FolderWatch(datastore, self.hand_labels).start()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -224,7 +247,12 @@ class PneumoScreenApp(MONAILabelApp):
         document = case.to_dict()
         file = str(result.label_map) if result.label_map else None
         tag = inference.parameters.label_tag
-        label = self._save(inference, case.to_json(), tag) if inference.parameters.save_label else file
+        try:
+            label = self._save(inference, case.to_json(), tag) if inference.parameters.save_label else file
+        except BaseException:
+            if result.label_map is not None:
+                result.label_map.unlink(missing_ok=True)
+            raise
         return {"label": label, "tag": tag, "file": file, "params": document}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
@@ -251,11 +279,13 @@ class PneumoScreenApp(MONAILabelApp):
 
     def report_path(self, image_id: str | None) -> Path | None:
         """Where the report of the last screening of an image lies; None where reports are not kept."""
-        return self._kept_path("reports", image_id, ".html")
+        folder = self._kept_folder(image_id)
+        return None if folder is None or image_id is None else report_file(folder, image_id)
 
     def masks_path(self, image_id: str | None) -> Path | None:
         """Where the masks of the last screening of an image lie; None where they are not kept."""
-        return self._kept_path("masks", image_id, ".nrrd")
+        folder = self._kept_folder(image_id)
+        return None if folder is None or image_id is None else masks_file(folder, image_id)
 
     def session_image(self, session_id: str) -> Path:
         """The scan that a session holds.
@@ -295,11 +325,10 @@ class PneumoScreenApp(MONAILabelApp):
         except ImageError:
             return True
 
-    def _kept_path(self, folder: str, image_id: str | None, ending: str) -> Path | None:
+    def _kept_folder(self, image_id: str | None) -> Path | None:
+        """The folder below which what a screening of an image made is kept; None where it is not."""
         datastore = self._datastore
-        if image_id is None or not isinstance(datastore, StudiesDatastore):
-            return None
-        return datastore.work_folder / folder / f"{image_id}{ending}"
+        return datastore.work_folder if image_id is not None and isinstance(datastore, StudiesDatastore) else None
 
     def _locate(self, image: object) -> tuple[str, Path]:
         """Id and path of an image of the studies."""
@@ -317,6 +346,8 @@ class PneumoScreenApp(MONAILabelApp):
         if image_id is None:
             datastore.refresh()  # a DICOM folder that was copied in after the start
             image_id = datastore.id_of(image)
+        if image_id is None and datastore.is_being_copied(image):
+            raise CopyingError(f"image {image} is being copied into the studies folder; try again in ten seconds")
         if image_id is None:
             raise UnknownError(f"image {image[:200]} is not in the studies folder; GET /datastore/ lists what is there")
         return image_id, Path(datastore.get_image_uri(image_id))

@@ -270,5 +270,6 @@ def _write_label_map(volume: Volume, screening: Screening, parameters: InferPara
     """The label map in the geometry and orientation of the image as stored."""
     handle, name = tempfile.mkstemp(prefix="pneumoscreen-", suffix=parameters.result_extension)
     os.close(handle)
-    sitk.WriteImage(volume.to_sitk(screening.label_map()), name, useCompression=True, compressionLevel=1)
+    compress = parameters.result_compress
+    sitk.WriteImage(volume.to_sitk(screening.label_map()), name, useCompression=compress, compressionLevel=1)
     return Path(name)
