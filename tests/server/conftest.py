@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,6 +119,14 @@ def copied_models(models: Path, target: Path) -> Path:
     """A copy of a model store, for a test that publishes into it."""
     shutil.copytree(models, target, dirs_exist_ok=True)
     return target
+
+
+def wait_for_image(client: Client, image: str) -> None:
+    """Wait until an image that was copied into the folder of a running server is offered."""
+    end = time.monotonic() + 600
+    while image not in client.get("/datastore/?output=all").json()["objects"]:
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 @contextmanager

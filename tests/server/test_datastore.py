@@ -19,7 +19,7 @@ from monailabel.interfaces.exception import LabelNotFoundException
 from pneumoscreen.case import Case, ReaderMark
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images import read_volume
-from pneumoscreen.server.datastore import StudiesDatastore
+from pneumoscreen.server.datastore import CopyingError, StudiesDatastore
 from pneumoscreen.server.failures import may_not_write, status_of
 from pneumoscreen.server.identity import Role, Speaker, set_speaker
 from pneumoscreen.studies.annotations import StorageError
@@ -391,3 +391,18 @@ def test_labels_that_are_no_folder_stop_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as refused:
         datastore.submit("a", replace(document(), case_id="a").to_json().encode())
     assert status_of(refused.value) == 503
+
+
+def test_what_is_being_copied_is_said_to_be(tmp_path: Path) -> None:
+    datastore = StudiesDatastore(str(tmp_path))
+    datastore.wait_for_copies()
+    (tmp_path / "a.nii.gz").write_bytes(b"half of it")
+    datastore._files._now = lambda: (tmp_path / "a.nii.gz").stat().st_ctime + 1.0
+    datastore.refresh()
+    assert datastore.list_images() == []
+    with pytest.raises(CopyingError, match="is being copied") as refused:
+        datastore.submit("a", replace(document(), case_id="a").to_json().encode())
+    assert status_of(refused.value) == 409
+    datastore._files._now = lambda: (tmp_path / "a.nii.gz").stat().st_ctime + 3.0
+    datastore.refresh()
+    assert datastore.list_images() == ["a"]

@@ -201,8 +201,8 @@ def test_an_inference_renews_the_lease(clinic: RunningServer) -> None:
     path = clinic.studies / WORK_FOLDER / "leases.json"
     lease(clinic, case, "anna")
     before = path.read_bytes()
-    answer = requests.post(f"{clinic.client.address}/infer/ct_screening?image={case}&output=json", timeout=120)
-    assert answer.status_code == 422, "nothing that could be opened"
+    answer = requests.post(f"{clinic.client.address}/infer/ct_classifier?image={case}&output=json", timeout=120)
+    assert answer.status_code == 422, "no regions were sent, which says nothing of the image"
     held = get(clinic, "/pneumoscreen/leases")["leases"]
     assert [(entry["case_id"], entry["reader"]) for entry in held] == [(case, "anna")]
     assert path.read_bytes() == before, "a renewal is written when it is worth it"
