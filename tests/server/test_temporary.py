@@ -86,6 +86,7 @@ def test_what_was_staged_among_the_studies_is_removed(tmp_path: Path) -> None:
         (studies / name).write_text("x")
         os.utime(studies / name, (long_ago, long_ago))
     os.utime(studies / "labels/final/.young.json-abcd1234")
+    (studies / "labels" / "linked").symlink_to(studies / "patient")
     assert clear_leftovers(studies, time.time() - 5) == len(staged)
     assert not any((studies / name).exists() for name in staged)
     assert all((studies / name).exists() for name in [*kept, "labels/final/.young.json-abcd1234"])

@@ -110,11 +110,9 @@ def clear_leftovers(studies: Path, before: float) -> int:
     """
     count = 0
     for folder in _staging_folders(studies):
-        try:
-            found = [path for path in folder.iterdir() if _STAGED.fullmatch(path.name)]
-        except OSError:
-            continue
-        for path in found:
+        for path in _entries(folder):
+            if not _STAGED.fullmatch(path.name):
+                continue
             try:
                 status = path.lstat()
                 if stat.S_ISREG(status.st_mode) and status.st_mtime < before and not _writer_lives(path.name):
@@ -128,13 +126,27 @@ def clear_leftovers(studies: Path, before: float) -> int:
 
 
 def _staging_folders(studies: Path) -> Iterator[Path]:
+    """The folders that the server writes into; none that a link leads to."""
     yield studies
     for parent in (studies / "labels", studies / ANNOTATIONS):
-        if parent.is_dir():
-            yield from (folder for folder in parent.iterdir() if folder.is_dir() and not folder.is_symlink())
+        if _is_real_folder(parent):
+            yield from filter(_is_real_folder, _entries(parent))
     work = studies / WORK_FOLDER
-    yield work
-    yield from (work / name for name in ("scores", "screenings", "reports", "masks", "images"))
+    if _is_real_folder(work):
+        yield work
+        kept = (work / name for name in ("scores", "screenings", "reports", "masks", "images"))
+        yield from filter(_is_real_folder, kept)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _is_real_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _writer_lives(name: str) -> bool:
