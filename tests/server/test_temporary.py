@@ -19,7 +19,7 @@ from pneumoscreen.images.volume import Volume
 from pneumoscreen.server.temporary import clear_leftovers, own_folder
 
 from ..studies.conftest import document
-from .conftest import RunningServer, serving
+from .conftest import RunningServer, environment, serving
 
 PATIENCE_S = 60.0
 
@@ -45,7 +45,7 @@ def test_the_folder_of_a_killed_server_goes_at_the_next_start(tmp_path: Path) ->
         "import os, signal, tempfile; from pneumoscreen.server.temporary import own_folder\n"
         "with own_folder() as folder: (folder / 'scan').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    ended = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path / "tmp")})
+    ended = subprocess.run([sys.executable, "-c", code], env={**environment(tmp_path), "TMPDIR": str(tmp_path / "tmp")})
     assert ended.returncode == -signal.SIGKILL
     (left,) = (tmp_path / "tmp").iterdir()
     assert (left / "scan").exists()

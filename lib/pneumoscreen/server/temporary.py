@@ -33,9 +33,11 @@ _UNLOCKED_S = 3600.0
 _STAGED = re.compile(
     r"\.part-[a-z0-9_]{8}"  # place_file
     r"|\.[^.].*\.(?:json|nrrd|mha|nii|gz)-[a-z0-9_]{8}"  # replace_durably, write_exclusively
-    r"|\.\d+\..+\.(?:html|nrrd)"  # staged
+    r"|\.\d+\..+\.(?:html|nrrd)"  # staged, with the number of its process
     r"|[0-9a-f]{16}\.part\.nrrd"  # converted images
 )
+
+_OF_PROCESS = re.compile(r"\.(\d+)\..+\.(?:html|nrrd)")
 
 _request_folder: ContextVar[str | None] = ContextVar("request_folder", default=None)
 
@@ -151,8 +153,8 @@ def _is_real_folder(path: Path) -> bool:
 
 def _writer_lives(name: str) -> bool:
     """Whether a staged file names a process of this machine that still runs; reports take seconds to write."""
-    found = re.match(r"\.(\d+)\.", name)
-    if found is None or name.endswith(".json"):
+    found = _OF_PROCESS.fullmatch(name)
+    if found is None:
         return False
     try:
         os.kill(int(found[1]), 0)
