@@ -39,7 +39,7 @@ def test_the_next_sample_is_a_scan(server: RunningServer) -> None:
     for strategy in ("first", "random"):
         sample = requests.post(f"{server.client.address}/activelearning/{strategy}", json={}, timeout=60).json()
         assert sample["id"] in ("upright", "turned", "broken", "flesh")
-        assert Path(sample["path"]).is_file()
+        assert (server.studies / sample["path"]).is_file(), "below the studies: no place of the disk"
 
 
 def test_a_case_document_goes_in_as_a_label_and_comes_back(server: RunningServer) -> None:
