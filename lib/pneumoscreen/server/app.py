@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from .engine import CANDIDATES, CLASSIFIER, Engine
 from .failures import RequestError, UnknownError
 from .hand_labels import HandLabels
 from .identity import speaker
-from .jobs import Job, JobBoard
+from .jobs import JobBoard
 from .leases import Leases, known_reader
 from .parameters import InferParameters
 from .reading import LimitedReading
@@ -44,7 +45,7 @@ from .screenings import keep_screening, masks_file, report_file
 from .sessions import CheckedSessions
 from .settings import apply_defaults
 from .strategies import reading_strategies
-from .tasks import CandidatesTask, CaseTask, ClassifierTask, ScreeningTask, TaskRequest
+from .tasks import CandidatesTask, ClassifierTask, Inference, ScreeningTask, TaskRequest
 from .temporary import clear_leftovers
 from .train_tasks import train_tasks
 from .trainings import Trainings
@@ -54,21 +55,6 @@ from .worklist import Worklist
 SCREENING, CXR_SCREENING = "ct_screening", "cxr_screening"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Inference:
-    """A checked inference that waits for its turn. ``image_id`` is None for an upload or a session.
-
-    ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request.
-    """
-
-    task: CaseTask
-    path: Path
-    image_id: str | None
-    parameters: InferParameters
-    job: Job
-    reader: str
 
 
 class PneumoScreenApp(MONAILabelApp):
@@ -105,19 +91,13 @@ class PneumoScreenApp(MONAILabelApp):
             if self.studies_are_folder
             else None
         )
-        if isinstance(self._datastore, StudiesDatastore):
-            submissions = self._datastore.submissions
-            submissions.when_stored = lambda stored: self.leases.release(stored.case_id, known_reader())
+        if isinstance(datastore, StudiesDatastore):
+            datastore.submissions.when_stored = lambda stored: self.leases.release(stored.case_id, known_reader())
 
     @property
     def studies_are_folder(self) -> bool:
         """Whether the studies lie on this machine, not on a DICOMweb server."""
         return not _is_address(self.studies)
-
-    @property
-    def studies_folder(self) -> Path | None:
-        """The folder of the studies; None where they lie on a DICOMweb server."""
-        return Path(self.studies) if self.studies_are_folder else None
 
     @property
     def work_folder(self) -> Path:
@@ -279,13 +259,11 @@ class PneumoScreenApp(MONAILabelApp):
 
     def report_path(self, image_id: str | None) -> Path | None:
         """Where the report of the last screening of an image lies; None where reports are not kept."""
-        folder = self._kept_folder(image_id)
-        return None if folder is None or image_id is None else report_file(folder, image_id)
+        return self._kept(report_file, image_id)
 
     def masks_path(self, image_id: str | None) -> Path | None:
         """Where the masks of the last screening of an image lie; None where they are not kept."""
-        folder = self._kept_folder(image_id)
-        return None if folder is None or image_id is None else masks_file(folder, image_id)
+        return self._kept(masks_file, image_id)
 
     def session_image(self, session_id: str) -> Path:
         """The scan that a session holds.
@@ -325,10 +303,12 @@ class PneumoScreenApp(MONAILabelApp):
         except ImageError:
             return True
 
-    def _kept_folder(self, image_id: str | None) -> Path | None:
-        """The folder below which what a screening of an image made is kept; None where it is not."""
+    def _kept(self, place: Callable[[Path, str], Path], image_id: str | None) -> Path | None:
+        """Where a screening of an image keeps something; None where it keeps nothing."""
         datastore = self._datastore
-        return datastore.work_folder if image_id is not None and isinstance(datastore, StudiesDatastore) else None
+        if image_id is None or not isinstance(datastore, StudiesDatastore):
+            return None
+        return place(datastore.work_folder, image_id)
 
     def _locate(self, image: object) -> tuple[str, Path]:
         """Id and path of an image of the studies."""

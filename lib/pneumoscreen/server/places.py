@@ -31,7 +31,7 @@ class Places:
 
     def __init__(self, studies: str | Path, others: Iterable[str | Path] = ()) -> None:
         self._studies = _spellings([studies])
-        libraries = [Path(module.__file__ or "").resolve().parents[1] for module in (pneumoscreen, monailabel)]
+        libraries = [Path(module.__file__ or "").parents[1] for module in (pneumoscreen, monailabel)]
         known = [*others, *libraries, os.path.expanduser("~"), tempfile.gettempdir()]
         self._others = [folder for folder in _spellings(known) if folder not in self._studies]
 

@@ -28,6 +28,7 @@ from ..images.volume import Volume
 from ..report.case_report import write_report
 from .engine import CANDIDATES, Engine
 from .failures import RequestError
+from .jobs import Job
 from .parameters import InferParameters, parse_regions
 
 Progress = Callable[[str, float], None]
@@ -101,6 +102,21 @@ class CaseTask(InferTask):
     def __call__(self, request: Any) -> tuple[str | None, dict[str, Any]]:
         """MONAI Label's own way to call a task; this app calls ``run``."""
         raise NotImplementedError("infer tasks are called through the app")
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A checked inference that waits for its turn. ``image_id`` is None for an upload or a session.
+
+    ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request.
+    """
+
+    task: CaseTask
+    path: Path
+    image_id: str | None
+    parameters: InferParameters
+    job: Job
+    reader: str
 
 
 class CtTask(CaseTask):

@@ -83,7 +83,9 @@ def take_over(stock: FastAPI, app: PneumoScreenApp) -> None:
 
 def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     """The application: routes, error answers, and other origins only where the site names them."""
-    PlacelessResponse.places = Places(app.studies_folder or app.app_dir, [app.app_dir, app.engine.store.root])
+    PlacelessResponse.places = Places(
+        app.studies if app.studies_are_folder else app.app_dir, [app.app_dir, app.engine.store.root]
+    )
     web = FastAPI(
         title=settings.MONAI_LABEL_PROJECT_NAME,
         version=__version__,
