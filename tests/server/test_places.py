@@ -19,6 +19,7 @@ def test_names_below_the_studies_stay(places: Places, tmp_path: Path) -> None:
 
 
 def test_of_other_folders_the_last_name_stays(places: Places) -> None:
+    assert places.hidden("there is none in /srv/models (nothing was published)").startswith("there is none in models (")
     assert places.hidden("/srv/models/ct/2/card.json is damaged") == "card.json is damaged"
     assert places.hidden("'/tmp/pneumoscreen-upload-x/scan.nii' is bad") == "'scan.nii' is bad"
     assert places.hidden(f"{os.path.expanduser('~')}/.cache/monailabel/sessions/1/a.nii") == "a.nii"

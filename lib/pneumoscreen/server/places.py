@@ -42,6 +42,7 @@ class Places:
             text = re.sub(rf"{re.escape(folder)}(?![\w.-])", "the studies folder", text)
         for folder in self._others:
             text = re.sub(rf"{re.escape(folder)}/(?:[^/\s'\"\\]+/)*", "", text)
+            text = re.sub(rf"{re.escape(folder)}(?![\w.-])", os.path.basename(folder), text)
         return text
 
 
