@@ -109,6 +109,10 @@ test: $(DEV) rendering  ## all tests but the slow ones
 test-slow: $(DEV)  ## the slow tests: training, large cohorts, the acceptance figures
 	@$(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(DEV)  ## read mutated files in child processes; goes on where it stopped: COUNT=20000
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.images.fuzz --count $(or $(COUNT),20000) $(ARGS)
+
 .PHONY: slicer-pictures
 slicer-pictures: $(DEV) rendering  ## draw the pictures of the Slicer extension's README
 	@$(BIN)/python -m tests.slicer_extension.pictures $(ARGS)

@@ -615,6 +615,11 @@ def bench(
     run_bench(out, model_dir=model_dir, device=device)
 
 
+AuditedStudies = Annotated[
+    Path | None,
+    typer.Option("--studies", help="Enter it into this studies folder's audit log, beside that of the models."),
+]
+
 models = typer.Typer(
     help="List models, publish a candidate, go back to an earlier version.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -649,12 +654,13 @@ def show_model(
 def publish_model(
     name: Annotated[str, typer.Argument(help="Name of the model.")],
     candidate: Annotated[str, typer.Argument(help="Id of the candidate; `models list` shows it.")],
+    studies: AuditedStudies = None,
     model_dir: ModelDir = None,
 ) -> None:
     """Publish a kept candidate by hand: it becomes the next version and comes into use."""
     from .commands.models import publish_candidate
 
-    publish_candidate(name, candidate, model_dir=model_dir)
+    publish_candidate(name, candidate, model_dir=model_dir, studies=studies)
 
 
 @models.command("rollback")
@@ -663,12 +669,13 @@ def rollback_model(
     to: Annotated[
         int | None, typer.Option(min=1, help="The version to put into use.", show_default="the one before")
     ] = None,
+    studies: AuditedStudies = None,
     model_dir: ModelDir = None,
 ) -> None:
     """Put the version before the one in use, or another, into use."""
     from .commands.models import roll_back
 
-    roll_back(name, to, model_dir=model_dir)
+    roll_back(name, to, model_dir=model_dir, studies=studies)
 
 
 tokens_app = typer.Typer(

@@ -30,6 +30,7 @@ class Limits:
         max_sessions_mb: what all sessions hold together.
         max_jobs: inferences that wait or run, of everybody together.
         max_jobs_per_reader: inferences of one reader that wait or run.
+        max_requests_per_reader: other requests of one reader that are served at a time; eight times as many may wait.
         max_connections: connections open at a time.
         header_seconds: time in which a connection must have sent a request's header.
     """
@@ -44,6 +45,7 @@ class Limits:
     max_sessions_mb: int = 20_480
     max_jobs: int = 200
     max_jobs_per_reader: int = 8
+    max_requests_per_reader: int = 8
     max_connections: int = 500
     header_seconds: int = 20
 

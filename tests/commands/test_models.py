@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pneumoscreen.models.store import WEIGHTS_FILE, ModelStore
+from pneumoscreen.studies.audit import AuditLog
 
 from .conftest import Ended
 
@@ -106,6 +107,23 @@ def test_a_rollback_and_the_way_forth(models: Run, store: ModelStore) -> None:
     assert store.current(NAME) == 1
     assert models("rollback", NAME, "--to", 2).status == 0
     assert store.current(NAME) == 2
+
+
+def test_changes_enter_the_audit_log(models: Run, store: ModelStore, tmp_path: Path) -> None:
+    (candidate,) = store.candidates(NAME)
+    (tmp_path / "studies").mkdir()
+    assert models("publish", NAME, candidate.id, "--studies", tmp_path / "studies").status == 0
+    assert models("rollback", NAME).status == 0
+    assert models("rollback", NAME, "--to", 9).status == 2
+    published, gone_back = AuditLog(store.root).entries()
+    assert published["speaker"].endswith(" (command line)")
+    told = {"model": NAME, "version": 3, "before": 2, "candidate": candidate.id, "action": "publish"}
+    assert told.items() <= published.items()
+    assert {"model": NAME, "version": 2, "before": 3, "action": "rollback"}.items() <= gone_back.items()
+    (entry,) = AuditLog(tmp_path / "studies").entries()
+    assert told.items() <= entry.items()
+    assert {model["name"] for model in json.loads(models("list", "--json").out)["models"]} == {"ct_candidates", NAME}
+    assert models("publish", NAME, "x", "--studies", tmp_path / "none").status == 2
 
 
 @pytest.mark.parametrize(

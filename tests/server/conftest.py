@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,6 +121,14 @@ def copied_models(models: Path, target: Path) -> Path:
     return target
 
 
+def wait_for_image(client: Client, image: str) -> None:
+    """Wait until an image that was copied into the folder of a running server is offered."""
+    end = time.monotonic() + 600
+    while image not in client.get("/datastore/?output=all").json()["objects"]:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
 @contextmanager
 def serving(
     studies: Path,
@@ -142,13 +151,13 @@ def serving(
         )
     caller = client(f"http://127.0.0.1:{port}")
     try:
-        caller.wait_until_ready(120, lambda: process.poll() is None)
+        caller.wait_until_ready(600, lambda: process.poll() is None)
         yield RunningServer(caller, studies, models, log, process)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         try:
-            process.wait(20)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

@@ -2,8 +2,11 @@
 
 import contextvars
 import json
+import os
 import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +19,10 @@ from monailabel.interfaces.exception import LabelNotFoundException
 from pneumoscreen.case import Case, ReaderMark
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images import read_volume
-from pneumoscreen.server.datastore import StudiesDatastore
+from pneumoscreen.server.datastore import CopyingError, StudiesDatastore
+from pneumoscreen.server.failures import may_not_write, status_of
 from pneumoscreen.server.identity import Role, Speaker, set_speaker
+from pneumoscreen.studies.annotations import StorageError
 from pneumoscreen.studies.audit import AuditLog, case_digest
 
 from ..studies.conftest import document
@@ -34,7 +39,7 @@ def test_the_next_sample_is_a_scan(server: RunningServer) -> None:
     for strategy in ("first", "random"):
         sample = requests.post(f"{server.client.address}/activelearning/{strategy}", json={}, timeout=60).json()
         assert sample["id"] in ("upright", "turned", "broken", "flesh")
-        assert Path(sample["path"]).is_file()
+        assert (server.studies / sample["path"]).is_file(), "below the studies: no place of the disk"
 
 
 def test_a_case_document_goes_in_as_a_label_and_comes_back(server: RunningServer) -> None:
@@ -94,6 +99,31 @@ def folder(tmp_path: Path) -> Path:
 def test_ids_are_names_without_their_ending(folder: Path) -> None:
     (folder / "e.nii.gz.nii.gz").write_bytes(b"x")
     assert sorted(StudiesDatastore(str(folder)).list_images()) == ["a", "b.b", "e.nii.gz"]
+
+
+def test_every_image_has_an_id_that_can_be_stored(tmp_path: Path) -> None:
+    """Names that no label could have beside its ending are offered all the same, under an id that stays."""
+    names = ["pat..1", "p" * 210, "x" * 201, "ü" * 120, "line\nbreak", "back\\slash", "zero\u200bwidth", "a b", "plain"]
+    for name in names:
+        (tmp_path / f"{name}.nii.gz").write_bytes(name.encode())
+    write_slice(tmp_path / ("long folder " * 20).strip() / "IM0.dcm", "CT")
+    datastore = StudiesDatastore(str(tmp_path))
+    offered = datastore.list_images()
+    assert len(offered) == len(names) + 1
+    assert {"pat..1", "a b", "plain"} < set(offered), "a name that can be stored is the id"
+    for name in offered:
+        stored = datastore.submit(name, replace(document(), case_id=name).to_json().encode())
+        assert stored.version == 1
+        assert datastore.get_label_info(name, "final")["version"] == 1
+    files = {Path(datastore.get_image_uri(name)) for name in offered}
+    assert {file.read_bytes().decode() for file in files if file.is_file()} == set(names)
+    again = StudiesDatastore(str(tmp_path))
+    assert {name: again.get_image_uri(name) for name in offered} == {n: datastore.get_image_uri(n) for n in offered}
+    assert len(again.get_labeled_images()) == len(offered)
+    odd = next(name for name in offered if name.startswith("ppp"))
+    again.remove_image(odd)
+    assert not (tmp_path / f"{'p' * 210}.nii.gz").exists()
+    assert odd not in again.list_images()
 
 
 def test_a_dicom_folder_is_an_image(folder: Path) -> None:
@@ -319,3 +349,60 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(folder: Path) -> None:
     assert sorted(datastore.list_images()) == ["a", "b.b"]
     assert json.loads(index.read_text(encoding="utf-8"))["objects"].keys() == {"a", "b.b"}
     assert len(list(folder.glob("datastore_v2.json.damaged-*"))) == 1
+
+
+@pytest.fixture
+def locked_studies() -> Iterator[Path]:
+    """A studies folder that may not be written to, and an account that has no way round that."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "a.nii.gz").write_bytes(b"not opened")
+    folder.chmod(0o555)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    yield folder
+    if is_root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_folder_that_may_not_be_written_to_is_served(locked_studies: Path) -> None:
+    datastore = StudiesDatastore(str(locked_studies))
+    assert datastore.list_images() == ["a"]
+    assert datastore.status()["total"] == 1
+    datastore.refresh()
+    assert datastore.get_image_uri("a") == str(locked_studies / "a.nii.gz")
+    with pytest.raises(StorageError) as refused:
+        datastore.submit("a", replace(document(), case_id="a").to_json().encode())
+    assert status_of(refused.value) == 503
+    with pytest.raises(PermissionError) as denied:
+        datastore.update_image_info("a", {"note": "x"})
+    assert may_not_write(denied.value, str(locked_studies)), "answered with 503"
+    assert not may_not_write(denied.value, tempfile.gettempdir())
+    assert sorted(path.name for path in locked_studies.iterdir()) == ["a.nii.gz"]
+
+
+def test_labels_that_are_no_folder_stop_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").write_bytes(b"not opened")
+    (tmp_path / "labels").symlink_to(tmp_path / "nowhere")
+    datastore = StudiesDatastore(str(tmp_path))
+    assert datastore.list_images() == ["a"]
+    with pytest.raises(StorageError) as refused:
+        datastore.submit("a", replace(document(), case_id="a").to_json().encode())
+    assert status_of(refused.value) == 503
+
+
+def test_what_is_being_copied_is_said_to_be(tmp_path: Path) -> None:
+    datastore = StudiesDatastore(str(tmp_path))
+    datastore.wait_for_copies()
+    (tmp_path / "a.nii.gz").write_bytes(b"half of it")
+    datastore._files._now = lambda: (tmp_path / "a.nii.gz").stat().st_ctime + 1.0
+    datastore.refresh()
+    assert datastore.list_images() == []
+    with pytest.raises(CopyingError, match="is being copied") as refused:
+        datastore.submit("a", replace(document(), case_id="a").to_json().encode())
+    assert status_of(refused.value) == 409
+    datastore._files._now = lambda: (tmp_path / "a.nii.gz").stat().st_ctime + 3.0
+    datastore.refresh()
+    assert datastore.list_images() == ["a"]

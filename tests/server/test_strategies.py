@@ -17,6 +17,7 @@ from pneumoscreen.case import Case, ImageInfo, ModelInfo
 from pneumoscreen.server.app import PneumoScreenApp
 from pneumoscreen.server.failures import RequestError, UnknownError
 from pneumoscreen.server.identity import Role, Speaker, set_speaker
+from pneumoscreen.server.scoring import scan_state
 from pneumoscreen.server.serve import DEFAULT_APP
 from pneumoscreen.server.strategies import comparable_scores
 
@@ -135,11 +136,15 @@ def test_finished_cases_come_back_only_when_asked_for(app: PneumoScreenApp, ask:
 
 
 def test_a_case_that_cannot_be_screened_is_the_next_one_only_by_name(app: PneumoScreenApp, ask: Ask) -> None:
-    app.scores.put(StoredScore("case-0", None, OLD, "s", error="the scan shows no lungs"))
+    scan = Path(app.datastore().get_image_uri("case-0"))
+    app.scores.put(StoredScore("case-0", None, OLD, scan_state(scan), error="the scan shows no lungs"))
     given_out = {ask(f"reader-{number}", "first")["id"] for number in range(5)}
     assert given_out == {f"case-{number}" for number in range(1, 6)}
     assert ask("anna", include_done=True) == {}
     assert ask("anna", include=["case-0"])["id"] == "case-0"
+    app.leases.release("case-0", None)
+    scan.write_bytes(b"copied again")
+    assert ask("zoe", "first")["id"] == "case-0", "its files are others now"
 
 
 def test_scores_of_two_classifiers_are_never_compared(app: PneumoScreenApp, ask: Ask) -> None:

@@ -17,6 +17,7 @@ from pneumoscreen.case import Case, ImageInfo, ModelInfo
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.app import PneumoScreenApp
+from pneumoscreen.server.screenings import report_file
 from pneumoscreen.server.serve import DEFAULT_APP
 
 from .conftest import RunningServer, serving
@@ -51,6 +52,9 @@ def clinic(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         (studies / f"{case_id}.nii.gz").write_bytes(b"not opened")
         if number >= 4:
             store.put(score(case_id, number, models))
+            report = report_file(studies / WORK_FOLDER, case_id)
+            report.parent.mkdir(parents=True, exist_ok=True)
+            report.write_text("<html>")
     store.put(StoredScore(CASES[3], None, models, "s", error="the scan shows no lungs"))
     store.put(score(CASES[4], 4, {**models, "ct_classifier": ModelInfo(7, "old")}))
     with serving(studies, model_root, tmp_path_factory) as running:
@@ -197,8 +201,8 @@ def test_an_inference_renews_the_lease(clinic: RunningServer) -> None:
     path = clinic.studies / WORK_FOLDER / "leases.json"
     lease(clinic, case, "anna")
     before = path.read_bytes()
-    answer = requests.post(f"{clinic.client.address}/infer/ct_screening?image={case}&output=json", timeout=120)
-    assert answer.status_code == 422, "nothing that could be opened"
+    answer = requests.post(f"{clinic.client.address}/infer/ct_classifier?image={case}&output=json", timeout=120)
+    assert answer.status_code == 422, "no regions were sent, which says nothing of the image"
     held = get(clinic, "/pneumoscreen/leases")["leases"]
     assert [(entry["case_id"], entry["reader"]) for entry in held] == [(case, "anna")]
     assert path.read_bytes() == before, "a renewal is written when it is worth it"

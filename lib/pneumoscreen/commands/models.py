@@ -1,8 +1,10 @@
 """``pneumoscreen models``: what the store holds, publishing by hand, and the way back."""
 
+import getpass
 import json
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from rich.text import Text
 from ..models.catalogue import catalogue
 from ..models.store import ModelStore
 from ..models.weights import read_card
+from ..studies.audit import AuditLog, Detail
 from ..training.publishing import publish_by_hand
 from .folders import require_folder
 
@@ -57,29 +60,37 @@ def show_model(name: str, version: str, *, model_dir: Path | None) -> None:
     print(json.dumps(card, indent=2, ensure_ascii=False))
 
 
-def publish_candidate(name: str, candidate_id: str, *, model_dir: Path | None) -> None:
-    """Publish a kept candidate and say what that did.
+def publish_candidate(name: str, candidate_id: str, *, model_dir: Path | None, studies: Path | None = None) -> None:
+    """Publish a kept candidate, say what that did, and enter it into the audit log.
+
+    Args:
+        name: the model.
+        candidate_id: the candidate.
+        model_dir: the folder of models, which keeps an audit log of its own.
+        studies: a studies folder whose log takes it too.
 
     Raises:
         ModelError: if there is no such candidate, it is damaged or does not fit the program.
     """
-    store = _store(model_dir)
+    store, logs = _store(model_dir), _audit_logs(model_dir, studies)
     before = store.current(name)
     reason = next((kept.reason for kept in store.candidates(name) if kept.id == candidate_id), None)
     version = publish_by_hand(store, name, candidate_id, BY)
+    _record(logs, "publish", model=name, version=version, before=before, candidate=candidate_id)
     history = f"; it had been kept because: {reason}" if reason else "; it had never been compared"
     print(f"{_changed(name, before, version)}: candidate {candidate_id} was published by hand{history}")
 
 
-def roll_back(name: str, to: int | None, *, model_dir: Path | None) -> None:
-    """Put an earlier version into use and say which.
+def roll_back(name: str, to: int | None, *, model_dir: Path | None, studies: Path | None = None) -> None:
+    """Put an earlier version into use, say which, and enter it into the audit log; see ``publish_candidate``.
 
     Raises:
         ModelError: if there is none to go back to, or it is damaged.
     """
-    store = _store(model_dir)
+    store, logs = _store(model_dir), _audit_logs(model_dir, studies)
     before = store.current(name)
     version = store.rollback(name, to)
+    _record(logs, "rollback", model=name, version=version, before=before)
     print(f"{_changed(name, before, version)}; a running server takes it at its next inference")
 
 
@@ -87,6 +98,29 @@ def _store(model_dir: Path | None) -> ModelStore:
     if model_dir is not None:
         require_folder(model_dir, "the folder of models")
     return ModelStore(model_dir)
+
+
+def _audit_logs(model_dir: Path | None, studies: Path | None) -> list[AuditLog]:
+    """The logs that a change of models is entered into."""
+    if studies is not None:
+        require_folder(studies, "the studies folder")
+    return [AuditLog(folder) for folder in (_store(model_dir).root, studies) if folder is not None]
+
+
+def _record(logs: Iterable[AuditLog], action: str, **details: Detail) -> None:
+    """Enter a change that was made; one that cannot be entered is said, since it holds all the same."""
+    for log in logs:
+        try:
+            log.record(f"{_user()} ({BY})", action, None, **details)
+        except OSError as error:
+            print(f"not entered into the audit log {log.folder}: {error.strerror}", file=sys.stderr)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"  # an account without a name, as containers have
 
 
 def _changed(name: str, before: int | None, version: int) -> str:

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, Response
 from monailabel.config import RBAC_ANNOTATOR, RBAC_USER
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +18,7 @@ from .datastore import StudiesDatastore
 from .failures import RequestError, UnknownError
 from .infer_route import CurrentUser
 from .parameters import in_words
+from .places import PlacelessResponse
 
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 
@@ -50,8 +51,8 @@ def annotation_router(app: PneumoScreenApp) -> APIRouter:
         try:
             stored = store().submit(case, document, reader, base, kind)
         except ConflictError as conflict:
-            return JSONResponse({"detail": str(conflict), "other": conflict.other.summary()}, 409)
-        return JSONResponse(stored.answer())
+            return PlacelessResponse({"detail": str(conflict), "other": conflict.other.summary()}, 409)
+        return PlacelessResponse(stored.answer())
 
     def adjudicated(case: str, body: bytes, reader: str | None) -> Response:
         number = _chosen(body)
@@ -60,7 +61,7 @@ def annotation_router(app: PneumoScreenApp) -> APIRouter:
         versions_of(case)
         settled = store().submissions.adjudicate(case, number, reader)
         store().show_annotation(case)
-        return JSONResponse(settled.summary())
+        return PlacelessResponse(settled.summary())
 
     @router.get("/{case}", summary=f"{RBAC_USER}Versions of a case's annotation")
     def versions(case: str, user: CurrentUser) -> dict[str, Any]:

@@ -6,41 +6,50 @@ import re
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.scoring import ScoringMethod
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..errors import ImageError, NoLungsError, PneumoScreenError
+from ..images.inputs import Modality
 from ..limits import Limits
 from ..models.store import ModelStore
 from ..studies.audit import case_digest
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
+from .batch import BatchInference
 from .cxr_tasks import CxrScreeningTask
-from .datastore import StudiesDatastore
+from .datastore import CopyingError, StudiesDatastore
 from .engine import CANDIDATES, CLASSIFIER, Engine
 from .failures import RequestError, UnknownError
+from .hand_labels import HandLabels
 from .identity import speaker
-from .jobs import Job, JobBoard
+from .jobs import JobBoard
 from .leases import Leases, known_reader
 from .parameters import InferParameters
 from .reading import LimitedReading
-from .scoring import METHOD, PROGRESS_FILE, keep_score, score_store, start_scoring
-from .screenings import keep_screening
+from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store, start_scoring
+from .screenings import keep_screening, masks_file, report_file
 from .sessions import CheckedSessions
 from .settings import apply_defaults
 from .strategies import reading_strategies
-from .tasks import CandidatesTask, CaseTask, ClassifierTask, ScreeningTask, TaskRequest
+from .tasks import CandidatesTask, ClassifierTask, Inference, ScreeningTask, TaskRequest
+from .temporary import clear_leftovers
 from .train_tasks import train_tasks
 from .trainings import Trainings
+from .watching import FolderWatch
 from .worklist import Worklist
 
 SCREENING, CXR_SCREENING = "ct_screening", "cxr_screening"
@@ -48,25 +57,11 @@ SCREENING, CXR_SCREENING = "ct_screening", "cxr_screening"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Inference:
-    """A checked inference that waits for its turn. ``image_id`` is None for an upload or a session.
-
-    ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request.
-    """
-
-    task: CaseTask
-    path: Path
-    image_id: str | None
-    parameters: InferParameters
-    job: Job
-    reader: str
-
-
 class PneumoScreenApp(MONAILabelApp):
     """The app that MONAI Label finds in ``apps/pneumoscreen/main.py``."""
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        began = time.time()
         apply_defaults()
         limits = Limits.of_environment()
         self.board = JobBoard(limits.max_jobs, limits.max_jobs_per_reader)
@@ -81,20 +76,23 @@ class PneumoScreenApp(MONAILabelApp):
             description=f"Screening of chest CT and X-ray for pneumonia. {RESEARCH_USE_ONLY}",
             version=__version__,
         )
+        if self.studies_are_folder:
+            clear_leftovers(Path(studies), began)
         self.scores = score_store(self.work_folder)
         self.leases = Leases(self.work_folder / "leases.json")
         self.scoring_process = BackgroundScoring(
             Path(self.studies), self.engine.store.root, self.work_folder / PROGRESS_FILE
         )
+        datastore = self._datastore
+        self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
         self.trainings = (
             Trainings(Path(self.studies), self.engine.store.root, self.on_training_finished)
             if self.studies_are_folder
             else None
         )
-        if isinstance(self._datastore, StudiesDatastore):
-            submissions = self._datastore.submissions
-            submissions.when_stored = lambda stored: self.leases.release(stored.case_id, known_reader())
+        if isinstance(datastore, StudiesDatastore):
+            datastore.submissions.when_stored = lambda stored: self.leases.release(stored.case_id, known_reader())
 
     @property
     def studies_are_folder(self) -> bool:
@@ -127,6 +125,10 @@ class PneumoScreenApp(MONAILabelApp):
         """The train tasks by name; they need a folder of studies."""
         return train_tasks(Path(self.studies), self.engine.store) if self.studies_are_folder else {}
 
+    def init_batch_infer(self) -> BatchInferTask:
+        """How all images are screened in one go."""
+        return BatchInference()
+
     def init_strategies(self) -> dict[str, Strategy]:
         """How the next image is chosen, the default strategy first."""
         return reading_strategies(self)
@@ -157,6 +159,9 @@ class PneumoScreenApp(MONAILabelApp):
             take_over(stock.app, self)
             self.engine.reading.warm_up()
             self.worklist.warm_up()
+            datastore = self._datastore
+            if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None and datastore.is_watched:
+                FolderWatch(datastore, self.hand_labels).start()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -205,7 +210,12 @@ class PneumoScreenApp(MONAILabelApp):
             request = TaskRequest(
                 inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image)
             )
-            result = inference.task.run(request)
+            try:
+                result = inference.task.run(request)
+            except (ImageError, NoLungsError) as error:
+                if image is not None and self._is_of_kind(inference.path, inference.task.modality):
+                    self.remember_failure(image, inference.path, error, job.reader or None)
+                raise
         # Ids may be patients' names; the audit log names a case in the same way.
         seconds = result.case.timings_s.get("total", 0.0)
         logger.info("%s of case %s: %.1f s", job.task, case_digest(job.image), seconds)
@@ -217,12 +227,29 @@ class PneumoScreenApp(MONAILabelApp):
         document = case.to_dict()
         file = str(result.label_map) if result.label_map else None
         tag = inference.parameters.label_tag
-        label = self._save(inference, case.to_json(), tag) if inference.parameters.save_label else file
+        try:
+            label = self._save(inference, case.to_json(), tag) if inference.parameters.save_label else file
+        except BaseException:
+            if result.label_map is not None:
+                result.label_map.unlink(missing_ok=True)
+            raise
         return {"label": label, "tag": tag, "file": file, "params": document}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """MONAI Label's entry for batch inference: prepare and run."""
         return self.run(self.prepare(request))
+
+    def remember_failure(self, image_id: str, path: Path, error: PneumoScreenError, reader: str | None) -> None:
+        """Offer an image to nobody until its files or the models change, and say in the worklist why.
+
+        Args:
+            image_id: the image.
+            path: its file or folder.
+            error: why it cannot be downloaded or screened.
+            reader: whose lease ends; None: whoever has it.
+        """
+        keep_failure(self.scores, image_id, path, models_in_use(self.engine), error)
+        self.leases.release(image_id, reader)
 
     def on_save_label(self, image_id: str, label_id: str) -> dict[str, Any]:
         """What ``PUT /datastore/label`` answers beside the ids: the version that a final label became."""
@@ -232,11 +259,11 @@ class PneumoScreenApp(MONAILabelApp):
 
     def report_path(self, image_id: str | None) -> Path | None:
         """Where the report of the last screening of an image lies; None where reports are not kept."""
-        return self._kept_path("reports", image_id, ".html")
+        return self._kept(report_file, image_id)
 
     def masks_path(self, image_id: str | None) -> Path | None:
         """Where the masks of the last screening of an image lie; None where they are not kept."""
-        return self._kept_path("masks", image_id, ".nrrd")
+        return self._kept(masks_file, image_id)
 
     def session_image(self, session_id: str) -> Path:
         """The scan that a session holds.
@@ -269,11 +296,19 @@ class PneumoScreenApp(MONAILabelApp):
             return None
         return str(self.engine.store.root / model / str(versions[model]) / "model.safetensors")
 
-    def _kept_path(self, folder: str, image_id: str | None, ending: str) -> Path | None:
+    def _is_of_kind(self, path: Path, modality: Modality) -> bool:
+        """Whether an image is of a task's kind, as far as it can be told: the wrong task says nothing of the image."""
+        try:
+            return self.engine.reading.modality(path) == modality
+        except ImageError:
+            return True
+
+    def _kept(self, place: Callable[[Path, str], Path], image_id: str | None) -> Path | None:
+        """Where a screening of an image keeps something; None where it keeps nothing."""
         datastore = self._datastore
         if image_id is None or not isinstance(datastore, StudiesDatastore):
             return None
-        return datastore.work_folder / folder / f"{image_id}{ending}"
+        return place(datastore.work_folder, image_id)
 
     def _locate(self, image: object) -> tuple[str, Path]:
         """Id and path of an image of the studies."""
@@ -291,6 +326,8 @@ class PneumoScreenApp(MONAILabelApp):
         if image_id is None:
             datastore.refresh()  # a DICOM folder that was copied in after the start
             image_id = datastore.id_of(image)
+        if image_id is None and datastore.is_being_copied(image):
+            raise CopyingError(f"image {image} is being copied into the studies folder; try again in ten seconds")
         if image_id is None:
             raise UnknownError(f"image {image[:200]} is not in the studies folder; GET /datastore/ lists what is there")
         return image_id, Path(datastore.get_image_uri(image_id))

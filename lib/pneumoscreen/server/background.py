@@ -53,7 +53,8 @@ class CaseScoring(ScoringMethod):
             return {name: Path(datastore.get_image_uri(name)) for name in datastore.list_images()}
 
         finished, progress_file = app.worklist.finished(), app.scoring_process.progress_file
-        return asdict(score_cases(app.engine, images, app.scores, finished, progress_file))
+        work = app.work_folder if app.studies_are_folder else None
+        return asdict(score_cases(app.engine, images, app.scores, finished, progress_file, work))
 
 
 class BackgroundScoring:

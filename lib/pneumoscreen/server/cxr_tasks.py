@@ -18,6 +18,7 @@ class CxrScreeningTask(CaseTask):
     description = "Screens a frontal chest X-ray: COVID-19, healthy or community-acquired pneumonia, and which lung."
     kind = InferType.CLASSIFICATION
     dimension = 2
+    modality = "CXR"
     is_screening = True
 
     def __init__(self, engine: Engine) -> None:

@@ -10,7 +10,6 @@ Thread contract: requests are served by several threads; every method that chang
 Submissions take it only once they are stored.
 """
 
-import json
 import logging
 import os
 import threading
@@ -20,30 +19,34 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from monailabel.datastore.local import DataModel, ImageLabelModel, LocalDatastore, LocalDatastoreModel
-from monailabel.interfaces.datastore import DefaultLabelTag
+from monailabel.datastore.local import DataModel, ImageLabelModel
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
 from ..case import Case
-from ..models.durable import replace_durably
-from ..studies.layout import is_plain_name, split_name
-from ..studies.versions import READER, Annotation
+from ..studies.annotations import StorageError
+from ..studies.layout import VOLUME_ENDINGS, split_name
+from ..studies.versions import IMPORT, READER, Annotation
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER
 from .archive import write_archive
-from .datastore_checks import document_text, read_index, require_safe, require_storable, set_aside_if_damaged
-from .failures import RequestError, is_full_disk
-from .image_files import ImageFiles, is_image_name, place_file, require_single_image
+from .datastore_checks import document_text, require_safe, require_storable
+from .failures import RequestError
+from .image_files import is_image_name, place_file, require_single_image
 from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
+from .studies_index import FINAL, StudiesIndex
 from .submissions import Submissions, requested_base, requested_reader
-
-FINAL = DefaultLabelTag.FINAL.value
 
 logger = logging.getLogger(__name__)
 
 
-class StudiesDatastore(LocalDatastore):
+class CopyingError(RequestError):
+    """An image that is not complete yet."""
+
+    status = 409
+
+
+class StudiesDatastore(StudiesIndex):
     """Images, labels and their index in one local folder."""
 
     def __init__(
@@ -54,32 +57,19 @@ class StudiesDatastore(LocalDatastore):
         classes: Callable[[], Classes] = lambda: DEFAULT_CLASSES,
         reading: Reading | None = None,
     ) -> None:
-        self._guard = threading.RLock()
+        reading = reading or Reading()
+        super().__init__(studies, read_only, reading)
         self._stored = threading.local()
-        self._reading = reading or Reading()
-        self._files = ImageFiles(Path(studies), self._reading)
-        self._places: dict[str, str] = {}
-        self.submissions = Submissions(Path(studies), classes, self._reading)
-        os.makedirs(studies, exist_ok=True)
-        if not read_only:
-            self.submissions.store.repair()
-        self._find_images()
-        super().__init__(studies, extensions=["*.json", *IMAGE_PATTERNS], auto_reload=auto_reload, read_only=read_only)
+        self._reading = reading
+        self.submissions = Submissions(Path(studies), classes, reading)
+        self.is_watched = auto_reload
+        if not self.is_read_only:
+            self._repair()
 
     @property
     def work_folder(self) -> Path:
         """Where the server keeps what belongs to these studies but is no label."""
         return Path(self._datastore_path) / WORK_FOLDER
-
-    def id_of(self, image: str) -> str | None:
-        """The id of an image that is named by its id or by the path of its file; None if it is not offered."""
-        with self._guard:
-            if image in self._datastore.objects:
-                return image
-            if os.path.isabs(image):
-                real = os.path.realpath(image)
-                return next((key for key in self._datastore.objects if self.get_image_uri(key) == real), None)
-        return None
 
     def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
         """Take a file in as an image; its id and ending are checked first."""
@@ -97,7 +87,9 @@ class StudiesDatastore(LocalDatastore):
             there = self._datastore.objects.get(image_id)
             if there is not None and there.image.ext != ending:
                 raise RequestError(f"there is an image {image_id} of another format; remove it first, or rename this")
-            place_file(image_filename, Path(self._datastore_path) / f"{image_id}{ending}")
+            target = Path(self._datastore_path) / f"{image_id}{ending}"
+            place_file(image_filename, target)
+            self._files.is_whole(target)
             info = {**(image_info or {}), "ts": int(time.time()), "name": f"{image_id}{ending}"}
             self._datastore.objects[image_id] = ImageLabelModel(image=DataModel(info=info, ext=ending))
             self._update_datastore_file(lock=False)
@@ -117,8 +109,7 @@ class StudiesDatastore(LocalDatastore):
         self._stored.version = None
         require_safe("label tag", label_tag)
         require_storable(label_info)
-        if image_id not in self._datastore.objects:
-            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
+        self._require_image(image_id)
         name, info = os.path.basename(label_filename), dict(label_info or {})
         ending = split_name(name)[1]
         if f"*{ending.lower()}" not in LABEL_PATTERNS:
@@ -157,14 +148,23 @@ class StudiesDatastore(LocalDatastore):
         Raises:
             PneumoScreenError: if it is refused.
         """
-        if image_id not in self._datastore.objects:
-            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
+        self._require_image(image_id)
         case = self._parsed(document)
         if case.case_id != image_id:
             raise RequestError(f"field case_id is {case.case_id[:80]!r}, but the image is {image_id!r}; correct it")
         stored = self.submissions.submit(case, reader, base, kind)
         self.show_annotation(image_id, info)
         return stored
+
+    def import_label_map(self, image_id: str, file: Path, reader: str) -> None:
+        """Turn a label map that lies among the final labels into an annotation.
+
+        Raises:
+            PneumoScreenError: if it cannot be one, or somebody annotated the image meanwhile.
+        """
+        info = {**self.hand_label_info(image_id), "reader": reader, "base": 0}
+        self.submissions.submit_label_map(image_id, Path(self.get_image_uri(image_id)), file, info, IMPORT)
+        self.show_annotation(image_id)
 
     def show_annotation(self, image_id: str, info: dict[str, Any] | None = None) -> None:
         """Let the index say what the annotation store has for an image as its final label."""
@@ -199,32 +199,9 @@ class StudiesDatastore(LocalDatastore):
             super().remove_label(label_id, label_tag)
         self.submissions.record("remove_label", label_id, tag=label_tag)
 
-    def get_image_uri(self, image_id: str) -> str:
-        """Path of an image's file or folder, links resolved; empty for an unknown one.
-
-        Raises:
-            ImageNotFoundException: if a link was put in its place that leads out of the studies.
-        """
-        path = str(super().get_image_uri(image_id))
-        if path and not self._files.fence.holds(path):
-            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
-        return path
-
-    def get_label_uri(self, label_id: str, label_tag: str) -> str:
-        """Path of a label's file, links resolved; empty for an unknown one.
-
-        Raises:
-            LabelNotFoundException: if a link was put in its place that leads out of the studies.
-        """
-        path = str(super().get_label_uri(label_id, label_tag))
-        if path and not self._files.fence.holds(path):
-            raise LabelNotFoundException(f"the label of image {label_id} is not in the studies folder")
-        return path
-
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """Index entry of an image and its path."""
-        if image_id not in self._datastore.objects:
-            raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
+        self._require_image(image_id)
         return dict(super().get_image_info(image_id))
 
     def get_label_info(self, label_id: str, label_tag: str) -> dict[str, Any]:
@@ -271,10 +248,28 @@ class StudiesDatastore(LocalDatastore):
         with self._guard:
             return dict(super().json())
 
-    def refresh(self) -> None:
-        """Read the folder again."""
+    def hand_labels(self) -> dict[str, Path]:
+        """The label maps in the folder of the final labels, by image: no annotation puts one there."""
+        folder = Path(self._datastore.label_path(FINAL))
+        found = ((split_name(path.name)[0], path) for path in sorted(folder.iterdir()) if _is_label_map(path.name))
         with self._guard:
-            super().refresh()
+            offered = self._datastore.objects.keys()
+            return {name: path for name, path in found if name in offered and self._files.fence.admits(path)}
+
+    def _repair(self) -> None:
+        """Bring the labels up to date; that they cannot be is no reason not to serve."""
+        try:
+            if self.submissions.store.repair():
+                self.refresh()
+        except (StorageError, OSError) as error:
+            logger.warning("the labels cannot be brought up to date: %s", error)
+
+    def _require_image(self, image_id: str) -> None:
+        if image_id in self._datastore.objects:
+            return
+        if self.is_being_copied(image_id):
+            raise CopyingError(f"image {image_id} is being copied into the studies folder; try again in ten seconds")
+        raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
 
     def _submit_file(self, image_id: str, file: Path, ending: str, info: dict[str, Any]) -> None:
         if ending == ".json":
@@ -299,93 +294,6 @@ class StudiesDatastore(LocalDatastore):
         self._datastore.objects[image_id].labels[tag] = DataModel(info=about, ext=ending)
         self._update_datastore_file(lock=False)
 
-    # What follows overrides the stock class's own steps.
 
-    def _to_id(self, file: str) -> tuple[str, str]:
-        # An image's id may look like a file name; the stock one also cuts an ending out of the middle of a name.
-        place = self._places.get(file)
-        return (file, "") if place is not None and self._goes_by_id(file, place) else split_name(file)
-
-    def _filename(self, id: str, ext: str) -> str:  # noqa: A002
-        # Only what goes by its id has no ending: a folder further down lies elsewhere than its id says.
-        return id + ext if ext else self._places.get(id, id)
-
-    def _goes_by_id(self, image_id: str, place: str) -> bool:
-        """Whether an image is a DICOM folder, or a file whose name is no id."""
-        return split_name(place)[0] != image_id or os.path.isdir(os.path.join(self._datastore_path, place))
-
-    def _find_images(self) -> None:
-        self._places = self._files.search()
-
-    def _list_files(self, path: str, patterns: list[str]) -> dict[str, str]:
-        if os.path.realpath(path) != os.path.realpath(self._datastore.image_path()):
-            fence = self._files.fence
-            names = super()._list_files(path, list(LABEL_PATTERNS)) if fence.admits(path) else ()
-            return {name: name for name in names if not name.startswith(".") and fence.admits(os.path.join(path, name))}
-        found = (name if self._goes_by_id(name, place) else place for name, place in self._places.items())
-        return {name: name for name in found}
-
-    def _reconcile_datastore(self) -> None:
-        with self._guard:
-            self._find_images()
-            try:
-                super()._reconcile_datastore()
-            except OSError as error:
-                if not is_full_disk(error):
-                    raise
-                logger.warning("the index cannot be written (%s); it is kept in memory", error.strerror)
-            for image_id, place in self._places.items():
-                # A CT that arrived later than a picture of the same name, or in another format.
-                ending = "" if self._goes_by_id(image_id, place) else split_name(place)[1]
-                if self._datastore.objects[image_id].image.ext != ending:
-                    self._datastore.objects[image_id].image = DataModel(
-                        info={"ts": int(time.time()), "name": place}, ext=ending
-                    )
-                    self._update_datastore_file()
-
-    def _remove_non_existing(self) -> int:
-        removed = int(super()._remove_non_existing())
-        # An index that somebody wrote, or of before a link was turned elsewhere, offers nothing that is not found.
-        unknown = [name for name in self._datastore.objects if name not in self._places]
-        for name in unknown:
-            del self._datastore.objects[name]
-        return removed + len(unknown)
-
-    def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
-        if throw_exception:
-            set_aside_if_damaged(Path(self._datastore_config_path))
-        with self._guard:
-            super()._init_from_datastore_file(throw_exception)
-            # Wherever the index says that images and labels lie: they lie here.
-            self._datastore.images_dir, self._datastore.labels_dir = ".", "labels"
-            for entry in self._datastore.objects.values():
-                for tag in [tag for tag in entry.labels if not is_plain_name(tag)]:
-                    del entry.labels[tag]
-
-    def _take_over(self, other: LocalDatastoreModel | None) -> None:
-        """Keep the images that another server on this folder has entered since the index was read."""
-        for name, entry in ({} if other is None else other.objects).items():
-            place = os.path.join(self._datastore_path, self._filename(name, entry.image.ext))
-            if (
-                name not in self._datastore.objects
-                and is_plain_name(name)
-                and self._files.fence.problem_of(place) is None
-            ):
-                self._datastore.objects[name] = entry
-
-    def _update_datastore_file(self, lock: bool = True) -> None:
-        def replace() -> None:
-            path = Path(self._datastore_config_path)
-            known: float = getattr(self, "_config_ts", 0.0)
-            if path.exists() and path.stat().st_mtime != known:
-                self._take_over(read_index(path))
-            content = json.dumps(self._datastore.model_dump(exclude={"base_path"}), indent=2, default=str)
-            replace_durably(path, content.encode())
-            self._config_ts = path.stat().st_mtime
-
-        with self._guard:
-            if not lock:
-                replace()
-                return
-            with FileLock(self._lock_file):
-                replace()
+def _is_label_map(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(VOLUME_ENDINGS)

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import shutil
 import tempfile
 
@@ -41,18 +40,19 @@ _LEAST_ROOM = 1 << 20
 FULL_DISK = "the server's disk is full or may not be written to; what was sent is not kept, ask its administrator"
 
 
-def without_places(sentence: str, studies: str) -> str:
-    """A sentence for a client, without the places of this server's disk: names below the studies, or names alone."""
-    for folder in {studies, os.path.realpath(studies)}:
-        sentence = sentence.replace(folder.rstrip(os.sep) + os.sep, "")
-    for folder in {tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), os.path.expanduser("~")}:
-        sentence = re.sub(rf"{re.escape(folder)}/(?:[^/\s'\"]+/)*", "", sentence)
-    return sentence
-
-
 def is_full_disk(error: BaseException) -> bool:
     """Whether a disk that is full or may not be written to is the reason of a failure."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def may_write(folder: str) -> bool:
+    """Whether the account that the server runs under may write to a folder."""
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def may_not_write(error: BaseException, studies: str) -> bool:
+    """Whether a failure is that of an account that may not write to the studies folder."""
+    return isinstance(error, PermissionError) and not may_write(studies)
 
 
 def has_no_room(studies: str) -> bool:

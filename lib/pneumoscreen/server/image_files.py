@@ -4,16 +4,20 @@
 - A folder in it that holds DICOM files; its id is the folder's name.
 - A folder further down (patient/study/series) that holds DICOM files; its id is ``layout.nested_id`` of its path.
 - A volume in a folder further down, and a picture where neither DICOM files nor a volume lie beside it; likewise.
+- An image whose own name no label could have (too long, with characters that do not show) has such an id as well.
 - A series that lies in several folders is one image, that of its first folder.
 
 Hidden files, the folders of labels and annotations, loose CT slices and DICOM objects without an image are no images.
-What ``Fence`` does not admit is passed over. Where two have the same id, the CT goes before a picture of it.
+What ``Fence`` does not admit is passed over. Where two have the same id, the CT goes before a picture of it. While
+``waits_for_copies``, an image that was put there or grew only now is no image yet: somebody is copying it.
 """
 
 import logging
 import os
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +31,8 @@ from .split_series import SplitSeries
 
 _NOT_SEARCHED = {"labels", ANNOTATIONS.name, AUDIT.name}
 _FILES_PROBED = 8
+_QUIET_FILE_S, _QUIET_FOLDER_S = 2.0, 6.0
+"""Ours: an image whose files have not changed for so long is complete. Between two slices a copy can take a while."""
 _DEEPEST = 8
 _IMAGE_ENDINGS = (*VOLUME_ENDINGS, *RADIOGRAPH_ENDINGS)
 
@@ -67,20 +73,72 @@ def place_file(source: str, target: Path) -> None:
 class ImageFiles:
     """The images of one studies folder. What was found out about a file holds until it changes.
 
+    Args:
+        studies: the folder.
+        reading: looks into DICOM files; default: in this process.
+        now: the clock, in seconds since 1970.
+
+    Thread contract: ``search`` is done by one thread at a time.
+
     Attributes:
         fence: says what is passed over, and why.
+        waits_for_copies: whether an image is left out until nobody writes it any more.
+        being_copied: ids of the images that were left out for that.
     """
 
-    def __init__(self, studies: Path, reading: Reading | None = None) -> None:
+    def __init__(self, studies: Path, reading: Reading | None = None, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._reading = reading or Reading()
         self._studies = studies
         self.fence = Fence(studies)
         self._split = SplitSeries(self._reading.folders_of_series)
         self._known: dict[str, tuple[int, bool]] = {}
         self._complained: set[str] = set()
+        self._searching = threading.Lock()
+        self._whole: dict[str, tuple[int, int]] = {}
+        self._folders: dict[str, int] = {}
+        self._names: frozenset[str] = frozenset()
+        self._is_unsure = False
+        self.waits_for_copies = False
+        self.being_copied: frozenset[str] = frozenset()
 
     def search(self) -> dict[str, str]:
         """Path of every image relative to the studies folder, by its id."""
+        with self._searching:
+            self._folders, self._is_unsure = {}, False
+            self._names = _names(self._studies)
+            found = self._by_id()
+            growing = {name for name, place in found.items() if not self._are_whole(self._studies / place)}
+            self.being_copied = frozenset(growing)
+        return {name: place for name, place in found.items() if name not in growing}
+
+    def has_changed(self) -> bool:
+        """Whether something was put into a folder or taken out of it since the last search, or is being copied."""
+        if self.being_copied or self._is_unsure or _names(self._studies) != self._names:
+            return True
+        return any(_changed(folder) != then for folder, then in self._folders.items())
+
+    def is_whole(self, path: Path) -> None:
+        """Take a file as complete: whoever says so put it there as a whole."""
+        state = _state(path)
+        if state is not None:
+            self._whole[str(path)] = state
+
+    def _are_whole(self, path: Path) -> bool:
+        """Whether nobody writes an image, nor the further folders of its series, any more."""
+        return all(self._is_whole(part) for part in (path, *self._reading.more_of(path)))
+
+    def _is_whole(self, path: Path) -> bool:
+        """Whether nobody writes a file or folder any more; once so, it stays until its files are others."""
+        state = _state(path)
+        if state is None or self._whole.get(str(path)) == state:
+            return True
+        if self.waits_for_copies and _is_young(path, self._now()):
+            return False
+        self._whole[str(path)] = state
+        return True
+
+    def _by_id(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for path in sorted(self._one_a_series(list(self._candidates())), key=_rank):
             if (
@@ -112,6 +170,7 @@ class ImageFiles:
 
     def _series(self, folder: Path, depth: int) -> Iterator[Path]:
         """The folders that hold DICOM files, this one and those in it; links inside are not followed."""
+        self._folders[str(self._studies / folder)] = _changed(str(self._studies / folder))  # before its list is read
         try:
             entries = _visible(self._studies / folder)
         except OSError as error:
@@ -165,8 +224,57 @@ class ImageFiles:
             return False
         known = self._known.get(str(path))
         if known is None or known[0] != changed:
-            known = self._known[str(path)] = changed, answer()
+            known = changed, answer()
+            if not known[1] and self.waits_for_copies and _is_young(path, self._now()):
+                self._is_unsure = True  # it may be half of what it is going to be
+                return False
+            self._known[str(path)] = known
         return known[1]
+
+
+def _names(folder: Path) -> frozenset[str]:
+    """The entries of a folder but the hidden ones, which the server itself makes."""
+    try:
+        return frozenset(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError:
+        return frozenset()
+
+
+def _changed(folder: str) -> int:
+    """When entries of a folder came or went last; 0 where it is gone."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes when a file, or the list of files in a folder, does; None where it cannot be told."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, 0 if path.is_dir() else status.st_size
+
+
+def _is_young(path: Path, now: float) -> bool:
+    """Whether a file or, of a folder, one of the files in it was written or renamed only now.
+
+    The time of the change of status counts: copying can set the other times back.
+    """
+    is_folder = path.is_dir()
+    try:
+        paths = [entry.path for entry in os.scandir(path)] if is_folder else [str(path)]
+    except OSError:
+        return False
+    newest = 0.0
+    for name in paths:
+        try:
+            newest = max(newest, os.lstat(name).st_ctime)
+        except OSError:
+            return True  # a temporary name that the copy has just given up
+    # A clock that is ahead, as another machine's can be, says nothing.
+    return 0.0 <= now - newest < (_QUIET_FOLDER_S if is_folder else _QUIET_FILE_S)
 
 
 def _visible(folder: Path) -> "list[os.DirEntry[str]]":

@@ -17,11 +17,13 @@ from fastapi.responses import FileResponse
 from monailabel.config import RBAC_USER
 from monailabel.endpoints.datastore import download_image
 
+from ..errors import ImageError
 from .app import PneumoScreenApp
 from .datastore import StudiesDatastore
 from .engine import fingerprint
 from .failures import RequestError
 from .infer_route import CurrentUser
+from .leases import known_reader
 from .reading import Reading
 
 _converting = threading.Lock()
@@ -50,7 +52,11 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
         found = converted(image, as_shown)
         if found is None:
             return download_image(image)
-        return FileResponse(_as_nrrd(*found, app.engine.reading), filename=f"{image}.nrrd")
+        try:
+            return FileResponse(_as_nrrd(*found, app.engine.reading), filename=f"{image}.nrrd")
+        except ImageError as error:
+            app.remember_failure(image, found[0], error, known_reader())
+            raise
 
     @router.head("/datastore/image", summary=f"{RBAC_USER}Check If Image Exists", response_model=None)
     def is_there(image: str, user: CurrentUser, check_sum: str | None = None) -> Response:

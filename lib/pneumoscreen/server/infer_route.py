@@ -1,23 +1,23 @@
 """``POST /infer/{model}``: the request is checked at once, the work waits in the engine's own thread.
 
-Thread contract: one thread, ``INFERENCE``, does all inferences in the order of their requests. It runs at a lower
+Thread contract: one thread, ``INFERENCE``, does all inferences, of the readers in turn. It runs at a lower
 priority than the thread that answers requests, so that ``/info/`` stays quick while all cores are busy.
 """
 
 import asyncio
-import json
 import os
 import re
 import shutil
 import tempfile
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from monailabel.config import RBAC_USER, settings
 from monailabel.endpoints.user.auth import RBAC, User
 from monailabel.utils.others.generic import get_mime_type
@@ -30,7 +30,9 @@ from .engine import CLASSIFIER
 from .failures import RequestError
 from .jobs import Job, JobBoard
 from .parameters import parse_infer_params
+from .places import PlacelessResponse
 from .settings import IMAGE_PATTERNS
+from .turns import Turns
 
 LOWER_PRIORITY = 5
 """Nice steps below the rest of the process."""
@@ -57,7 +59,8 @@ class Output(StrEnum):
 def infer_router(app: PneumoScreenApp) -> APIRouter:
     """The route, with a thread of its own."""
     router = APIRouter(prefix="/infer", tags=["Infer"])
-    inference = ThreadPoolExecutor(1, "INFERENCE", initializer=_step_back)
+    turns = Turns(_step_back)
+    app.board.served = turns.served
 
     @router.post("/{model}", summary=f"{RBAC_USER}Run an inference on an image of the studies, a session or an upload")
     async def infer(
@@ -85,7 +88,9 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
             elif session_id:
                 request["upload"] = app.session_image(session_id)
             prepared = await run_in_threadpool(app.prepare, request)
-            result = await _while_wanted(inference.submit(app.run, prepared), prepared.job, app.board, connection)
+            result = await _while_wanted(
+                turns.submit(prepared.job.reader, partial(app.run, prepared)), prepared.job, app.board, connection
+            )
         finally:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -142,13 +147,13 @@ def _answer(result: dict[str, Any], output: Output) -> Response:
     label_map = Path(result["file"]) if result["file"] else None
     try:
         if output is Output.JSON or label_map is None:
-            return JSONResponse(result["params"])
+            return PlacelessResponse(result["params"])
         content, kind = label_map.read_bytes(), get_mime_type(str(label_map))
         if output is Output.IMAGE:
             disposition = {"Content-Disposition": f'attachment; filename="{label_map.name}"'}
             return Response(content, media_type=kind, headers=disposition)
         fields = {
-            "params": (None, json.dumps(result["params"], allow_nan=False), "application/json"),
+            "params": (None, PlacelessResponse(result["params"]).body, "application/json"),
             "image": (label_map.name, content, kind),
         }
         message = MultipartEncoder(fields=fields)

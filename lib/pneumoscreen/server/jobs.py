@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import Cancelled
 from .failures import BusyError
+from .turns import in_turn
 
 KEPT = 200
 """Ended jobs that can still be asked for."""
@@ -70,6 +71,9 @@ class Job:
 class JobBoard:
     """All jobs of this process, oldest first.
 
+    Attributes:
+        served: tells which reader was served when; see ``turns``.
+
     Args:
         most: that wait or run at a time.
         most_of_reader: of them of one reader.
@@ -79,6 +83,7 @@ class JobBoard:
         self._most, self._most_of_reader = most, most_of_reader
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self.served: Callable[[], Mapping[str, int]] = dict
 
     def add(self, task: str, image: str, reader: str = "") -> Job:
         """Enter a request that waits for its turn.
@@ -139,7 +144,7 @@ class JobBoard:
                 job.cancel_wanted = True
 
     def listing(self) -> list[dict[str, Any]]:
-        """Waiting and running jobs, in the order in which they came."""
+        """Waiting and running jobs, in the order in which they came; ``position`` is that of their turns."""
         return [view for view in self._views() if view["state"] not in ENDED]
 
     def of_image(self, image: str) -> dict[str, Any] | None:
@@ -154,7 +159,7 @@ class JobBoard:
     def _views(self) -> list[dict[str, Any]]:
         with self._lock:
             jobs = list(self._jobs.values())
-        waiting = [job.id for job in jobs if job.state is State.QUEUED]
+        waiting = [job.id for job in in_turn([job for job in jobs if job.state is State.QUEUED], self.served())]
         return [_view(job, waiting.index(job.id) + 1 if job.id in waiting else None) for job in jobs]
 
     @staticmethod

@@ -38,8 +38,9 @@ def model_router(app: PneumoScreenApp) -> APIRouter:
     is_folder = not app.studies.startswith(("http://", "https://"))
 
     def record(action: str, name: str, **details: Any) -> dict[str, Any]:
-        if is_folder:
-            AuditLog(Path(app.studies)).record(speaker().reader, action, model=name, **details)
+        logs = [store.root, *([Path(app.studies)] if is_folder else [])]
+        for folder in logs:
+            AuditLog(folder).record(speaker().reader, action, model=name, **details)
         return {"model": name, **details}
 
     @router.get("", summary=f"{RBAC_USER}Models, their versions and candidates, and what is loaded")

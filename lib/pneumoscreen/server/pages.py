@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import RESEARCH_USE_ONLY, __version__
 from .failures import UnknownError
+from .log_lines import kept_log
+from .places import PlacelessResponse
 
 _OHIF = Path(monailabel.endpoints.__file__).resolve().parent / "static" / "ohif"
 _ALWAYS = {
@@ -123,13 +125,21 @@ def _page(body: str, title: str, refresh: int = 0) -> HTMLResponse:
     )
 
 
-def _logs(lines: int, as_page: bool, refresh: int) -> Response:
+def _of_file(lines: int) -> str:
+    """The last lines of MONAI Label's log file; 0: all."""
     file = Path(settings.MONAI_LABEL_APP_DIR) / "logs" / "app.log"
     try:
         with file.open(encoding="utf-8", errors="replace") as log:
-            text = "".join(deque(log, lines)) if lines else log.read()
+            return "".join(deque(log, lines)) if lines else log.read()
     except OSError:
         raise UnknownError("this server keeps no log file; its log is what it writes to standard error") from None
+
+
+def _logs(lines: int, as_page: bool, refresh: int) -> Response:
+    kept = kept_log()
+    text = kept.text(lines) if kept is not None else _of_file(lines)
+    places = PlacelessResponse.places
+    text = text if places is None else places.hidden(text)
     if not as_page:
         return PlainTextResponse(text)
     return _page(f"<pre>{html.escape(text)}</pre>", "Log", max(refresh, 3) if refresh else 0)

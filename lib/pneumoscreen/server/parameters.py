@@ -22,6 +22,7 @@ class InferParameters(BaseModel):
 
     Attributes:
         result_extension: file format of the label map.
+        result_compress: whether an NRRD or NIfTI label map is compressed (``.nii.gz`` always is).
         save_label: save the case document as a label of the image.
         label_tag: under which tag.
         diagnosis: clinical diagnosis of the case, copied into the document.
@@ -31,6 +32,7 @@ class InferParameters(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     result_extension: Literal[".nrrd", ".nii.gz", ".nii"] = ".nrrd"
+    result_compress: bool = True
     save_label: bool = False
     label_tag: str = "original"
     diagnosis: str | None = None

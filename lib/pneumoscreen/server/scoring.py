@@ -22,16 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..active_learning.epistemic import DRAWS
 from ..active_learning.score_file import Finding, ScoreStore, StoredScore
 from ..active_learning.scores import CaseScore
-from ..active_learning.scoring import score_radiograph, score_screening
 from ..case import Case, ModelInfo
 from ..errors import ImageError, ModelError, PneumoScreenError
 from ..images.inputs import modality_of
 from ..models.durable import replace_durably
-from ..studies.layout import FINAL_LABELS, is_plain_name, split_name
+from ..studies.layout import FINAL_LABELS, is_plain_name
+from .cxr_tasks import CxrScreeningTask
 from .engine import Engine, fingerprint
+from .parameters import InferParameters
+from .screenings import keep_screening, masks_file, report_file
+from .tasks import CaseTask, ScreeningTask, TaskRequest
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
@@ -73,6 +75,7 @@ def score_cases(
     scores: ScoreStore,
     finished: AbstractSet[str],
     progress_file: Path,
+    work_folder: Path | None = None,
 ) -> ScoringProgress:
     """Score every case that has no fresh score, unread ones first.
 
@@ -82,6 +85,7 @@ def score_cases(
         scores: where they are kept.
         finished: the cases already read.
         progress_file: where the progress is told.
+        work_folder: where the first screening of a case is kept, with its report; None: nowhere.
 
     Raises:
         ModelError: if there are no models to score with; an image of a kind that there are none for is passed over.
@@ -97,7 +101,7 @@ def score_cases(
         paths = images()
         names = sorted(paths, key=lambda name: (name in finished, name))
         new = [name for name in names if (name, state) not in tried]
-        todo = [name for name in new if not _is_fresh(name, paths[name], scores, models)]
+        todo = [name for name in new if not _is_fresh(name, paths[name], scores, models, work_folder)]
         progress = replace(progress, total=progress.done + len(todo))
         _write(progress_file, progress)
         if not todo:
@@ -110,7 +114,7 @@ def score_cases(
                 break  # another version came into use: what is left must be told anew
             try:
                 with engine.turn:
-                    stored = score_image(case_id, paths[case_id], engine)
+                    stored = score_image(case_id, paths[case_id], engine, work_folder)
                 scores.put(stored)
                 is_scored = stored.score is not None
             except ModelError as error:
@@ -121,8 +125,11 @@ def score_cases(
             _write(progress_file, progress)
 
 
-def score_image(case_id: str, path: Path, engine: Engine) -> StoredScore:
+def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | None = None) -> StoredScore:
     """Screen a scan or radiograph and score it; the caller holds ``engine.turn``.
+
+    The first screening of a case is kept as one that a reader asks for is. A later one is not: somebody may be reading
+    the case by the numbers of the last one.
 
     Returns:
         The score, or for an image that cannot be screened the reason.
@@ -131,18 +138,30 @@ def score_image(case_id: str, path: Path, engine: Engine) -> StoredScore:
         ModelError: if there are no models for its kind.
     """
     scan = scan_state(path)
-    is_radiograph = _is_radiograph(path)
-    models = engine.cxr_screener().models if is_radiograph else engine.screener().models
+    task: CaseTask = CxrScreeningTask(engine) if _is_radiograph(path) else ScreeningTask(engine)
+    screener = engine.cxr_screener() if task.modality == "CXR" else engine.screener()
+    kept = work_folder if is_plain_name(case_id) else None
+    report = None if kept is None else report_file(kept, case_id)
+    is_first = report is not None and not report.exists()
     try:
-        score, case = (_score_radiograph if is_radiograph else _score_scan)(case_id, path, engine)
+        request = TaskRequest(path, InferParameters(), lambda stage, share: None)
+        if kept is not None and is_first:
+            request = replace(request, report=report, masks=masks_file(kept, case_id))
+        result = task.run(request)
     except PneumoScreenError as error:
-        return StoredScore(case_id, None, models, scan, error=" ".join(str(error).split()))
+        return StoredScore(case_id, None, screener.models, scan, error=" ".join(str(error).split()))
     except (MemoryError, torch.OutOfMemoryError, OSError):
         raise  # the machine's trouble, not the case's: it must not mark the case
     except Exception:
         logger.exception("a case cannot be scored")
-        return StoredScore(case_id, None, models, scan, error="the screening failed; the log has the reason")
-    return stored_score(score, case, scan)
+        return StoredScore(case_id, None, screener.models, scan, error="the screening failed; the log has the reason")
+    case = replace(result.case, case_id=case_id)
+    if kept is not None and is_first:
+        keep_screening(kept, case, result.label_map)
+    if result.label_map is not None:
+        result.label_map.unlink(missing_ok=True)
+    assert result.score is not None
+    return stored_score(replace(result.score, case_id=case_id), case, scan)
 
 
 def _is_radiograph(path: Path) -> bool:
@@ -150,19 +169,6 @@ def _is_radiograph(path: Path) -> bool:
         return modality_of(path) == "CXR"
     except ImageError:
         return False  # reading it will say what is wrong with it
-
-
-def _score_scan(case_id: str, path: Path, engine: Engine) -> tuple[CaseScore, Case]:
-    screener = engine.screener()
-    volume, read_s = engine.read(path)
-    screening = screener.screen(volume, read_s=read_s, draws=DRAWS)
-    return score_screening(case_id, screening, screener.classes), screening.case
-
-
-def _score_radiograph(case_id: str, path: Path, engine: Engine) -> tuple[CaseScore, Case]:
-    radiograph, read_s = engine.read_radiograph(path)
-    screening = engine.cxr_screener().screen(radiograph, read_s=read_s, draws=DRAWS)
-    return score_radiograph(case_id, screening), screening.case
 
 
 def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:
@@ -177,10 +183,21 @@ def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:
 
 def keep_score(scores: ScoreStore, case_id: str, path: Path, score: CaseScore, case: Case) -> None:
     """Keep the score of a screening that somebody asked for; that it cannot be kept is no reason to fail."""
-    if not is_plain_name(case_id):
+    _put(scores, stored_score(replace(score, case_id=case_id), case, scan_state(path)))
+
+
+def keep_failure(
+    scores: ScoreStore, case_id: str, path: Path, models: Mapping[str, ModelInfo], error: PneumoScreenError
+) -> None:
+    """Keep why a case could not be downloaded or screened when somebody asked for it."""
+    _put(scores, StoredScore(case_id, None, models, scan_state(path), error=" ".join(str(error).split())))
+
+
+def _put(scores: ScoreStore, stored: StoredScore) -> None:
+    if not is_plain_name(stored.case_id):
         return
     try:
-        scores.put(stored_score(replace(score, case_id=case_id), case, scan_state(path)))
+        scores.put(stored)
     except OSError as error:
         logger.warning("the score of a screening could not be kept: %s", error.strerror)
 
@@ -197,12 +214,12 @@ def score_store(work_folder: Path) -> ScoreStore:
 
 
 def finished_cases(studies: Path) -> set[str]:
-    """Cases with an annotation that counts."""
+    """Cases with a document in the place of the final label."""
     try:
         names = os.listdir(studies / FINAL_LABELS)
-    except FileNotFoundError:
+    except OSError:
         return set()
-    return {split_name(name)[0] for name in names if not name.startswith(".")}
+    return {name.removesuffix(".json") for name in names if name.endswith(".json") and not name.startswith(".")}
 
 
 def models_in_use(engine: Engine) -> dict[str, ModelInfo]:
@@ -217,11 +234,15 @@ def models_in_use(engine: Engine) -> dict[str, ModelInfo]:
     return found
 
 
-def _is_fresh(case_id: str, path: Path, scores: ScoreStore, models: Mapping[str, ModelInfo]) -> bool:
+def _is_fresh(
+    case_id: str, path: Path, scores: ScoreStore, models: Mapping[str, ModelInfo], work_folder: Path | None
+) -> bool:
     if not is_plain_name(case_id):
         return True  # no file can be named after it
     stored = scores.get(case_id)
-    return stored is not None and stored.is_fresh(models, scan_state(path))
+    if stored is None or not stored.is_fresh(models, scan_state(path)):
+        return False
+    return work_folder is None or stored.error is not None or report_file(work_folder, case_id).exists()
 
 
 def _write(file: Path, progress: ScoringProgress) -> None:

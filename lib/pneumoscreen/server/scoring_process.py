@@ -13,6 +13,7 @@ from ..errors import PneumoScreenError
 from ..models.store import ModelStore
 from . import WORK_FOLDER
 from .engine import Engine
+from .failures import is_full_disk, may_not_write
 from .image_files import ImageFiles
 from .parent import end_with_parent
 from .reading import LimitedReading
@@ -33,10 +34,15 @@ def main(studies: Path, models: Path) -> int:
         return {image_id: studies / place for image_id, place in files.search().items()}
 
     try:
-        engine = Engine(ModelStore(models), reading=reading)
-        score_cases(engine, images, score_store(work), finished_cases(studies), work / PROGRESS_FILE)
+        engine = Engine(ModelStore(models), studies, reading)
+        score_cases(engine, images, score_store(work), finished_cases(studies), work / PROGRESS_FILE, work)
     except PneumoScreenError as error:
         print(" ".join(str(error).split()), flush=True)
+        return 2
+    except OSError as error:
+        if not is_full_disk(error) and not may_not_write(error, str(studies)):
+            raise
+        print("the scores cannot be kept: the disk is full or may not be written to", flush=True)
         return 2
     return 0
 

@@ -17,6 +17,7 @@ from ..studies.audit import utc_text
 from ..studies.layout import is_plain_name
 from ..verdict import Classes
 
+REPORTS = "reports"
 _FOLDER = "screenings"
 _MAP_ENDINGS = (".nrrd", ".nii.gz", ".nii")
 
@@ -48,6 +49,16 @@ def keep_screening(work_folder: Path, case: Case, label_map: Path | None) -> Non
         replace_durably(folder / f"{case.case_id}.json", case.to_json().encode())
     except OSError as error:
         logger.warning("a screening could not be kept in %s: %s", folder, error)
+
+
+def report_file(work_folder: Path, image_id: str) -> Path:
+    """Where the report of the last screening of an image lies."""
+    return work_folder / REPORTS / f"{image_id}.html"
+
+
+def masks_file(work_folder: Path, image_id: str) -> Path:
+    """Where the masks of the last screening of an image lie."""
+    return work_folder / "masks" / f"{image_id}.nrrd"
 
 
 def last_screening(work_folder: Path, image_id: str, classes: Classes) -> Case | None:

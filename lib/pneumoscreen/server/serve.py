@@ -10,7 +10,6 @@ import signal
 import socket
 import ssl
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +19,10 @@ from typing import Any
 from ..limits import Limits
 from .failures import ServeError
 from .fence import FOLLOW_VARIABLE
+from .log_lines import LogLines
 from .loopback import is_loopback
 from .parent import end_with_parent
+from .temporary import own_folder
 from .tls import TlsFiles
 from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
 
@@ -74,7 +75,7 @@ def serve(
         warning = "No TLS: tokens and scans travel in clear; see --ssl-certfile and --ssl-keyfile"
         print(warning, file=sys.stderr, flush=True)
     listener = _bind(where, host, port)
-    with contextlib.closing(listener):
+    with contextlib.closing(listener), own_folder():
         _run(studies, app_dir, listener, context)
 
 
@@ -105,7 +106,8 @@ def _require_speakers(host: str, where: Where, tokens: Path | None) -> None:
 
 
 def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-    logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT, force=True)
+    handlers = (logging.StreamHandler(), LogLines())
+    logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT, force=True, handlers=handlers)
     logging.getLogger("pneumoscreen").setLevel(logging.INFO)
     logging.getLogger("timeloop").disabled = True  # announces its jobs through a handler of its own
     import uvicorn
@@ -164,13 +166,8 @@ def _usable(studies: Path) -> Path:
     if not studies.is_dir():
         reason = "is not a folder" if studies.exists() else "does not exist"
         raise ServeError(f"{studies} {reason}; name the folder that holds the studies")
-    try:
-        with tempfile.TemporaryFile(dir=studies):
-            pass
-    except OSError as error:
-        raise ServeError(
-            f"{studies} cannot be written to ({error.strerror}); labels and reports are kept there"
-        ) from None
+    if not os.access(studies, os.R_OK | os.X_OK):
+        raise ServeError(f"{studies} may not be read by this account; name the folder that holds the studies")
     return studies.resolve()
 
 

@@ -5,14 +5,16 @@ What a client may send, all of it optional: ``client_id`` (the reader's name on 
 (choose among these cases only; whoever names a case also gets it when it is finished or could not be screened).
 
 Ours: a reader who has not submitted the last case gets it again, so that a crashed client finds its case; only
-``skip`` leads on. Cases that have no comparable score come after those that have; where no case has one, a case is
-drawn at random and a note says so. Cases given to others count as read: the next one is to be unlike them too.
+``skip`` leads on. A case that could not be downloaded or screened is not offered until its files change. Cases that
+have no comparable score come after those that have; where no case has one, a case is drawn at random and a note says
+so. Cases given to others count as read: the next one is to be unlike them too.
 """
 
 import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +33,7 @@ from .failures import RequestError, UnknownError
 from .identity import speaker
 from .leases import HeldError, Lease
 from .parameters import in_words
-from .scoring import METHOD
+from .scoring import METHOD, scan_state
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
@@ -133,7 +135,7 @@ class ReadingStrategy(Strategy):
             if unknown:
                 raise UnknownError(f"parameter include: case {unknown[0][:200]!r} is not in the studies folder")
             return set(wanted.include), finished
-        failed = {case_id for case_id, stored in scores.items() if stored.error is not None}
+        failed = {name for name in images & scores.keys() if _still_fails(scores[name], datastore)}
         return images - failed - (set() if wanted.include_done else finished), finished
 
     def _pick(
@@ -171,6 +173,11 @@ def comparable_scores(scores: Mapping[str, StoredScore], free: Collection[str]) 
         for case_id, stored in scores.items()
         if stored.score is not None and _classifier(stored) == heard
     }
+
+
+def _still_fails(stored: StoredScore, datastore: Datastore) -> bool:
+    """Whether a case could not be screened and its files are still those that could not."""
+    return stored.error is not None and stored.scan == scan_state(Path(datastore.get_image_uri(stored.case_id)))
 
 
 def _classifier(stored: StoredScore) -> tuple[int, str]:

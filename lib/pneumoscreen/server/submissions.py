@@ -25,7 +25,7 @@ from ..studies.annotations import AnnotationStore, StorageError
 from ..studies.audit import AuditLog, Detail, utc_text
 from ..studies.label_maps import Painting, case_from_label_map, read_label_map, segment_names, sides_of
 from ..studies.marks import author_of, marks_of, signed_by
-from ..studies.versions import ADJUDICATION, READER, Annotation
+from ..studies.versions import ADJUDICATION, IMPORT, READER, Annotation
 from ..verdict import Classes
 from . import WORK_FOLDER
 from .failures import RequestError
@@ -76,7 +76,7 @@ class Submissions:
             case: the document.
             reader: whom the request names; only a server of a single user believes it.
             base: version that the document was made from.
-            kind: ``reader`` or ``adjudication``.
+            kind: ``reader``, ``adjudication`` or ``import``.
             label_map: to keep beside it.
 
         Raises:
@@ -93,12 +93,14 @@ class Submissions:
             name = reader or author_of(case, known) or who.reader
         case = self._with_moved_boxes(case)
         stored = store.submit(case, name, base=base, kind=kind, label_map=label_map)
-        action = "adjudicate" if kind == ADJUDICATION else "submit"
+        action = {ADJUDICATION: "adjudicate", IMPORT: "import"}.get(kind, "submit")
         self.record(action, case.case_id, version=stored.version, reader=name, label_map=label_map is not None)
         self.when_stored(stored)
         return stored
 
-    def submit_label_map(self, image_id: str, image: Path, file: Path, params: Mapping[str, Any]) -> Annotation:
+    def submit_label_map(
+        self, image_id: str, image: Path, file: Path, params: Mapping[str, Any], kind: str = READER
+    ) -> Annotation:
         """Turn a label map into a document and keep both.
 
         Args:
@@ -106,6 +108,7 @@ class Submissions:
             image: its file or folder.
             file: the label map.
             params: of the request: ``label_info``, ``reader``, ``base``, ``diagnosis``.
+            kind: ``reader``; or ``import`` for one whose values do not refer to the regions of a screening.
 
         Raises:
             PneumoScreenError: if the label map does not fit the image or cannot be labelled.
@@ -122,12 +125,12 @@ class Submissions:
                 painting,
                 volume,
                 _without_regions(image_id, volume, known, _requested_diagnosis(params, classes)),
-                known,
+                None if kind == IMPORT else known,
                 sides_of(volume),
                 classes,
                 shown_regions(self._studies / WORK_FOLDER, image_id),
             )
-        return self.submit(case, reader, requested_base(params), label_map=file)
+        return self.submit(case, reader, requested_base(params), kind, label_map=file)
 
     def adjudicate(self, case_id: str, number: int, reader: str | None = None) -> Annotation:
         """Settle a case by one of its versions.

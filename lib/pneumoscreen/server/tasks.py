@@ -23,10 +23,12 @@ from ..ct.candidates import find_candidates
 from ..ct.infected import lung_infos, measured
 from ..ct.lungs import Lungs
 from ..ct.screening import Screener, Screening
+from ..images.inputs import Modality
 from ..images.volume import Volume
 from ..report.case_report import write_report
 from .engine import CANDIDATES, Engine
 from .failures import RequestError
+from .jobs import Job
 from .parameters import InferParameters, parse_regions
 
 Progress = Callable[[str, float], None]
@@ -69,6 +71,7 @@ class CaseTask(InferTask):
     description = ""
     kind = InferType.SEGMENTATION
     dimension = 3
+    modality: Modality = "CT"
     is_screening = False
     """Whether its document, report and masks are kept as those of the image's last screening."""
 
@@ -99,6 +102,21 @@ class CaseTask(InferTask):
     def __call__(self, request: Any) -> tuple[str | None, dict[str, Any]]:
         """MONAI Label's own way to call a task; this app calls ``run``."""
         raise NotImplementedError("infer tasks are called through the app")
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A checked inference that waits for its turn. ``image_id`` is None for an upload or a session.
+
+    ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request.
+    """
+
+    task: CaseTask
+    path: Path
+    image_id: str | None
+    parameters: InferParameters
+    job: Job
+    reader: str
 
 
 class CtTask(CaseTask):
@@ -268,5 +286,6 @@ def _write_label_map(volume: Volume, screening: Screening, parameters: InferPara
     """The label map in the geometry and orientation of the image as stored."""
     handle, name = tempfile.mkstemp(prefix="pneumoscreen-", suffix=parameters.result_extension)
     os.close(handle)
-    sitk.WriteImage(volume.to_sitk(screening.label_map()), name, useCompression=True, compressionLevel=1)
+    compress = parameters.result_compress
+    sitk.WriteImage(volume.to_sitk(screening.label_map()), name, useCompression=compress, compressionLevel=1)
     return Path(name)

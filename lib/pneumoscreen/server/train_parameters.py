@@ -28,6 +28,8 @@ CLASSIFIER_DROPOUT = ClassifierTrainingSettings().network.dropout
 
 NOT_USED = ("val_split", "val_batch_size", "dataset", "dataloader", "early_stop_patience", "tracking_run_name")
 """Parameters of MONAI Label's own trainings that a client may send along; see ``train_tasks``."""
+OF_CLIENTS = ("model", "client_id", "user", "run_id", "local_rank")
+"""What MONAI Label's clients and its own server add to every request; it is no parameter of a training."""
 
 
 def _first(value: Any) -> Any:
@@ -191,7 +193,7 @@ def check(model: str, values: Mapping[str, Any]) -> tuple[TrainParameters, tuple
         RequestError: if one is unknown, or has a wrong type or value; the message names it.
     """
     unused = tuple(name for name in NOT_USED if name in values)
-    known = {name: value for name, value in values.items() if name not in (*NOT_USED, "model")}
+    known = {name: value for name, value in values.items() if name not in (*NOT_USED, *OF_CLIENTS)}
     try:
         return PARAMETERS[model].model_validate(known), unused
     except ValidationError as error:

@@ -9,10 +9,10 @@ from monailabel.endpoints.user.auth import RBAC, User
 
 from ..studies.audit import AuditLog
 from .app import PneumoScreenApp
-from .failures import BusyError, UnknownError
+from .failures import BusyError, RequestError, UnknownError
 from .identity import speaker
 from .infer_route import CurrentUser
-from .train_parameters import PARAMETERS, check
+from .train_parameters import OF_CLIENTS, PARAMETERS, check
 from .trainings import Trainings
 
 CurrentTrainer = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ADMIN))]
@@ -31,11 +31,13 @@ def train_router(app: PneumoScreenApp) -> APIRouter:
     def record(action: str, task: dict[str, Any]) -> None:
         AuditLog(Path(app.studies)).record(speaker().reader, action, model=task["model"], training=task["id"])
 
-    def submit(model: str, values: dict[str, Any] | None, enqueue: bool) -> dict[str, Any]:
+    def submit(model: str, values: Any, enqueue: bool) -> dict[str, Any]:
         if model not in PARAMETERS:
             raise UnknownError(f"there is no train task {model[:60]!r}; there are {', '.join(PARAMETERS)}")
+        if not isinstance(values or {}, dict):
+            raise RequestError(f"parameter {model} must be a JSON object, not {type(values).__name__}")
         parameters, _ = check(model, values or {})
-        asked = {name: value for name, value in (values or {}).items() if name not in ("model", "gpus")}
+        asked = {name: value for name, value in (values or {}).items() if name not in (*OF_CLIENTS, "gpus")}
         task = trainings().submit(model, {**asked, "gpus": parameters.gpus}, speaker().reader, enqueue)
         if task is None:
             running = trainings().running()

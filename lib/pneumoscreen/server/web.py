@@ -51,16 +51,19 @@ from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
 from .body_limit import BodyLimit
 from .door import guard
-from .failures import FULL_DISK, RequestError, UnknownError, has_no_room, is_full_disk, status_of, without_places
+from .failures import FULL_DISK, RequestError, UnknownError, has_no_room, is_full_disk, may_not_write, status_of
 from .identity_routes import login_router, whoami_router
 from .image_route import image_router
 from .infer_route import infer_router
 from .model_routes import model_router
 from .pages import SecurityHeaders, add_front_page, pages_router
 from .parameters import in_words, parse_object
+from .places import PlacelessResponse, Places
 from .scoring_routes import scoring_router
 from .screening_routes import screening_router
+from .temporary import OneTimeFile, RequestTempfile, request_folder
 from .train_routes import train_router
+from .turns import ReaderTurns
 from .worklist_routes import worklist_router
 
 _STOCK = (info, model, batch_infer, activelearning, scoring, datastore, logs, ohif, session)
@@ -80,10 +83,21 @@ def take_over(stock: FastAPI, app: PneumoScreenApp) -> None:
 
 def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     """The application: routes, error answers, and other origins only where the site names them."""
-    web = FastAPI(title=settings.MONAI_LABEL_PROJECT_NAME, version=__version__, docs_url=None, redoc_url=None)
+    PlacelessResponse.places = Places(
+        app.studies if app.studies_are_folder else app.app_dir, [app.app_dir, app.engine.store.root]
+    )
+    web = FastAPI(
+        title=settings.MONAI_LABEL_PROJECT_NAME,
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=PlacelessResponse,
+    )
     origins = [str(origin).rstrip("/") for origin in settings.MONAI_LABEL_CORS_ORIGINS]
     limits = Limits.of_environment()
     web.add_middleware(BodyLimit, limits=limits)
+    free = tuple(settings.MONAI_LABEL_API_STR + path for path in ("/infer/", "/info/"))
+    web.add_middleware(ReaderTurns, most=limits.max_requests_per_reader, exempt=free)
     realm = guard(web, app, origins)
     if origins:
         web.add_middleware(  # outside of the guard: a browser's preflight brings no token and meets no route
@@ -102,6 +116,8 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     web.include_router(train_router(app), prefix=prefix)
     web.include_router(image_router(app), prefix=prefix)  # first come: the stock route of this path never answers
     web.include_router(pages_router(web), prefix=prefix)  # before the stock ones of the same paths
+    for uploads in (datastore, session):
+        uploads.tempfile = RequestTempfile
     for module in _STOCK:
         _copy_routes(module.router.routes, web, prefix, app)
     if realm is not None:
@@ -148,15 +164,21 @@ def _in_thread(endpoint: Callable[..., Any], path: str, app: PneumoScreenApp) ->
         _check(values, path, app)
         work = endpoint(**values)
         try:
-            work.send(None)  # stock endpoints never await: the first step is the last
+            with request_folder():
+                work.send(None)  # stock endpoints never await: the first step is the last
         except StopIteration as done:
-            return done.value
+            return _once(done.value) if path.endswith("/dataset") else done.value
         work.close()
         raise RuntimeError(f"{path} awaits something; it cannot run in the thread pool")
 
     call.__name__, call.__doc__ = endpoint.__name__, endpoint.__doc__
     call.__signature__ = inspect.signature(endpoint)  # type: ignore[attr-defined]
     return call
+
+
+def _once(answer: Any) -> Any:
+    """The ZIP of a data set is made for one answer."""
+    return OneTimeFile(answer.path, filename=answer.filename, media_type=answer.media_type)
 
 
 def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
@@ -189,7 +211,7 @@ def _check_upload(file: UploadFile, field: str) -> None:
 
 def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
     def _sentence(status: int, detail: str) -> JSONResponse:
-        return JSONResponse({"detail": " ".join(without_places(detail, app.studies).split())}, status_code=status)
+        return PlacelessResponse({"detail": " ".join(detail.split())}, status_code=status)
 
     @web.exception_handler(PneumoScreenError)
     @web.exception_handler(Cancelled)
@@ -211,7 +233,7 @@ def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
 
     @web.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
-        if is_full_disk(error) or has_no_room(app.studies):
+        if is_full_disk(error) or may_not_write(error, app.studies) or has_no_room(app.studies):
             logger.error("the disk is full or read-only at %s %s: %s", request.method, request.url.path, error)
             return _sentence(503, FULL_DISK)
         number = uuid.uuid4().hex[:8]

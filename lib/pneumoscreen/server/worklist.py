@@ -26,6 +26,7 @@ from ..studies.versions import Annotation, counting_of, current_of
 from .datastore import StudiesDatastore
 from .leases import Lease
 from .scoring import finished_cases, models_in_use
+from .screenings import REPORTS
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
@@ -37,7 +38,10 @@ logger = logging.getLogger(__name__)
 
 
 class CaseState(StrEnum):
-    """Where a case stands; a case that somebody reads is in progress even when it was done before."""
+    """Where a case stands; a case that somebody reads is in progress even when it was done before.
+
+    One that is screened has a report to look at.
+    """
 
     NEW = "new"
     SCREENED = "screened"
@@ -85,22 +89,41 @@ class Worklist:
         threading.Thread(target=self.rows, name="WORKLIST", daemon=True).start()
 
     def finished(self) -> set[str]:
-        """Cases with an annotation that counts."""
+        """Cases with an annotation that counts; a label that is no document is none."""
         datastore = self._app.datastore()
         if not isinstance(datastore, StudiesDatastore):
             return set(datastore.get_labeled_images())
-        return finished_cases(self._studies)
+        labelled = finished_cases(self._studies)
+        return _that_count(labelled, self._annotated(labelled))
 
     def rows(self) -> list[dict[str, Any]]:
         """Every case as JSON values, in order of their names."""
         images = sorted(self._app.datastore().list_images())
-        finished, leases, scores = self.finished(), self._app.leases.current(), self._app.scores.all()
-        models = models_in_use(self._app.engine)
-        annotated = self._annotated(finished)
-        return [
-            _row(name, name in finished, leases.get(name), scores.get(name), annotated.get(name, Annotated()), models)
-            for name in images
-        ]
+        leases, scores = self._app.leases.current(), self._app.scores.all()
+        models, reports = models_in_use(self._app.engine), _names(self._app.work_folder / REPORTS)
+        if self._app.studies_are_folder:
+            labelled = finished_cases(self._studies)
+            annotated = self._annotated(labelled)
+            finished = _that_count(labelled, annotated)
+        else:
+            finished, annotated = self.finished(), {}
+        rows = []
+        for name in images:
+            known, stored = annotated.get(name, Annotated()), scores.get(name)
+            has_report = f"{name}.html" in reports
+            row = _row(name, name in finished, leases.get(name), stored, known, models, has_report)
+            rows.append({**row, "error": row["error"] or self._label_problem(name, annotated.get(name))})
+        return rows
+
+    def _label_problem(self, case_id: str, annotated: Annotated | None) -> str | None:
+        """Why what lies in ``labels/final`` for a case is not used."""
+        labels = self._app.hand_labels
+        problem = labels.problems.get(case_id) if labels is not None else None
+        if problem is None and annotated is not None and annotated.versions == 0:
+            document = FINAL_LABELS / f"{case_id}.json"
+            if (self._studies / document).is_file():
+                return f"{document} is not used: it is no valid case document; submit the case, or remove the file"
+        return problem
 
     def _annotated(self, finished: set[str]) -> dict[str, Annotated]:
         """Summaries of the cases that have annotations or a label."""
@@ -144,6 +167,18 @@ class Worklist:
             return {}
 
 
+def _that_count(labelled: set[str], annotated: Mapping[str, Annotated]) -> set[str]:
+    """The labelled cases of which somebody's word counts."""
+    return {name for name in labelled if name in annotated and annotated[name].readers}
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()
+
+
 def _changed(place: Path) -> int:
     try:
         return os.stat(place).st_mtime_ns
@@ -170,13 +205,14 @@ def _row(
     stored: StoredScore | None,
     annotated: Annotated,
     models: Mapping[str, ModelInfo],
+    has_report: bool,
 ) -> dict[str, Any]:
     finding = None if stored is None else stored.finding
     score = None if stored is None else stored.score
     times = [time for time in (annotated.at, stored.at if stored else None) if time]
     return {
         "id": case_id,
-        "state": _state(is_finished, lease, stored).value,
+        "state": _state(is_finished, lease, stored, has_report).value,
         "finished": is_finished,
         "lease": None if lease is None else lease.to_dict(),
         "modality": annotated.modality or (finding.modality if finding else None),
@@ -196,12 +232,13 @@ def _row(
     }
 
 
-def _state(is_finished: bool, lease: Lease | None, stored: StoredScore | None) -> CaseState:
+def _state(is_finished: bool, lease: Lease | None, stored: StoredScore | None, has_report: bool) -> CaseState:
     if lease is not None:
         return CaseState.IN_PROGRESS
     if is_finished:
         return CaseState.DONE
-    return CaseState.SCREENED if stored is not None and stored.score is not None else CaseState.NEW
+    is_screened = has_report and stored is not None and stored.score is not None
+    return CaseState.SCREENED if is_screened else CaseState.NEW
 
 
 def _score_state(stored: StoredScore | None, models: Mapping[str, ModelInfo]) -> ScoreState:

@@ -24,7 +24,7 @@ from ..images.reader import read_input
 from ..images.volume import Volume
 from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from ..verdict import DEFAULT_CLASSES, Classes
-from .layout import PICTURE_ENDINGS, image_id
+from .layout import PICTURE_ENDINGS, VOLUME_ENDINGS, image_id
 from .lesion_masks import numbers_of
 from .patients import patient_of, read_patients
 
@@ -170,6 +170,10 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None, modalit
     """
     studies = [study for study in find_scans(folder, say) if study.scan.modality == modality]
     labelled = [study for study in studies if study.document.is_file()]
+    for study in studies if say is not None else ():
+        label_map = _label_map_of(study)
+        if label_map is not None and say is not None:
+            say(f"left out: {label_map} is a label map without a document; a server on this folder says why")
     if not labelled:
         scan, more = ("scan", "") if modality == "CT" else ("X-ray", " --modality cxr")
         raise PneumoScreenError(
@@ -177,6 +181,14 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None, modalit
             f"label cases or make phantoms with `pneumoscreen phantom{more}`"
         )
     return labelled
+
+
+def _label_map_of(study: Study) -> Path | None:
+    """The label map that somebody put in the place of a case's document; None where there is none, or a document."""
+    if study.document.is_file():
+        return None
+    places = (study.document.with_suffix(ending) for ending in VOLUME_ENDINGS)
+    return next((place for place in places if place.is_file()), None)
 
 
 def _with_pictures(found: Sequence[Input | Refused], folder: Path) -> list[Input | Refused]:

@@ -27,15 +27,14 @@ _LONGEST_PATIENT = 100
 def is_plain_name(name: str) -> bool:
     """Whether a name is one entry of a folder and nothing else, on any file system.
 
-    Ours: no slash or backslash, no leading dot, no two dots in a row, no control or other unprintable
-    characters, and at most 200 bytes, which leaves room for endings.
+    Ours: no slash or backslash, no leading dot, no control or other unprintable characters, and at most 200 bytes,
+    which leaves room for endings.
     """
     return (
         bool(name)
         and name.isprintable()  # also leaves out half surrogate pairs, which cannot be encoded
         and len(name.encode()) <= LONGEST_NAME
         and not name.startswith(".")
-        and ".." not in name
         and not any(sign in name for sign in "/\\")
     )
 
@@ -43,7 +42,7 @@ def is_plain_name(name: str) -> bool:
 def plain_name_rule(field: str, name: str) -> str:
     """The sentence that refuses a name."""
     return (
-        f"{field} {name[:80]!r} is not a plain name: no slashes, no leading dot, no '..', no control characters, "
+        f"{field} {name[:80]!r} is not a plain name: no slashes, no leading dot, no control characters, "
         f"at most {LONGEST_NAME} bytes"
     )
 
@@ -74,26 +73,30 @@ def split_name(name: str) -> tuple[str, str]:
 def image_id(studies: Path, image: PurePath) -> str:
     """The id by which an image goes, and so the name of its label and of its annotations' folder.
 
+    It is a plain name whatever the image's own name is: whatever is offered can be stored.
+
     Args:
         studies: the studies folder.
         image: file or DICOM folder, relative to it.
     """
     if len(image.parts) > 1:
         return nested_id(image)
-    return image.name if (studies / image).is_dir() else split_name(image.name)[0]
+    name = image.name if (studies / image).is_dir() else split_name(image.name)[0]
+    return name if is_plain_name(name) else nested_id(image)
 
 
 def nested_id(path: PurePath) -> str:
-    """The image id of a series in a folder below the first one, such as ``patient/study/series``.
+    """The image id of a series in a folder below the first one, or of an image whose own name is no plain name.
 
     Ours: the first folder is taken for the patient, and a number that follows from the whole path tells the
     patient's series apart. So an id stays the same whatever folders are added, and all of a patient's series
     stay on one side of the split, which takes ``_t<number>`` for a visit.
 
     Args:
-        path: of the series' folder, relative to the studies folder.
+        path: of the file or folder, relative to the studies folder.
     """
-    patient = re.sub(r"[^\w-]+", "_", path.parts[0])[:_LONGEST_PATIENT].strip("_") or "patient"
+    first = path.parts[0] if len(path.parts) > 1 else split_name(path.name)[0]
+    patient = re.sub(r"[^\w-]+", "_", first)[:_LONGEST_PATIENT].strip("_") or "patient"
     while len(patient.encode()) > _LONGEST_PATIENT:
         patient = patient[:-1]
     digest = hashlib.sha256(path.as_posix().encode("utf-8", "surrogateescape")).digest()
