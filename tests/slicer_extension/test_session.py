@@ -168,6 +168,8 @@ def test_a_submission_says_how_long_the_case_was_read(panel: Panel, monkeypatch:
     panel.widget.enter()
     seconds[0] = 400.5
     panel.logic.submission.submit()
+    assert not sent, "asked about what is not read"
+    panel.logic.submission.submit()
     ((name, args),) = sent
     assert name == "submit"
     assert args["document"]["reading"] == {"seconds": 12.5, "model_shown": True}

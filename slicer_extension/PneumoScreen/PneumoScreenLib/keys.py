@@ -10,6 +10,7 @@ from .contract import DEFAULT_CLASSES, Classes
 
 ACTIONS: Dict[str, str] = {
     "A": "accept",
+    "Shift+A": "accept_rest",
     "N": "select_next",
     "P": "select_previous",
     "M": "add_box",
@@ -31,6 +32,11 @@ def keys_for(classes: Classes = DEFAULT_CLASSES) -> Dict[str, str]:
     """The table for a site: its labels by number, at most nine, and the actions."""
     labels = {str(number): label for number, label in enumerate(classes.patch_labels[:9], start=1)}
     return {**labels, **ACTIONS}
+
+
+def key_of(action: str, classes: Classes = DEFAULT_CLASSES) -> str:
+    """The first key of an action; empty where it has none."""
+    return next((key for key, name in keys_for(classes).items() if name == action), "")
 
 
 KEYS = keys_for()

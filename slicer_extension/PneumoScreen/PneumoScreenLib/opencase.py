@@ -6,6 +6,7 @@ happens to it.
 
 from typing import Any, Callable, Dict, Optional
 
+from .arrangement import Arrangement
 from .asking import Asking, Message
 from .case_view import CaseView
 from .connection import Connection
@@ -55,6 +56,7 @@ class OpenCase:
         self.note = TypedNote(self._write_note)
         self.case_changed, self.reading_changed, self.selection_changed = Signal(), Signal(), Signal()
         self.masks_changed = Signal()
+        self.arrangement = Arrangement()
         self.lending = Lending(asking, connection)
         self._scenes = 0
 
@@ -196,6 +198,7 @@ class OpenCase:
     def _read(self, reading: Reading, read_only: bool = False) -> None:
         self._leave_reading()
         self.reading, self.is_submitted, self.is_read_only = reading, False, read_only
+        reading.arrangement = self.arrangement
         self.watch.start()
         reading.changed.connect(self._changed)
         reading.selection_changed.connect(self._selected)

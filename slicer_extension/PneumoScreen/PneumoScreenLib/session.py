@@ -7,6 +7,8 @@ from .asking import Message
 from .connection import NOT_CONNECTED
 from .contract import Region
 from .opencase import OpenCase
+from .progress import is_open
+from .reading import Reading
 
 
 class Session(OpenCase):
@@ -94,14 +96,24 @@ class Session(OpenCase):
         if reading is None or (self.is_read_only and not action.startswith("select_")):
             return
         selected = reading.selected
-        if action in self.classes.patch_labels and selected is not None:
-            reading.mark(selected, action)
-        elif action == "accept" and selected is not None:
-            reading.accept(selected)
+        if action in (*self.classes.patch_labels, "accept") and selected is not None:
+            self._say_and_go_on(reading, selected, action)
+        elif action == "accept_rest":
+            reading.accept_rest()
         elif action == "delete" and selected is not None:
             reading.delete(selected)
         elif action in ("undo", "redo", "select_next", "select_previous"):
             getattr(reading, action)()
+
+    def _say_and_go_on(self, reading: Reading, region_id: str, action: str) -> None:
+        """One key a region: what was said, the next one that nobody has spoken on is looked at."""
+        following = reading.next_open(region_id)
+        if action == "accept":
+            reading.accept(region_id)
+        else:
+            reading.mark(region_id, action)
+        if following is not None and not is_open(reading.region(region_id)):
+            reading.select(following)
 
     def place_box(self) -> None:
         """Let the reader place a new box in a slice view; an X-ray has no regions."""

@@ -8,14 +8,18 @@ from typing import Any, List, Optional
 import qt
 
 from ..wording import display_name
-from ..worklist import COLUMNS, STATES, Row, arranged, counts_in_words, rows_of
+from ..worklist import COLUMNS, FINDINGS, STATES, Row, arranged, counts_in_words, rows_of
 from . import style
+from .columns import LEFT, RIGHT, Column, Columns
 
 ROWS_A_TURN = 150
-RIGHT = qt.Qt.AlignRight | qt.Qt.AlignVCenter
-LEFT = qt.Qt.AlignLeft | qt.Qt.AlignVCenter
-ALIGNMENTS = (LEFT, LEFT, LEFT, RIGHT)
-WIDTHS = {1: 10, 2: 13, 3: 7}
+CASE = 0
+TABLE = (
+    Column("Case", "Name of the case.", ("ct-0000",), LEFT),
+    Column("State", "Where it stands; who has it stands below where you choose it.", STATES, LEFT),
+    Column("Verdict", "Of the last screening.", FINDINGS, LEFT),
+    Column("Unsure", "How unsure the model is: 0 sure, 1 not at all.", ("0.88",), RIGHT, 1),
+)
 DEFAULT_STRATEGIES = ("combined", "uncertainty", "epistemic", "diverse", "random", "first")
 
 
@@ -58,7 +62,10 @@ class WorklistPanel:
         is_free = self.connection.server is not None and not self.session.asking.is_busy
         ui.nextButton.enabled = is_free
         ui.refreshButton.enabled = self.connection.server is not None
-        ui.openButton.enabled = is_free and self._chosen() is not None
+        row = self._chosen()
+        ui.openButton.enabled = is_free and row is not None
+        ui.worklistDetailLabel.text = f"{row.case_id}: {row.explanation}" if row is not None and row.explanation else ""
+        ui.worklistDetailLabel.visible = bool(ui.worklistDetailLabel.text)
 
     def arrange(self) -> None:
         """Show the cases that fit search and state, in the chosen order."""
@@ -91,9 +98,11 @@ class WorklistPanel:
 
     def _prepare(self) -> None:
         ui = self.ui
-        self._cells = style.Cells(ui.worklistTable, ALIGNMENTS)
-        style.prepare_table(ui.worklistTable, WIDTHS, 0)
+        style.prepare_table(ui.worklistTable)
+        self._columns = Columns(ui.worklistTable, TABLE, CASE)
+        self._cells = style.Cells(ui.worklistTable, self._columns.alignments)
         style.as_quiet(ui.worklistCountLabel)
+        style.as_quiet(ui.worklistDetailLabel)
         style.as_primary(ui.nextButton)
         ui.sendLine.setStyleSheet(f"color: {style.line_colour(ui.sendLine)};")
         ui.worklistTable.horizontalHeader().setSectionsClickable(True)
@@ -125,9 +134,7 @@ class WorklistPanel:
         column = COLUMNS[index]
         self._descending = not self._descending if column == self._column else False
         self._column = column
-        header = self.ui.worklistTable.horizontalHeader()
-        header.setSortIndicatorShown(True)
-        header.setSortIndicator(index, qt.Qt.DescendingOrder if self._descending else qt.Qt.AscendingOrder)
+        self._columns.show_order(index, self._descending)
         self.arrange()
 
     def _chosen(self) -> Optional[Row]:
