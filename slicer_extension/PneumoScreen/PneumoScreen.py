@@ -28,6 +28,7 @@ from PneumoScreenLib.panels.shortcuts import Shortcuts
 from PneumoScreenLib.panels.status import StatusPanel
 from PneumoScreenLib.panels.training import TrainingPanel
 from PneumoScreenLib.panels.verdict import VerdictPanel
+from PneumoScreenLib.panels.viewing import ViewingPanel
 from PneumoScreenLib.panels.volumes import VolumesPanel
 from PneumoScreenLib.panels.worklist import WorklistPanel
 from PneumoScreenLib.panels.xray import XrayPanel
@@ -42,9 +43,8 @@ HELP = """
 <li><b>Connect</b>: type the server's address and, where it asks for one, your token; press <i>Test connection</i>.</li>
 <li><b>Next case</b> opens the case that teaches the most; or double-click one in the worklist.</li>
 <li><b>Screen</b> finds and labels candidate regions.</li>
-<li>Step through the regions with <b>N</b> and <b>P</b>. <b>1</b>, <b>2</b>, <b>3</b> label the region, <b>A</b> accepts
-the model's label, <b>M</b> marks a new box, <b>D</b> deletes one, <b>Ctrl+Z</b> and <b>Ctrl+Y</b> undo and redo. The
-verdict follows at once.</li>
+<li>One key a region: <b>1</b>, <b>2</b>, <b>3</b> label it, <b>A</b> accepts the model's label, and the next open one
+is selected; <b>Shift+A</b> accepts the rest. <b>?</b> shows all keys. The verdict follows at once.</li>
 <li><b>Submit and next</b> (Ctrl+Return) stores your reading. Everything is kept on this computer until then.</li>
 <li><b>Train</b>: a trainer starts a training; a model that is worse than the one in use is not published.</li>
 </ol>
@@ -122,6 +122,7 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = logic = self.makeLogic()
         session, submission, connection = logic.session, logic.submission, logic.connection
+        viewing = ViewingPanel(ui, session)
         self.panels = [
             StatusPanel(ui, logic.asking),
             ConnectPanel(ui, connection, logic.settings, logic.token),
@@ -133,9 +134,10 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             PatchesPanel(ui, session),
             CorrectingPanel(ui, session, submission),
             XrayPanel(ui, session),
+            viewing,
             TrainingPanel(ui, logic.trainings),
         ]
-        self.shortcuts = Shortcuts(slicer.util.mainWindow() or self.parent, session, submission)
+        self.shortcuts = Shortcuts(slicer.util.mainWindow() or self.parent, session, submission, viewing.actions)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -179,6 +181,9 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
         if self.shortcuts is not None:
             self.shortcuts.close()
+        for panel in self.panels:
+            if isinstance(panel, ViewingPanel):
+                panel.close()
         if self.logic is not None:
             self.logic.close()
         if self.panel is not None:

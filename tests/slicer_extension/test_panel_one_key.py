@@ -1,4 +1,4 @@
-"""A reading by keys alone: one key a region, the rest by one key, and a question before anything unread is submitted."""
+"""A reading by keys alone: one key a region, the rest by one key; unread regions are asked about."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,9 +118,10 @@ def test_a_click_on_a_heading_sorts(panel: Panel) -> None:
 @pytest.mark.parametrize("points", [9.0, 11.0, 12.0])
 @pytest.mark.parametrize("width", [380, 900])
 def test_nothing_is_cut(tmp_path: Path, points: float, width: int) -> None:
-    from PneumoScreenLib.reading import Reading
     from PySide6.QtGui import QFontMetrics
     from PySide6.QtWidgets import QApplication, QPushButton
+
+    from PneumoScreenLib.reading import Reading
 
     with running_panel(tmp_path) as first:
         application = first.application

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from .asking import Message
 from .connection import NOT_CONNECTED
-from .contract import Region
+from .contract import CXR_CLASSES, CXR_LOCATIONS, Region
 from .opencase import OpenCase
 from .progress import is_open
 from .reading import Reading
@@ -16,7 +16,7 @@ class Session(OpenCase):
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
-        self.view.connect(self._moved, self.select, self._placed)
+        self.view.connect(self._moved, self.select, self._placed, self._deleted)
 
     def open_sample(self, path: str) -> None:
         """Show the synthetic case that comes with the extension; nothing is sent."""
@@ -105,6 +105,29 @@ class Session(OpenCase):
         elif action in ("undo", "redo", "select_next", "select_previous"):
             getattr(reading, action)()
 
+    @property
+    def is_xray(self) -> bool:
+        """Whether what is read is a radiograph."""
+        return self.reading is not None and self.reading.case.cxr is not None
+
+    def correct_xray(self, said: str) -> None:
+        """Say a class or a side of a radiograph, or ``accept``; what is not said is as before, else the model's."""
+        self.note.settle()
+        reading = self.reading
+        cxr = None if reading is None else reading.case.cxr
+        if reading is None or cxr is None or self.is_read_only:
+            return
+        before = cxr.reader or {}
+        label = before.get("label") or max(cxr.probabilities, key=lambda name: cxr.probabilities[name])
+        location = before.get("location") or cxr.location
+        if said in CXR_LOCATIONS:
+            location = said
+        elif said in CXR_CLASSES:
+            label = said
+            # A healthy lung is affected nowhere; a side is asked for again where another class follows.
+            location = "none" if said == CXR_CLASSES[1] else location if location != "none" else "bipulmonary"
+        reading.mark_xray(label, location)
+
     def _say_and_go_on(self, reading: Reading, region_id: str, action: str) -> None:
         """One key a region: what was said, the next one that nobody has spoken on is looked at."""
         following = reading.next_open(region_id)
@@ -114,6 +137,11 @@ class Session(OpenCase):
             reading.mark(region_id, action)
         if following is not None and not is_open(reading.region(region_id)):
             reading.select(following)
+
+    def edit_box(self) -> None:
+        """Give the selected box its handles, or take them."""
+        if self.reading is not None and not self.is_read_only:
+            self.view.edit_box()
 
     def place_box(self) -> None:
         """Let the reader place a new box in a slice view; an X-ray has no regions."""
@@ -130,3 +158,18 @@ class Session(OpenCase):
         self.note.settle()
         if self.reading is not None and not self.is_read_only:
             self.reading.move(region_id, center_mm, size_mm, self.view.side_of(center_mm, size_mm))
+
+    def _deleted(self, region_ids: Sequence[str]) -> None:
+        """A box that was deleted in Slicer's Data tree is deleted as by the key; another reader's reading keeps it."""
+        self.note.settle()
+        reading = self.reading
+        if reading is None:
+            return
+        if self.is_read_only:
+            self.view.show(reading.case, reading.selected)
+            self.asking.say(Message("This is another reader's work: its boxes cannot be deleted."))
+            return
+        for region_id in region_ids:
+            reading.delete(region_id)
+        noun = "1 region" if len(region_ids) == 1 else f"{len(region_ids)} regions"
+        self.asking.say(Message(f"{noun} deleted in the Data tree. Undo brings back what was deleted."))

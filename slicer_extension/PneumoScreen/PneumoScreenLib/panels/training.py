@@ -2,8 +2,6 @@
 
 from typing import Any, List, Optional
 
-import qt
-
 from ..training import Training, Version, versions_of
 from ..wording import display_name
 from . import style
