@@ -14,6 +14,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from PneumoScreenLib.ahead import Ahead
 from PneumoScreenLib.asking import Asking
 from PneumoScreenLib.calls import Calls
 from PneumoScreenLib.case_view import CaseView
@@ -48,7 +49,7 @@ is selected; <b>Shift+A</b> accepts the rest. <b>?</b> shows all keys. The verdi
 <li><b>Submit and next</b> (Ctrl+Return) stores your reading. Everything is kept on this computer until then.</li>
 <li><b>Train</b>: a trainer starts a training; a model that is worse than the one in use is not published.</li>
 </ol>
-<p><i>Sample case</i> opens a synthetic CT; nothing is sent by it.</p>
+<p><i>Try it</i> opens a synthetic CT with its stored screening; it needs no server.</p>
 """
 
 
@@ -89,10 +90,12 @@ class PneumoScreenLogic(ScriptedLoadableModuleLogic):
         drafts = Drafts(os.path.join(self.folder, "drafts"))
         self.session = Session(self.asking, self.connection, CaseView(), drafts, os.path.join(self.folder, "volumes"))
         self.submission = Submission(self.session)
+        self.ahead = Ahead(self.session)
         self.trainings = Trainings(self.asking, self.connection)
 
     def close(self):
         """Leave the case and end the helper process; unsubmitted work is in its drafts."""
+        self.ahead.close()
         self.session.leave()
         self.trainings.close()
         self.calls.close()
@@ -125,7 +128,7 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         viewing = ViewingPanel(ui, session)
         self.panels = [
             StatusPanel(ui, logic.asking),
-            ConnectPanel(ui, connection, logic.settings, logic.token),
+            ConnectPanel(ui, connection, logic.settings, logic.token, session.study),
             WorklistPanel(ui, session),
             VolumesPanel(ui, session, self.resourcePath("SampleData/phantom.nrrd"), slicer.app.temporaryPath),
             ScreeningPanel(ui, session),
@@ -182,7 +185,7 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.shortcuts is not None:
             self.shortcuts.close()
         for panel in self.panels:
-            if isinstance(panel, ViewingPanel):
+            if isinstance(panel, (ViewingPanel, WorklistPanel)):
                 panel.close()
         if self.logic is not None:
             self.logic.close()

@@ -28,6 +28,7 @@ def panel(tmp_path: Path, sent: list[dict[str, Any]], monkeypatch: pytest.Monkey
         running.show()
         running.session.open_sample(str(SAMPLE))
         running.session.show(Reading(measured(), reader="dr-a"))
+        running.session.is_on_server = True
         running.logic.asking.say(None)
         running.logic.connection.server = {"user": "dr-a", "roles": ["reader"], "is_known": True}
         running.logic.connection.server_changed.emit()

@@ -1,5 +1,6 @@
 """A reader's session: what a reader does with the open case, one method each. No widgets."""
 
+import json
 import os
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -11,6 +12,9 @@ from .progress import is_open
 from .reading import Reading
 
 
+HIDDEN = "The model is shown once you have given your diagnosis."
+
+
 class Session(OpenCase):
     """Screens and corrects the open case; the panels show what stands here."""
 
@@ -19,9 +23,29 @@ class Session(OpenCase):
         self.view.connect(self._moved, self.select, self._placed, self._deleted)
 
     def open_sample(self, path: str) -> None:
-        """Show the synthetic case that comes with the extension; nothing is sent."""
-        if self._show(os.path.basename(path).split(".")[0], path, on_server=False):
-            self.asking.say(Message("This is a synthetic CT. To screen it, press “Send to server”."))
+        """Show the synthetic case that comes with the extension, with its stored screening; nothing is sent."""
+        name = os.path.basename(path).split(".")[0]
+        if not self._show(name, path, on_server=False):
+            return
+        screening = os.path.join(os.path.dirname(path), f"{name}.json")
+        if os.path.isfile(screening):
+            with open(screening, encoding="utf-8") as file:
+                self._read(self._reading_of(json.load(file)))
+        self.asking.say(Message("This is a synthetic CT with its stored screening: try all keys, nothing is sent."))
+
+    def next_case(self, skip: Optional[bool] = None) -> None:
+        """Open the case that the chosen strategy names; an open one that is not submitted is passed over."""
+        skips = self.is_on_server and self.reading is not None and not self.is_submitted if skip is None else skip
+        args = {"strategy": self.strategy, "skip": skips}
+        self.asking.run("next_case", args, self._chosen, lambda: self.next_case(skips), "Asking for the next case …")
+
+    def _chosen(self, found: Dict[str, Any]) -> None:
+        case_id = found.get("id") or found.get("case_id")
+        if case_id:
+            self.lending.take(str(case_id))
+            self.open(str(case_id))
+        else:
+            self.asking.say(Message("Every case has been read; there is no next one."))
 
     def send(self, path: str, case_id: str) -> None:
         """Send a volume file to the server as a new case, and open it there."""
@@ -95,6 +119,9 @@ class Session(OpenCase):
         reading = self.reading
         if reading is None or (self.is_read_only and not action.startswith("select_")):
             return
+        if self.study.is_hidden and action not in ("undo", "redo"):
+            self.asking.say(Message(HIDDEN))
+            return
         selected = reading.selected
         if action in (*self.classes.patch_labels, "accept") and selected is not None:
             self._say_and_go_on(reading, selected, action)
@@ -116,6 +143,9 @@ class Session(OpenCase):
         reading = self.reading
         cxr = None if reading is None else reading.case.cxr
         if reading is None or cxr is None or self.is_read_only:
+            return
+        if self.study.is_hidden:
+            self.asking.say(Message(HIDDEN))
             return
         before = cxr.reader or {}
         label = before.get("label") or max(cxr.probabilities, key=lambda name: cxr.probabilities[name])
@@ -145,7 +175,8 @@ class Session(OpenCase):
 
     def place_box(self) -> None:
         """Let the reader place a new box in a slice view; an X-ray has no regions."""
-        if self.reading is not None and self.reading.case.modality == "CT" and not self.is_read_only:
+        is_ct = self.reading is not None and self.reading.case.modality == "CT"
+        if is_ct and not self.is_read_only and not self.study.is_hidden:
             self.view.place()
 
     def _placed(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> None:

@@ -8,7 +8,7 @@ from .connection import NOT_CONNECTED
 from .contract import Case, CaseError
 from .progress import unread_in_words
 from .reading import Reading
-from .session import Session
+from .session import HIDDEN, Session
 from .signal import Signal
 
 
@@ -39,8 +39,12 @@ class Submission:
             return "Screen the case first."
         if session.connection.server is None:
             return NOT_CONNECTED
+        if not session.is_on_server:
+            return "This case is not on the server, so nothing of it can be submitted."
         if self.is_looking_at_theirs:
             return "Go back to your own reading first."
+        if session.study.is_hidden:
+            return HIDDEN
         if session.asking.is_busy:
             return "Wait for what is running, or cancel it."
         return session.reading.problem()
@@ -57,8 +61,7 @@ class Submission:
         if self._asks_about_unread(reading, and_next, base):
             return
         on = reading.base if base is None else base
-        # The panel always shows the model's findings.
-        how = {"seconds": round(session.watch.seconds, 1), "model_shown": True}
+        how = session.study.told(reading, session.watch.seconds)
         args = {"case_id": session.case_id, "document": {**reading.document(), "reading": how}, "base": on}
 
         def is_open() -> bool:

@@ -92,7 +92,7 @@ def test_the_selected_box_is_named_beside_it_in_each_plane(stage, shown):
     assert node.GetNthControlPointLabel(0) == "COVID-19 90 %" and node.GetHideFromEditors()
     center, half = np.array(lps_to_ras(LESION_LPS)), np.array(LESION_SIZE) / 2
     places = [np.array(node.GetNthControlPointPositionWorld(index)) - center for index in range(3)]
-    assert np.allclose(places[0], half * (-1, 1, 0)) and np.allclose(places[2], half * (0, -1, 1))
+    assert np.allclose(places[0], half * (1, 1, 0)) and np.allclose(places[2], half * (0, 1, 1))
     views = set(node.GetDisplayNode().GetViewNodeIDs())
     assert views == {view.node.GetID() for view in stage.slices}, "in space it would hide others"
     shown.select("r2")
@@ -180,11 +180,11 @@ def test_dragging_a_side_resizes_the_box(stage, shown):
     shown.edit(True)
     stage.axial.render()
     side = np.add(LESION_LPS, [LESION_SIZE[0] / 2, 0, 0])
-    start, end = (stage.axial.place_of(lps_to_ras(np.add(side, [shift, 0, 0]))) for shift in (0, 12))
+    start, end = (stage.axial.place_of(lps_to_ras(np.add(side, [shift, 0, 0]))) for shift in (3, 12))
     stage.axial.drag(start, end)
     ((name, _, center, size),) = shown.heard
-    assert name == "moved" and np.allclose(size, np.add(LESION_SIZE, [12, 0, 0]), atol=1.5)
-    assert np.allclose(center, np.add(LESION_LPS, [6, 0, 0]), atol=1.0)
+    assert name == "moved" and np.allclose(size, np.add(LESION_SIZE, [9, 0, 0]), atol=1.5)
+    assert np.allclose(center, np.add(LESION_LPS, [4.5, 0, 0]), atol=1.0)
 
 
 def test_an_undone_drag_puts_the_box_back(stage, shown):

@@ -56,7 +56,8 @@ class RegionsPanel:
 
     def update(self) -> None:
         """Write all rows anew; cells that did not change are left alone."""
-        reading, arrangement = self.session.reading, self.session.arrangement
+        arrangement = self.session.arrangement
+        reading = None if self.session.study.is_hidden else self.session.reading
         self._is_filling = True
         self._ids = reading.shown() if reading is not None else []
         self._cells.resize(len(self._ids))

@@ -37,7 +37,9 @@ class VerdictPanel:
     def update(self) -> None:
         """Show the verdict of the case as it stands now."""
         reading = self.session.reading
-        self.ui.findingsFrame.visible = reading is not None and reading.case.modality == "CT"
+        self.ui.findingsFrame.visible = (
+            reading is not None and reading.case.modality == "CT" and not self.session.study.is_hidden
+        )
         self.ui.submissionFrame.visible = reading is not None
         if reading is None or reading.case.modality != "CT" or reading.case.verdict is None:
             return

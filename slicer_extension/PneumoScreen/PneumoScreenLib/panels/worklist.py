@@ -13,6 +13,8 @@ from . import style
 from .columns import LEFT, RIGHT, Column, Columns
 
 ROWS_A_TURN = 150
+FOLLOW_MS = 30_000
+"""How often the list follows the server by itself."""
 CASE = 0
 TABLE = (
     Column("Case", "Name of the case.", ("ct-0000",), LEFT),
@@ -40,6 +42,10 @@ class WorklistPanel:
         self._timer = qt.QTimer()
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._write_some)
+        self._follow = qt.QTimer()
+        self._follow.setInterval(FOLLOW_MS)
+        self._follow.connect("timeout()", self.connection.follow)
+        self._follow.start()
         self._prepare()
         ui.searchEdit.connect("textChanged(QString)", self.arrange)
         ui.stateCombo.connect("currentIndexChanged(int)", self.arrange)
@@ -66,6 +72,11 @@ class WorklistPanel:
         ui.openButton.enabled = is_free and row is not None
         ui.worklistDetailLabel.text = f"{row.case_id}: {row.explanation}" if row is not None and row.explanation else ""
         ui.worklistDetailLabel.visible = bool(ui.worklistDetailLabel.text)
+
+    def close(self) -> None:
+        """The panel goes: nothing is asked for any more."""
+        self._follow.stop()
+        self._timer.stop()
 
     def arrange(self) -> None:
         """Show the cases that fit search and state, in the chosen order."""
@@ -111,8 +122,12 @@ class WorklistPanel:
             ui.stateCombo.addItem(state or "All states")
 
     def _listed(self) -> None:
+        chosen = self._chosen()
         self._rows = rows_of(self.connection.cases)
         self.arrange()
+        ids = [row.case_id for row in self._shown]
+        if chosen is not None and chosen.case_id in ids:
+            self.ui.worklistTable.selectRow(ids.index(chosen.case_id))
 
     def _server_changed(self) -> None:
         ui, server = self.ui, self.connection.server

@@ -97,7 +97,8 @@ class XrayPanel:
 
     def _case(self) -> Optional[Case]:
         reading = self.session.reading
-        return reading.case if reading is not None and reading.case.modality == "CXR" else None
+        is_shown = reading is not None and reading.case.modality == "CXR" and not self.session.study.is_hidden
+        return reading.case if is_shown else None
 
     def _button(self, name: str, text: str) -> Any:
         key = next(key for key, said in XRAY.items() if said == name)

@@ -1,4 +1,4 @@
-"""What the selected box is, written beside it, never over it: a text at its upper right corner in each slice view.
+"""What the selected box is, written beside it, never over it: a text over its upper side in each slice view.
 
 Slicer writes the name of a box into its middle, over the lesion. Ours is a markup of three points without a glyph: one
 in the middle plane of each direction, so that each is seen in the views of that plane alone.
@@ -14,9 +14,9 @@ from .box_node import NOWHERE
 from .colours import colour_of, label_text
 from .data_tree import remove_markup
 
-CORNERS = ((-1, 1, 0), (-1, 0, 1), (0, -1, 1))
-"""Corners in half sides of the box (right, front, head) that are at the upper right of axial, coronal and sagittal
-views: screens have the patient's left, in sagittal ones the back, on the right."""
+CORNERS = ((1, 1, 0), (1, 0, 1), (0, 1, 1))
+"""Corners in half sides of the box (right, front, head) that are at the upper left of axial, coronal and sagittal
+views: screens have the patient's right, in sagittal ones the front, on the left. The text runs along the upper side."""
 
 TEXT_SCALE = 3.0
 
