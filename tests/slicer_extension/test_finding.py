@@ -54,9 +54,7 @@ def test_what_would_decide_names_the_regions_and_is_right() -> None:
     assert reading.case.verdict is not None and not reading.case.verdict.decided
     said = what_would_decide(reading.case, reading.numbers)
     number = reading.numbers["r3"]
-    assert said == (
-        f"What would decide it: look at region {number} (Influenza-A). Without it the type is COVID-19."
-    )
+    assert said == (f"What would decide it: look at region {number} (Influenza-A). Without it the type is COVID-19.")
     reading.mark("r3", "irrelevant")
     assert reading.case.verdict.decided and reading.case.verdict.label == "covid19"
     assert what_would_decide(reading.case, reading.numbers) == ""

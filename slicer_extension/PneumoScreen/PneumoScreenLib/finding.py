@@ -63,7 +63,7 @@ def affected_in_words(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:
         return ""
     counting = [region for region in case.regions if region.opinion and region.opinion[0] in classes.infections]
     unmeasured = sum(region.infected_ml is None for region in counting)
-    is_partly_measured = 0 < unmeasured and any(region.infected_ml is not None for region in case.regions)
+    is_partly_measured = unmeasured > 0 and any(region.infected_ml is not None for region in case.regions)
     boxes = "1 box" if unmeasured == 1 else f"{unmeasured} boxes"
     return f"Affected: {', '.join(parts)}" + (f" (without {boxes} not measured yet)" if is_partly_measured else "")
 

@@ -43,7 +43,9 @@ def _place(regions: Sequence[Region]) -> str:
 
 
 def _shares(case: Case) -> str:
-    found = [f"{case.lungs[side].affected_percent:.1f} % of the {side}" for side in ("right", "left") if side in case.lungs]
+    found = [
+        f"{case.lungs[side].affected_percent:.1f} % of the {side}" for side in ("right", "left") if side in case.lungs
+    ]
     return f", {' and '.join(found)} lung" if found else ""
 
 

@@ -11,7 +11,6 @@ from .opencase import OpenCase
 from .progress import is_open
 from .reading import Reading
 
-
 HIDDEN = "The model is shown once you have given your diagnosis."
 
 

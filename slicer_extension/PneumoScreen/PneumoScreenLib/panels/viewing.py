@@ -1,4 +1,4 @@
-"""How the case is looked at: windows, slab, handles, overlays hidden while a key is held, the report's sentence, keys."""
+"""How the case is looked at: windows, slab, handles, overlays hidden while a key is held, the report, the keys."""
 
 from functools import partial
 from typing import Any, Callable, Dict
@@ -13,8 +13,8 @@ from . import style
 from .buttons import flow, with_key
 
 FIRST_MS, REPEAT_MS = 900, 250
-"""How long overlays stay away after a key's first press, and after each press that repeats it; ours: the system waits up
-to .7 s before it repeats a held key, and repeats it every 30 ms or so. Qt tells no shortcut of a release."""
+"""How long overlays stay away after a key's first press, and after each press that repeats it; ours: the system waits
+up to .7 s before it repeats a held key, and repeats it every 30 ms or so. Qt tells no shortcut of a release."""
 
 
 class ViewingPanel:
