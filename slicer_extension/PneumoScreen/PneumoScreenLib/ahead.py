@@ -1,8 +1,8 @@
 """No waiting: while a case is read, the next two are fetched, and screened where nobody has.
 
 Ours: which case the server will name is not known before it is asked, and asking would take the case from others. So
-the likeliest are guessed from the worklist: not done, held by nobody else, the most uncertain first, or the first by name
-where the reader goes by name. A wrong guess costs a download.
+the likeliest are guessed from the worklist: not done, held by nobody else, the most uncertain first, or the first by
+name where the reader goes by name. A wrong guess costs a download.
 """
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set

@@ -1,7 +1,7 @@
 """A reader study: the model's findings stay hidden until the reader has given a diagnosis; both are told apart.
 
-What travels with a submission is said of the diagnosis: whether the model was shown before it was given, and the seconds
-that it took. A diagnosis that is changed after the model was shown was given with the model.
+What travels with a submission is said of the diagnosis: whether the model was shown before it was given, and the
+seconds that it took. A diagnosis that is changed after the model was shown was given with the model.
 """
 
 from typing import Any, Dict, Optional

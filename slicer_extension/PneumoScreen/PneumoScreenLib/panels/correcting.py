@@ -38,8 +38,8 @@ class CorrectingPanel:
             (ui.undoButton, "undo"),
             (ui.redoButton, "redo"),
         )
-        for button, action in (*steps, (ui.classifyButton, "classify"), (ui.submitButton, "submit")):
-            with_key(button, action)
+        for button, name in (*steps, (ui.classifyButton, "classify"), (ui.submitButton, "submit")):
+            with_key(button, name)
         flow(ui.boxFrame, [button for button, _ in steps])
         with_key(ui.submitNextButton, "submit_and_next")
         style.as_primary(ui.submitNextButton)

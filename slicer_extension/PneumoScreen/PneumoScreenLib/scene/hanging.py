@@ -1,4 +1,4 @@
-"""How a case hangs: its layout, the windows of grey values by one key each, and a thick slab for vessels and nodules."""
+"""How a case hangs: its layout, windows of grey values by one key each, a thick slab for vessels and nodules."""
 
 from typing import Any, Optional
 
