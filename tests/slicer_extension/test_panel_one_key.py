@@ -162,3 +162,67 @@ def test_columns_that_are_less_needed_give_way_first() -> None:
     assert visible_columns(widths, give_way, 229) == [0, 1, 2, 3]
     assert visible_columns(widths, give_way, 160) == [0, 1, 2]
     assert visible_columns(widths, give_way, 60) == [0, 1, 2], "what is needed never gives way"
+
+
+def test_200_regions_cost_a_key_no_more_than_six(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from PneumoScreenLib.reading import Reading
+    from PneumoScreenLib.scene import boxes
+
+    first = measured().regions[0]
+    places = [(80.0 - i % 20 * 8.0, 50.0 - i // 20 * 10.0, -200.0 + i) for i in range(200)]
+    regions = [replace(first, id=f"r{i}", center_mm=place) for i, place in enumerate(places)]
+    panel.session.show(Reading(replace(measured(), regions=tuple(regions)), reader="dr-a"))
+    drawn: list[str] = []
+    draw = boxes.draw
+    monkeypatch.setattr(boxes, "draw", lambda node, region, *rest: (drawn.append(region.id), draw(node, region, *rest)))
+    cells: list[Any] = []
+    panel.ui.regionTable.itemChanged.connect(cells.append)
+    press(panel, "3")
+    assert set(drawn) == {"r0", "r1"} and len(drawn) <= 4, "the two boxes that change, each at most twice"
+    assert {cell.row() for cell in cells} == {0}, "the one row that changes"
+    drawn.clear()
+    cells.clear()
+    press(panel, "N")
+    assert sorted(drawn) == ["r1", "r2"] and not cells, "selecting writes no cell"
+
+
+def test_overlays_are_hidden_while_the_key_is_held_and_come_back(panel: Panel) -> None:
+    boxes = panel.session.view.boxes
+    press(panel, "H")
+    assert boxes.is_hidden
+    viewing = panel.widget.panels[10]
+    assert viewing._timer.isActive()
+    press(panel, "H")
+    assert boxes.is_hidden and viewing._timer.interval == 250, "repeated: held"
+    viewing._timer.timeout.emit()
+    assert not boxes.is_hidden
+
+
+def test_windows_slab_report_and_map_by_keys(panel: Panel) -> None:
+    from PySide6.QtWidgets import QApplication
+
+    display = panel.session.view.volume.GetDisplayNode()
+    press(panel, "S")
+    assert (display.GetWindow(), display.GetLevel()) == (400.0, 40.0)
+    press(panel, "L", "X")
+    assert (display.GetWindow(), display.GetLevel()) == (1500.0, -500.0) and panel.session.view.hanging.is_slab
+    press(panel, "E")
+    assert panel.session.view.boxes.is_editing
+    press(panel, "Ctrl+Shift+C")
+    assert QApplication.clipboard().text().endswith("Research use only.") and "Copied" in panel.said
+    panel.ui.keysButton.click()
+    assert panel.ui.keysFrame.visible and "hide all overlays while held" in panel.ui.keysLabel.text
+    panel.ui.keysButton.click()
+    assert not panel.ui.keysFrame.visible
+
+
+def test_a_box_deleted_in_the_data_tree_is_a_region_deleted(panel: Panel) -> None:
+    boxes = panel.session.view.boxes
+    panel.double.scene.RemoveNode(boxes.node("r4"))
+    panel.settle()
+    ids = [region.id for region in panel.session.reading.case.regions]
+    assert "r4" not in ids and len(ids) == 5 and "Undo" in panel.said
+    press(panel, "Ctrl+Z")
+    assert boxes.node("r4") is not None and panel.session.reading.region("r4")

@@ -121,13 +121,13 @@ class Boxes(VTKObservationMixin):
         """Take all boxes out of the scene and stop watching the views."""
         with slicer.util.RenderBlocker():
             self._placing.cancel()
-            self._loss.close()
             self._tag.clear()
             self._clicks.close()
             self._sightings.close()
             self._watch_drag(None)
             self._regions, self.selected, self.is_editing, self.is_hidden = {}, None, False, False
             self._match_nodes({})
+            self._loss.close()
             if self._case_id:
                 Folder(self._scene, self._case_id).remove()
             self._case_id = ""
