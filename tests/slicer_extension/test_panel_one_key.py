@@ -226,3 +226,13 @@ def test_a_box_deleted_in_the_data_tree_is_a_region_deleted(panel: Panel) -> Non
     assert "r4" not in ids and len(ids) == 5 and "Undo" in panel.said
     press(panel, "Ctrl+Z")
     assert boxes.node("r4") is not None and panel.session.reading.region("r4")
+
+
+def test_a_label_holds_on_its_button_when_its_region_is_selected_again(panel: Panel) -> None:
+    labels = panel.widget.panels[8]._labels
+    labels["influenza_a"].click()
+    assert panel.session.reading.selected == "r3" and not labels["influenza_a"].checked
+    panel.ui.previousButton.click()
+    assert panel.session.reading.selected == "r4" and labels["influenza_a"].checked
+    panel.ui.nextRegionButton.click()
+    assert panel.session.reading.selected == "r3"

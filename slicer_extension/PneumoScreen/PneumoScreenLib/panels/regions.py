@@ -49,6 +49,8 @@ class RegionsPanel:
         ui.regionTable.connect("itemSelectionChanged()", self._choose)
         ui.regionTable.horizontalHeader().setSectionsClickable(True)
         ui.regionTable.horizontalHeader().connect("sectionClicked(int)", self._sort)
+        ui.previousButton.connect("clicked()", lambda: session.correct("select_previous"))
+        ui.nextRegionButton.connect("clicked()", lambda: session.correct("select_next"))
         ui.openOnlyCheck.connect("toggled(bool)", self._filter)
         session.reading_changed.connect(self.update)
         session.selection_changed.connect(self.update_selection)
