@@ -14,6 +14,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from PneumoScreenLib.ahead import Ahead
 from PneumoScreenLib.asking import Asking
 from PneumoScreenLib.calls import Calls
 from PneumoScreenLib.case_view import CaseView
@@ -28,6 +29,7 @@ from PneumoScreenLib.panels.shortcuts import Shortcuts
 from PneumoScreenLib.panels.status import StatusPanel
 from PneumoScreenLib.panels.training import TrainingPanel
 from PneumoScreenLib.panels.verdict import VerdictPanel
+from PneumoScreenLib.panels.viewing import ViewingPanel
 from PneumoScreenLib.panels.volumes import VolumesPanel
 from PneumoScreenLib.panels.worklist import WorklistPanel
 from PneumoScreenLib.panels.xray import XrayPanel
@@ -42,13 +44,12 @@ HELP = """
 <li><b>Connect</b>: type the server's address and, where it asks for one, your token; press <i>Test connection</i>.</li>
 <li><b>Next case</b> opens the case that teaches the most; or double-click one in the worklist.</li>
 <li><b>Screen</b> finds and labels candidate regions.</li>
-<li>Step through the regions with <b>N</b> and <b>P</b>. <b>1</b>, <b>2</b>, <b>3</b> label the region, <b>A</b> accepts
-the model's label, <b>M</b> marks a new box, <b>D</b> deletes one, <b>Ctrl+Z</b> and <b>Ctrl+Y</b> undo and redo. The
-verdict follows at once.</li>
+<li>One key a region: <b>1</b>, <b>2</b>, <b>3</b> label it, <b>A</b> accepts the model's label, and the next open one
+is selected; <b>Shift+A</b> accepts the rest. <b>?</b> shows all keys. The verdict follows at once.</li>
 <li><b>Submit and next</b> (Ctrl+Return) stores your reading. Everything is kept on this computer until then.</li>
 <li><b>Train</b>: a trainer starts a training; a model that is worse than the one in use is not published.</li>
 </ol>
-<p><i>Sample case</i> opens a synthetic CT; nothing is sent by it.</p>
+<p><i>Try it</i> opens a synthetic CT with its stored screening; it needs no server.</p>
 """
 
 
@@ -89,10 +90,12 @@ class PneumoScreenLogic(ScriptedLoadableModuleLogic):
         drafts = Drafts(os.path.join(self.folder, "drafts"))
         self.session = Session(self.asking, self.connection, CaseView(), drafts, os.path.join(self.folder, "volumes"))
         self.submission = Submission(self.session)
+        self.ahead = Ahead(self.session)
         self.trainings = Trainings(self.asking, self.connection)
 
     def close(self):
         """Leave the case and end the helper process; unsubmitted work is in its drafts."""
+        self.ahead.close()
         self.session.leave()
         self.trainings.close()
         self.calls.close()
@@ -122,9 +125,10 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = logic = self.makeLogic()
         session, submission, connection = logic.session, logic.submission, logic.connection
+        viewing = ViewingPanel(ui, session)
         self.panels = [
             StatusPanel(ui, logic.asking),
-            ConnectPanel(ui, connection, logic.settings, logic.token),
+            ConnectPanel(ui, connection, logic.settings, logic.token, session.study),
             WorklistPanel(ui, session),
             VolumesPanel(ui, session, self.resourcePath("SampleData/phantom.nrrd"), slicer.app.temporaryPath),
             ScreeningPanel(ui, session),
@@ -133,9 +137,10 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             PatchesPanel(ui, session),
             CorrectingPanel(ui, session, submission),
             XrayPanel(ui, session),
+            viewing,
             TrainingPanel(ui, logic.trainings),
         ]
-        self.shortcuts = Shortcuts(slicer.util.mainWindow() or self.parent, session, submission)
+        self.shortcuts = Shortcuts(slicer.util.mainWindow() or self.parent, session, submission, viewing.actions)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -179,6 +184,9 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
         if self.shortcuts is not None:
             self.shortcuts.close()
+        for panel in self.panels:
+            if isinstance(panel, (ViewingPanel, WorklistPanel)):
+                panel.close()
         if self.logic is not None:
             self.logic.close()
         if self.panel is not None:

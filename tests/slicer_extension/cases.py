@@ -1,5 +1,6 @@
 """A case of unlike regions, left and right, for the tests of the extension's logic."""
 
+from dataclasses import replace
 from typing import Any
 
 from pneumoscreen.case import Case, ImageInfo, LungInfo, Patch, Region
@@ -32,3 +33,20 @@ def screened(**changes: Any) -> Case:
         "notes": ("the scan was turned",),
     }
     return Case(**{**fields, **changes}).with_verdict()
+
+
+def measured() -> Case:
+    """Six regions of the model: two small, one large, one irrelevant and large, one of another type."""
+    places = [
+        ("covid19", 0.9, 1.0),
+        ("irrelevant", 0.8, 9.0),
+        ("influenza_a", 0.7, 4.0),
+        ("covid19", 0.95, 12.5),
+        ("covid19", 0.6, 2.0),
+        ("covid19", 0.99, 3.0),
+    ]
+    regions = [
+        replace(region(i, (80.0, 5.0, -200.0 + 10 * i), "left", label, sure), infected_ml=ml)
+        for i, (label, sure, ml) in enumerate(places, start=1)
+    ]
+    return screened(regions=tuple(regions))

@@ -70,7 +70,7 @@ def _taking_what_it_takes(slot: Callable[..., Any], signature: str) -> Callable[
         return slot(*values[:taken])
 
     # PySide6 chooses among a signal's overloads by the number of parameters of the slot.
-    return (lambda: call(), lambda a: call(a), lambda a, b: call(a, b))[given]
+    return (lambda: call(), lambda a: call(a), lambda a, b: call(a, b), lambda a, b, c: call(a, b, c))[given]
 
 
 def _signal(sender: Any, signature: str) -> Any:

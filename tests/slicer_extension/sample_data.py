@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
 
 SAMPLE = Path(__file__).parents[2] / "slicer_extension/PneumoScreen/Resources/SampleData/phantom.nrrd"
+# The screening beside it, phantom.json, is that of ``pneumoscreen screen`` without its times.
 SEED = 7
 STEP_HU = 8
 

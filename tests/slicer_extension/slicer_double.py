@@ -99,6 +99,7 @@ class LayoutManager:
 
     def __init__(self, slice_logics: Any) -> None:
         self._slice_logics = slice_logics
+        self.layout: int | None = None
         self._slice_views: dict[str, Any] = {}
         self._threed_views: list[Any] = []
 
@@ -117,6 +118,9 @@ class LayoutManager:
 
     def mrmlSliceLogics(self) -> Any:
         return self._slice_logics
+
+    def setLayout(self, layout: int) -> None:
+        self.layout = layout
 
     def sliceWidget(self, name: str) -> Any:
         view = self._slice_views.get(name)

@@ -63,7 +63,7 @@ def test_a_panel_that_goes_gives_it_back(panel: Panel) -> None:
 def test_what_is_submitted_the_server_takes_back_itself(panel: Panel) -> None:
     panel.session.next_case()
     read_findings(panel)
-    panel.session.correct("influenza_a")
+    panel.session.correct("accept_rest")
     panel.logic.submission.submit()
     panel.session.open("other")
     assert panel.released == []

@@ -28,7 +28,7 @@ def press(panel: Panel, key: str, where: QtWidgets.QWidget | None = None) -> Non
 
 
 def mark_of(panel: Panel) -> str | None:
-    region = panel.session.selected_region()
+    region = panel.session.reading.region("r1")
     return None if region.reader is None else region.reader.label
 
 

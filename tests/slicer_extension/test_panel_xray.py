@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from tests.slicer_extension.misbehaving import misbehaving
 from tests.slicer_extension.running_panel import Panel, running_panel
@@ -70,28 +71,56 @@ def test_no_xray_no_section(panel: Panel) -> None:
     panel.show()
     assert panel.ui.xraySection.visible
     assert panel.ui.xrayLocationLabel.text == "No X-ray is open."
-    assert not panel.ui.xrayFrame.visible and not panel.ui.xrayClassCombo.visible, "nothing to be filled in"
+    assert not panel.ui.xrayFrame.visible and not panel.ui.xrayClassFrame.visible, "nothing to be filled in"
 
 
 def test_class_side_and_picture_are_shown(xray: Panel) -> None:
     xray.show()
     assert xray.ui.xrayVerdictLabel.text == "COVID-19  70 %"
     assert xray.ui.xrayLocationLabel.text == "Location: left (left 90 %, right 20 %)"
-    assert not xray.ui.xrayPicture.pixmap.isNull() and xray.ui.xrayFrame.visible and xray.ui.xraySideCombo.visible
+    assert not xray.ui.xrayPicture.pixmap.isNull() and xray.ui.xrayFrame.visible and xray.ui.xraySideFrame.visible
     assert "Research use only" in xray.ui.xrayResearchLabel.text
     assert not xray.ui.findingsFrame.visible, "regions belong to a CT"
 
 
 def test_the_readers_class_and_side_are_in_the_document_and_can_be_undone(xray: Panel) -> None:
     xray.show()
-    choose(xray.ui.xrayClassCombo, 3)
+    choices = xray.widget.panels[9]._choices
+    choices["cap"].click()
     said = xray.session.reading.document()["cxr"]["reader"]
     assert (said["label"], said["location"], said["name"]) == ("cap", "left", "dr-a")
-    choose(xray.ui.xraySideCombo, 3)
+    assert choices["cap"].checked and choices["left"].checked and not choices["covid19"].checked
+    choices["bipulmonary"].click()
     assert xray.session.reading.document()["cxr"]["reader"]["location"] == "bipulmonary"
     while xray.session.reading.can_undo:
         xray.session.correct("undo")
     assert xray.session.reading.document()["cxr"]["reader"] is None
+
+
+def test_class_and_side_by_keys(xray: Panel) -> None:
+    xray.show()
+
+    def said(*keys: str) -> tuple[str, str]:
+        for key in keys:
+            QTest.keySequence(xray.main_window, QKeySequence(key))
+        reader = xray.session.reading.document()["cxr"]["reader"]
+        return reader["label"], reader["location"]
+
+    assert said("A") == ("covid19", "left"), "the model is right"
+    assert said("3", "6") == ("cap", "bipulmonary")
+    assert said("2") == ("healthy", "none"), "a healthy lung is affected nowhere"
+    assert said("1", "5") == ("covid19", "right")
+
+
+def test_the_strength_of_the_grad_cam_follows_its_slider(xray: Panel, tmp_path: Path) -> None:
+    from PneumoScreenLib.scene.views import layer_nodes
+
+    xray.show()
+    layers = xray.double.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    xray.session.view.show_masks(str(grad_cam(tmp_path)))
+    layers.SetForegroundVolumeID(xray.session.view.heat.node.GetID())
+    xray.ui.xrayHeatSlider.value = 80
+    assert [each.GetForegroundOpacity() for each in layer_nodes()] == [0.8]
 
 
 def grad_cam(folder: Path) -> Path:
@@ -144,7 +173,7 @@ def test_the_rest_of_the_panel_knows_that_an_xray_has_no_regions(xray: Panel) ->
     for section in (xray.ui.readingSection, xray.ui.xraySection):
         section.collapsed = False
     assert not xray.ui.findingsFrame.visible, "also after a section was folded meanwhile"
-    assert xray.ui.xrayFrame.visible and xray.ui.xrayClassCombo.visible
+    assert xray.ui.xrayFrame.visible and xray.ui.xrayClassFrame.visible
     assert xray.ui.submitButton.visible and xray.ui.noteEdit.visible
     assert xray.ui.xrayPicture.pixmap.height() > 150, "a picture to look at"
     xray.session.place_box()

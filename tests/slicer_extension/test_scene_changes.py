@@ -144,6 +144,8 @@ def test_an_answer_for_a_case_that_was_left_touches_no_other(reading: Panel, mon
     monkeypatch.setattr(reading.logic.asking, "run", lambda name, args, done, *rest: sent.append(done))
     monkeypatch.setattr(reading.logic.connection, "refresh", lambda: None)
     reading.logic.connection.server = {"user": "dr-a", "roles": ["reader"], "is_known": True}
+    reading.session.is_on_server = True
+    reading.session.correct("accept_rest")
     reading.logic.submission.submit(and_next=True)
     reading.double.scene.Clear(False)
     (submitted,) = sent

@@ -1,5 +1,6 @@
 """The session without a panel: what is refused, what stays, what the reader is told."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,24 @@ def test_the_sample_is_shown_and_nothing_is_sent(panel: Panel) -> None:
     assert panel.session.case_id == "phantom" and not panel.session.is_on_server
     assert panel.session.view.volume.GetImageData().GetDimensions() == (208, 208, 44)
     assert panel.logic.calls.worker_id is None
+
+
+def test_the_sample_is_read_with_keys_and_verdict_without_a_server(panel: Panel) -> None:
+    import hashlib
+
+    panel.show()
+    panel.ui.sampleButton.click()
+    reading = panel.session.reading
+    assert reading.case.image.sha256 == hashlib.sha256(SAMPLE.read_bytes()).hexdigest(), "its own screening"
+    assert panel.ui.findingsFrame.visible and panel.ui.verdictLabel.text.endswith("COVID-19")
+    panel.session.correct("influenza_a")
+    panel.session.correct("accept_rest")
+    assert "What would decide it" in panel.ui.decidingLabel.text
+    panel.logic.submission.submit()
+    assert panel.said == "Connect to a server first."
+    panel.logic.connection.server = {"user": "dr-a", "roles": ["reader"], "is_known": True}
+    assert "not on the server" in panel.logic.submission.why_not()
+    assert panel.logic.calls.worker_id is None, "nobody was asked for anything"
 
 
 def test_without_a_server_every_step_says_what_is_missing(panel: Panel) -> None:
@@ -152,21 +171,26 @@ def test_a_new_box_takes_its_side_from_the_masks_where_there_are_some(panel: Pan
     assert panel.session.reading.region("r1").side == "right"
 
 
-def test_a_submission_says_how_long_the_case_was_read(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_submission_says_how_long_the_case_was_read(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from PneumoScreenLib.stopwatch import Stopwatch
 
     seconds, sent = [0.0], []
     panel.session.watch = Stopwatch(lambda: seconds[0])
     monkeypatch.setattr(panel.logic.asking, "run", lambda name, args, *rest: sent.append((name, args)))
     panel.logic.connection.server = {"user": "dr-a", "roles": ["reader"], "is_known": True}
-    panel.session.open_sample(str(SAMPLE))
+    panel.session.open_sample(shutil.copy(SAMPLE, tmp_path / "scan.nrrd"))
     seconds[0] = 30.0  # the screening: nothing is read yet
+    panel.session.is_on_server = True
     read_findings(panel)
     seconds[0] = 42.0
     panel.widget.exit()
     seconds[0] = 400.0
     panel.widget.enter()
     seconds[0] = 400.5
+    panel.logic.submission.submit()
+    assert not sent, "asked about what is not read"
     panel.logic.submission.submit()
     ((name, args),) = sent
     assert name == "submit"

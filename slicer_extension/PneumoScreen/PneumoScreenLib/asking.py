@@ -12,11 +12,12 @@ Progress = Callable[[str, Optional[float]], None]
 
 @dataclass(frozen=True)
 class Message:
-    """A sentence for the reader, and what ``Retry`` does where trying again makes sense."""
+    """A sentence for the reader, and what a button beside it does, such as ``Retry`` where trying again makes sense."""
 
     text: str
     retry: Retry = None
     is_trouble: bool = False
+    button: str = "Retry"
 
 
 class Asking:

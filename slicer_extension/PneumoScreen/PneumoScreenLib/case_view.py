@@ -6,6 +6,7 @@ import slicer
 
 from .contract import Case, Patch, Region
 from .scene.boxes import Boxes, box_axes
+from .scene.hanging import Hanging
 from .scene.heat import Heat
 from .scene.keeping import Keeping
 from .scene.masks import Masks
@@ -27,15 +28,23 @@ class CaseView:
         self.boxes, self.masks, self.keeping = Boxes(scene), Masks(scene), Keeping(scene)
         self.heat = Heat(scene)
         self.volume: Any = None
+        self.hanging = Hanging()
         for shown in (self.masks, self.heat):
             self.boxes.views_changed.connect(shown.show_in)
         self.boxes.nodes_changed.connect(self.keeping.set_regions)
 
-    def connect(self, moved: Callable[..., None], picked: Callable[..., None], placed: Callable[..., None]) -> None:
-        """Tell who listens of boxes that were dragged, clicked and newly placed (LPS, mm)."""
+    def connect(
+        self,
+        moved: Callable[..., None],
+        picked: Callable[..., None],
+        placed: Callable[..., None],
+        deleted: Callable[..., None],
+    ) -> None:
+        """Tell who listens of boxes that were dragged, clicked, newly placed (LPS, mm) and taken out of the scene."""
         self.boxes.moved.connect(moved)
         self.boxes.picked.connect(picked)
         self.boxes.placed.connect(placed)
+        self.boxes.deleted.connect(deleted)
 
     def open(self, path: str, case_id: str) -> None:
         """Show a volume file in all views in the place of the case before.
@@ -46,12 +55,14 @@ class CaseView:
         volume = load_volume(path, case_id, self.volume)
         self._clear()
         self.volume = volume
+        self.hanging.hang(volume)
         self.boxes.set_volume(volume)
         self.keeping.begin(case_id, volume)
 
     def leave(self) -> None:
         """No case is open: nothing of it may be drawn or written any more. Its volume stays, as any other does."""
         self._clear()
+        self.hanging.leave(self.volume)
         self.volume = None
         self.boxes.set_volume(None)
         self.keeping.end()
@@ -76,6 +87,25 @@ class CaseView:
     def place(self) -> None:
         """Let the reader place and drag a new box."""
         self.boxes.place()
+
+    def edit_box(self) -> None:
+        """Give the selected box its handles, or take them."""
+        self.boxes.edit(not self.boxes.is_editing)
+
+    def hide_overlays(self, is_hidden: bool) -> None:
+        """Show the pictures alone, or all that lies over them again."""
+        if is_hidden != self.boxes.is_hidden:
+            self.boxes.hide(is_hidden)
+            self.masks.hide(is_hidden)
+            self.heat.hide(is_hidden)
+
+    def set_window(self, name: str) -> None:
+        """Show a scan with the grey values of ``lung``, ``mediastinum`` or ``bone``."""
+        self.hanging.set_window(self.volume, name)
+
+    def toggle_slab(self) -> None:
+        """Go from planes to slabs (MIP) and back."""
+        self.hanging.toggle_slab(self.volume)
 
     def show_masks(self, path: str) -> None:
         """Show the lungs and the infection of a label map file, of a radiograph its Grad-CAM."""
@@ -114,6 +144,10 @@ class CaseView:
     def set_heat_visible(self, is_visible: bool) -> None:
         """Switch the Grad-CAM."""
         self.heat.set_visible(is_visible)
+
+    def set_heat_opacity(self, opacity: float) -> None:
+        """How much of the Grad-CAM covers the radiograph, from 0 to 1."""
+        self.heat.set_opacity(opacity)
 
     def keep(self, draft: Optional[Dict[str, Any]]) -> None:
         """Keep a draft in the scene, so that it is saved with it; None: it has been submitted."""

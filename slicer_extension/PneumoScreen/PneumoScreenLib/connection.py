@@ -43,6 +43,11 @@ class Connection:
         """Ask for the worklist."""
         self._asking.ask("worklist", {}, self._listed, self.refresh)
 
+    def follow(self) -> None:
+        """Ask for the worklist without a word where it fails: the reader did not ask."""
+        if self.server is not None:
+            self._asking.ask("worklist", {}, self._followed, None, lambda failure: True)
+
     @property
     def reader(self) -> str:
         """Who signs: the name that was typed where the server knows nobody by a token, else the token's."""
@@ -70,6 +75,10 @@ class Connection:
         self.server, self.is_connecting = None, False
         self.server_changed.emit()
         return False
+
+    def _followed(self, cases: List[Dict[str, Any]]) -> None:
+        if cases != self.cases:
+            self._listed(cases)
 
     def _listed(self, cases: List[Dict[str, Any]]) -> None:
         self.cases = cases

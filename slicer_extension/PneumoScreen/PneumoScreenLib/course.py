@@ -5,8 +5,10 @@ No word of what a reader says is here; that is ``reading.py``.
 
 from typing import Any, Callable, Dict, List, Optional
 
+from .arrangement import Arrangement, numbers_of
 from .contract import Case, Classes, Region
 from .history import History
+from .progress import open_ids
 from .regions import touched_between, with_region
 from .selection import Selection
 from .signal import Signal
@@ -24,11 +26,12 @@ class Course:
         base: version that the next submission builds on.
         changed: emitted after every change of the case.
         selection_changed: emitted when another region, or none, is selected.
+        arrangement: in which order the regions stand.
     """
 
     def __init__(self, case: Case, base: int, classes: Classes) -> None:
-        self.base, self.classes = base, classes
-        self.changed, self._selection = Signal(), Selection(self._ids)
+        self.base, self.classes, self.arrangement = base, classes, Arrangement()
+        self.changed, self._selection = Signal(), Selection(self._ids, self.shown)
         self.selection_changed = self._selection.selection_changed
         first = self._judged(case)
         self._opened = self._saved = self._handed_out = first
@@ -64,6 +67,23 @@ class Course:
             if region.id == region_id:
                 return region
         raise KeyError(region_id)
+
+    @property
+    def numbers(self) -> Dict[str, int]:
+        """The number of each region in the table, by id; see ``numbers_of``."""
+        return numbers_of(self._opened.regions, self.case.regions, self.classes)
+
+    def shown(self) -> List[str]:
+        """Ids of the regions as the table has them: in its order, without those that it leaves out."""
+        ids = self.arrangement.ids(self.case.regions, self.numbers)
+        unread = set(open_ids(self.case.regions))
+        return [key for key in ids if key in unread] if self.arrangement.only_open else ids
+
+    def next_open(self, region_id: str) -> Optional[str]:
+        """The first region after this one, round the end, that no reader has spoken on; None where there is none."""
+        ids = self.arrangement.ids(self.case.regions, self.numbers)
+        at, unread = ids.index(region_id), set(open_ids(self.case.regions))
+        return next((key for key in (*ids[at + 1 :], *ids[:at]) if key in unread), None)
 
     # Undo, redo, selection --------------------------------------------------------------------------------------------
 

@@ -6,13 +6,16 @@ two things does neither (Ctrl+S saves the scene), and slice views take some lett
 
 from typing import Dict
 
-from .contract import DEFAULT_CLASSES, Classes
+from .contract import CXR_CLASSES, CXR_LOCATIONS, DEFAULT_CLASSES, Classes
+from .wording import display_name, location_name
 
 ACTIONS: Dict[str, str] = {
     "A": "accept",
+    "Shift+A": "accept_rest",
     "N": "select_next",
     "P": "select_previous",
     "M": "add_box",
+    "E": "edit_box",
     "C": "classify",
     "D": "delete",
     "Del": "delete",
@@ -24,13 +27,72 @@ ACTIONS: Dict[str, str] = {
     "Ctrl+Enter": "submit_and_next",
     "Ctrl+N": "next_case",
     "Ctrl+R": "screen",
+    "Ctrl+Shift+C": "report",
+    "L": "lung",
+    "S": "mediastinum",
+    "O": "bone",
+    "X": "slab",
+    "H": "hide_overlays",
+    "?": "show_keys",
 }
+
+XRAY: Dict[str, str] = {
+    **{str(number): name for number, name in enumerate(CXR_CLASSES, start=1)},
+    **{str(number): side for number, side in enumerate(CXR_LOCATIONS, start=1 + len(CXR_CLASSES))},
+}
+"""Keys of a radiograph: its class, then its affected side."""
+
+MEANINGS: Dict[str, str] = {
+    "accept": "accept the model's label, go on",
+    "accept_rest": "accept all that is still open",
+    "select_next": "next region",
+    "select_previous": "region before",
+    "add_box": "mark a new box",
+    "edit_box": "handles of the box on or off",
+    "classify": "classify new and moved boxes",
+    "delete": "delete the region",
+    "undo": "undo",
+    "redo": "redo",
+    "submit": "submit",
+    "submit_and_next": "submit and next case",
+    "next_case": "next case",
+    "screen": "screen",
+    "report": "copy the sentence for the report",
+    "lung": "lung window",
+    "mediastinum": "mediastinal window",
+    "bone": "bone window",
+    "slab": "slab (MIP) on or off",
+    "hide_overlays": "hide all overlays while held",
+    "show_keys": "this list",
+}
+"""What each action does, in a few words."""
+
+REPEATING = ("select_next", "select_previous", "hide_overlays")
+"""Actions that go on while their key is held; any other is done once: no held key labels a second region."""
 
 
 def keys_for(classes: Classes = DEFAULT_CLASSES) -> Dict[str, str]:
     """The table for a site: its labels by number, at most nine, and the actions."""
     labels = {str(number): label for number, label in enumerate(classes.patch_labels[:9], start=1)}
     return {**labels, **ACTIONS}
+
+
+def meanings(classes: Classes = DEFAULT_CLASSES) -> Dict[str, str]:
+    """Keys, joined where several do the same, to what they do: the whole map."""
+    found: Dict[str, str] = {}
+    for key, action in keys_for(classes).items():
+        text = MEANINGS.get(action) or f"{display_name(action)}, go on"
+        found[text] = f"{found[text]}, {key}" if text in found else key
+    return {
+        **{keys: text for text, keys in found.items()},
+        "1 to 3 (X-ray)": ", ".join(map(display_name, CXR_CLASSES)),
+        "4 to 7 (X-ray)": ", ".join(map(location_name, CXR_LOCATIONS)),
+    }
+
+
+def key_of(action: str, classes: Classes = DEFAULT_CLASSES) -> str:
+    """The first key of an action; empty where it has none."""
+    return next((key for key, name in keys_for(classes).items() if name == action), "")
 
 
 KEYS = keys_for()

@@ -4,8 +4,10 @@ Whatever fails leaves the reading as it is; every correction is in a local draft
 happens to it.
 """
 
+from dataclasses import replace
 from typing import Any, Callable, Dict, Optional
 
+from .arrangement import Arrangement
 from .asking import Asking, Message
 from .case_view import CaseView
 from .connection import Connection
@@ -17,6 +19,7 @@ from .reading import NOBODY, Reading
 from .scene.volumes import SceneError
 from .signal import Signal
 from .stopwatch import Stopwatch
+from .study import Study
 from .typed_note import TypedNote
 
 
@@ -53,8 +56,10 @@ class OpenCase:
         # From the first findings on the screen to the last submission: waiting for a screening is no reading.
         self.watch = Stopwatch()
         self.note = TypedNote(self._write_note)
-        self.case_changed, self.reading_changed, self.selection_changed = Signal(), Signal(), Signal()
-        self.masks_changed = Signal()
+        self.case_changed, self.reading_changed = Signal(), Signal()
+        self.selection_changed, self.masks_changed = Signal(), Signal()
+        self.study = Study()
+        self.arrangement = Arrangement()
         self.lending = Lending(asking, connection)
         self._scenes = 0
 
@@ -75,20 +80,6 @@ class OpenCase:
                 self._opened(found)
 
         self.asking.follow(begin, opened, lambda: self.open(case_id), f"Opening {case_id} …")
-
-    def next_case(self, skip: Optional[bool] = None) -> None:
-        """Open the case that the chosen strategy names; an open one that is not submitted is passed over."""
-        skips = self.is_on_server and self.reading is not None and not self.is_submitted if skip is None else skip
-        args = {"strategy": self.strategy, "skip": skips}
-        self.asking.run("next_case", args, self._chosen, lambda: self.next_case(skips), "Asking for the next case …")
-
-    def _chosen(self, found: Dict[str, Any]) -> None:
-        case_id = found.get("id") or found.get("case_id")
-        if case_id:
-            self.lending.take(str(case_id))
-            self.open(str(case_id))
-        else:
-            self.asking.say(Message("Every case has been read; there is no next one."))
 
     def _opened(self, opened: Opened) -> None:
         if not self._show(opened.case_id, opened.path, on_server=True):
@@ -154,6 +145,8 @@ class OpenCase:
 
     def _ask_for_masks(self) -> None:
         case_id = self.case_id
+        if self.study.is_hidden or not self.is_on_server:
+            return
 
         def here(path: str) -> None:
             if case_id == self.case_id:
@@ -196,12 +189,13 @@ class OpenCase:
     def _read(self, reading: Reading, read_only: bool = False) -> None:
         self._leave_reading()
         self.reading, self.is_submitted, self.is_read_only = reading, False, read_only
+        reading.arrangement = self.arrangement
+        self.study.begin(reading, read_only)
         self.watch.start()
         reading.changed.connect(self._changed)
         reading.selection_changed.connect(self._selected)
-        self.view.show(reading.case, reading.selected)
-        self.reading_changed.emit()
-        if reading.selected is None:
+        self._draw(reading)
+        if reading.selected is None and not self.study.is_hidden:
             reading.select_next()
 
     def _changed(self) -> None:
@@ -211,8 +205,16 @@ class OpenCase:
             self.view.keep(draft)
             self._keep(draft)
             self.is_submitted = self.is_submitted and not reading.is_modified
-            self.view.show(reading.case, reading.selected)
-            self.reading_changed.emit()
+            is_shown_now = self.study.follow(reading, self.watch.seconds)
+            self._draw(reading)
+            if is_shown_now:
+                reading.select_next()
+                self._ask_for_masks()
+
+    def _draw(self, reading: Reading) -> None:
+        is_hidden = self.study.is_hidden
+        self.view.show(replace(reading.case, regions=()) if is_hidden else reading.case, reading.selected)
+        self.reading_changed.emit()
 
     def _write_note(self, text: str) -> None:
         if self.reading is not None and not self.is_read_only:

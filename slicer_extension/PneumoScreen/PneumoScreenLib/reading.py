@@ -20,14 +20,13 @@ from .contract import (
 from .course import Course
 from .draft_document import Draft, Written, parse_region
 from .notes import note_of, with_note
+from .progress import is_open, problem
 from .regions import box_of, fresh_id, is_same_box, side_of, with_answers
 
 NOBODY = "local"
 """Signs where the reader gave no name; the server, too, calls its single user so."""
 
-ADDED, MOVED = "added", "moved"
-
-_NOTE = "note"
+ADDED, MOVED, _NOTE = "added", "moved", "note"
 
 
 def utc_now() -> str:
@@ -77,15 +76,7 @@ class Reading(Course):
 
     def problem(self) -> Optional[str]:
         """Why the case cannot be submitted yet, in one sentence; None where it can."""
-        for number, region in enumerate(self.case.regions, start=1):
-            if region.source == "reader" and region.reader is None:
-                return f"Region {number} is new and has no type yet: select it and press 1, 2 or 3, or delete it."
-            if region.opinion is None:
-                return (
-                    f"Region {number} was moved and has no type any more: "
-                    "select it and press 1, 2 or 3, or let the server classify it."
-                )
-        return None
+        return problem(self.case.regions, self.numbers)
 
     # Regions ----------------------------------------------------------------------------------------------------------
 
@@ -98,14 +89,22 @@ class Reading(Course):
         region = self.region(region_id)
         mark = self._mark(label)
         if region.reader is None or (region.reader.label, region.reader.name) != (label, mark.name):
-            state = state_of(region.source, region.label, label)
-            self._put(replace(region, reader=mark, state=state))
+            self._put(_marked(region, mark))
 
     def accept(self, region_id: str) -> None:
         """Say that the vote of a region is right; one without a vote stays as it is."""
         label = self.region(region_id).label
         if label is not None:
             self.mark(region_id, label)
+
+    def accept_rest(self) -> None:
+        """Say that the votes of all regions that nobody has spoken on are right, in one step."""
+        regions = tuple(
+            _marked(region, self._mark(region.label)) if is_open(region) and region.label is not None else region
+            for region in self.case.regions
+        )
+        if regions != self.case.regions:
+            self._record(replace(self.case, regions=regions))
 
     def add(
         self,
@@ -245,3 +244,7 @@ class Reading(Course):
         if label not in self.classes.patch_labels:
             raise ValueError(f"{label!r} is none of {', '.join(self.classes.patch_labels)}")
         return ReaderMark(label, self.reader, self._now())
+
+
+def _marked(region: Region, mark: ReaderMark) -> Region:
+    return replace(region, reader=mark, state=state_of(region.source, region.label, mark.label))

@@ -9,15 +9,16 @@ class Selection:
     """One region or none, and the way to the next.
 
     Args:
-        ids: gives the ids of the regions in their order.
+        ids: gives the ids of all regions.
+        order: gives the ids to step through, in their order; default: all of them.
 
     Attributes:
         selected: id of the region.
         selection_changed: emitted when it is another one.
     """
 
-    def __init__(self, ids: Callable[[], List[str]]) -> None:
-        self._ids = ids
+    def __init__(self, ids: Callable[[], List[str]], order: Optional[Callable[[], List[str]]] = None) -> None:
+        self._ids, self._order = ids, order or ids
         self.selected: Optional[str] = None
         self.selection_changed = Signal()
 
@@ -35,7 +36,7 @@ class Selection:
 
     def step(self, by: int) -> None:
         """Look at the region so many places on; after the last comes the first."""
-        ids = self._ids()
+        ids = self._order()
         if ids and self.selected in ids:
             self.select(ids[(ids.index(self.selected) + by) % len(ids)])
         elif ids:

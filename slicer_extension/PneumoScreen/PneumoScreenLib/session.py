@@ -1,12 +1,17 @@
 """A reader's session: what a reader does with the open case, one method each. No widgets."""
 
+import json
 import os
 from typing import Any, Dict, List, Optional, Sequence
 
 from .asking import Message
 from .connection import NOT_CONNECTED
-from .contract import Region
+from .contract import CXR_CLASSES, CXR_LOCATIONS, Region
 from .opencase import OpenCase
+from .progress import is_open
+from .reading import Reading
+
+HIDDEN = "The model is shown once you have given your diagnosis."
 
 
 class Session(OpenCase):
@@ -14,12 +19,32 @@ class Session(OpenCase):
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
-        self.view.connect(self._moved, self.select, self._placed)
+        self.view.connect(self._moved, self.select, self._placed, self._deleted)
 
     def open_sample(self, path: str) -> None:
-        """Show the synthetic case that comes with the extension; nothing is sent."""
-        if self._show(os.path.basename(path).split(".")[0], path, on_server=False):
-            self.asking.say(Message("This is a synthetic CT. To screen it, press “Send to server”."))
+        """Show the synthetic case that comes with the extension, with its stored screening; nothing is sent."""
+        name = os.path.basename(path).split(".")[0]
+        if not self._show(name, path, on_server=False):
+            return
+        screening = os.path.join(os.path.dirname(path), f"{name}.json")
+        if os.path.isfile(screening):
+            with open(screening, encoding="utf-8") as file:
+                self._read(self._reading_of(json.load(file)))
+        self.asking.say(Message("This is a synthetic CT with its stored screening: try all keys, nothing is sent."))
+
+    def next_case(self, skip: Optional[bool] = None) -> None:
+        """Open the case that the chosen strategy names; an open one that is not submitted is passed over."""
+        skips = self.is_on_server and self.reading is not None and not self.is_submitted if skip is None else skip
+        args = {"strategy": self.strategy, "skip": skips}
+        self.asking.run("next_case", args, self._chosen, lambda: self.next_case(skips), "Asking for the next case …")
+
+    def _chosen(self, found: Dict[str, Any]) -> None:
+        case_id = found.get("id") or found.get("case_id")
+        if case_id:
+            self.lending.take(str(case_id))
+            self.open(str(case_id))
+        else:
+            self.asking.say(Message("Every case has been read; there is no next one."))
 
     def send(self, path: str, case_id: str) -> None:
         """Send a volume file to the server as a new case, and open it there."""
@@ -93,19 +118,64 @@ class Session(OpenCase):
         reading = self.reading
         if reading is None or (self.is_read_only and not action.startswith("select_")):
             return
+        if self.study.is_hidden and action not in ("undo", "redo"):
+            self.asking.say(Message(HIDDEN))
+            return
         selected = reading.selected
-        if action in self.classes.patch_labels and selected is not None:
-            reading.mark(selected, action)
-        elif action == "accept" and selected is not None:
-            reading.accept(selected)
+        if action in (*self.classes.patch_labels, "accept") and selected is not None:
+            self._say_and_go_on(reading, selected, action)
+        elif action == "accept_rest":
+            reading.accept_rest()
         elif action == "delete" and selected is not None:
             reading.delete(selected)
         elif action in ("undo", "redo", "select_next", "select_previous"):
             getattr(reading, action)()
 
+    @property
+    def is_xray(self) -> bool:
+        """Whether what is read is a radiograph."""
+        return self.reading is not None and self.reading.case.cxr is not None
+
+    def correct_xray(self, said: str) -> None:
+        """Say a class or a side of a radiograph, or ``accept``; what is not said is as before, else the model's."""
+        self.note.settle()
+        reading = self.reading
+        cxr = None if reading is None else reading.case.cxr
+        if reading is None or cxr is None or self.is_read_only:
+            return
+        if self.study.is_hidden:
+            self.asking.say(Message(HIDDEN))
+            return
+        before = cxr.reader or {}
+        label = before.get("label") or max(cxr.probabilities, key=lambda name: cxr.probabilities[name])
+        location = before.get("location") or cxr.location
+        if said in CXR_LOCATIONS:
+            location = said
+        elif said in CXR_CLASSES:
+            label = said
+            # A healthy lung is affected nowhere; a side is asked for again where another class follows.
+            location = "none" if said == CXR_CLASSES[1] else location if location != "none" else "bipulmonary"
+        reading.mark_xray(label, location)
+
+    def _say_and_go_on(self, reading: Reading, region_id: str, action: str) -> None:
+        """One key a region: what was said, the next one that nobody has spoken on is looked at."""
+        following = reading.next_open(region_id)
+        if action == "accept":
+            reading.accept(region_id)
+        else:
+            reading.mark(region_id, action)
+        if following is not None and not is_open(reading.region(region_id)):
+            reading.select(following)
+
+    def edit_box(self) -> None:
+        """Give the selected box its handles, or take them."""
+        if self.reading is not None and not self.is_read_only:
+            self.view.edit_box()
+
     def place_box(self) -> None:
         """Let the reader place a new box in a slice view; an X-ray has no regions."""
-        if self.reading is not None and self.reading.case.modality == "CT" and not self.is_read_only:
+        is_ct = self.reading is not None and self.reading.case.modality == "CT"
+        if is_ct and not self.is_read_only and not self.study.is_hidden:
             self.view.place()
 
     def _placed(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> None:
@@ -118,3 +188,18 @@ class Session(OpenCase):
         self.note.settle()
         if self.reading is not None and not self.is_read_only:
             self.reading.move(region_id, center_mm, size_mm, self.view.side_of(center_mm, size_mm))
+
+    def _deleted(self, region_ids: Sequence[str]) -> None:
+        """A box that was deleted in Slicer's Data tree is deleted as by the key; another reader's reading keeps it."""
+        self.note.settle()
+        reading = self.reading
+        if reading is None:
+            return
+        if self.is_read_only:
+            self.view.show(reading.case, reading.selected)
+            self.asking.say(Message("This is another reader's work: its boxes cannot be deleted."))
+            return
+        for region_id in region_ids:
+            reading.delete(region_id)
+        noun = "1 region" if len(region_ids) == 1 else f"{len(region_ids)} regions"
+        self.asking.say(Message(f"{noun} deleted in the Data tree. Undo brings back what was deleted."))

@@ -6,8 +6,9 @@ from .asking import Message
 from .calls import Failure
 from .connection import NOT_CONNECTED
 from .contract import Case, CaseError
+from .progress import unread_in_words
 from .reading import Reading
-from .session import Session
+from .session import HIDDEN, Session
 from .signal import Signal
 
 
@@ -23,6 +24,7 @@ class Submission:
         self.conflict: Optional[Dict[str, Any]] = None
         self.conflict_changed = Signal()
         self._mine: Optional[Reading] = None
+        self._asked: Optional[Reading] = None
         session.case_changed.connect(self._forget)
 
     @property
@@ -37,8 +39,12 @@ class Submission:
             return "Screen the case first."
         if session.connection.server is None:
             return NOT_CONNECTED
+        if not session.is_on_server:
+            return "This case is not on the server, so nothing of it can be submitted."
         if self.is_looking_at_theirs:
             return "Go back to your own reading first."
+        if session.study.is_hidden:
+            return HIDDEN
         if session.asking.is_busy:
             return "Wait for what is running, or cancel it."
         return session.reading.problem()
@@ -52,9 +58,10 @@ class Submission:
             return
         session, reading, draft_name = self.session, self.session.reading, self.session.draft_name
         assert reading is not None
+        if self._asks_about_unread(reading, and_next, base):
+            return
         on = reading.base if base is None else base
-        # The panel always shows the model's findings.
-        how = {"seconds": round(session.watch.seconds, 1), "model_shown": True}
+        how = session.study.told(reading, session.watch.seconds)
         args = {"case_id": session.case_id, "document": {**reading.document(), "reading": how}, "base": on}
 
         def is_open() -> bool:
@@ -80,6 +87,16 @@ class Submission:
             return is_open() and self._is_conflict(failure)
 
         session.asking.run("submit", args, submitted, again, "Submitting …", is_conflict)
+
+    def _asks_about_unread(self, reading: Reading, and_next: bool, base: Optional[int]) -> bool:
+        """Whether the reader is asked about unread regions now: once for a reading, by key or by button."""
+        question = unread_in_words(reading.case.regions)
+        if not question or self._asked is reading:
+            return False
+        self._asked = reading
+        button = "Submit anyway"
+        self.session.asking.say(Message(question, lambda: self.submit(and_next, base), button=button))
+        return True
 
     def submit_and_next(self) -> None:
         """Store the reading and open the next case."""
@@ -136,5 +153,5 @@ class Submission:
         self.conflict_changed.emit()
 
     def _forget(self) -> None:
-        self._mine = None
+        self._mine = self._asked = None
         self._set_conflict(None)

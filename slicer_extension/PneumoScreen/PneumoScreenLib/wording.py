@@ -6,8 +6,6 @@ from .contract import (
     DEFAULT_CLASSES,
     RULE_NONE,
     RULE_SINGLE,
-    SIDES,
-    Case,
     Classes,
     Region,
     Verdict,
@@ -43,6 +41,11 @@ def display_name(label: str) -> str:
     return _NAMES.get(label, f"{text[:1].upper()}{text[1:]}")
 
 
+def location_name(location: str) -> str:
+    """Where a radiograph is affected; the patient's side."""
+    return {"bipulmonary": "Both", "none": "Neither"}.get(location, display_name(location))
+
+
 def percent(value: float) -> str:
     """A probability in whole percent; never 0 % or 100 % for what is neither."""
     if value <= 0.0 or value >= 1.0:
@@ -52,17 +55,8 @@ def percent(value: float) -> str:
     return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
-UNDECIDED = "Infection found, type undecided"
-"""What a verdict is called whose types cannot be told apart."""
-
-
 TYPE_UNDECIDED = "Type undecided"
-"""The same in a cell of a table."""
-
-
-def verdict_name(verdict: Verdict) -> str:
-    """What a verdict is called: its label, unless the type is undecided."""
-    return display_name(verdict.label) if verdict.decided else UNDECIDED
+"""What a verdict is called in a cell of a table whose types cannot be told apart."""
 
 
 def infection_in_words(verdict: Verdict) -> str:
@@ -96,12 +90,6 @@ def rule_in_words(verdict: Verdict) -> str:
         if len(others) == 1
         else f"There are also regions of {names}, so the confidence weighs the Noisy-OR probabilities (softmax)."
     )
-
-
-def affected_in_words(case: Case) -> str:
-    """How much of each lung the server found infected; empty where it did not say. Left and right are the patient's."""
-    parts = [f"{side} lung {case.lungs[side].affected_percent:.1f} %" for side in SIDES if side in case.lungs]
-    return f"Affected: {', '.join(parts)}" if parts else ""
 
 
 def votes_in_words(region: Region) -> str:

@@ -3,11 +3,21 @@
 from dataclasses import dataclass
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from .contract import DEFAULT_CLASSES
 from .wording import TYPE_UNDECIDED, display_name, percent
 
 _STATES = {"new": "New", "screened": "Screened", "in_progress": "In progress", "done": "Done"}
 STATES = ("", *_STATES.values())
 """What the list can be narrowed to; the first is everything."""
+
+FAILED = "failed"
+"""The verdict of a case that could not be screened."""
+
+SHORT = {"no_infection_found": "No infection", "cap": "CAP"}
+"""Verdicts whose names are too long for a cell."""
+
+FINDINGS = (TYPE_UNDECIDED, FAILED, *SHORT.values(), *map(display_name, DEFAULT_CLASSES.infections))
+"""What may stand in the column of the verdict."""
 
 COLUMNS = ("id", "state", "verdict", "uncertainty")
 
@@ -43,12 +53,12 @@ class Row:
         """What the last screening found; empty before one."""
         if self.decided is False:
             return TYPE_UNDECIDED
-        return display_name(self.verdict) if self.verdict else ""
+        return SHORT.get(self.verdict, display_name(self.verdict)) if self.verdict else ""
 
     @property
     def texts(self) -> Tuple[str, str, str, str]:
         """Its cells, in the order of ``COLUMNS``."""
-        verdict = "cannot be screened" if self.error else self.finding or "–"
+        verdict = FAILED if self.error else self.finding or "–"
         unsure = "–" if self.uncertainty is None else f"{self.uncertainty:.2f}"
         return self.case_id, self.state, verdict, unsure
 

@@ -52,30 +52,68 @@ def test_a_box_stands_where_its_region_is_and_says_what_it_is(shown):
     assert np.allclose(node.GetDisplayNode().GetSelectedColor(), colour_of("covid19"))
 
 
-def test_only_the_selected_box_hears_the_mouse(shown):
+def test_only_a_box_that_is_edited_hears_the_mouse_and_has_handles(shown):
     def interactive():
         return [
             (not shown.node(r).GetLocked(), bool(shown.node(r).GetDisplayNode().GetHandlesInteractive()))
             for r in ("r1", "r2")
         ]
 
+    assert interactive() == [(False, False), (False, False)]
+    shown.edit(True)
     assert interactive() == [(True, True), (False, False)]
     shown.select("r2")
-    assert interactive() == [(False, False), (True, True)]
-    shown.select(None)
+    assert interactive() == [(False, False), (False, False)], "another one is looked at, not moved"
+    shown.edit(True)
+    shown.edit(False)
     assert interactive() == [(False, False), (False, False)]
 
 
-def test_in_3d_only_the_selected_box_is_named_and_in_slices_all_are(shown):
-    def named():
-        displays = [[shown.node(r).GetNthDisplayNode(index) for r in ("r1", "r2")] for index in range(2)]
-        return [[bool(display.GetPropertiesLabelVisibility()) for display in each] for each in displays]
+def test_nothing_is_written_or_painted_over_a_lesion(stage, shown):
+    for region_id in ("r1", "r2"):
+        for index in range(2):
+            display = shown.node(region_id).GetNthDisplayNode(index)
+            assert not display.GetPropertiesLabelVisibility() and not display.GetPointLabelsVisibility()
+            assert display.GetFillOpacity() == 0.0
+    with_box = stage.axial.pixels()
+    shown.hide(True)
+    assert not any(shown.node(r).GetNthDisplayNode(0).GetVisibility() for r in ("r1", "r2"))
+    without = stage.axial.pixels()
+    x, y = map(round, stage.axial.place_of(lps_to_ras(LESION_LPS)))
+    inside = (slice(with_box.shape[0] - y - 6, with_box.shape[0] - y + 6), slice(x - 6, x + 6))
+    assert np.array_equal(with_box[inside], without[inside]), "the lesion is seen as without its box"
+    assert not np.array_equal(with_box, without)
+    shown.hide(False)
+    assert np.array_equal(stage.axial.pixels(), with_box)
 
-    assert named() == [[True, True], [True, False]]
+
+def test_the_selected_box_is_named_beside_it_in_each_plane(stage, shown):
+    (node,) = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+    assert node.GetNthControlPointLabel(0) == "COVID-19 90 %" and node.GetHideFromEditors()
+    center, half = np.array(lps_to_ras(LESION_LPS)), np.array(LESION_SIZE) / 2
+    places = [np.array(node.GetNthControlPointPositionWorld(index)) - center for index in range(3)]
+    assert np.allclose(places[0], half * (1, 1, 0)) and np.allclose(places[2], half * (0, 1, 1))
+    views = set(node.GetDisplayNode().GetViewNodeIDs())
+    assert views == {view.node.GetID() for view in stage.slices}, "in space it would hide others"
     shown.select("r2")
-    assert named() == [[True, True], [False, True]]
+    (node,) = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+    assert node.GetNthControlPointLabel(1) == "Influenza-A 90 %"
     shown.select(None)
-    assert named() == [[True, True], [False, False]]
+    assert not slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+
+
+def test_a_box_that_is_deleted_in_the_data_tree_is_told_once_slicer_is_done(stage, shown):
+    told = []
+    shown.deleted.connect(told.append)
+    stage.double.scene.RemoveNode(shown.node("r2"))
+    assert not told, "not amid the removal"
+    stage.background.finish()
+    assert told == [["r2"]]
+    shown.show(case_of(region()), "r1")
+    shown.show(case_of(), None)
+    shown.clear()
+    stage.background.finish()
+    assert told == [["r2"]], "what goes by the panel's own hand is not told"
 
 
 def test_a_mark_recolours_the_same_node(shown):
@@ -128,6 +166,8 @@ def test_a_click_in_3d_picks_the_nearest_box_under_it(stage, boxes):
 
 
 def test_dragging_a_box_tells_its_new_place_once_and_in_lps(stage, shown):
+    shown.edit(True)
+    stage.axial.render()
     start = stage.axial.place_of(lps_to_ras(LESION_LPS))
     end = stage.axial.place_of(lps_to_ras(np.add(LESION_LPS, [10, -14, 0])))
     stage.axial.drag(start, end)
@@ -137,15 +177,19 @@ def test_dragging_a_box_tells_its_new_place_once_and_in_lps(stage, shown):
 
 
 def test_dragging_a_side_resizes_the_box(stage, shown):
+    shown.edit(True)
+    stage.axial.render()
     side = np.add(LESION_LPS, [LESION_SIZE[0] / 2, 0, 0])
-    start, end = (stage.axial.place_of(lps_to_ras(np.add(side, [shift, 0, 0]))) for shift in (0, 12))
+    start, end = (stage.axial.place_of(lps_to_ras(np.add(side, [shift, 0, 0]))) for shift in (3, 12))
     stage.axial.drag(start, end)
     ((name, _, center, size),) = shown.heard
-    assert name == "moved" and np.allclose(size, np.add(LESION_SIZE, [12, 0, 0]), atol=1.5)
-    assert np.allclose(center, np.add(LESION_LPS, [6, 0, 0]), atol=1.0)
+    assert name == "moved" and np.allclose(size, np.add(LESION_SIZE, [9, 0, 0]), atol=1.5)
+    assert np.allclose(center, np.add(LESION_LPS, [4.5, 0, 0]), atol=1.0)
 
 
 def test_an_undone_drag_puts_the_box_back(stage, shown):
+    shown.edit(True)
+    stage.axial.render()
     start = stage.axial.place_of(lps_to_ras(LESION_LPS))
     stage.axial.drag(start, (start[0] + 15, start[1]))
     shown.show(case_of(region(), RIGHT), "r1")

@@ -31,10 +31,12 @@ class ConnectPanel:
         connection: to the server.
         settings: ``QSettings``; they stay when Slicer is closed.
         token: file of the token, which stays, too.
+        study: switched here.
     """
 
-    def __init__(self, ui: Any, connection: Any, settings: Any, token: Any) -> None:
+    def __init__(self, ui: Any, connection: Any, settings: Any, token: Any, study: Any) -> None:
         self.ui, self.connection, self.settings, self._token = ui, connection, settings, token
+        self._study = study
         known = connection_of(settings, token.read())
         ui.addressEdit.text = known["address"]
         ui.tokenEdit.text = known["token"] or ""
@@ -47,6 +49,8 @@ class ConnectPanel:
         ui.certificatePath.connect("currentPathChanged(QString)", lambda text: self._keep("certificate", text))
         ui.connectButton.connect("clicked()", connection.connect)
         ui.addressEdit.connect("returnPressed()", connection.connect)
+        ui.blindCheck.checked = study.is_on = str(settings.value(SETTINGS + "blind")) == "true"
+        ui.blindCheck.connect("toggled(bool)", self._switch_study)
         connection.server_changed.connect(self.update)
         self.update()
 
@@ -61,6 +65,10 @@ class ConnectPanel:
             self.ui.connectionLabel.text = "Not connected"
         else:
             self.ui.connectionLabel.text = server_in_words(server)
+
+    def _switch_study(self, is_on: bool) -> None:
+        self._study.is_on = is_on
+        self.settings.setValue(SETTINGS + "blind", "true" if is_on else "false")
 
     def _keep_token(self, text: str) -> None:
         try:

@@ -5,8 +5,10 @@ from typing import Any, Dict, Sequence, Tuple
 
 import qt
 
+from ..progress import open_ids
 from ..wording import display_name
 from . import style
+from .buttons import flow, lay_out, with_key
 
 UNKNOWN = "not known"
 
@@ -27,10 +29,25 @@ class CorrectingPanel:
         self._offered: Tuple[str, ...] = ()
         self._make_labels()
         self._fill_diagnoses(session.classes.case_labels)
+        steps = (
+            (ui.previousButton, "select_previous"),
+            (ui.nextRegionButton, "select_next"),
+            (ui.acceptRestButton, "accept_rest"),
+            (ui.addButton, "add_box"),
+            (ui.deleteButton, "delete"),
+            (ui.undoButton, "undo"),
+            (ui.redoButton, "redo"),
+        )
+        for button, name in (*steps, (ui.classifyButton, "classify"), (ui.submitButton, "submit")):
+            with_key(button, name)
+        flow(ui.boxFrame, [button for button, _ in steps])
+        with_key(ui.submitNextButton, "submit_and_next")
         style.as_primary(ui.submitNextButton)
+        lay_out(ui.submitFrame, [ui.submitButton, ui.submitNextButton])
         style.as_card(ui.conflictFrame)
         style.as_quiet(ui.savedLabel)
         for button, action in (
+            (ui.acceptRestButton, lambda: session.correct("accept_rest")),
             (ui.addButton, session.place_box),
             (ui.deleteButton, lambda: session.correct("delete")),
             (ui.undoButton, lambda: session.correct("undo")),
@@ -60,6 +77,7 @@ class CorrectingPanel:
             return
         is_mine = not session.is_read_only
         self._show_labels(is_mine)
+        ui.acceptRestButton.enabled = is_mine and bool(open_ids(reading.case.regions))
         ui.undoButton.enabled = is_mine and reading.can_undo
         ui.redoButton.enabled = is_mine and reading.can_redo
         ui.classifyButton.visible = bool(session.boxes_to_classify())
@@ -91,9 +109,9 @@ class CorrectingPanel:
     def _show_submitting(self) -> None:
         ui, session = self.ui, self.session
         reason = self.submission.why_not()
-        for button, key in ((ui.submitButton, "Ctrl+Shift+S"), (ui.submitNextButton, "Ctrl+Return")):
+        for button in (ui.submitButton, ui.submitNextButton):
             button.enabled = reason is None
-            button.toolTip = reason or f"Store this reading on the server ({key})."
+            button.toolTip = reason or "Store this reading on the server."
         if session.is_read_only:
             ui.savedLabel.text = "You look at another reader's work; yours is kept."
         elif session.reading.is_modified:
@@ -110,26 +128,22 @@ class CorrectingPanel:
             ui.onTopButton.enabled = submission.why_not() is None
 
     def _make_labels(self) -> None:
-        row = qt.QHBoxLayout(self.ui.labelFrame)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        labels = self.session.classes.patch_labels
-        for index, label in enumerate(labels):
-            button = self._button(display_name(label), f"This region is {display_name(label)} ({index + 1}).")
+        for label in self.session.classes.patch_labels:
+            tip = f"This region is {display_name(label)}; the next open one is selected."
+            button = self._button(display_name(label), label, tip)
             button.checkable = True
             button.icon = style.dot(style.colour_of(label, button, self.session.classes))
             button.connect("clicked()", partial(self.session.correct, label))
-            row.addWidget(button)
             self._labels[label] = button
-        accept = self._button("Accept", "The label of the model is right (A).")
+        accept = self._button("Accept", "accept", "The label of the model is right; the next open region is selected.")
         accept.connect("clicked()", partial(self.session.correct, "accept"))
-        row.addWidget(accept)
         self._labels["accept"] = accept
+        lay_out(self.ui.labelFrame, list(self._labels.values()))
 
-    def _button(self, text: str, tip: str) -> Any:
+    def _button(self, text: str, action: str, tip: str) -> Any:
         button = qt.QPushButton(text)
+        with_key(button, action)
         button.toolTip = tip
-        button.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
         return button
 
     def _fill_diagnoses(self, diagnoses: Sequence[str]) -> None:

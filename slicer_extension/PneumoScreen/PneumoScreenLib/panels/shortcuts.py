@@ -1,11 +1,11 @@
 """The keys of a reading session: a whole one can be done without the mouse."""
 
 from functools import partial
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Mapping
 
 import qt
 
-from ..keys import KEYS
+from ..keys import KEYS, REPEATING, XRAY
 
 
 class Shortcuts:
@@ -18,9 +18,10 @@ class Shortcuts:
         window: to which they belong.
         session: what most keys speak to.
         submission: what the others speak to.
+        more: what the rest do, by action.
     """
 
-    def __init__(self, window: Any, session: Any, submission: Any) -> None:
+    def __init__(self, window: Any, session: Any, submission: Any, more: Mapping[str, Callable[[], None]]) -> None:
         self._session = session
         self._others: Dict[str, Callable[[], None]] = {
             "next_case": session.next_case,
@@ -29,14 +30,16 @@ class Shortcuts:
             "classify": session.classify,
             "submit": submission.submit,
             "submit_and_next": submission.submit_and_next,
+            **more,
         }
         self._shortcuts: List[Any] = []
-        for key, action in KEYS.items():
+        for key, action in {**dict.fromkeys(XRAY, ""), **KEYS}.items():
             shortcut = qt.QShortcut(window)
             shortcut.setKey(qt.QKeySequence(key))
             shortcut.setContext(qt.Qt.ApplicationShortcut)
+            shortcut.setAutoRepeat(action in REPEATING)
             shortcut.setEnabled(False)
-            shortcut.connect("activated()", partial(self._press, action))
+            shortcut.connect("activated()", partial(self._press, key, action))
             self._shortcuts.append(shortcut)
 
     def set_enabled(self, is_enabled: bool) -> None:
@@ -52,9 +55,11 @@ class Shortcuts:
             shortcut.setParent(None)
         self._shortcuts = []
 
-    def _press(self, action: str) -> None:
+    def _press(self, key: str, action: str) -> None:
         other = self._others.get(action)
-        if other is not None:
+        if self._session.is_xray and (key in XRAY or action == "accept"):
+            self._session.correct_xray(XRAY.get(key, action))
+        elif other is not None:
             other()
         else:
             self._session.correct(action)

@@ -30,6 +30,7 @@ class StatusPanel:
             trouble = style.TROUBLE[int(style.is_dark(ui.statusFrame))]
             ui.statusLabel.setStyleSheet(f"color: {trouble};" if message.is_trouble else "")
             ui.retryButton.visible = message.retry is not None
+            ui.retryButton.text = message.button
 
     def _retry(self) -> None:
         message = self.asking.message

@@ -1,6 +1,6 @@
 """Colours and the few accents of the panel, in light and in dark; everything else is the application's own style."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 import qt
 
@@ -142,20 +142,23 @@ class Cells:
         return self._rows[row][column]
 
 
-def prepare_table(table: Any, widths: Dict[int, int], stretched: int) -> None:
-    """Row height and columns of a table at once: ``widths`` in characters by column, one column takes the rest."""
+def set_bold(item: Any, is_bold: bool) -> None:
+    """Write a cell in bold or not."""
+    font = item.font()
+    if font.bold() != is_bold:
+        font.setBold(is_bold)
+        item.setFont(font)
+
+
+def prepare_table(table: Any) -> None:
+    """Row height of a table, and a header that does not change with the selection."""
     # Made, not asked for: PythonQt hands out no QFontMetrics by value.
     metrics = qt.QFontMetrics(table.font)
-    # Qt 5.11 and later measure with horizontalAdvance; one digit's width is what widths are counted in.
-    character = metrics.horizontalAdvance("0")
     vertical, header = table.verticalHeader(), table.horizontalHeader()
     vertical.setVisible(False)
     vertical.setSectionResizeMode(qt.QHeaderView.Fixed)
     vertical.setDefaultSectionSize(metrics.height() + 6)
     vertical.setMinimumSectionSize(metrics.height() + 4)
-    header.setMinimumSectionSize(character * 2)
+    # Qt 5.11 and later measure with horizontalAdvance.
+    header.setMinimumSectionSize(metrics.horizontalAdvance("00"))
     header.setHighlightSections(False)
-    for column, width in widths.items():
-        header.setSectionResizeMode(column, qt.QHeaderView.Fixed)
-        table.setColumnWidth(column, character * width + 8)
-    header.setSectionResizeMode(stretched, qt.QHeaderView.Stretch)

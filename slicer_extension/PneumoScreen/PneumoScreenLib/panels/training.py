@@ -2,17 +2,18 @@
 
 from typing import Any, List, Optional
 
-import qt
-
 from ..training import Training, Version, versions_of
 from ..wording import display_name
 from . import style
+from .columns import LEFT, RIGHT, Column, Columns
 from .curve import curve_picture
 
-RIGHT = qt.Qt.AlignRight | qt.Qt.AlignVCenter
-LEFT = qt.Qt.AlignLeft | qt.Qt.AlignVCenter
-ALIGNMENTS = (LEFT, LEFT, RIGHT, RIGHT)
-WIDTHS = {0: 8, 1: 8, 3: 12}
+COLUMNS = (
+    Column("Version", "Number of the published version.", ("888", "candidate"), LEFT),
+    Column("In use", "Whether the server works with it.", ("in use",), LEFT),
+    Column("Figure", "On the held-out cases; what the figure is stands over the curve.", ("0.888",), RIGHT),
+    Column("Date", "When it was trained.", ("2026-11-28",), RIGHT, 1),
+)
 CURVE_HEIGHT = 110
 TASKS = ("ct_classifier", "ct_candidates")
 
@@ -28,8 +29,8 @@ class TrainingPanel:
     def __init__(self, ui: Any, trainings: Any) -> None:
         self.ui, self.trainings = ui, trainings
         self._tasks: List[str] = []
-        self._cells = style.Cells(ui.versionTable, ALIGNMENTS)
-        style.prepare_table(ui.versionTable, WIDTHS, 2)
+        style.prepare_table(ui.versionTable)
+        self._cells = style.Cells(ui.versionTable, Columns(ui.versionTable, COLUMNS, 2).alignments)
         style.as_bar(ui.trainBar, style.PROGRESS)
         for label in (ui.publishedLabel, ui.rollbackLabel):
             style.as_quiet(label)

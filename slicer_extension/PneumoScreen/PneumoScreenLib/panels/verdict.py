@@ -1,9 +1,10 @@
-"""The verdict of the open case: both Noisy-OR probabilities as bars, the confidence, the rule in words, the lungs."""
+"""The verdict of the open case: whether there is an infection and of which type, what would decide it, the lungs."""
 
-from typing import Any
+from typing import Any, Dict
 
 from ..contract import Case, Verdict
-from ..wording import affected_in_words, display_name, infection_in_words, percent, rule_in_words, verdict_name
+from ..finding import affected_in_words, heading, type_in_words, what_would_decide
+from ..wording import display_name, infection_in_words, rule_in_words
 from . import style
 from .bars import Bars
 
@@ -19,11 +20,8 @@ class VerdictPanel:
     def __init__(self, ui: Any, session: Any) -> None:
         self.ui, self.session = ui, session
         style.as_card(ui.verdictFrame)
-        style.as_title(ui.verdictLabel, 1.35)
-        style.as_title(ui.confidenceLabel, 1.35)
-        style.as_quiet(ui.ruleLabel)
+        style.as_title(ui.verdictLabel, 1.25)
         style.as_quiet(ui.researchLabel)
-        ui.confidenceLabel.toolTip = "The confidence that the rule exports for this verdict."
         infections = session.classes.infections
         self._bars = Bars(
             ui.probabilityFrame,
@@ -39,20 +37,25 @@ class VerdictPanel:
     def update(self) -> None:
         """Show the verdict of the case as it stands now."""
         reading = self.session.reading
-        self.ui.findingsFrame.visible = reading is not None and reading.case.modality == "CT"
+        self.ui.findingsFrame.visible = (
+            reading is not None and reading.case.modality == "CT" and not self.session.study.is_hidden
+        )
         self.ui.submissionFrame.visible = reading is not None
         if reading is None or reading.case.modality != "CT" or reading.case.verdict is None:
             return
-        self._show(reading.case, reading.case.verdict)
+        self._show(reading.case, reading.case.verdict, reading.numbers)
 
-    def _show(self, case: Case, verdict: Verdict) -> None:
+    def _show(self, case: Case, verdict: Verdict, numbers: Dict[str, int]) -> None:
         ui, classes = self.ui, self.session.classes
         colour = style.colour_of(verdict.label if verdict.decided else None, ui.verdictFrame, classes)
-        ui.verdictLabel.text = verdict_name(verdict)
+        ui.verdictLabel.text = heading(verdict)
+        ui.verdictLabel.toolTip = infection_in_words(verdict)
         ui.verdictLabel.setStyleSheet(f"color: {colour};")
-        has_confidence = verdict.decided and verdict.label in verdict.confidence
-        ui.confidenceLabel.text = percent(verdict.confidence[verdict.label]) if has_confidence else ""
         self._bars.show(verdict.probability)
-        ui.ruleLabel.text = rule_in_words(verdict)
-        ui.lungsLabel.text = "\n".join(filter(None, (infection_in_words(verdict), affected_in_words(case))))
-        ui.lungsLabel.visible = bool(ui.lungsLabel.text)
+        for label, text in (
+            (ui.decidingLabel, what_would_decide(case, numbers, classes)),
+            (ui.confidenceLabel, type_in_words(verdict)),
+            (ui.lungsLabel, affected_in_words(case, classes)),
+        ):
+            label.text, label.visible = text, bool(text)
+        ui.confidenceLabel.toolTip = ui.probabilityFrame.toolTip = rule_in_words(verdict)

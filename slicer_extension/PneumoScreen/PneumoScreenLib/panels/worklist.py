@@ -8,14 +8,20 @@ from typing import Any, List, Optional
 import qt
 
 from ..wording import display_name
-from ..worklist import COLUMNS, STATES, Row, arranged, counts_in_words, rows_of
+from ..worklist import COLUMNS, FINDINGS, STATES, Row, arranged, counts_in_words, rows_of
 from . import style
+from .columns import LEFT, RIGHT, Column, Columns
 
 ROWS_A_TURN = 150
-RIGHT = qt.Qt.AlignRight | qt.Qt.AlignVCenter
-LEFT = qt.Qt.AlignLeft | qt.Qt.AlignVCenter
-ALIGNMENTS = (LEFT, LEFT, LEFT, RIGHT)
-WIDTHS = {1: 10, 2: 13, 3: 7}
+FOLLOW_MS = 30_000
+"""How often the list follows the server by itself."""
+CASE = 0
+TABLE = (
+    Column("Case", "Name of the case.", ("ct-0000",), LEFT),
+    Column("State", "Where it stands; who has it stands below where you choose it.", STATES, LEFT),
+    Column("Verdict", "Of the last screening.", FINDINGS, LEFT),
+    Column("Unsure", "How unsure the model is: 0 sure, 1 not at all.", ("0.88",), RIGHT, 1),
+)
 DEFAULT_STRATEGIES = ("combined", "uncertainty", "epistemic", "diverse", "random", "first")
 
 
@@ -36,6 +42,10 @@ class WorklistPanel:
         self._timer = qt.QTimer()
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._write_some)
+        self._follow = qt.QTimer()
+        self._follow.setInterval(FOLLOW_MS)
+        self._follow.connect("timeout()", self.connection.follow)
+        self._follow.start()
         self._prepare()
         ui.searchEdit.connect("textChanged(QString)", self.arrange)
         ui.stateCombo.connect("currentIndexChanged(int)", self.arrange)
@@ -58,7 +68,15 @@ class WorklistPanel:
         is_free = self.connection.server is not None and not self.session.asking.is_busy
         ui.nextButton.enabled = is_free
         ui.refreshButton.enabled = self.connection.server is not None
-        ui.openButton.enabled = is_free and self._chosen() is not None
+        row = self._chosen()
+        ui.openButton.enabled = is_free and row is not None
+        ui.worklistDetailLabel.text = f"{row.case_id}: {row.explanation}" if row is not None and row.explanation else ""
+        ui.worklistDetailLabel.visible = bool(ui.worklistDetailLabel.text)
+
+    def close(self) -> None:
+        """The panel goes: nothing is asked for any more."""
+        self._follow.stop()
+        self._timer.stop()
 
     def arrange(self) -> None:
         """Show the cases that fit search and state, in the chosen order."""
@@ -91,9 +109,11 @@ class WorklistPanel:
 
     def _prepare(self) -> None:
         ui = self.ui
-        self._cells = style.Cells(ui.worklistTable, ALIGNMENTS)
-        style.prepare_table(ui.worklistTable, WIDTHS, 0)
+        style.prepare_table(ui.worklistTable)
+        self._columns = Columns(ui.worklistTable, TABLE, CASE)
+        self._cells = style.Cells(ui.worklistTable, self._columns.alignments)
         style.as_quiet(ui.worklistCountLabel)
+        style.as_quiet(ui.worklistDetailLabel)
         style.as_primary(ui.nextButton)
         ui.sendLine.setStyleSheet(f"color: {style.line_colour(ui.sendLine)};")
         ui.worklistTable.horizontalHeader().setSectionsClickable(True)
@@ -102,8 +122,12 @@ class WorklistPanel:
             ui.stateCombo.addItem(state or "All states")
 
     def _listed(self) -> None:
+        chosen = self._chosen()
         self._rows = rows_of(self.connection.cases)
         self.arrange()
+        ids = [row.case_id for row in self._shown]
+        if chosen is not None and chosen.case_id in ids:
+            self.ui.worklistTable.selectRow(ids.index(chosen.case_id))
 
     def _server_changed(self) -> None:
         ui, server = self.ui, self.connection.server
@@ -125,9 +149,7 @@ class WorklistPanel:
         column = COLUMNS[index]
         self._descending = not self._descending if column == self._column else False
         self._column = column
-        header = self.ui.worklistTable.horizontalHeader()
-        header.setSortIndicatorShown(True)
-        header.setSortIndicator(index, qt.Qt.DescendingOrder if self._descending else qt.Qt.AscendingOrder)
+        self._columns.show_order(index, self._descending)
         self.arrange()
 
     def _chosen(self) -> Optional[Row]:

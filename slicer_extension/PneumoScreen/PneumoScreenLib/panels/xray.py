@@ -3,14 +3,18 @@
 Shown where the server offers ``cxr_screening`` or the open case is an X-ray.
 """
 
+from functools import partial
 from typing import Any, Dict, Optional
 
 import qt
 
 from ..contract import CXR_CLASSES, CXR_LOCATIONS, Case
-from ..wording import display_name, percent
+from ..keys import XRAY
+from ..wording import display_name, location_name, percent
+from ..worklist import SHORT
 from . import style
 from .bars import Bars
+from .buttons import lay_out
 
 COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
 
@@ -30,10 +34,16 @@ class XrayPanel:
         self.ui, self.session = ui, session
         style.as_title(ui.xrayVerdictLabel, 1.35)
         style.as_quiet(ui.xrayResearchLabel)
-        ui.xrayClassCombo.addItems(["no correction", *map(display_name, CXR_CLASSES)])
-        ui.xraySideCombo.addItems(["no correction", *(name.capitalize() for name in CXR_LOCATIONS)])
-        ui.xrayClassCombo.connect("activated(int)", self._correct)
-        ui.xraySideCombo.connect("activated(int)", self._correct)
+        self._choices: Dict[str, Any] = {}
+        for frame, names, name_of in (
+            (ui.xrayClassFrame, CXR_CLASSES, lambda name: SHORT.get(name, display_name(name))),
+            (ui.xraySideFrame, CXR_LOCATIONS, location_name),
+        ):
+            for name in names:
+                self._choices[name] = self._button(name, name_of(name))
+            lay_out(frame, [self._choices[name] for name in names])
+        style.as_quiet(ui.xrayHeatTitle)
+        ui.xrayHeatSlider.connect("valueChanged(int)", lambda value: session.view.set_heat_opacity(value / 100.0))
         self._bars = Bars(
             ui.xrayFrame, {name: style.colour_of(COLOURS[name], ui.xrayFrame) for name in CXR_CLASSES}, {}
         )
@@ -48,13 +58,13 @@ class XrayPanel:
         case = self._case()
         ui, server = self.ui, self.session.connection.server or {}
         ui.xraySection.visible = case is not None or bool(server.get("offers_xray"))
-        choices = (ui.xrayClassComboTitle, ui.xrayClassCombo, ui.xraySideComboTitle, ui.xraySideCombo)
-        for widget in (ui.xrayVerdictLabel, ui.xrayFrame, *choices):
+        for widget in (ui.xrayVerdictLabel, ui.xrayFrame, ui.xrayClassFrame, ui.xraySideFrame):
             widget.visible = case is not None
         if case is None or case.cxr is None:
             ui.xrayVerdictLabel.text = ""
             ui.xrayLocationLabel.text = "No X-ray is open."
-            ui.xrayPicture.visible = ui.xrayHeatCheck.visible = False
+            for widget in (ui.xrayPicture, ui.xrayHeatCheck, ui.xrayHeatTitle, ui.xrayHeatSlider):
+                widget.visible = False
             return
         findings = case.cxr
         best = _likeliest(findings.probabilities)
@@ -62,7 +72,8 @@ class XrayPanel:
         self._bars.show(findings.probabilities)
         sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
         ui.xrayLocationLabel.text = f"Location: {findings.location}" + (f" ({sides})" if sides else "")
-        ui.xrayHeatCheck.visible = self.session.view.has_heat
+        for widget in (ui.xrayHeatCheck, ui.xrayHeatTitle, ui.xrayHeatSlider):
+            widget.visible = self.session.view.has_heat
         picture = self.session.view.xray_picture(findings.boxes)
         ui.xrayPicture.visible = picture is not None
         if picture is not None:
@@ -75,9 +86,10 @@ class XrayPanel:
             )
             ui.xrayPicture.setPixmap(scaled)
         said = findings.reader or {}
-        ui.xrayClassCombo.currentIndex = CXR_CLASSES.index(said["label"]) + 1 if said.get("label") in CXR_CLASSES else 0
-        side = said.get("location")
-        ui.xraySideCombo.currentIndex = CXR_LOCATIONS.index(side) + 1 if side in CXR_LOCATIONS else 0
+        for name, button in self._choices.items():
+            button.enabled = not self.session.is_read_only
+            button.checked = name in (said.get("label"), said.get("location"))
+            style.as_chosen(button, button.checked)
 
     def _switch_heat(self, is_on: bool) -> None:
         self.session.view.set_heat_visible(is_on)
@@ -85,17 +97,20 @@ class XrayPanel:
 
     def _case(self) -> Optional[Case]:
         reading = self.session.reading
-        return reading.case if reading is not None and reading.case.modality == "CXR" else None
+        is_shown = reading is not None and reading.case.modality == "CXR" and not self.session.study.is_hidden
+        return reading.case if is_shown else None
 
-    def _correct(self) -> None:
-        label, side = self.ui.xrayClassCombo.currentIndex, self.ui.xraySideCombo.currentIndex
-        case = self._case()
-        if case is not None and case.cxr is not None and (label > 0 or side > 0):
-            # Half a correction leaves the other half as the networks said.
-            self.session.reading.mark_xray(
-                CXR_CLASSES[label - 1] if label > 0 else _likeliest(case.cxr.probabilities),
-                CXR_LOCATIONS[side - 1] if side > 0 else case.cxr.location,
-            )
+    def _button(self, name: str, text: str) -> Any:
+        key = next(key for key, said in XRAY.items() if said == name)
+        button = qt.QPushButton(f"{text} ({key})")
+        button.checkable = True
+        button.connect("clicked()", partial(self._correct, name))
+        return button
+
+    def _correct(self, name: str) -> None:
+        self.session.correct_xray(name)
+        # A button that was clicked toggled itself; the reading alone says what holds.
+        self.update()
 
 
 def _likeliest(probabilities: Dict[str, float]) -> str:

@@ -34,18 +34,19 @@ def new_node(scene: Any, case_id: str, region: Region, axes: np.ndarray) -> Any:
     return scene.AddNode(node)
 
 
-def draw(node: Any, region: Region, axes: np.ndarray, is_selected: bool) -> None:
-    """Draw a region as it stands; only the selected one has handles, hears the mouse and is named in 3-D views.
+def draw(node: Any, region: Region, axes: np.ndarray, is_selected: bool, is_edited: bool = False) -> None:
+    """Draw a region as it stands, as lines that hide nothing; only one that is edited has handles and hears the mouse.
 
     Args:
         node: its node.
         region: the region.
         axes: [3, 3], columns are the RAS directions of the box's sides.
         is_selected: whether the reader looks at it.
+        is_edited: whether it can be moved now.
     """
     displays = _displays(node)
     paused = [(each, each.StartModify()) for each in (node, *displays)]
-    _draw(node, displays, region, axes, is_selected)
+    _draw(node, displays, region, axes, is_selected, is_edited)
     for each, before in reversed(paused):
         each.EndModify(before)
 
@@ -55,6 +56,12 @@ def show_in(node: Any, slice_views: Iterable[str], threed_views: Iterable[str]) 
     for display, views in zip(_displays(node), (slice_views, threed_views)):
         # Without any id Slicer would draw a markup in all views.
         display.SetViewNodeIDs(sorted(views) or [NOWHERE])
+
+
+def set_visible(node: Any, is_visible: bool) -> None:
+    """Hide a box for a moment, or show it again."""
+    for display in _displays(node):
+        display.SetVisibility(is_visible)
 
 
 def geometry(node: Any) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
@@ -80,8 +87,10 @@ def _new_display() -> Any:
     display.SetTranslationHandleVisibility(True)
     display.SetScaleHandleVisibility(True)
     display.SetTextScale(3.0)
-    # The point in the middle must not hide the lesion.
     display.SetGlyphScale(0.5)
+    display.SetFillOpacity(0.0)
+    # Slicer would write it into the middle, over the lesion; beside the box it stands by ``tag.py``.
+    display.SetPropertiesLabelVisibility(False)
     return display
 
 
@@ -90,9 +99,11 @@ def _displays(node: Any) -> List[Any]:
     return [node.GetNthDisplayNode(index) for index in range(2)]
 
 
-def _draw(node: Any, displays: Sequence[Any], region: Region, axes: np.ndarray, is_selected: bool) -> None:
+def _draw(
+    node: Any, displays: Sequence[Any], region: Region, axes: np.ndarray, is_selected: bool, is_edited: bool = False
+) -> None:
     node.SetName(label_text(region))
-    node.SetLocked(not is_selected)
+    node.SetLocked(not is_edited)
     if is_elsewhere(node, region) or not np.allclose(_axes(node), axes):
         matrix = vtk.vtkMatrix4x4()
         for row in range(3):
@@ -102,16 +113,15 @@ def _draw(node: Any, displays: Sequence[Any], region: Region, axes: np.ndarray, 
         node.SetAndObserveObjectToNodeMatrix(matrix)
         node.SetSize(*region.size_mm)
     colour = colour_of(region.opinion[0] if region.opinion else None)
-    in_slices, _ = displays
+    # The point in the middle must not hide the lesion; it is one of the handles.
+    for index in range(node.GetNumberOfControlPoints()):
+        node.SetNthControlPointVisibility(index, is_edited)
     for display in displays:
         for set_colour in (display.SetColor, display.SetSelectedColor, display.SetActiveColor):
             set_colour(*colour)
-        display.SetHandlesInteractive(is_selected)
-        display.SetFillOpacity(0.12 if is_selected else 0.0)
+        display.SetHandlesInteractive(is_edited)
         display.SetOutlineOpacity(1.0 if is_selected else 0.7)
         display.SetOpacity(1.0 if is_selected else 0.8)
-        # In space the labels of many boxes would hide each other.
-        display.SetPropertiesLabelVisibility(is_selected or display is in_slices)
 
 
 def _axes(node: Any) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The regions of a case as boxes in all views: a vtkMRMLMarkupsROINode each, coloured by type."""
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import slicer
@@ -9,19 +9,21 @@ from slicer.util import VTKObservationMixin
 
 from ..contract import Case, Region, lps_to_ras
 from ..signal import Signal
-from .box_node import draw, geometry, is_elsewhere, new_node
+from .box_node import draw, geometry, is_elsewhere, new_node, set_visible
 from .clicks import Clicks, Line, first_hit
 from .data_tree import Folder, remove_leftovers
+from .losses import Losses
 from .placing import Placing
 from .sightings import Later, Sightings, when_idle
+from .tag import Tag
 from .volumes import patient_axes
 
 
 class Boxes(VTKObservationMixin):
     """The boxes of the open case. Their sides lie along the axes of the case's volume, as in the document.
 
-    Only the selected box has handles and hears the mouse; the others are locked, so that 200 of them cost nothing while
-    the mouse moves.
+    Only a box that is edited has handles and hears the mouse; the others are locked, so that 200 of them cost nothing
+    while the mouse moves.
 
     Args:
         scene: MRML scene.
@@ -31,14 +33,16 @@ class Boxes(VTKObservationMixin):
         moved: (region id, centre (LPS, mm), size (mm)), once a drag of the selected box has ended.
         picked: (region id), when the reader clicked a box that is not the selected one.
         placed: (centre (LPS, mm), size (mm)), when the reader has placed a new box.
+        deleted: (region ids), when somebody took their boxes out of the scene, as in the Data tree.
         views_changed: (ids), when other slice views than before show the volume of the case.
         nodes_changed: (nodes), when there are other nodes than before.
     """
 
     def __init__(self, scene: Any, later: Later = when_idle) -> None:
         VTKObservationMixin.__init__(self)
-        self.moved, self.picked, self.placed = Signal(), Signal(), Signal()
+        self.moved, self.picked, self.placed, self.deleted = Signal(), Signal(), Signal(), Signal()
         self.selected: Optional[str] = None
+        self.is_editing, self.is_hidden = False, False
         self.nodes_changed = Signal()
         self._scene, self._volume = scene, None
         self._nodes: Dict[str, Any] = {}
@@ -50,6 +54,9 @@ class Boxes(VTKObservationMixin):
         self._later, self._clicks = later, Clicks(self._click, self._dragged)
         self._placing = Placing(scene, self.placed.emit)
         self._dragged_node: Any = None
+        self._tag = Tag(scene)
+        self.views_changed.connect(self._tag.show_in)
+        self._loss = Losses(scene, lambda: self._nodes, self._tell_deleted, later)
 
     def set_volume(self, volume: Any) -> None:
         """The vtkMRMLVolumeNode of the open case: its axes are those of the boxes, and they lie over no other."""
@@ -69,20 +76,37 @@ class Boxes(VTKObservationMixin):
             for region_id, region in regions.items():
                 is_known = region_id not in self._regions or unchanged.get(region_id) == region
                 if not is_known or region_id in (selected, self.selected):
-                    draw(self._nodes[region_id], region, axes, region_id == selected)
+                    is_edited = self.is_editing and region_id == selected == self.selected
+                    draw(self._nodes[region_id], region, axes, region_id == selected, is_edited)
             self._regions = regions
-            self.selected = selected if selected in regions else None
+            self._choose(selected)
             self._after_change()
 
     def select(self, region_id: Optional[str]) -> None:
         """Bring one box to the front and give it the handles; the others lose them."""
         with slicer.util.RenderBlocker():
-            before, self.selected = self.selected, region_id if region_id in self._regions else None
+            before = self.selected
+            self._choose(region_id)
             self._match_nodes(self._regions)
             for changed in {before, self.selected} - {None}:
                 if changed in self._regions:
-                    draw(self._nodes[changed], self._regions[changed], self._axes, changed == self.selected)
+                    self._draw(changed)
             self._after_change()
+
+    def edit(self, is_on: bool) -> None:
+        """Give the selected box its handles, or take them; another one that is selected has none."""
+        self.is_editing = is_on and self.selected is not None
+        if self.selected in self._nodes and self._scene.IsNodePresent(self._nodes[self.selected]):
+            self._draw(self.selected)
+
+    def hide(self, is_hidden: bool) -> None:
+        """Show the pictures alone for a moment, or all boxes again."""
+        self.is_hidden = is_hidden
+        with slicer.util.RenderBlocker():
+            for node in self._nodes.values():
+                if self._scene.IsNodePresent(node):
+                    set_visible(node, not is_hidden)
+            self._tag.set_visible(not is_hidden)
 
     def watch(self) -> None:
         """Say which views show the volume of the case, also where it has no boxes: ``views_changed`` follows."""
@@ -97,11 +121,13 @@ class Boxes(VTKObservationMixin):
         """Take all boxes out of the scene and stop watching the views."""
         with slicer.util.RenderBlocker():
             self._placing.cancel()
+            self._tag.clear()
             self._clicks.close()
             self._sightings.close()
             self._watch_drag(None)
-            self._regions, self.selected = {}, None
+            self._regions, self.selected, self.is_editing, self.is_hidden = {}, None, False, False
             self._match_nodes({})
+            self._loss.close()
             if self._case_id:
                 Folder(self._scene, self._case_id).remove()
             self._case_id = ""
@@ -117,6 +143,7 @@ class Boxes(VTKObservationMixin):
 
     def _match_nodes(self, regions: Dict[str, Region]) -> None:
         """A node for every region and none beside them."""
+        self._loss.pause()
         before, self._nodes = self._nodes, {}
         folder = Folder(self._scene, self._case_id)
         for region_id, node in before.items():
@@ -129,8 +156,22 @@ class Boxes(VTKObservationMixin):
             if region_id not in self._nodes:
                 self._nodes[region_id] = node = new_node(self._scene, self._case_id, region, self._axes)
                 folder.put(node)
+        self._loss.watch()
         if self._nodes != before:
             self.nodes_changed.emit(list(self._nodes.values()))
+
+    def _choose(self, region_id: Optional[str]) -> None:
+        chosen = region_id if region_id in self._regions else None
+        self.is_editing = self.is_editing and chosen == self.selected
+        self.selected = chosen
+
+    def _draw(self, region_id: str) -> None:
+        is_selected = region_id == self.selected
+        is_edited = is_selected and self.is_editing
+        draw(self._nodes[region_id], self._regions[region_id], self._axes, is_selected, is_edited)
+
+    def _tell_deleted(self, region_ids: List[str]) -> None:
+        self.deleted.emit([region_id for region_id in region_ids if region_id in self._regions])
 
     def _after_change(self) -> None:
         nodes = {self._nodes[key].GetID(): self._nodes[key] for key in self._regions}
@@ -140,6 +181,10 @@ class Boxes(VTKObservationMixin):
         self._sightings.update()
         self._clicks.watch()
         self._watch_drag(selected)
+        if self.selected:
+            self._tag.show(self._regions[self.selected], self._axes)
+        else:
+            self._tag.clear()
 
     def _arrays(self) -> Tuple[np.ndarray, np.ndarray]:
         regions = list(self._regions.values())

@@ -28,7 +28,7 @@ class Heat:
 
     def __init__(self, scene: Any) -> None:
         self._scene = scene
-        self._is_visible = True
+        self._is_visible, self._opacity = True, OPACITY
         self._colours: Any = None
         self._views: Optional[Set[str]] = None
         self.node: Any = None
@@ -75,6 +75,22 @@ class Heat:
         self._is_visible = is_visible
         self._apply()
 
+    def set_opacity(self, opacity: float) -> None:
+        """How much of it covers the radiograph, from 0 to 1, also for the next one."""
+        self._opacity = opacity
+        if self.node is not None and self._scene.IsNodePresent(self.node):
+            for layers in layer_nodes():
+                if layers.GetForegroundVolumeID() == self.node.GetID():
+                    layers.SetForegroundOpacity(opacity)
+
+    def hide(self, is_hidden: bool) -> None:
+        """Hide it for a moment, or show it again where it is switched on."""
+        if self.node is not None and self._scene.IsNodePresent(self.node):
+            if is_hidden:
+                self._lay(set())
+            else:
+                self._apply()
+
     def show_in(self, slice_views: Iterable[str]) -> None:
         """Show it in these slice views, by their ids: another picture than the radiograph has none."""
         self._views = set(slice_views)
@@ -100,7 +116,7 @@ class Heat:
             is_wanted = layers.GetLayoutName() in names
             if is_wanted != (layers.GetForegroundVolumeID() == own):
                 layers.SetForegroundVolumeID(own if is_wanted else None)
-                layers.SetForegroundOpacity(OPACITY if is_wanted else 0.0)
+                layers.SetForegroundOpacity(self._opacity if is_wanted else 0.0)
 
     def _colour_table(self) -> Any:
         if self._colours is None or not self._scene.IsNodePresent(self._colours):

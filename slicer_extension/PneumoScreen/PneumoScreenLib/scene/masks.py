@@ -69,6 +69,11 @@ class Masks:
                 self._is_visible[name] = wanted
         self._apply()
 
+    def hide(self, is_hidden: bool) -> None:
+        """Hide them for a moment, or show them again."""
+        if self.node is not None and self._scene.IsNodePresent(self.node):
+            self.node.GetDisplayNode().SetVisibility(not is_hidden)
+
     def show_in(self, slice_views: Iterable[str]) -> None:
         """Show them in these slice views, by their ids, and in all 3-D views."""
         self._views = sorted(slice_views)

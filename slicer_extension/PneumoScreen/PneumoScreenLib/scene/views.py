@@ -5,21 +5,33 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 import slicer
 import slicer.util
+import vtk
 
 from ..contract import lps_to_ras
 
 
 def jump_to(center_mm: Sequence[float]) -> None:
-    """Move all slice views and the focus of the 3-D views to a point, LPS in mm."""
+    """Scroll all slice views to a point, LPS in mm, and move the focus of the 3-D views there.
+
+    A view is moved sideways only where the point would lie outside of it: the eye keeps its place in the picture.
+    """
     ras = lps_to_ras(center_mm)
     with slicer.util.RenderBlocker():
         for view in slice_nodes().values():
-            view.JumpSliceByCentering(*ras)
+            (view.JumpSliceByOffsetting if _has_in_sight(view, ras) else view.JumpSliceByCentering)(*ras)
         for camera in slicer.util.getNodesByClass("vtkMRMLCameraNode"):
             # The camera keeps its distance and direction: it moves along with what it looks at.
             step = np.subtract(ras, camera.GetFocalPoint())
             camera.SetPosition(*(np.array(camera.GetPosition()) + step))
             camera.SetFocalPoint(*ras)
+
+
+def _has_in_sight(view: Any, ras: Sequence[float]) -> bool:
+    """Whether a point, projected onto the plane of a slice view, lies in its picture."""
+    to_slice = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(view.GetSliceToRAS(), to_slice)
+    place, middle, field = to_slice.MultiplyPoint((*ras, 1.0)), view.GetXYZOrigin(), view.GetFieldOfView()
+    return all(abs(place[axis] - middle[axis]) <= field[axis] / 2 for axis in range(2))
 
 
 def slice_nodes() -> Dict[str, Any]:

@@ -9,10 +9,8 @@ import slicer.util
 import vtk
 
 from .data_tree import CASE_ATTRIBUTE
+from .hanging import LUNG, WINDOWS_HU
 from .radiograph import grey_range, is_radiograph
-
-LUNG_WINDOW_HU = (1500.0, -500.0)
-"""Width and level of the window in which lungs are read."""
 
 
 class SceneError(Exception):
@@ -58,7 +56,7 @@ def show_volume(volume: Any) -> None:
     if is_radiograph(volume):
         display.SetWindowLevelMinMax(*grey_range(volume))
     else:
-        display.SetWindowLevel(*LUNG_WINDOW_HU)
+        display.SetWindowLevel(*WINDOWS_HU[LUNG])
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     # Nothing of another patient over it: what is not named here would stay.
     slicer.util.setSliceViewerLayers(background=volume, foreground=None, label=None, fit=True)
