@@ -145,7 +145,7 @@ class OpenCase:
 
     def _ask_for_masks(self) -> None:
         case_id = self.case_id
-        if self.study.is_hidden or not self.is_on_server:
+        if self.study.is_hidden:
             return
 
         def here(path: str) -> None:
@@ -209,7 +209,8 @@ class OpenCase:
             self._draw(reading)
             if is_shown_now:
                 reading.select_next()
-                self._ask_for_masks()
+                if self.is_on_server:
+                    self._ask_for_masks()
 
     def _draw(self, reading: Reading) -> None:
         is_hidden = self.study.is_hidden
