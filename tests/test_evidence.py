@@ -104,6 +104,12 @@ class TestTheLoneRegion:
     def test_a_strong_one_stands_alone(self) -> None:
         assert verdict_of(case_of(region(score=LONE_SCORE, infected_ml=LONE_ML))).label == "covid19"
 
+    @pytest.mark.parametrize(("other", "label"), [("irrelevant", NONE_FOUND), ("influenza_a", "covid19")])
+    def test_one_whose_patches_disagree_on_infection_carries_no_verdict(self, other: str, label: str) -> None:
+        patches = (*region().patches * 2, *region(label=other).patches)
+        assert verdict_of(case_of(region(patches=patches))).label == label
+        assert verdict_of(case_of(region(patches=patches), region(2))).label == "covid19"
+
     def test_a_reader_who_has_spoken_is_support_enough(self) -> None:
         weak = region(score=LONE_SCORE - 0.01)
         said = replace(weak, reader=ReaderMark("covid19", "a", AT))

@@ -144,6 +144,27 @@ def train_classifier(
             place.close()
 
 
+def confusion_of(
+    network: ClassifierNetwork, device: torch.device, patches: PatchSet, settings: ClassifierTrainingSettings
+) -> dict[str, NDArray[np.int64]]:
+    """Confusion matrix [classes, classes] of each head on some patches, rows the truth."""
+    network.eval()
+    classes = len(settings.network.classes.classes.patch_labels)
+    found = {name: np.zeros((classes, classes), dtype=np.int64) for name in network.heads}
+    for rows, outputs in logits_of(network, device, patches):
+        for name, logits in outputs.items():
+            np.add.at(found[name], (patches.labels[rows], logits.argmax(dim=1).cpu().numpy()), 1)
+    return found
+
+
+def confusion_figures(confusion: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
+    """What a card tells of confusion matrices on the validation patches."""
+    return {
+        "validation_confusion": {name: matrix.tolist() for name, matrix in confusion.items()},
+        "validation_mean_f1": {name: round(float(mean_f1(matrix)), 4) for name, matrix in confusion.items()},
+    }
+
+
 def draw_patches(infected: NDArray[np.bool_], factor: float, count: int, generator: torch.Generator) -> Tensor:
     """Draw patches with replacement, infections ``factor`` times as often as irrelevant ones (section 2.4).
 
@@ -285,13 +306,7 @@ class _Run:
 
     def validate(self) -> dict[str, NDArray[np.int64]]:
         """Confusion matrix of each head on the validation patches."""
-        self.network.eval()
-        classes = len(self.settings.network.classes.classes.patch_labels)
-        found = {name: np.zeros((classes, classes), dtype=np.int64) for name in self.network.heads}
-        for rows, outputs in logits_of(self.network, self.device, self.validation):
-            for name, logits in outputs.items():
-                np.add.at(found[name], (self.validation.labels[rows], logits.argmax(dim=1).cpu().numpy()), 1)
-        return found
+        return confusion_of(self.network, self.device, self.validation, self.settings)
 
     def checkpoint(self, epochs: int) -> Checkpoint:
         """The run as it stands after so many epochs."""
@@ -337,8 +352,7 @@ class _Run:
             "validation_patches": len(self.validation),
             "validation_patients": len(np.unique(self.validation.patients)),
             "labels": list(self.settings.network.classes.classes.patch_labels),
-            "validation_confusion": {name: matrix.tolist() for name, matrix in confusion.items()},
-            "validation_mean_f1": {name: round(float(mean_f1(matrix)), 4) for name, matrix in confusion.items()},
+            **confusion_figures(confusion),
         }
 
 
