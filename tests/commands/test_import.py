@@ -156,9 +156,9 @@ def test_help_answers_quickly() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "pneumoscreen", "import", "--help"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"},
     )
     assert ended.returncode == 0 and time.perf_counter() - start < 10
     for word in ("covid19-ct-seg", "mosmed", "markups", "voc", "--dry-run", "--anonymous-ids", "--diagnosis"):

@@ -84,6 +84,16 @@ def test_a_slice_that_runs_out_into_zeros_before_its_pixels_is_damaged(tmp_path,
     assert isinstance(found.fault, DamagedError)
 
 
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_slice_that_ends_anywhere_before_its_pixels_is_damaged(tmp_path, chest, files, syntax):
+    with_mark, without = whole(files, chest), bare(files.slice(chest, 0, SERIES), syntax)
+    path = tmp_path / "x.dcm"
+    for content, first in ((with_mark, 140), (without, 30)):
+        for kept in range(first, len(content) - chest[0].nbytes):
+            path.write_bytes(content[:kept])
+            assert isinstance(read_dicom_file(path).fault, DamagedError), kept
+
+
 def test_what_a_damaged_file_still_says_tells_its_series(tmp_path, chest, files):
     content = whole(files, chest)
     path = tmp_path / "x.dcm"

@@ -14,7 +14,7 @@ from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, UID_dictionary
 
 from ..errors import ImageError
 from .content_kind import DICOM, not_readable
@@ -181,9 +181,14 @@ def _is_no_image(dataset: Dataset, path: Path) -> bool:
     sop_class = str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
     is_whole = not dataset.group_dataset(0)  # where zeros begin, they are read as elements of group 0
     is_other = modality_of_file(dataset) in _NO_IMAGES or _IMAGES not in UID(sop_class).name
-    if not (is_whole and sop_class and is_other):
+    if not (is_whole and sop_class and is_other) or _is_cut_off(sop_class):
         raise _no_dicom(path)
     return True
+
+
+def _is_cut_off(uid: str) -> bool:
+    """Whether a UID is the beginning of a known one: the file ends there."""
+    return uid not in UID_dictionary and any(known.startswith(uid) for known in UID_dictionary)
 
 
 def _headers(dataset: Dataset, path: Path, pixels: _Pixels) -> list[SliceHeader]:
