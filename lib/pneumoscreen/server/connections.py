@@ -22,13 +22,21 @@ class LimitedProtocol(H11Protocol):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._patience: asyncio.TimerHandle | None = None
+        self._silent_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or hang up where there are too many."""
+        """Take a connection; where there are too many, hang up the one that has said nothing for longest.
+
+        Were it the newest, whoever opens enough connections and says nothing would keep all others out.
+        """
         super().connection_made(transport)
-        if len(self.connections) > self.limits.max_connections:
-            transport.abort()
-            return
+        still_open = [one for one in self.connections if not one.transport.is_closing()]
+        if len(still_open) > self.limits.max_connections:
+            silent = [one for one in still_open if isinstance(one, LimitedProtocol) and one._patience is not None]
+            given_up = min(silent, key=lambda one: one._silent_since, default=self)
+            given_up.transport.abort()
+            if given_up is self:
+                return
         self._wait_for_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -46,6 +54,7 @@ class LimitedProtocol(H11Protocol):
 
     def _wait_for_header(self) -> None:
         if self._patience is None and not self.transport.is_closing():
+            self._silent_since = self.loop.time()
             self._patience = self.loop.call_later(self.limits.header_seconds, self.transport.abort)
 
     def _header_came(self) -> None:
