@@ -132,6 +132,12 @@ class Panel:
         self.ui.screenButton.click()
         self.wait(lambda: not self.logic.asking.is_busy and self.session.reading is not before, 120)
 
+    def submit_partly_read(self) -> None:
+        """Press "Submit" and, asked about the regions that are not read, "Submit anyway"."""
+        self.ui.submitButton.click()
+        assert "regions are not read" in self.said and self.ui.retryButton.text == "Submit anyway"
+        self.ui.retryButton.click()
+
     def close(self) -> None:
         """End the helper process and the window."""
         self.widget.cleanup()

@@ -203,8 +203,7 @@ def test_a_failing_server_costs_no_correction(panel: Panel, status: int) -> None
     panel.session.correct("influenza_a")
     with misbehaving(status, b'{"detail": "not today"}') as bad:
         panel.logic.settings.setValue("PneumoScreen/address", bad)
-        panel.ui.submitButton.click()
-        panel.ui.retryButton.click()  # most of it is unread
+        panel.submit_partly_read()
         panel.wait(lambda: not panel.logic.asking.is_busy and bool(panel.said))
     assert "Traceback" not in panel.said
     assert panel.ui.statusFrame.visible and panel.ui.retryButton.visible

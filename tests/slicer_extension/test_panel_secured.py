@@ -96,9 +96,10 @@ def test_an_annotator_reads_corrects_and_submits(site: Site, signed_in: Panel) -
     assert not panel.ui.readerEdit.enabled, "the token says who signs"
     panel.open("case-a")
     panel.screen()
+    region = panel.session.reading.selected
     panel.session.correct("influenza_a")
-    assert panel.session.selected_region().reader.name == "dr-reader"
-    panel.ui.submitButton.click()
+    assert panel.session.reading.region(region).reader.name == "dr-reader"
+    panel.submit_partly_read()
     panel.wait(lambda: panel.session.is_submitted)
     (version,) = site.versions("case-a")
     assert version["reader"] == "dr-reader"
@@ -126,7 +127,7 @@ def test_a_token_that_is_revoked_meanwhile_costs_no_correction(site: Site, tmp_p
         panel.screen()
         panel.session.correct("covid19")
         site.tokens.revoke(entry.id)
-        panel.ui.submitButton.click()
+        panel.submit_partly_read()
         panel.wait(lambda: bool(panel.said) and not panel.logic.asking.is_busy)
         assert "check the token under Connect" in panel.said and panel.ui.retryButton.visible
         assert panel.session.reading.is_modified and len(panel.kept) == 1

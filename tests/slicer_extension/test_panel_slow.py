@@ -71,13 +71,13 @@ def test_a_slow_server_holds_nothing_up_and_loses_nothing(ward: RunningServer, t
         assert longest < LONGEST_TURN_S and waited > delay_s
         assert not panel.ui.progressFrame.visible
 
-        first, second = (region.id for region in panel.session.reading.case.regions[:2])
+        first = panel.session.reading.selected
         panel.session.correct("influenza_a")
-        panel.ui.submitButton.click()
+        second = panel.session.reading.selected
+        panel.submit_partly_read()
 
         def read_on() -> None:
             assert panel.ui.progressFrame.visible and "Submitting" in panel.ui.progressLabel.text
-            panel.session.select(second)
             panel.session.correct("irrelevant")
 
         longest, waited = watch(panel, lambda: not panel.logic.asking.is_busy, read_on)
@@ -112,18 +112,19 @@ def test_what_waits_is_cancelled_at_once_and_nothing_is_lost(ward: RunningServer
         assert panel.session.reading is None and panel.ui.screenButton.enabled
         panel.logic.settings.setValue("PneumoScreen/address", ward.client.address)
         panel.screen()
+        region = panel.session.reading.selected
         panel.session.correct("covid19")
         panel.logic.settings.setValue("PneumoScreen/address", address)
-        panel.ui.submitButton.click()
+        panel.submit_partly_read()
         wait_and_cancel()
         assert panel.session.reading.is_modified and len(panel.kept) == 1
+        panel.session.select(region)
         panel.session.correct("irrelevant")
         # The server stored what was cancelled: the reader's own earlier version is nobody else's.
         panel.logic.settings.setValue("PneumoScreen/address", ward.client.address)
         panel.ui.submitButton.click()
         panel.wait(lambda: panel.session.is_submitted)
         assert not panel.ui.conflictFrame.visible and panel.kept == []
-        selected = panel.session.reading.selected
         kept = ward.client.get(f"/pneumoscreen/annotations/case-b/{panel.session.base}").json()["document"]
         labels = {region["id"]: region["reader"]["label"] for region in kept["regions"] if region["reader"]}
-        assert labels[selected] == "irrelevant"
+        assert labels[region] == "irrelevant"
