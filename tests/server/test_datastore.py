@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -393,6 +394,32 @@ def test_labels_that_are_no_folder_stop_nothing(tmp_path: Path) -> None:
     assert status_of(refused.value) == 503
 
 
+def test_an_upload_during_a_search_of_the_folder_stays(tmp_path: Path) -> None:
+    scan, folder = tmp_path / "new.nii.gz", tmp_path / "studies"
+    folder.mkdir()
+    scan.write_bytes(b"a scan")
+    datastore = StudiesDatastore(str(folder))
+    search, has_searched, may_end = datastore._files.search, threading.Event(), threading.Event()
+
+    def slow_search() -> dict[str, str]:
+        found = search()
+        has_searched.set()
+        may_end.wait()
+        return found
+
+    datastore._files.search = slow_search
+    looking = threading.Thread(target=datastore.refresh)
+    looking.start()
+    has_searched.wait()
+    sending = threading.Thread(target=datastore.add_image, args=("new", str(scan), {}))
+    sending.start()
+    sending.join(1.0)  # it waits for the search; it would be done by now otherwise
+    may_end.set()
+    looking.join()
+    sending.join()
+    assert datastore.list_images() == ["new"]
+
+
 def test_what_is_being_copied_is_said_to_be(tmp_path: Path) -> None:
     datastore = StudiesDatastore(str(tmp_path))
     datastore.wait_for_copies()
@@ -403,6 +430,9 @@ def test_what_is_being_copied_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(CopyingError, match="is being copied") as refused:
         datastore.submit("a", replace(document(), case_id="a").to_json().encode())
     assert status_of(refused.value) == 409
+    with pytest.raises(CopyingError, match="try again in ten seconds"):
+        datastore.refuse_if_copied("a")
     datastore._files._now = lambda: (tmp_path / "a.nii.gz").stat().st_ctime + 3.0
     datastore.refresh()
+    datastore.refuse_if_copied("a")
     assert datastore.list_images() == ["a"]

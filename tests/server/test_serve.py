@@ -77,7 +77,7 @@ def test_a_screening_can_be_cancelled(server: RunningServer) -> None:
     requests.post(f"{server.client.address}/pneumoscreen/cancel/{listed[0]['id']}", timeout=30)
     job.join()
     assert answers[0].status_code == 409
-    assert "cancelled" in answers[0].json()["detail"]
+    assert "cancelled" in answers[0].json()["detail"] and answers[0].json()["cancelled"] is True
     now = server.client.progress("upright")
     assert now is not None
     assert now["state"] == "cancelled"

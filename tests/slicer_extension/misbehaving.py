@@ -1,10 +1,12 @@
 """A server that answers late, wrongly or with an error, as none of our own does."""
 
+import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import requests
 
@@ -42,6 +44,28 @@ def misbehaving(status: int = 200, body: bytes = b"{}", delay_s: float = 0.0) ->
                 self.wfile.write(body)
             except (BrokenPipeError, ConnectionResetError):
                 return
+
+        do_GET = do_PUT = do_POST = do_DELETE = answer
+
+    with _running(Handler) as there:
+        yield there
+
+
+@contextmanager
+def routed(answers: Mapping[str, tuple[int, Any]]) -> Iterator[str]:
+    """Its address; a request that begins like a key (``"POST /path"``) gets that status and those JSON values."""
+
+    class Handler(_Silent):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = f"{self.command} {self.path}"
+            status, values = next(found for start, found in answers.items() if asked.startswith(start))
+            body = json.dumps(values).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         do_GET = do_PUT = do_POST = do_DELETE = answer
 

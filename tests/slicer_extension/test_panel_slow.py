@@ -21,8 +21,9 @@ LONGEST_TURN_S = 0.05
 """Of processor time; what other programs take of a busy machine is not the panel's."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ward(model_root: Path, phantom: Volume, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of the test's own: while one case is read, the panel has the next one screened."""
     studies = tmp_path_factory.mktemp("ward")
     for name in ("case-a", "case-b"):
         sitk.WriteImage(phantom.to_sitk(phantom.hu), studies / f"{name}.nii.gz")

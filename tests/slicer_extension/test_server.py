@@ -1,6 +1,5 @@
 """The client and the helper process against a real ``pneumoscreen serve`` with a phantom; nothing of ours is mocked."""
 
-import hashlib
 import json
 import os
 import signal
@@ -8,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import SimpleITK as sitk
 from tests.server.conftest import REPOSITORY, RunningServer, copied_models, model_root, phantom, serving
+from tests.slicer_extension.misbehaving import routed
 
 from pneumoscreen.images.volume import Volume
 from PneumoScreenLib.contract import Case
@@ -28,7 +28,7 @@ PACKAGE = REPOSITORY / "slicer_extension" / "PneumoScreen"
 
 @pytest.fixture(scope="module")
 def clinic(model_root: Path, phantom: Volume, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server over two scans, one of them a DICOM-like other format."""
+    """A server over two scans, one of them in another format."""
     studies = tmp_path_factory.mktemp("studies")
     image = phantom.to_sitk(phantom.hu)
     sitk.WriteImage(image, studies / "upright.nii.gz")
@@ -92,6 +92,36 @@ def job_of(server: Server, image: str) -> dict[str, Any]:
     return server._transport.json("GET", f"/pneumoscreen/progress/{image}")
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def fetched_when_offered(server: Server, case_id: str, folder: Path) -> bytes:
+    """The volume of a case that somebody may still be writing, as the server sees it."""
+    fetched: list[str] = []
+
+    def is_fetched() -> bool:
+        try:
+            fetched.append(server.download(case_id, str(folder)))
+        except ServerError as error:
+            # Not seen yet, or not at rest yet.
+            if error.kind != "missing" and "is being copied" not in str(error):
+                raise
+        return bool(fetched)
+
+    wait_until(is_fetched)
+    return Path(fetched[0]).read_bytes()
+
+
+def remove(server: Server, file: Path) -> None:
+    """Take a scan out of the studies again; the other tests count what the server offers."""
+    file.unlink()
+    wait_until(lambda: file.stem not in {row["id"] for row in server.worklist()})
+
+
 def test_the_server_describes_itself(server: Server) -> None:
     told = server.describe()
     assert told["models"] == {"ct_candidates": 1, "ct_classifier": 1}
@@ -128,16 +158,36 @@ def test_a_download_is_whole_kept_and_checked(server: Server, clinic: RunningSer
 
 
 def test_a_changed_scan_is_fetched_again(server: Server, clinic: RunningServer, tmp_path: Path) -> None:
-    file = clinic.studies / "second.nrrd"
-    original = file.read_bytes()
-    server.download("second", str(tmp_path))
-    image = sitk.ReadImage(str(file))
+    # A scan of its own: one that was written only now is not offered to the other tests.
+    image, file = sitk.ReadImage(str(clinic.studies / "second.nrrd")), clinic.studies / "changing.nrrd"
     try:
+        sitk.WriteImage(image, file)
+        original = fetched_when_offered(server, "changing", tmp_path)
+        assert original == file.read_bytes()
         sitk.WriteImage(image + 1, file)
-        fetched = Path(server.download("second", str(tmp_path))).read_bytes()
-        assert hashlib.sha256(fetched).digest() == hashlib.sha256(file.read_bytes()).digest() != original
+        assert fetched_when_offered(server, "changing", tmp_path) == file.read_bytes() != original
     finally:
-        file.write_bytes(original)
+        remove(server, file)
+
+
+def test_a_scan_that_is_being_copied_is_said_to_be(server: Server, clinic: RunningServer, tmp_path: Path) -> None:
+    file, said = clinic.studies / "growing.nrrd", ""
+
+    def is_said() -> bool:
+        nonlocal said
+        with file.open("ab") as growing:
+            growing.write(b"more of it")
+        try:
+            server.download("growing", str(tmp_path))
+        except ServerError as error:
+            said = str(error)
+        return "is being copied" in said
+
+    try:
+        wait_until(is_said)
+        assert said == "Image growing is being copied into the studies folder; try again in ten seconds."
+    finally:
+        remove(server, file)
 
 
 def test_a_cancelled_download_leaves_nothing(server: Server, tmp_path: Path) -> None:
@@ -254,6 +304,24 @@ def test_a_cancelled_screening_ends_on_the_server(server: Server) -> None:
         assert time.monotonic() < end
         time.sleep(0.1)
     assert job_of(server, "second")["state"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"detail": "image ct-1 is being copied; try again in ten seconds"}, "Image ct-1 is being copied; try again"),
+        (
+            {"detail": "the ct_screening of ct-1 was cancelled", "cancelled": True},
+            "stopped on the server; start it",
+        ),
+    ],
+)
+def test_a_screening_that_the_server_does_not_end_is_told(answer: dict[str, Any], sentence: str) -> None:
+    answers = {"GET /pneumoscreen/progress": (200, {"jobs": []}), "POST /infer/": (409, answer)}
+    with routed(answers) as address, pytest.raises(ServerError, match=sentence) as caught:
+        Server(address).screen("ct-1")
+    # Not as the reader's own cancelling, of which the panel says nothing.
+    assert caught.value.kind == "conflict"
 
 
 def test_the_helper_answers_side_by_side_and_cancels_at_once(worker: Worker, server: Server) -> None:

@@ -31,7 +31,7 @@ from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
 from .cxr_tasks import CxrScreeningTask
-from .datastore import CopyingError, StudiesDatastore
+from .datastore import StudiesDatastore
 from .engine import CANDIDATES, CLASSIFIER, Engine
 from .failures import RequestError, UnknownError
 from .hand_labels import HandLabels
@@ -326,9 +326,8 @@ class PneumoScreenApp(MONAILabelApp):
         if image_id is None:
             datastore.refresh()  # a DICOM folder that was copied in after the start
             image_id = datastore.id_of(image)
-        if image_id is None and datastore.is_being_copied(image):
-            raise CopyingError(f"image {image} is being copied into the studies folder; try again in ten seconds")
         if image_id is None:
+            datastore.refuse_if_copied(image)
             raise UnknownError(f"image {image[:200]} is not in the studies folder; GET /datastore/ lists what is there")
         return image_id, Path(datastore.get_image_uri(image_id))
 

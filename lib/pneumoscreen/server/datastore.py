@@ -66,6 +66,15 @@ class StudiesDatastore(StudiesIndex):
         if not self.is_read_only:
             self._repair()
 
+    def refuse_if_copied(self, image_id: str) -> None:
+        """Say of an image that is not offered that somebody writes it now, where that is why.
+
+        Raises:
+            CopyingError: if so.
+        """
+        if self.is_being_copied(image_id):
+            raise CopyingError(f"image {image_id} is being copied into the studies folder; try again in ten seconds")
+
     @property
     def work_folder(self) -> Path:
         """Where the server keeps what belongs to these studies but is no label."""
@@ -83,7 +92,7 @@ class StudiesDatastore(StudiesIndex):
         require_storable(image_info)
         ending = split_name(name)[1]
         image_id = image_id or split_name(name)[0]
-        with self._guard, FileLock(self._lock_file):
+        with self._refreshing, self._guard, FileLock(self._lock_file):
             there = self._datastore.objects.get(image_id)
             if there is not None and there.image.ext != ending:
                 raise RequestError(f"there is an image {image_id} of another format; remove it first, or rename this")
@@ -267,8 +276,7 @@ class StudiesDatastore(StudiesIndex):
     def _require_image(self, image_id: str) -> None:
         if image_id in self._datastore.objects:
             return
-        if self.is_being_copied(image_id):
-            raise CopyingError(f"image {image_id} is being copied into the studies folder; try again in ten seconds")
+        self.refuse_if_copied(image_id)
         raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
 
     def _submit_file(self, image_id: str, file: Path, ending: str, info: dict[str, Any]) -> None:

@@ -41,7 +41,10 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
         if "\x00" in image:
             raise RequestError("image holds a null character")
         store = app.datastore()
-        if not isinstance(store, StudiesDatastore) or store.id_of(image) != image:
+        if not isinstance(store, StudiesDatastore):
+            return None
+        if store.id_of(image) != image:
+            store.refuse_if_copied(image)
             return None
         path = Path(store.get_image_uri(image))
         is_converted = path.is_dir() or (as_shown and app.engine.reading.modality(path) == "CXR")

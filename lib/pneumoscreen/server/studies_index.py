@@ -5,7 +5,8 @@
 - Nothing that it says leads out of the folder.
 - A folder that may not be written to is served all the same; the index is then kept in memory.
 
-Thread contract: every method that changes the objects takes ``_guard``.
+Thread contract: every method that changes the objects takes ``_guard``; one that searches the folder or puts an image
+into it takes ``_refreshing`` before, so that no search that began earlier takes the image out again.
 """
 
 import json
@@ -50,6 +51,7 @@ class StudiesIndex(LocalDatastore):
     def __init__(self, studies: str, read_only: bool, reading: Reading) -> None:
         # Not the stock one: it makes folders where none can be made, and watches files that are half there.
         self._guard = threading.RLock()
+        self._refreshing = threading.Lock()
         self._files = ImageFiles(Path(studies), reading)
         self._places: dict[str, str] = {}
         self._hand_info: dict[str, dict[str, Any]] = {}
@@ -107,10 +109,11 @@ class StudiesIndex(LocalDatastore):
 
     def refresh(self) -> None:
         """Read the folder again."""
-        places = self._files.search()
-        with self._guard:
-            self._places = places
-            super().refresh()
+        with self._refreshing:  # what an earlier search found must not take the place of a later one
+            places = self._files.search()
+            with self._guard:
+                self._places = places
+                super().refresh()
 
     def has_changed(self) -> bool:
         """Whether reading the folder again would find other images."""

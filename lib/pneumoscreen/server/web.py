@@ -210,13 +210,17 @@ def _check_upload(file: UploadFile, field: str) -> None:
 
 
 def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
-    def _sentence(status: int, detail: str) -> JSONResponse:
-        return PlacelessResponse({"detail": " ".join(detail.split())}, status_code=status)
+    def _sentence(status: int, detail: str, **more: bool) -> JSONResponse:
+        return PlacelessResponse({"detail": " ".join(detail.split()), **more}, status_code=status)
 
     @web.exception_handler(PneumoScreenError)
-    @web.exception_handler(Cancelled)
     async def mendable(request: Request, error: Exception) -> JSONResponse:
         return _sentence(status_of(error), str(error))
+
+    @web.exception_handler(Cancelled)
+    async def stopped(request: Request, error: Exception) -> JSONResponse:
+        # Other conflicts have the same status: an image that is still being copied, for one.
+        return _sentence(status_of(error), str(error), cancelled=True)
 
     @web.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:

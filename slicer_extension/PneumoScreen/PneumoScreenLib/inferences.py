@@ -126,9 +126,9 @@ def _ask(transport: Transport, task: str, case_id: str, params: Mapping[str, Any
 
 def _document(answer: Any, address: str) -> Dict[str, Any]:
     if isinstance(answer, ServerError):
-        if answer.kind == failures.CONFLICT:
-            # The one conflict that an inference has: somebody stopped it.
-            raise ServerError(failures.CANCELLED, "The screening was stopped on the server; start it again.", 409)
+        if answer.detail.get("cancelled") is True:
+            # By somebody else, so it is told: what the reader stops here does not come this far.
+            raise ServerError(failures.CONFLICT, "The screening was stopped on the server; start it again.", 409)
         raise answer
     if not isinstance(answer, dict) or "schema" not in answer or not isinstance(answer.get("regions", []), list):
         raise failures.rubbish(address)
