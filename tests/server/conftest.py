@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,10 +122,7 @@ def copied_models(models: Path, target: Path) -> Path:
 
 def wait_for_image(client: Client, image: str) -> None:
     """Wait until an image that was copied into the folder of a running server is offered."""
-    end = time.monotonic() + 600
-    while image not in client.get("/datastore/?output=all").json()["objects"]:
-        assert time.monotonic() < end
-        time.sleep(0.2)
+    assert client.wait_until_offered([image], 600)
 
 
 @contextmanager

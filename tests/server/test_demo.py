@@ -30,12 +30,30 @@ sys.exit(cli.main(["demo", *sys.argv[1:]]))
 """
 """The demo's command with phantoms of a tenth of the voxels."""
 
+LATE = SMALL.replace(
+    "sys.exit",
+    """
+class ClientOf(demo.ClientOf):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        demo.client_of = self
+
+write = demo.write_picture
+def write_when_served(*arguments):
+    write(*arguments)
+    demo.client_of().wait_until_ready(600)
+
+demo.ClientOf, demo.write_picture = ClientOf, write_when_served
+sys.exit""",
+)
+"""The same where making the phantoms takes longer than starting the server, as it does with whole ones."""
+
 GONE_WITHIN_S = 20.0
 
 
-def start_demo(models: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start_demo(models: Path, *arguments: str, program: str = SMALL) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", SMALL, *arguments],
+        [sys.executable, "-c", program, *arguments],
         env={**environment(models), "COLUMNS": "120"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -83,6 +101,13 @@ def test_the_phantoms_are_screened_over_rest(both_models: Path, out: Path) -> No
     assert f"make serve STUDIES={out / 'studies'}" in printed
     assert not is_served(address_in(printed))
     assert "Traceback" not in (out / "server.log").read_text(encoding="utf-8")
+
+
+def test_phantoms_that_come_after_the_server_is_up_are_screened(both_models: Path, tmp_path: Path) -> None:
+    demo = start_demo(both_models, "--out", str(tmp_path / "out"), program=LATE)
+    _, errors = demo.communicate(timeout=600)
+    assert (demo.returncode, errors) == (0, "")
+    assert len(list((tmp_path / "out").glob("*.html"))) == len(CASES) + 1
 
 
 @pytest.mark.slow

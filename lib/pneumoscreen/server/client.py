@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,21 @@ class Client:
             except ServerError:
                 time.sleep(_POLL_S)
         raise ServerError(f"the server at {self.address} did not answer within {timeout_s:.0f} s")
+
+    def wait_until_offered(self, images: Collection[str], timeout_s: float) -> bool:
+        """Ask for the list of images until all of these are in it; whether they came in time.
+
+        A server offers an image that was put into its folder only once nobody writes it any more.
+
+        Raises:
+            ServerError: if the server refuses or is not there.
+        """
+        end = time.monotonic() + timeout_s
+        while not set(images) <= self.get("/datastore/?output=all").json()["objects"].keys():
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def infer(self, task: str, image: str, params: dict[str, Any] | None = None, output: str = "all") -> Answer:
         """Run an inference on an image of the studies.

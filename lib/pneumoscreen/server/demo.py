@@ -38,6 +38,8 @@ XRAY_CASE = ("covid19", 7)
 TASKS = {"CT": "ct_screening", "CXR": "cxr_screening"}
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
+OFFER_LIMIT_S = 60.0
+"""Ours: time for the server to see that the studies are complete, which takes it seconds."""
 _POLL_S = 0.3
 _SHORT_ID = 24
 _SERVER_LOG = "server.log"
@@ -82,6 +84,8 @@ def run_demo(out: Path, ct: Path | None = None, spec: PhantomSpec | None = None)
             with console.status("Starting the server"):
                 client = client_of()
                 client.wait_until_ready(START_LIMIT_S, lambda: process.poll() is None)
+                # One that does not come is asked for all the same: the server then says why.
+                client.wait_until_offered([study.image for study in studies], OFFER_LIMIT_S)
             console.print(f"Server: {client.address}   studies: {studies_folder}", soft_wrap=True, highlight=False)
         cases = _screen(client, studies, out, console, failures) if studies else []
     for sentence in failures:
