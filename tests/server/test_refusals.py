@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,39 @@ def test_an_archive_cannot_write_outside_its_session(server: RunningServer, tmp_
         )
         assert_refused(answer, 422)
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "names", [("..",), ("a/.",), ("/",), ("x" * 300 + ".nii.gz",), ("a\x7f.dcm",), ("1/a.dcm", "2/a.dcm")]
+)
+def test_files_of_a_session_have_names_of_their_own(server: RunningServer, names: tuple[str, ...]) -> None:
+    files = [("files", (name, b"x")) for name in names]
+    answer = requests.put(f"{server.client.address}/session/", files=files, timeout=60)
+    assert "name" in assert_refused(answer, 422)
+
+
+def test_a_session_of_several_files_has_no_single_image(server: RunningServer) -> None:
+    address = f"{server.client.address}/session/"
+    files = [("files", (name, b"x")) for name in ("a.dcm", "b.dcm")]
+    made = requests.put(address, files=files, timeout=60).json()["session_id"]
+    detail = assert_refused(requests.get(address + made, params={"image": True}, timeout=60), 422)
+    assert "several files" in detail
+    assert requests.get(address + made, timeout=60).status_code == 200
+    assert_refused(requests.get(address + "0" * 36, params={"image": True}, timeout=60), 404)
+    assert requests.delete(address + made, timeout=60).status_code == 200
+
+
+def test_a_body_that_ends_early_is_no_fault_of_the_server(server: RunningServer) -> None:
+    host, port = server.client.address.removeprefix("http://").split(":")
+    words = "PUT /pneumoscreen/annotations/upright HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"
+    before = server.log.read_text(encoding="utf-8").count("ClientDisconnect")
+    with socket.create_connection((host, int(port)), 60) as cut:
+        cut.sendall(words.encode())
+        cut.shutdown(socket.SHUT_WR)
+        while cut.recv(4096):  # until the server has closed its side as well
+            pass
+    assert requests.get(f"{server.client.address}/info/", timeout=60).status_code == 200
+    assert server.log.read_text(encoding="utf-8").count("ClientDisconnect") == before
 
 
 json_values = st.recursive(

@@ -42,7 +42,9 @@ from monailabel.interfaces.exception import (
     MONAILabelError,
     MONAILabelException,
 )
+from monailabel.utils.others.generic import get_basename
 from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
 
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
@@ -70,6 +72,7 @@ _STOCK = (info, model, batch_infer, activelearning, scoring, datastore, logs, oh
 _OBJECT_FIELDS = ("params", "info")
 _SWITCH_INTERVAL_S = 0.002
 _LONGEST_ENDING = 100
+_LONGEST_NAME = 255
 
 logger = logging.getLogger(__name__)
 
@@ -192,12 +195,20 @@ def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
             raise RequestError(f"{name} holds a null character")
         if isinstance(value, UploadFile):
             _check_upload(value, name)
+        if isinstance(value, list) and value and isinstance(value[0], UploadFile):
+            _check_names([file.filename or "" for file in value], name)
         if name in _OBJECT_FIELDS and isinstance(value, str):
             parse_object(value, name)
     known: dict[str, Any] = {"/train/{model}": app._trainers, "/batch/infer/{model}": app._infers}
     if path in known and values["model"] not in known[path]:
         there = ", ".join(known[path]) or "none"
         raise UnknownError(f"there is no task {values['model']!r} here; there are: {there}")
+    if (
+        path == "/session/{session_id}"
+        and values.get("image")
+        and not app.session_image(values["session_id"]).is_file()
+    ):
+        raise RequestError("the session holds several files and no single image; screen it with session_id")
     if path == "/scoring/{method}" and values["method"] not in app._scoring_methods:
         raise UnknownError(f"there is no scoring method {values['method']!r}")
 
@@ -207,6 +218,15 @@ def _check_upload(file: UploadFile, field: str) -> None:
     ending = "".join(PurePath(file.filename or "").suffixes)
     if not ending.isprintable() or len(ending.encode()) > _LONGEST_ENDING:
         raise RequestError(f"form field {field}: the file's name has an ending of no format that is known")
+
+
+def _check_names(names: list[str], field: str) -> None:
+    """The stock endpoint writes each file of a session under its own name."""
+    last = [get_basename(name) for name in names if name]
+    if any(name in ("", ".", "..") or not name.isprintable() or len(name.encode()) > _LONGEST_NAME for name in last):
+        raise RequestError(f"form field {field}: a file has a name under which none can be kept; rename it")
+    if len(set(last)) < len(last):
+        raise RequestError(f"form field {field}: two files have the same name; rename one of them")
 
 
 def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
@@ -226,6 +246,10 @@ def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         return _sentence(422, in_words({**first, "loc": first["loc"][1:]}, str(first["loc"][0])))
+
+    @web.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return _sentence(400, "the request ended before its body did")  # no fault of the server's, and nobody reads it
 
     @web.exception_handler(MONAILabelException)
     async def stock_failure(request: Request, error: MONAILabelException) -> JSONResponse:
