@@ -7,6 +7,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -295,3 +296,37 @@ def test_an_unpacked_session_is_a_folder_of_plain_files(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError):
         store.add_session(str(tar_of(tmp_path / "b.tar", (entry("x", tarfile.SYMTYPE, "/etc"), b""))), uncompress=True)
     assert len(list((tmp_path / "store").iterdir())) == 1
+
+
+@pytest.mark.parametrize("left", [None, "", '{"name": "x", "ima'])
+def test_what_is_left_of_a_session_is_in_nobodys_way(tmp_path: Path, left: str | None) -> None:
+    store = sessions(tmp_path / "store")
+    rest = tmp_path / "store" / "0b1f0000-0000-11ef-8000-000000000000"
+    rest.mkdir(parents=True)
+    if left is not None:
+        (rest / "meta.info").write_text(left)
+    (tmp_path / "a").write_bytes(b"a")
+    made, _ = store.add_session(str(tmp_path / "a"))
+    assert store.get_session(rest.name) is None
+    assert rest.is_dir(), "another server may be making it"
+    os.utime(rest, (1, 1))
+    assert store.remove_expired() == 1
+    assert not rest.exists()
+    assert store.get_session(made) is not None
+
+
+def test_sessions_that_come_and_go_at_once_do_not_meet(tmp_path: Path) -> None:
+    store = sessions(tmp_path / "store")
+
+    def come_and_go(number: int) -> None:
+        for turn in range(40):
+            file = tmp_path / f"{number}-{turn}"
+            file.write_bytes(b"a")
+            made, _ = store.add_session(str(file))
+            assert store.get_session(made) is not None
+            store.remove_session(made)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(come_and_go, number) for number in range(8)]:
+            done.result()
+    assert not list((tmp_path / "store").iterdir())

@@ -1,9 +1,11 @@
 """Upload sessions that unpack only what stays inside their own folder, and hold no more than the site allows."""
 
+import json
 import os
 import shutil
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from monailabel.utils.sessions import SessionInfo, Sessions
@@ -52,6 +54,42 @@ class CheckedSessions(Sessions):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def get_session(self, session_id: str, update_ts: bool = True, fetch_cache: bool = True) -> SessionInfo | None:
+        """A session; None where there is none, or only what a killed server or a removal has left of one."""
+        try:
+            return super().get_session(session_id, update_ts, fetch_cache)
+        except (FileNotFoundError, ValueError):  # it is removed just now, or its description is damaged
+            return None
+
+    def remove_session(self, session_id: str) -> None:
+        """Remove a session and its files; two that do so at once do not meet."""
+        self.pop(session_id, None)
+        shutil.rmtree(os.path.join(self.store_path, session_id), ignore_errors=True)
+
+    def remove_expired(self) -> int:
+        """Remove what nobody used for too long, also what is no whole session; returns how many there were."""
+        now, count = time.time(), 0
+        for name in os.listdir(self.store_path) if os.path.isdir(self.store_path) else ():
+            folder = Path(self.store_path, name)
+            session = self.get_session(name, update_ts=False, fetch_cache=False)
+            if not folder.is_dir():
+                continue
+            if session is not None:
+                used, expiry = session.last_access_ts, session.expiry
+            else:  # another server of this account may be making one there: it is given its time
+                used, expiry = _changed(folder), self.expiry
+            if 0 < expiry < now - used:
+                self.remove_session(name)
+                count += 1
+        return count
+
+    def _write_meta_info(self, session_id: str, session_info: SessionInfo) -> None:
+        # As a whole: another request may read it now.
+        folder = Path(self.store_path, session_id)
+        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".meta-", delete=False) as meta:
+            json.dump(session_info.to_json(), meta)
+        os.replace(meta.name, folder / "meta.info")
+
     def _add_within_quota(self, data: str, expiry: int, session_id: str | None) -> tuple[str, SessionInfo]:
         # One at a time: two that are counted together would both find room.
         with self._counting:
@@ -69,6 +107,13 @@ class FullError(RequestError):
     """No room for more until something is deleted."""
 
     status = 507
+
+
+def _changed(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # it was removed meanwhile
 
 
 def _bytes_below(place: Path) -> int:
