@@ -132,13 +132,15 @@ def test_a_changed_series_is_converted_anew(real_server: RunningServer) -> None:
 
 
 def test_a_moved_region_is_labelled_anew(real_server: RunningServer, nifti: Answer) -> None:
-    sent = nifti.document["regions"][0]
+    sent = nifti.document["regions"][0]  # among all others: a region alone may be too weak for its label
     x, y, z = sent["center_mm"]
     moved = {**sent, "center_mm": [x, y + 6.0, z]}
     case = Case.from_dict(
-        real_server.client.infer("ct_classifier", NIFTI, {"regions": [sent, {**moved, "id": "m"}]}).document
+        real_server.client.infer(
+            "ct_classifier", NIFTI, {"regions": [*nifti.document["regions"], {**moved, "id": "m"}]}
+        ).document
     )
-    same, other = case.regions
+    same, *_, other = case.regions
     assert same.label == sent["label"]
     # Patches are judged in other company, and rounding depends on the size of a batch: in the last digits only.
     for anew, before in zip(same.patches, Case.from_dict(nifti.document).regions[0].patches, strict=True):
