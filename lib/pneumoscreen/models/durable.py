@@ -53,6 +53,14 @@ def age_s(path: Path) -> float:
         return 0.0
 
 
+def changed_ns(path: str | Path) -> int:
+    """When a file, or the list of files in a folder, was changed last, in ns since 1970; 0 where it cannot be told."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def remove_leftovers(folder: Path, except_for: Container[str] = ()) -> None:
     """Delete the hidden files and folders that are older than a day: nobody is writing them any more."""
     for path in folder.glob(".*"):

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..images.dicom_start import looks_like_dicom
-from ..models.durable import fsync_folder
+from ..models.durable import changed_ns, fsync_folder
 from ..studies.layout import ANNOTATIONS, AUDIT, PICTURE_ENDINGS, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
 from .failures import RequestError
 from .fence import FOREIGN, LEADS_OUT, Fence
@@ -116,7 +116,7 @@ class ImageFiles:
         """Whether something was put into a folder or taken out of it since the last search, or is being copied."""
         if self.being_copied or self._is_unsure or _names(self._studies) != self._names:
             return True
-        return any(_changed(folder) != then for folder, then in self._folders.items())
+        return any(changed_ns(folder) != then for folder, then in self._folders.items())
 
     def is_whole(self, path: Path) -> None:
         """Take a file as complete: whoever says so put it there as a whole."""
@@ -170,7 +170,7 @@ class ImageFiles:
 
     def _series(self, folder: Path, depth: int) -> Iterator[Path]:
         """The folders that hold DICOM files, this one and those in it; links inside are not followed."""
-        self._folders[str(self._studies / folder)] = _changed(str(self._studies / folder))  # before its list is read
+        self._folders[str(self._studies / folder)] = changed_ns(str(self._studies / folder))  # before its list is read
         try:
             entries = _visible(self._studies / folder)
         except OSError as error:
@@ -238,14 +238,6 @@ def _names(folder: Path) -> frozenset[str]:
         return frozenset(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError:
         return frozenset()
-
-
-def _changed(folder: str) -> int:
-    """When entries of a folder came or went last; 0 where it is gone."""
-    try:
-        return os.stat(folder).st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _state(path: Path) -> tuple[int, int] | None:

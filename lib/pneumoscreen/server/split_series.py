@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..images.dicom_start import looks_like_dicom
+from ..models.durable import changed_ns
 
 _SERIES_UID = re.compile(rb"\x20\x00\x0e\x00(?:UI..|..\x00\x00)([0-9.]{5,64})", re.DOTALL)
 _HEADER = 1 << 16
@@ -41,14 +42,14 @@ class SplitSeries:
         return found
 
     def _asked(self, folders: Sequence[Path]) -> list[list[Path]]:
-        key = tuple((str(folder), _changed(folder)) for folder in folders)
+        key = tuple((str(folder), changed_ns(folder)) for folder in folders)
         if key not in self._joined:
             self._joined[key] = self._join(folders)
         return self._joined[key]
 
     def _uids_in(self, folder: Path) -> frozenset[bytes]:
         """What may be the UID of the series of the DICOM files in a folder, by the first that has one."""
-        changed = _changed(folder)
+        changed = changed_ns(folder)
         known = self._uids.get(str(folder))
         if known is None or known[0] != changed:
             known = self._uids[str(folder)] = changed, _uids_of(folder)
@@ -67,10 +68,3 @@ def _uids_of(folder: Path) -> frozenset[bytes]:
     except OSError:
         pass  # reading the image says what is wrong
     return frozenset()
-
-
-def _changed(folder: Path) -> int:
-    try:
-        return folder.stat().st_mtime_ns
-    except OSError:
-        return 0

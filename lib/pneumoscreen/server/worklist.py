@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..active_learning.score_file import StoredScore
 from ..case import ModelInfo
-from ..models.durable import replace_durably
+from ..models.durable import changed_ns, replace_durably
 from ..studies.annotations import AnnotationStore
 from ..studies.layout import ANNOTATIONS, FINAL_LABELS, is_plain_name
 from ..studies.versions import Annotation, counting_of, current_of
@@ -140,7 +140,7 @@ class Worklist:
 
     def _summary(self, case_id: str, store: AnnotationStore) -> Annotated:
         places = (self._studies / ANNOTATIONS / case_id, self._studies / FINAL_LABELS / f"{case_id}.json")
-        state = [_changed(place) for place in places]
+        state = [changed_ns(place) for place in places]
         known = self._known.get(case_id)
         if known is None or known[0] != state:
             known = self._known[case_id] = state, _summarise(store.versions(case_id))
@@ -177,13 +177,6 @@ def _names(folder: Path) -> set[str]:
         return set(os.listdir(folder))
     except OSError:
         return set()
-
-
-def _changed(place: Path) -> int:
-    try:
-        return os.stat(place).st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _summarise(versions: Sequence[Annotation]) -> Annotated:

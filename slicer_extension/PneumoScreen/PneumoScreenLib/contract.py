@@ -56,7 +56,7 @@ from pneumoscreen.case import (  # noqa: E402
     opinions,
 )
 from pneumoscreen.errors import CaseError, PneumoScreenError  # noqa: E402
-from pneumoscreen.evidence import is_overruled  # noqa: E402
+from pneumoscreen.evidence import counts, is_overruled  # noqa: E402
 from pneumoscreen.regions import ACCEPTED, CORRECTED, OPEN, state_of  # noqa: E402
 from pneumoscreen.verdict import (  # noqa: E402
     DEFAULT_CLASSES,
@@ -92,6 +92,7 @@ __all__ = [
     "ReaderMark",
     "Region",
     "Verdict",
+    "counts",
     "decide",
     "is_overruled",
     "lps_to_ras",

@@ -6,7 +6,7 @@ to one of these two. The paper's own figures (Noisy-OR, rule, confidence) stand 
 
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from .contract import DEFAULT_CLASSES, RULE_NONE, SIDES, Case, Classes, Region, Verdict, decide, opinions
+from .contract import DEFAULT_CLASSES, RULE_NONE, SIDES, Case, Classes, Region, Verdict, counts, decide, opinions
 from .wording import display_name, percent
 
 DOUBTFUL = 0.5
@@ -61,7 +61,7 @@ def affected_in_words(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:
     parts = [f"{side} lung {case.lungs[side].affected_percent:.1f} %" for side in reversed(SIDES) if side in case.lungs]
     if not parts:
         return ""
-    counting = [region for region in case.regions if region.opinion and region.opinion[0] in classes.infections]
+    counting = [region for region in case.regions if counts(region, classes)]
     unmeasured = sum(region.infected_ml is None for region in counting)
     is_partly_measured = unmeasured > 0 and any(region.infected_ml is not None for region in case.regions)
     boxes = "1 box" if unmeasured == 1 else f"{unmeasured} boxes"

@@ -3,7 +3,7 @@
 from typing import List, Sequence
 
 from .arrangement import edge_of
-from .contract import DEFAULT_CLASSES, Case, Classes, Region
+from .contract import DEFAULT_CLASSES, Case, Classes, Region, counts
 from .progress import open_ids
 from .wording import display_name
 
@@ -21,7 +21,7 @@ def sentence(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:
 
 
 def _of_scan(case: Case, classes: Classes) -> str:
-    counting = [region for region in case.regions if region.opinion and region.opinion[0] in classes.infections]
+    counting = [region for region in case.regions if counts(region, classes)]
     if not counting or case.verdict is None:
         return "No infectious opacity found."
     sides = {region.side for region in counting}
