@@ -142,13 +142,7 @@ def test_a_training_tells_its_progress_and_its_publication(clinic: RunningServer
     assert time.monotonic() - began < 20.0, "starting returns at once"
     first = _until(clinic, lambda status: bool(status["progress"]["message"]), FIRST_MESSAGE_S)
     assert first["id"] == started["id"] and time.monotonic() - began < FIRST_MESSAGE_S
-    seen: list[dict[str, Any]] = []
-
-    def collect(status: dict[str, Any]) -> bool:
-        seen.append(status)
-        return _ended(status)
-
-    ended = _until(clinic, collect)
+    ended = _until(clinic, _ended)
     progress = ended["progress"]
     assert ended["status"] == "DONE", ended
     assert {"start_ts", "end_ts", "request", "details"} <= set(ended)
@@ -157,8 +151,6 @@ def test_a_training_tells_its_progress_and_its_publication(clinic: RunningServer
     assert progress["loss"] > 0 and set(progress["losses"]) == {"m1", "m2"}
     assert sorted(progress["metrics"]) == ["1", "2", "3"]
     assert progress["metric_name"] == "m2 f1" and progress["metric"] == progress["metrics"]["3"]
-    trained = [status["progress"] for status in seen if status["progress"]["state"] == "training"]
-    assert any(status["time_left_s"] is not None for status in trained if status["step"])
     publication = progress["publication"]
     assert publication["task"] == "ct_classifier" and publication["compared_with"] == 1
     assert publication["sentence"] == progress["message"]
@@ -198,6 +190,8 @@ def test_one_runs_others_wait_or_are_refused_and_cancelling_ends_all(clinic: Run
     nothing = requests.delete(f"{clinic.client.address}/train/", timeout=30)
     assert (nothing.status_code, nothing.json()["detail"]) == (404, "no training is running; nothing was cancelled")
     _started(clinic, "ct_classifier", **LONG)
+    stepping = _until(clinic, lambda status: status["progress"]["time_left_s"] is not None)["progress"]
+    assert stepping["step"] >= 1 and stepping["epochs"] == LONG["max_epochs"] and stepping["time_left_s"] > 0
     second = _post(clinic, "ct_candidates", max_epochs=1)
     assert second.status_code == 429 and "a training of ct_classifier is running" in second.json()["detail"]
     queued = requests.post(
