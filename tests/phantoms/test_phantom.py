@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 
 from pneumoscreen.phantoms import Phantom, PhantomSpec, generate_phantom
+from pneumoscreen.phantoms.lesion_kinds import draw_lesion
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 SMALL = PhantomSpec(matrix=96, thickness_mm=6.0)
@@ -101,10 +102,20 @@ def test_slices_set_the_number_of_slices() -> None:
     assert generate_phantom(2, "covid19", PhantomSpec(matrix=64, slices=70)).volume.hu.shape[0] == 70
 
 
+def test_a_fine_infection_is_made_of_bands_small_nodules_and_filled_airways() -> None:
+    bands = many = 0
+    for seed in range(60):
+        blobs = draw_lesion("influenza_a", 0.5, np.random.default_rng(seed), "fine").blobs
+        small = all(blob.radii.max() < 10.0 for blob in blobs)
+        bands += len(blobs) <= 3 and all(blob.radii[0] <= 5.0 for blob in blobs)
+        many += len(blobs) >= 7 and small
+    assert bands + many == 60 and bands >= 8 and many >= 30
+
+
 @pytest.mark.parametrize("diagnosis", ["covid19", "influenza_a"])
 def test_an_early_infection_is_one_to_three_small_foci(diagnosis: str) -> None:
     for seed in range(50, 53):
-        phantom = generate_phantom(seed, diagnosis, PhantomSpec(matrix=128, thickness_mm=2.0, early=True))
+        phantom = generate_phantom(seed, diagnosis, PhantomSpec(matrix=128, thickness_mm=2.0, manifestation="early"))
         voxel_ml = float(np.prod(phantom.volume.spacing_mm)) / 1000.0
         assert 1 <= len(phantom.infections) <= 3
         assert all((phantom.infection == lesion.number).sum() * voxel_ml < 6.0 for lesion in phantom.infections)

@@ -1,6 +1,7 @@
 """Synthetic chest CTs and chest X-rays with complete truth, for training, tests and the demo."""
 
 from .implants import implant_either_way, implant_lesions, mirrored
+from .lesion_kinds import Manifestation
 from .phantom import Lesion, Phantom, PhantomSpec, generate_phantom
 from .radiograph import RadiographPhantom, RadiographSpec, generate_radiograph
 from .radiograph_studies import radiograph_document, write_radiograph_studies
@@ -8,6 +9,7 @@ from .studies import truth_document, write_implants, write_studies
 
 __all__ = [
     "Lesion",
+    "Manifestation",
     "Phantom",
     "PhantomSpec",
     "RadiographPhantom",

@@ -13,6 +13,7 @@ from scipy import ndimage
 from ..errors import ImageError
 from ..images.volume import Volume
 from ..verdict import DEFAULT_CLASSES
+from .lesion_kinds import Manifestation
 from .lesions import LesionModel, laid_over
 from .phantom import MAX_PAINTED_MM, Axes, Phantom, lesion_truth, window_of
 from .placement import LungMap, draw_lesions
@@ -27,7 +28,7 @@ def implant_lesions(
     diagnosis: str,
     seed: int,
     shown: NDArray[np.uint8] | None = None,
-    early: bool = False,
+    manifestation: Manifestation = "drawn",
 ) -> Phantom:
     """A real scan with synthetic lesions in its lungs.
 
@@ -37,7 +38,7 @@ def implant_lesions(
         diagnosis: a class of the case list.
         seed: decides everything that is drawn.
         shown: all lungs in view, for ``Phantom.lungs``; by default those that lesions are put into.
-        early: an infection shows as one to three small foci only.
+        manifestation: of the infection, see ``draw_lesions``.
 
     Raises:
         ImageError: if the scan is oblique.
@@ -49,7 +50,7 @@ def implant_lesions(
         raise ValueError("there is no lung to put lesions into")
     rng = np.random.default_rng([seed, DEFAULT_CLASSES.case_labels.index(diagnosis), 7])
     axes = _axes(volume)
-    lesions = draw_lesions(diagnosis, _coarse_map(lungs, axes), rng, early)
+    lesions = draw_lesions(diagnosis, _coarse_map(lungs, axes), rng, manifestation)
     hu, numbers = volume.hu.astype(np.float32), np.zeros(lungs.shape, np.uint8)
     for value, lesion in enumerate(lesions, start=1):
         _paint(lesion, value, axes, volume.spacing_mm[2], hu, numbers, lungs > 0)

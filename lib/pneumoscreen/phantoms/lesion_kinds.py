@@ -6,19 +6,34 @@ overlap on purpose, so that neither look nor place alone decides; and the fine s
 bands, small nodules), which is as frequent in the one type as in the other, so that it never gives the type away.
 """
 
+from typing import Literal, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .lesions import Blob, LesionModel, oriented
 
+Manifestation = Literal["drawn", "early", "fine"]
+"""How an infection shows: as it is drawn, in small foci only, or in bands, small nodules and filled airways only."""
+
+
+class Shares(NamedTuple):
+    """Shares of the shapes among infections; the others are patches."""
+
+    bands: float
+    nodules: float
+    clusters: float
+    trees: float
+
+
+SHARES: dict[Manifestation, Shares] = {
+    "drawn": Shares(bands=0.1, nodules=0.12, clusters=0.1, trees=0.06),
+    "fine": Shares(bands=0.3, nodules=0.0, clusters=0.4, trees=0.3),
+}
 GROUND_GLASS_HU = -620.0
 CONSOLIDATION_HU = -10.0
 SEPTA_SHARE = 0.35
 BRONCHOGRAM_SHARE = 0.4
-BAND_SHARE = 0.1
-NODULE_SHARE = 0.12
-CLUSTER_SHARE = 0.1
-TREE_SHARE = 0.06
 IRRELEVANT_KINDS = {
     "fibrosis band": 0.28,
     "calcified nodule": 0.15,
@@ -30,19 +45,22 @@ IRRELEVANT_KINDS = {
 SCARS = ("fibrosis band", "calcified nodule")
 
 
-def draw_lesion(label: str, severity: float, rng: np.random.Generator, small: bool = False) -> LesionModel:
+def draw_lesion(
+    label: str, severity: float, rng: np.random.Generator, manifestation: Manifestation = "drawn"
+) -> LesionModel:
     """Draw a lesion at the origin; ``place`` puts it where it belongs.
 
     Args:
         label: ``covid19``, ``influenza_a`` or ``irrelevant``.
         severity: 0 (early) to 1 (severe); widens infections.
         rng: source of randomness.
-        small: an infection is a small nodule or a small flat patch, whatever the severity.
+        manifestation: ``early``: an infection is a small nodule or a small flat patch, whatever the severity;
+            ``fine``: bands, a cluster of small nodules, or small airways filled with mucus or pus.
     """
     if label == "covid19":
-        return _infection(label, severity, rng, rng.beta(1.2, 3.6), int(rng.integers(1, 3)), small)
+        return _infection(label, severity, rng, rng.beta(1.2, 3.6), int(rng.integers(1, 3)), manifestation)
     if label == "influenza_a":
-        return _infection(label, severity, rng, rng.beta(3.4, 1.3), int(rng.integers(3, 6)), small)
+        return _infection(label, severity, rng, rng.beta(3.4, 1.3), int(rng.integers(3, 6)), manifestation)
     return _irrelevant(rng)
 
 
@@ -59,20 +77,26 @@ def _direction(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _infection(
-    label: str, severity: float, rng: np.random.Generator, consolidation: float, patchy: int, small: bool
+    label: str,
+    severity: float,
+    rng: np.random.Generator,
+    consolidation: float,
+    patchy: int,
+    manifestation: Manifestation,
 ) -> LesionModel:
     shape = rng.random()
     size = rng.uniform(7.5, 15.0) * (1.0 + 1.9 * severity * rng.uniform(0.4, 1.0))
-    if small:
+    bands, nodules, clusters, trees = np.cumsum(SHARES.get(manifestation, SHARES["drawn"]))
+    if manifestation == "early":
         blobs, size = _small(rng)
-    elif shape < BAND_SHARE:
+    elif shape < bands:
         blobs = _bands(size, rng)
-    elif shape < BAND_SHARE + NODULE_SHARE:
+    elif shape < nodules:
         size = rng.uniform(4.0, 8.0)
         blobs = (Blob(np.zeros(3), size * rng.uniform(0.8, 1.2, 3), np.eye(3)),)
-    elif shape < BAND_SHARE + NODULE_SHARE + CLUSTER_SHARE:
+    elif shape < clusters:
         blobs = _cluster(size, rng)
-    elif shape < BAND_SHARE + NODULE_SHARE + CLUSTER_SHARE + TREE_SHARE:
+    elif shape < trees:
         blobs, consolidation = _tree(size, rng), max(consolidation, rng.uniform(0.4, 0.9))
     else:
         blobs = _patches(size, patchy, rng)

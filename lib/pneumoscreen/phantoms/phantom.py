@@ -18,6 +18,7 @@ from ..images.volume import LEFT, RIGHT, Volume
 from ..verdict import DEFAULT_CLASSES
 from .acquisition import Kernel
 from .anatomy import Anatomy
+from .lesion_kinds import Manifestation
 from .lesions import LesionModel, laid_over
 from .placement import LungMap, draw_lesions
 from .vessels import Tubes, bronchus, grow_tree, paint_tubes
@@ -35,7 +36,9 @@ class PhantomSpec(Settings):
     thickness_mm: float | None = Field(None, ge=0.5, le=10.0, description="slice thickness, without gaps")
     slices: int | None = Field(None, ge=8, le=1000, description="sets the thickness so that the chest fills them")
     noise_hu: float | None = Field(None, ge=0.0, le=200.0, description="standard deviation of the noise")
-    early: bool = Field(False, description="an infection shows as one to three small foci only")
+    manifestation: Manifestation = Field(
+        "drawn", description="early: an infection shows as one to three small foci; fine: as bands and small nodules"
+    )
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def generate_phantom(seed: int, diagnosis: str | None = None, spec: PhantomSpec 
     lung_map = _lung_map(anatomy, axes)
     trees = _Trees.grow(anatomy, lung_map, rng)
     while True:
-        models = draw_lesions(diagnosis, lung_map, rng, spec.early)
+        models = draw_lesions(diagnosis, lung_map, rng, spec.manifestation)
         painted, lungs, numbers = _Painter(anatomy, trees, models, axes, thickness, rng).paint()
         lesions = lesion_truth(numbers, models)
         # Like the paper, which left out cases without a manifestation: an infection must show.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .lesion_kinds import draw_lesion
+from .lesion_kinds import Manifestation, draw_lesion
 from .lesions import LesionModel, oriented, place
 
 
@@ -49,14 +49,16 @@ class LungMap:
         return np.array([self.axes[0][x], self.axes[1][y], self.axes[2][z]], dtype=np.float64)
 
 
-def draw_lesions(diagnosis: str, lungs: LungMap, rng: np.random.Generator, early: bool = False) -> list[LesionModel]:
+def draw_lesions(
+    diagnosis: str, lungs: LungMap, rng: np.random.Generator, manifestation: Manifestation = "drawn"
+) -> list[LesionModel]:
     """All lesions of a case: the infection's and those that are irrelevant to it.
 
     Args:
         diagnosis: a class of the case list; anything but the two infections gets irrelevant findings only.
         lungs: where to put them.
         rng: source of randomness.
-        early: an infection shows as one to three small foci only.
+        manifestation: ``early``: one to three small foci only; ``fine``: see ``lesion_kinds.draw_lesion``.
     """
     severity = float(rng.choice([rng.uniform(0.0, 0.25), rng.uniform(0.25, 0.65), rng.uniform(0.65, 1.0)]))
     lesions: list[LesionModel] = []
@@ -66,10 +68,10 @@ def draw_lesions(diagnosis: str, lungs: LungMap, rng: np.random.Generator, early
         count = 1 + rng.integers(0, 2) + round(3 * severity)
     else:
         count = 0
-    if early:
+    if manifestation == "early":
         count = min(count, int(rng.integers(1, 4)))
     for _ in range(count):
-        lesion = draw_lesion(diagnosis, severity, rng, small=early)
+        lesion = draw_lesion(diagnosis, severity, rng, manifestation)
         lesions.append(_settle(lesion, _infection_weight(diagnosis, lungs, rng), lungs, rng, lesions))
     for _ in range(rng.integers(2, 6)):
         lesion = draw_lesion("irrelevant", severity, rng)

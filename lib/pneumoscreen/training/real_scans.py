@@ -15,7 +15,7 @@ from ..config import Settings
 from ..ct.lungs import segment_lungs
 from ..images.reader import read_volume
 from ..images.volume import LEFT, RIGHT, Volume
-from ..phantoms import Lesion, Phantom, implant_lesions, mirrored
+from ..phantoms import Lesion, Manifestation, Phantom, implant_lesions, mirrored
 from ..phantoms.acquisition import Acquisition, halved
 from ..verdict import DEFAULT_CLASSES
 
@@ -98,8 +98,8 @@ class RealScan:
         boxes[:, [2, 5]] = self.volume.hu.shape[2] - 1 - boxes[:, [5, 2]]
         return RealScan(volume, lungs, clear, boxes)
 
-    def case(self, seed: int, diagnosis: str | None, early: bool = False) -> Phantom:
-        """The case of a seed: lesions of a diagnosis drawn (None: the scan as it is; early: small foci only).
+    def case(self, seed: int, diagnosis: str | None, manifestation: Manifestation = "drawn") -> Phantom:
+        """The case of a seed: lesions of a diagnosis drawn (None: the scan as it is).
 
         Then it is taken with a drawn kernel, slice thickness, noise and breath; every other seed the mirror image,
         every other two on half the matrix.
@@ -110,7 +110,7 @@ class RealScan:
             nothing = np.zeros(scan.lungs.shape, dtype=np.uint8)
             case = Phantom(scan.volume, scan.lungs, nothing, (), DEFAULT_CLASSES.none_found)
         else:
-            case = implant_lesions(scan.volume, scan.clear, diagnosis, seed, scan.lungs, early)
+            case = implant_lesions(scan.volume, scan.clear, diagnosis, seed, scan.lungs, manifestation)
         return scan._taken(
             case, np.random.default_rng([seed, 11]), f"{self.volume.case_id}-{diagnosis or 'as-it-is'}-{seed:06d}"
         )

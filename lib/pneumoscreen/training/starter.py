@@ -35,7 +35,7 @@ from ..evaluation.infection_calibration import fit_calibration, reliability_figu
 from ..evidence import case_evidence
 from ..models.durable import replace_durably
 from ..models.store import ModelStore, Weights
-from ..phantoms import Phantom, PhantomSpec, generate_phantom
+from ..phantoms import Manifestation, Phantom, PhantomSpec, generate_phantom
 from ..verdict import DEFAULT_CLASSES
 from .candidate_data import CaseCache
 from .candidates import CandidateTrainingSettings, train_candidates
@@ -52,13 +52,13 @@ class Cohort:
         phantoms: of phantoms, the three diagnoses in turn.
         implants: of lesions put into each real scan, the three diagnoses in turn.
         as_they_are: of each real scan without anything put into it.
-        early: infections show as one to three small foci only.
+        manifestation: how the infections show.
     """
 
     phantoms: range
     implants: range
     as_they_are: range
-    early: bool = False
+    manifestation: Manifestation = "drawn"
 
     def describe(self, scans: ScansSettings) -> str:
         """What the card says of the data."""
@@ -69,22 +69,26 @@ class Cohort:
             "mirrored, kernel, noise, slice thickness and breath varied; no patient with pneumonia"
         )
 
-    def describe_early(self) -> str:
-        """What the card says of the early infections beside the others."""
+    def describe_more(self) -> str:
+        """What the card says of a cohort beside the others."""
+        shown = {"early": "one to three small foci", "fine": "bands, clusters of small nodules and filled airways"}
         return (
-            f"early infections of one to three small foci: phantoms of seeds {_span(self.phantoms)}, and seeds "
+            f"infections of {shown[self.manifestation]}: phantoms of seeds {_span(self.phantoms)}, and seeds "
             f"{_span(self.implants)} in the clear lungs of each of these scans"
         )
 
 
 CANDIDATES = Cohort(range(3001, 3241), range(3001, 3037), range(3001, 3009))
-EARLY_CANDIDATES = Cohort(range(3301, 3361), range(3301, 3319), range(0), early=True)
+EARLY_CANDIDATES = Cohort(range(3301, 3401), range(3301, 3331), range(0), "early")
 """Small foci, which are few among the others and easily missed in thick slices."""
+FINE_CANDIDATES = Cohort(range(3601, 3641), range(3601, 3613), range(0), "fine")
+"""Bands, clusters of small nodules and filled airways: what the network before missed most often."""
+CANDIDATE_COHORTS = (CANDIDATES, EARLY_CANDIDATES, FINE_CANDIDATES)
 CANDIDATE_VALIDATION = range(3217, 3241)
 HELD_OUT_IMPLANTS = range(3501, 3507)
 """Of lesions put into the scans that are kept out, to validate on."""
 CLASSIFIER = Cohort(range(4001, 4181), range(4001, 4031), range(4001, 4013))
-EARLY_CLASSIFIER = Cohort(range(4301, 4331), range(4301, 4307), range(0), early=True)
+EARLY_CLASSIFIER = Cohort(range(4301, 4331), range(4301, 4307), range(0), "early")
 INFECTION = Cohort(range(6001, 6061), range(6001, 6007), range(6001, 6007))
 """Of the probability of an infection; the real scans are those that are kept out."""
 CLEAR_BOXES = 80
@@ -115,7 +119,7 @@ class _Worker:
     def phantoms(self, cohort: Cohort, part: int, parts: int) -> Iterator[Phantom]:
         """This process's share of the phantoms, with lungs as they are segmented."""
         for seed in cohort.phantoms[part::parts]:
-            phantom = generate_phantom(seed, _diagnosis(seed), PhantomSpec(early=cohort.early))
+            phantom = generate_phantom(seed, _diagnosis(seed), PhantomSpec(manifestation=cohort.manifestation))
             yield replace(phantom, lungs=segment_lungs(phantom.volume).labels)
 
     def real_cases(
@@ -125,7 +129,7 @@ class _Worker:
         for settings in self.scans.scans if scans is None else scans:
             scan = RealScan.of_settings(self.folder, settings)
             for seed in cohort.implants[part::parts]:
-                yield settings.name, scan.case(seed, _diagnosis(seed), cohort.early)
+                yield settings.name, scan.case(seed, _diagnosis(seed), cohort.manifestation)
             for seed in cohort.as_they_are[part::parts]:
                 yield settings.name, scan.case(seed, None)
 
@@ -134,8 +138,8 @@ class _Worker:
         torch.set_num_threads(1)
         cache = CaseCache(self.work / "cache", self.settings.model.grid)
         cases = itertools.chain(
-            *((case for _, case in self.real_cases(cohort, part, parts)) for cohort in (CANDIDATES, EARLY_CANDIDATES)),
-            *(self.phantoms(cohort, part, parts) for cohort in (CANDIDATES, EARLY_CANDIDATES)),
+            *((case for _, case in self.real_cases(cohort, part, parts)) for cohort in CANDIDATE_COHORTS),
+            *(self.phantoms(cohort, part, parts) for cohort in CANDIDATE_COHORTS),
         )
         listed = self.work / f"prepared-{part}-of-{parts}.txt"
         if not listed.exists():
@@ -207,7 +211,7 @@ def make_candidates(worker: _Worker, processes: int, store: ModelStore) -> None:
         f"held out: phantoms {_span(CANDIDATE_VALIDATION)}, and lesions of seeds {_span(HELD_OUT_IMPLANTS)} in {kept}"
     )
     figures = {"population": population, **(trained.figures.to_dict() if trained.figures else {})}
-    data = f"{CANDIDATES.describe(worker.scans)}; {EARLY_CANDIDATES.describe_early()}"
+    data = f"{CANDIDATES.describe(worker.scans)}; {EARLY_CANDIDATES.describe_more()}; {FINE_CANDIDATES.describe_more()}"
     data += f"; phantoms {_span(CANDIDATE_VALIDATION)} held out"
     card = make_card("candidates", trained.model.card_network(), worker, figures, f"{data}; {_begun_with(before)}")
     print("published as version", store.publish("ct_candidates", trained.model.state(), card))
@@ -228,7 +232,7 @@ def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
     validation = split_patches(patches, worker.patches.split)[1]
     confusion = confusion_of(network, trained.model.device, validation, worker.patches)
     figures = {**trained.figures, **confusion_figures(confusion)}
-    data = f"{CLASSIFIER.describe(worker.scans)}; {EARLY_CLASSIFIER.describe_early()}"
+    data = f"{CLASSIFIER.describe(worker.scans)}; {EARLY_CLASSIFIER.describe_more()}"
     data += "; random pieces of the scans as they are"
     data += f"; {worker.patches.split.validation:.0%} of the patients held out, by the hash of their names"
     data += f"; {_begun_with(before)}; the mean of these weights and those that the training ended with"
