@@ -19,7 +19,7 @@ SCREENING_OF_A_CT = """
 import sys
 from pathlib import Path
 import numpy as np
-from pneumoscreen.commands.screen import Screeners, _screen, Reading
+from pneumoscreen.commands.screen import Reading, Screeners, screen_with_report
 from pneumoscreen.images.volume import Volume
 screeners = Screeners(None, "cpu")
 screeners.load("CT")
@@ -28,7 +28,7 @@ hu[:, 8:88, 8:120] = 40
 hu[:, 20:80, 16:54] = hu[:, 20:80, 74:112] = -850
 hu[8:14, 40:60, 20:40] = -100
 volume = Volume(hu, (3.0, 3.0, 6.0), (0.0, 0.0, 0.0), np.eye(3), "chest", Path("chest"), "0" * 64)
-case, write = _screen(Reading(volume, 0.0), screeners, lambda stage, fraction: None)
+case, write = screen_with_report(Reading(volume, 0.0), screeners, lambda stage, fraction: None)
 write(Path(sys.argv[1]))
 unused = ("monai", "matplotlib", "pandas", "sklearn", "scipy.signal", "scipy.stats")
 print([name for name in unused if name in sys.modules])

@@ -183,9 +183,7 @@ def _screen_one(pending: Pending, screeners: Screeners, out: Path, namer: "Namer
         with Meter(item.case_id) as progress:
             progress("read", 0.0)
             read = pending.read()
-            name, source = namer.case_id(item, read.image.sha256), namer.source(item)
-            image = replace(read.image, case_id=name, source_below=source)
-            case = screen_image(replace(read, image=image), screeners, out, progress)
+            case = screen_image(named(read, item, namer), screeners, out, progress)
     except OutputError:
         raise
     except PneumoScreenError as error:
@@ -203,6 +201,12 @@ def _screen_one(pending: Pending, screeners: Screeners, out: Path, namer: "Namer
     return Screened(case, out)
 
 
+def named(read: Reading, item: "Input", namer: "Namer") -> Reading:
+    """The reading with the id and the source that its document bears."""
+    image = replace(read.image, case_id=namer.case_id(item, read.image.sha256), source_below=namer.source(item))
+    return replace(read, image=image)
+
+
 def screen_image(read: Reading, screeners: Screeners, out: Path, progress: Progress) -> Case:
     """Screen one CT or radiograph, write its report and document, and return the case with all its times.
 
@@ -210,7 +214,7 @@ def screen_image(read: Reading, screeners: Screeners, out: Path, progress: Progr
         PneumoScreenError: if the image cannot be screened or the files cannot be written.
     """
     start = time.perf_counter()
-    screened, write = _screen(read, screeners, progress)
+    screened, write = screen_with_report(read, screeners, progress)
     case = write_results(screened, write, out, start - read.seconds)
     progress("report", 1.0)
     return case
@@ -240,8 +244,12 @@ def write_results(screened: Case, write: Callable[[Path], None], out: Path, star
     return case
 
 
-def _screen(read: Reading, screeners: Screeners, progress: Progress) -> tuple[Case, Callable[[Path], None]]:
-    """The case, and what writes its report to a file."""
+def screen_with_report(read: Reading, screeners: Screeners, progress: Progress) -> tuple[Case, Callable[[Path], None]]:
+    """The case, and what writes its report to a file.
+
+    Raises:
+        PneumoScreenError: if the image cannot be screened.
+    """
     from ..images.radiograph import Radiograph
     from ..report import write_cxr_report, write_report
 
@@ -295,12 +303,17 @@ def _read_ahead(found: Iterable["Found"]) -> Iterator["Pending | Refused"]:
 
 def _pending(item: "Input", pool: ThreadPoolExecutor) -> Pending:
     if item.modality == "CXR":
-        return Pending(item, partial(_read, item))
-    reading = pool.submit(_read, item)
+        return Pending(item, partial(read_timed, item))
+    reading = pool.submit(read_timed, item)
     return Pending(item, reading.result, lambda: wait([reading]))
 
 
-def _read(item: "Input") -> Reading:
+def read_timed(item: "Input") -> Reading:
+    """The image of an input, and the seconds that reading took.
+
+    Raises:
+        PneumoScreenError: if it cannot be read.
+    """
     from ..images import read_input, read_radiograph
 
     start = time.perf_counter()

@@ -22,6 +22,7 @@ from ..errors import ModelError
 from .candidates import Candidate, CandidateFolder, UnknownModelError
 from .durable import fsync_folder
 from .lock import changing, writing
+from .places import app_folder
 from .versions import REPLACES, VersionFolder
 from .weights import CARD_FIELDS, CARD_FILE, WEIGHTS_FILE, Weights, format_card, format_weights, read_weights
 
@@ -35,8 +36,7 @@ __all__ = [
     "Weights",
 ]
 
-DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "apps" / "pneumoscreen" / "model"
-"""The folder of a source checkout; an installed copy passes its own root or sets ``PNEUMOSCREEN_MODELS``."""
+DEFAULT_ROOT = app_folder() / "model"
 
 KEEP = 5
 """Ours: versions, and candidates, that stay when a model is pruned."""

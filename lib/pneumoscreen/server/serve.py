@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from ..limits import Limits
+from ..models.places import app_folder
 from .failures import ServeError
 from .fence import FOLLOW_VARIABLE
 from .log_lines import LogLines
@@ -26,7 +27,7 @@ from .temporary import own_folder
 from .tls import TlsFiles
 from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
 
-DEFAULT_APP = Path(__file__).resolve().parents[3] / "apps" / "pneumoscreen"
+DEFAULT_APP = app_folder()
 
 Where = tuple[socket.AddressFamily, socket.SocketKind, int, Any]
 """A socket's family, kind, protocol and address."""
