@@ -125,6 +125,7 @@ lint: $(DEV)  ## style, format, types, direction of imports
 	@# The extension, which Slicer's own Python runs: 3.9 there, the oldest that mypy knows here.
 	@MYPYPATH=lib:slicer_extension/PneumoScreen $(BIN)/mypy --config-file slicer_extension/mypy.ini -p PneumoScreenLib
 	@$(BIN)/lint-imports
+	@PYTHONPATH=lib:slicer_extension/PneumoScreen $(BIN)/lint-imports --config slicer_extension/importlinter.ini
 
 .PHONY: format
 format: $(DEV)  ## put the code into shape

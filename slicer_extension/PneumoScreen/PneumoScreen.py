@@ -14,29 +14,29 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from PneumoScreenLib.ahead import Ahead
-from PneumoScreenLib.asking import Asking
-from PneumoScreenLib.calls import Calls
-from PneumoScreenLib.case_view import CaseView
-from PneumoScreenLib.connection import Connection
-from PneumoScreenLib.drafts import Drafts
-from PneumoScreenLib.panels.connect import ConnectPanel, connection_of
-from PneumoScreenLib.panels.correcting import CorrectingPanel
-from PneumoScreenLib.panels.patches import PatchesPanel
-from PneumoScreenLib.panels.regions import RegionsPanel
-from PneumoScreenLib.panels.screening import ScreeningPanel
-from PneumoScreenLib.panels.shortcuts import Shortcuts
-from PneumoScreenLib.panels.status import StatusPanel
-from PneumoScreenLib.panels.training import TrainingPanel
-from PneumoScreenLib.panels.verdict import VerdictPanel
-from PneumoScreenLib.panels.viewing import ViewingPanel
-from PneumoScreenLib.panels.volumes import VolumesPanel
-from PneumoScreenLib.panels.worklist import WorklistPanel
-from PneumoScreenLib.panels.xray import XrayPanel
-from PneumoScreenLib.session import Session
-from PneumoScreenLib.submission import Submission
-from PneumoScreenLib.token_file import TokenFile
-from PneumoScreenLib.trainings import Trainings
+from PneumoScreenLib.connection.asking import Asking
+from PneumoScreenLib.connection.calls import Calls
+from PneumoScreenLib.connection.connection import Connection
+from PneumoScreenLib.connection.panel import ConnectPanel, connection_of
+from PneumoScreenLib.connection.status_panel import StatusPanel
+from PneumoScreenLib.connection.token_file import TokenFile
+from PneumoScreenLib.reading.correcting_panel import CorrectingPanel
+from PneumoScreenLib.reading.drafts import Drafts
+from PneumoScreenLib.reading.patches_panel import PatchesPanel
+from PneumoScreenLib.reading.regions_panel import RegionsPanel
+from PneumoScreenLib.session.case_view import CaseView
+from PneumoScreenLib.session.screening_panel import ScreeningPanel
+from PneumoScreenLib.session.session import Session
+from PneumoScreenLib.session.shortcuts import Shortcuts
+from PneumoScreenLib.session.submission import Submission
+from PneumoScreenLib.session.volumes_panel import VolumesPanel
+from PneumoScreenLib.training.panel import TrainingPanel
+from PneumoScreenLib.training.runs import Trainings
+from PneumoScreenLib.verdict.panel import VerdictPanel
+from PneumoScreenLib.viewing.panel import ViewingPanel
+from PneumoScreenLib.worklist.ahead import Ahead
+from PneumoScreenLib.worklist.panel import WorklistPanel
+from PneumoScreenLib.xray.panel import XrayPanel
 
 HELP = """
 <p>Reads chest scans that a PneumoScreen server screened for pneumonia. <b>Research use only.</b></p>

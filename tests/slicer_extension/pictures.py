@@ -18,9 +18,9 @@ import numpy as np
 import SimpleITK as sitk
 from PySide6 import QtCore, QtGui, QtWidgets
 from tests.server.conftest import serving
-from tests.slicer_extension.headless_views import SliceView, ThreeDView, tile
-from tests.slicer_extension.running_panel import Panel, running_panel
-from tests.slicer_extension.slicer_double import SlicerDouble
+from tests.slicer_extension.doubles.headless_views import SliceView, ThreeDView, tile
+from tests.slicer_extension.doubles.running_panel import Panel, running_panel
+from tests.slicer_extension.doubles.slicer_double import SlicerDouble
 
 from pneumoscreen.case import lps_to_ras
 from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom

@@ -1,33 +1,15 @@
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = REPOSITORY / "slicer_extension" / "PneumoScreen"
 LIBRARY = MODULE / "PneumoScreenLib"
-WITHOUT_SLICER = (
-    *(
-        "contract",
-        "signal",
-        "history",
-        "selection",
-        "regions",
-        "notes",
-        "reading",
-        "draft_document",
-        "drafts",
-        "worklist",
-    ),
-    *("wording", "keys", "training", "failures", "transport", "inferences", "scans", "server", "worker"),
-)
 
 
 def test_a_checkout_takes_the_one_copy_and_nothing_else_of_the_library() -> None:
     code = (
-        "before = list(sys.path); from PneumoScreenLib import contract, reading\n"
+        "before = list(sys.path); from PneumoScreenLib import contract\nfrom PneumoScreenLib.reading import reading\n"
         "print(sys.modules['pneumoscreen.case'].__file__)\n"
         "print([name for name in ('torch', 'pydantic', 'SimpleITK', 'numpy') if name in sys.modules])\n"
         "print(sys.path == before)"
@@ -70,15 +52,3 @@ def test_an_incomplete_installation_says_what_to_do(tmp_path: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(library.parent)!r})\nimport PneumoScreenLib.contract"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, encoding="utf-8")
     assert "install it again" in done.stderr
-
-
-@pytest.mark.parametrize("name", WITHOUT_SLICER)
-def test_the_logic_is_python_3_9_without_qt_and_vtk(name: str) -> None:
-    tree = ast.parse((LIBRARY / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 9))
-    used = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            used |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            used.add(str(node.module).split(".")[0])
-    assert used <= sys.stdlib_module_names | {"requests", "numpy", "pneumoscreen"}

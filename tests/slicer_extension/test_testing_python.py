@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.slicer_extension import pythonqt_adapter, scripted_module
-from tests.slicer_extension.headless_views import SliceView, ThreeDView
-from tests.slicer_extension.slicer_double import SlicerDouble
+from tests.slicer_extension.doubles import pythonqt_adapter, scripted_module
+from tests.slicer_extension.doubles.headless_views import SliceView, ThreeDView
+from tests.slicer_extension.doubles.slicer_double import SlicerDouble
 
 FOLDER = scripted_module.MODULE / "Testing/Python"
 

@@ -6,7 +6,7 @@ from tests.slicer_extension.cases import screened
 from pneumoscreen.evidence import Calibration
 from pneumoscreen.verdict import decide
 from PneumoScreenLib import wording
-from PneumoScreenLib.reading import Reading
+from PneumoScreenLib.reading.reading import Reading
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ _NAMES = {
     "cxr_localization": "X-ray side",
     "ct_classifier": "Patch classifier",
 }
+SHORT = {"no_infection_found": "No infection", "cap": "CAP"}
+"""Verdicts whose names are too long for a cell."""
 _STATES = {"open": "open", "accepted": "accepted", "corrected": "corrected", "added": "added", "moved": "moved"}
 _STAGES = {
     "read": "Reading the scan",
@@ -39,6 +41,11 @@ def display_name(label: str) -> str:
     """A label, task or class for the reader; a site's own label with its first letter large."""
     text = label.replace("_", " ")
     return _NAMES.get(label, f"{text[:1].upper()}{text[1:]}")
+
+
+def short_name(label: str) -> str:
+    """A verdict for a cell or a button, where its name would be too long."""
+    return SHORT.get(label, display_name(label))
 
 
 def location_name(location: str) -> str:

@@ -3,7 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from tests.slicer_extension.scene.cases import region
+from tests.slicer_extension.chest import region
 
 from PneumoScreenLib.contract import Classes, ReaderMark
 from PneumoScreenLib.palette import hue_of

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.slicer_extension.scene.cases import LESION_LPS, LESION_SIZE, STORED, region
+from tests.slicer_extension.chest import LESION_LPS, LESION_SIZE, STORED, region
 from torch.nn import functional
 
 from pneumoscreen.ct.lungs import Lungs

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tests.slicer_extension.scene.cases import LESION_LPS
+from tests.slicer_extension.chest import LESION_LPS
 
 from PneumoScreenLib.contract import lps_to_ras
 from PneumoScreenLib.scene.views import crosses, jump_to

@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk
 import slicer
 import slicer.util
-from tests.slicer_extension.scene.cases import LESION_LPS, STORED, chest
+from tests.slicer_extension.chest import LESION_LPS, STORED, chest
 
 from PneumoScreenLib.scene.volumes import (
     CASE_ATTRIBUTE,

@@ -9,6 +9,9 @@ import vtk
 
 from ..contract import lps_to_ras
 
+NOWHERE = "vtkMRMLViewNodePneumoScreenNowhere"
+"""No view has this id."""
+
 
 def jump_to(center_mm: Sequence[float]) -> None:
     """Scroll all slice views to a point, LPS in mm, and move the focus of the 3-D views there.

@@ -18,8 +18,8 @@ class PneumoScreenSceneTest(unittest.TestCase):
     def setUp(self):
         """A new scene, and a case with one region in the patient's left lung."""
         slicer.mrmlScene.Clear(False)
-        from PneumoScreenLib.case_view import CaseView
         from PneumoScreenLib.contract import Case
+        from PneumoScreenLib.session.case_view import CaseView
 
         self.view = CaseView()
         self.addCleanup(self.view.leave)

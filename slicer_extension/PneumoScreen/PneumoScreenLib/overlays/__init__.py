@@ -1,0 +1,1 @@
+"""What lies over the pictures (MRML): masks of lungs and infection, the Grad-CAM of a radiograph."""

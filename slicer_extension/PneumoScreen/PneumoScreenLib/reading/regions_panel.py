@@ -1,0 +1,131 @@
+"""The table of regions: choosing a row moves all views to it, choosing a box chooses the row."""
+
+from typing import Any, List
+
+import qt
+
+from ..contract import Region
+from ..widgets import style
+from ..widgets.columns import CENTRE, LEFT, RIGHT, Column, Columns
+from ..wording import display_name, overruled_in_words, percent, state_of_region, votes_in_words
+from .arrangement import STATE, TYPE, edge_of
+from .progress import is_open, progress_in_words
+
+UNSEEN = "not seen yet"
+
+
+def columns_of(classes: Any) -> List[Column]:
+    """The columns, in the order of ``arrangement``."""
+    labels = (*map(display_name, classes.patch_labels), UNSEEN)
+    return [
+        Column("#", "What matters first: regions that count, the larger infected volume before the smaller.", ("88",)),
+        Column("Side", "The patient's side: R right lung, L left lung.", ("R",)),
+        Column("Type", "What the region is taken for, by you or else by the model.", labels, LEFT),
+        Column("Sure", "How sure the model is of the type; 100 % where you have spoken.", ("100 %",), RIGHT),
+        Column("ml", "Infected volume inside the box, in millilitres.", ("888.8",), RIGHT, 1),
+        Column("mm", "Longest side of the box, in millimetres.", ("888",), RIGHT, 2),
+        Column("Votes", "How many of its patches stand behind the type.", ("3 of 3",), CENTRE, 3),
+        Column("Edge", "Relative distance from the edge of the lung: 0 at the pleura.", ("0.88",), RIGHT, 4),
+        Column("State", "What you did to it; open: nobody has looked at it.", ("corrected", "accepted"), LEFT),
+    ]
+
+
+class RegionsPanel:
+    """Lists the regions of the open case.
+
+    Args:
+        ui: widgets of the ``.ui`` file.
+        session: gives the reading; takes the choice.
+    """
+
+    def __init__(self, ui: Any, session: Any) -> None:
+        self.ui, self.session = ui, session
+        self._ids: List[str] = []
+        self._is_filling = False
+        style.prepare_table(ui.regionTable)
+        self._columns = Columns(ui.regionTable, columns_of(session.classes), TYPE)
+        self._cells = style.Cells(ui.regionTable, self._columns.alignments)
+        style.as_quiet(ui.positionLabel)
+        ui.regionTable.connect("itemSelectionChanged()", self._choose)
+        ui.regionTable.horizontalHeader().setSectionsClickable(True)
+        ui.regionTable.horizontalHeader().connect("sectionClicked(int)", self._sort)
+        ui.previousButton.connect("clicked()", lambda: session.correct("select_previous"))
+        ui.nextRegionButton.connect("clicked()", lambda: session.correct("select_next"))
+        ui.openOnlyCheck.connect("toggled(bool)", self._filter)
+        session.reading_changed.connect(self.update)
+        session.selection_changed.connect(self.update_selection)
+        self.update()
+
+    def update(self) -> None:
+        """Write all rows anew; cells that did not change are left alone."""
+        arrangement = self.session.arrangement
+        reading = None if self.session.study.is_hidden else self.session.reading
+        self._is_filling = True
+        self._ids = reading.shown() if reading is not None else []
+        self._cells.resize(len(self._ids))
+        numbers = reading.numbers if reading is not None else {}
+        regions = {region.id: region for region in reading.case.regions} if reading is not None else {}
+        for row, region_id in enumerate(self._ids):
+            self._cells.write(row, self._texts(numbers[region_id], regions[region_id]))
+            self._decorate(row, regions[region_id])
+        self._columns.show_order(arrangement.column, arrangement.is_descending)
+        self._is_filling = False
+        self.update_selection()
+
+    def update_selection(self) -> None:
+        """Mark the row of the selected region, and say how far the reading is."""
+        reading, table = self.session.reading, self.ui.regionTable
+        selected = reading.selected if reading is not None else None
+        row = self._ids.index(selected) if selected in self._ids else -1
+        self._is_filling = True
+        if row < 0:
+            table.clearSelection()
+        elif table.currentRow() != row or not table.selectedItems():
+            table.selectRow(row)
+        self._is_filling = False
+        regions = reading.case.regions if reading is not None else ()
+        place = f"Region {reading.numbers[selected]} · " if selected is not None else ""
+        self.ui.positionLabel.text = place + progress_in_words(regions)
+        self.ui.previousButton.enabled = self.ui.nextRegionButton.enabled = bool(self._ids)
+
+    def _texts(self, number: int, region: Region) -> List[str]:
+        opinion, edge = region.opinion, edge_of(region)
+        return [
+            str(number),
+            region.side[:1].upper(),
+            display_name(opinion[0]) if opinion else UNSEEN,
+            percent(opinion[1]) if opinion else "–",
+            "–" if region.infected_ml is None else f"{region.infected_ml:.1f}",
+            f"{max(region.size_mm):.0f}",
+            votes_in_words(region),
+            "–" if edge is None else f"{edge:.2f}",
+            state_of_region(self.session.reading.state(region.id)),
+        ]
+
+    def _decorate(self, row: int, region: Region) -> None:
+        table, opinion = self.ui.regionTable, region.opinion
+        label = opinion[0] if opinion else None
+        item, state = self._cells.item(row, TYPE), self._cells.item(row, STATE)
+        if item.data(qt.Qt.UserRole) != (label or ""):
+            item.setData(qt.Qt.UserRole, label or "")
+            item.setForeground(qt.QBrush(qt.QColor(style.colour_of(label, table, self.session.classes))))
+        style.set_bold(state, is_open(region))
+        size = " × ".join(f"{value:.0f}" for value in region.size_mm)
+        tip = f"{region.id}: {region.side} lung, {size} mm, candidate score {percent(region.score)}"
+        overruled = overruled_in_words(region, self.session.classes)
+        tip = f"{tip}\n{overruled}" if overruled else tip
+        if item.toolTip() != tip:
+            item.setToolTip(tip)
+
+    def _sort(self, column: int) -> None:
+        self.session.arrangement.sort_by(column)
+        self.update()
+
+    def _filter(self, is_on: bool) -> None:
+        self.session.arrangement.only_open = is_on
+        self.update()
+
+    def _choose(self) -> None:
+        row = self.ui.regionTable.currentRow()
+        if not self._is_filling and 0 <= row < len(self._ids):
+            self.session.select(self._ids[row])

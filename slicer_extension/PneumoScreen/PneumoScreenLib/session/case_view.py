@@ -1,0 +1,159 @@
+"""The open case in the scene: its volume, boxes, masks or Grad-CAM, and the draft that a saved scene carries along."""
+
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+
+import slicer
+
+from ..boxes.boxes import Boxes, box_axes
+from ..contract import Case, Patch, Region
+from ..overlays.heat import Heat
+from ..overlays.masks import Masks
+from ..scene.hanging import Hanging
+from ..scene.keeping import Keeping
+from ..scene.patches import patch_picture
+from ..scene.radiograph import is_radiograph, radiograph_picture
+from ..scene.views import jump_to
+from ..scene.volumes import load_volume
+
+
+class CaseView:
+    """Shows one case at a time.
+
+    Args:
+        scene: MRML scene; Slicer's own where it is not named.
+    """
+
+    def __init__(self, scene: Any = None) -> None:
+        scene = scene or slicer.mrmlScene
+        self.boxes, self.masks, self.keeping = Boxes(scene), Masks(scene), Keeping(scene)
+        self.heat = Heat(scene)
+        self.volume: Any = None
+        self.hanging = Hanging()
+        for shown in (self.masks, self.heat):
+            self.boxes.views_changed.connect(shown.show_in)
+        self.boxes.nodes_changed.connect(self.keeping.set_regions)
+
+    def connect(
+        self,
+        moved: Callable[..., None],
+        picked: Callable[..., None],
+        placed: Callable[..., None],
+        deleted: Callable[..., None],
+    ) -> None:
+        """Tell who listens of boxes that were dragged, clicked, newly placed (LPS, mm) and taken out of the scene."""
+        self.boxes.moved.connect(moved)
+        self.boxes.picked.connect(picked)
+        self.boxes.placed.connect(placed)
+        self.boxes.deleted.connect(deleted)
+
+    def open(self, path: str, case_id: str) -> None:
+        """Show a volume file in all views in the place of the case before.
+
+        Raises:
+            SceneError: if Slicer cannot read the file; the case before stays.
+        """
+        volume = load_volume(path, case_id, self.volume)
+        self._clear()
+        self.volume = volume
+        self.hanging.hang(volume)
+        self.boxes.set_volume(volume)
+        self.keeping.begin(case_id, volume)
+
+    def leave(self) -> None:
+        """No case is open: nothing of it may be drawn or written any more. Its volume stays, as any other does."""
+        self._clear()
+        self.hanging.leave(self.volume)
+        self.volume = None
+        self.boxes.set_volume(None)
+        self.keeping.end()
+
+    def _clear(self) -> None:
+        self.boxes.clear()
+        self.masks.clear()
+        self.heat.clear()
+
+    def show(self, case: Case, selected: Optional[str]) -> None:
+        """Draw the boxes of a case as it stands; an X-ray has none."""
+        if case.modality == "CT":
+            self.boxes.show(case, selected)
+        else:
+            self.boxes.watch()
+
+    def look_at(self, region: Region) -> None:
+        """Bring a region to the front and move all views to it."""
+        self.boxes.select(region.id)
+        jump_to(region.center_mm)
+
+    def place(self) -> None:
+        """Let the reader place and drag a new box."""
+        self.boxes.place()
+
+    def edit_box(self) -> None:
+        """Give the selected box its handles, or take them."""
+        self.boxes.edit(not self.boxes.is_editing)
+
+    def hide_overlays(self, is_hidden: bool) -> None:
+        """Show the pictures alone, or all that lies over them again."""
+        if is_hidden != self.boxes.is_hidden:
+            self.boxes.hide(is_hidden)
+            self.masks.hide(is_hidden)
+            self.heat.hide(is_hidden)
+
+    def set_window(self, name: str) -> None:
+        """Show a scan with the grey values of ``lung``, ``mediastinum`` or ``bone``."""
+        self.hanging.set_window(self.volume, name)
+
+    def toggle_slab(self) -> None:
+        """Go from planes to slabs (MIP) and back."""
+        self.hanging.toggle_slab(self.volume)
+
+    def show_masks(self, path: str) -> None:
+        """Show the lungs and the infection of a label map file, of a radiograph its Grad-CAM."""
+        if self.is_radiograph:
+            self.heat.show(path, self.volume)
+        else:
+            self.masks.show(path, self.volume)
+
+    def side_of(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> Optional[str]:
+        """The patient's side of a box by the masks of the lungs; None where there are none."""
+        sides = self.masks.sides
+        return None if sides is None else sides.side_of(center_mm, size_mm, box_axes(self.volume))
+
+    def set_masks_visible(self, lungs: Optional[bool] = None, infection: Optional[bool] = None) -> None:
+        """Switch masks; what is not named stays as it is."""
+        self.masks.set_visible(lungs=lungs, infection=infection)
+
+    def patch_picture(self, region: Region, patch: Patch) -> Any:
+        """What the classifier saw of a patch, uint8 [row, column]; None without a volume."""
+        return None if self.volume is None else patch_picture(self.volume, region, patch)
+
+    @property
+    def is_radiograph(self) -> bool:
+        """Whether the open case is a single picture."""
+        return is_radiograph(self.volume)
+
+    def xray_picture(self, lung_boxes: Mapping[str, Sequence[float]]) -> Any:
+        """The radiograph with lung boxes and Grad-CAM, uint8 [row, column, 3]; None without one."""
+        return radiograph_picture(self.volume, lung_boxes, self.heat.values) if self.is_radiograph else None
+
+    @property
+    def has_heat(self) -> bool:
+        """Whether the open radiograph has a Grad-CAM."""
+        return self.heat.node is not None
+
+    def set_heat_visible(self, is_visible: bool) -> None:
+        """Switch the Grad-CAM."""
+        self.heat.set_visible(is_visible)
+
+    def set_heat_opacity(self, opacity: float) -> None:
+        """How much of the Grad-CAM covers the radiograph, from 0 to 1."""
+        self.heat.set_opacity(opacity)
+
+    def keep(self, draft: Optional[Dict[str, Any]]) -> None:
+        """Keep a draft in the scene, so that it is saved with it; None: it has been submitted."""
+        self.keeping.store(draft)
+
+    def kept(self, case_id: str) -> Optional[Dict[str, Any]]:
+        """The draft of a case that the scene carries."""
+        draft = self.keeping.load()
+        return draft if draft and draft.get("case_id") == case_id else None

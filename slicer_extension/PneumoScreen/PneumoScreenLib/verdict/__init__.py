@@ -1,0 +1,1 @@
+"""The verdict of a case in words: the card on the panel and the sentence for the report."""

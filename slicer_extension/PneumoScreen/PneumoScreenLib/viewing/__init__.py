@@ -1,0 +1,1 @@
+"""How a case is looked at: windows, slab, overlays, the map of keys."""

@@ -1,0 +1,1 @@
+"""What the panels share: style, buttons with their keys, columns that are not cut, bars."""

@@ -1,0 +1,1 @@
+"""The worklist of the server: its rows, its panel, and the next cases fetched ahead."""

@@ -1,0 +1,154 @@
+"""The server's worklist as rows of a table: searched, filtered by state, sorted, in plain words."""
+
+from dataclasses import dataclass
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from ..contract import DEFAULT_CLASSES
+from ..wording import SHORT, TYPE_UNDECIDED, display_name, percent, short_name
+
+_STATES = {"new": "New", "screened": "Screened", "in_progress": "In progress", "done": "Done"}
+STATES = ("", *_STATES.values())
+"""What the list can be narrowed to; the first is everything."""
+
+FAILED = "failed"
+"""The verdict of a case that could not be screened."""
+
+FINDINGS = (TYPE_UNDECIDED, FAILED, *SHORT.values(), *map(display_name, DEFAULT_CLASSES.infections))
+"""What may stand in the column of the verdict."""
+
+COLUMNS = ("id", "state", "verdict", "uncertainty")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case of the worklist.
+
+    Attributes:
+        case_id: name of the case.
+        state: in plain words, one of ``STATES``.
+        verdict: label of the last screening; None before one.
+        confidence: of the verdict.
+        uncertainty: 0 to 1; None before it was scored.
+        reader: who reads it now; empty for nobody.
+        error: why it could not be screened; empty where it could.
+        decided: False where there is an infection whose type cannot be told; None where the server does not say.
+        infection: probability of an infection of any type; None where it is not known.
+    """
+
+    case_id: str
+    state: str
+    verdict: Optional[str] = None
+    confidence: Optional[float] = None
+    uncertainty: Optional[float] = None
+    reader: str = ""
+    error: str = ""
+    decided: Optional[bool] = None
+    infection: Optional[float] = None
+
+    @property
+    def finding(self) -> str:
+        """What the last screening found; empty before one."""
+        if self.decided is False:
+            return TYPE_UNDECIDED
+        return short_name(self.verdict) if self.verdict else ""
+
+    @property
+    def texts(self) -> Tuple[str, str, str, str]:
+        """Its cells, in the order of ``COLUMNS``."""
+        verdict = FAILED if self.error else self.finding or "–"
+        unsure = "–" if self.uncertainty is None else f"{self.uncertainty:.2f}"
+        return self.case_id, self.state, verdict, unsure
+
+    @property
+    def explanation(self) -> str:
+        """What does not fit into the cells: who reads it, infection and confidence, why it failed."""
+        parts = [f"with {self.reader}"] if self.reader else []
+        if self.verdict and self.infection is not None:
+            parts.append(f"infection {percent(self.infection)}")
+        if self.verdict and self.confidence is not None and self.decided is not False:
+            parts.append(f"confidence {percent(self.confidence)}")
+        if self.error:
+            parts.append(self.error)
+        return ", ".join(parts)
+
+
+def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
+    """The rows of ``Server.worklist``."""
+    return [
+        Row(
+            case_id=str(case["id"]),
+            state=_STATES.get(str(case.get("state")), str(case.get("state") or "")),
+            verdict=case.get("verdict"),
+            confidence=case.get("confidence"),
+            uncertainty=case.get("uncertainty"),
+            reader=str((case.get("lease") or {}).get("reader") or ""),
+            error=str(case.get("error") or ""),
+            decided=case.get("decided"),
+            infection=case.get("infection"),
+        )
+        for case in cases
+    ]
+
+
+def arranged(
+    rows: Sequence[Row], search: str = "", state: str = "", column: str = "id", descending: bool = False
+) -> List[Row]:
+    """The rows that fit, sorted; rows without a value in the column come last either way.
+
+    Args:
+        rows: all of them.
+        search: words that must all stand in id, state, verdict or reader; case does not matter.
+        state: one of ``STATES``.
+        column: one of ``COLUMNS``.
+        descending: the largest first.
+    """
+    words = search.casefold().split()
+    found = [row for row in rows if state in ("", row.state) and _holds(row, words)]
+    found.sort(key=lambda row: _natural(row.case_id))
+    known = [row for row in found if _key(row, column) is not None]
+    known.sort(key=lambda row: _key(row, column), reverse=descending)
+    return [*known, *(row for row in found if _key(row, column) is None)]
+
+
+def counts_in_words(rows: Sequence[Row], shown: Sequence[Row]) -> str:
+    """How many cases there are, how many are done, and how many are shown where it is not all of them."""
+    if not rows:
+        return "No cases."
+    done = sum(row.state == _STATES["done"] for row in rows)
+    text = f"{len(rows)} case{'s' * (len(rows) != 1)}, {done} done"
+    return text if len(shown) == len(rows) else f"{len(shown)} of {text}"
+
+
+def _holds(row: Row, words: Sequence[str]) -> bool:
+    text = " ".join((*row.texts[:3], row.verdict or "", row.reader)).casefold()
+    return all(word in text for word in words)
+
+
+def _key(row: Row, column: str) -> Any:
+    if column == "id":
+        return _natural(row.case_id)
+    if column == "state":
+        # In the order of the work, not of the alphabet.
+        return STATES.index(row.state) if row.state in STATES else len(STATES)
+    if column == "verdict":
+        return row.finding or None
+    return row.uncertainty
+
+
+def _natural(text: str) -> List[Tuple[int, int, str]]:
+    """A key that sorts ``ct-9`` before ``ct-10``."""
+    parts: List[Tuple[int, int, str]] = []
+    letters = ""
+    digits = ""
+    for character in f"{text.casefold()}\0":
+        if character.isascii() and character.isdigit():
+            if letters:
+                parts.append((1, 0, letters))
+                letters = ""
+            digits += character
+        else:
+            if digits:
+                parts.append((0, int(digits) if len(digits) < 1000 else 0, digits))
+                digits = ""
+            letters += character
+    return [*parts, (1, 0, letters)]

@@ -1,0 +1,1 @@
+"""Chest X-rays: class, side and what spoke for the verdict."""

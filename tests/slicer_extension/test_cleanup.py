@@ -1,0 +1,103 @@
+"""What a panel leaves behind: nothing. A module is reloaded many times in a developer's day."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.slicer_extension.doubles.headless_views import SliceView, ThreeDView
+from tests.slicer_extension.doubles.running_panel import Panel, running_panel
+from tests.slicer_extension.doubles.slicer_double import SlicerDouble
+from tests.slicer_extension.session.test_session import read_a_case
+
+
+def observers(thing: Any) -> int:
+    """How many observers an object of VTK has."""
+    newest = thing.AddObserver("AnyEvent", lambda caller, event: None)
+    thing.RemoveObserver(newest)
+    return sum(thing.GetCommand(tag) is not None for tag in range(1, newest))
+
+
+def watched(panel: Panel) -> dict[str, int]:
+    """The observers of the scene, of the views' nodes and of their interactors."""
+    things = {"scene": panel.double.scene}
+    for view in panel.views:
+        things[f"{view.node.GetID()} node"] = view.node
+        things[f"{view.node.GetID()} mouse"] = view.interactor()
+        if isinstance(view, SliceView):
+            things[f"{view.node.GetID()} layers"] = view.composite
+    interaction = panel.double.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
+    return {name: observers(thing) for name, thing in {**things, "interaction": interaction}.items()}
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Iterator[Panel]:
+    with running_panel(tmp_path) as running:
+        running.views = [SliceView(running.double, "Red", "Axial"), ThreeDView(running.double)]
+        yield running
+
+
+def test_a_panel_that_goes_leaves_no_observer_and_no_box(panel: Panel) -> None:
+    panel.widget.cleanup()
+    panel._set_up()
+    panel.widget.cleanup()
+    before = watched(panel)
+    panel._set_up()
+    read_a_case(panel)
+    panel.session.place_box()
+    assert watched(panel) != before
+    panel.widget.cleanup()
+    assert watched(panel) == before
+    assert panel.double.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROINode") == 0
+
+
+def test_a_panel_that_was_set_up_by_half_is_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_panel(tmp_path) as panel:
+        widget = panel._widget_class(panel.window)
+        widget.cleanup()
+        monkeypatch.setattr(panel._widget_class, "resourcePath", lambda self, name: 1 / 0)
+        widget = panel._widget_class(panel.window)
+        with pytest.raises(ZeroDivisionError):
+            widget.setup()
+        widget.enter()
+        widget.exit()
+        widget.cleanup()
+
+
+def test_after_a_reload_a_click_counts_once(panel: Panel) -> None:
+    heard: list[str] = []
+    read_a_case(panel)
+    panel.session.view.boxes.picked.connect(heard.append)
+    panel.reload()
+    panel.widget.enter()
+    read_a_case(panel)
+    panel.session.view.boxes.picked.connect(heard.append)
+    region = panel.session.reading.case.regions[1]
+    panel.session.view.look_at(region)
+    panel.session.view.boxes.select("r1")
+    from PneumoScreenLib.contract import lps_to_ras
+
+    panel.views[0].click(*panel.views[0].place_of(lps_to_ras(region.center_mm)))
+    assert heard == ["r2"]
+    panel.session.correct("influenza_a")
+    assert len(panel.session.reading._history._states) == 2
+
+
+def test_a_reload_brings_the_package_anew(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    import PneumoScreenLib.keys
+
+    assert PneumoScreenLib.keys
+    panel.widget.onReload()
+    assert not [name for name in sys.modules if name.startswith("PneumoScreenLib")]
+
+
+def test_two_doubles_in_a_row_share_nothing(tmp_path: Path) -> None:
+    double = SlicerDouble()
+    before = observers(double.scene)
+    panel = Panel(double, tmp_path)
+    panel.close()
+    assert observers(double.scene) == before
+    double.close()
