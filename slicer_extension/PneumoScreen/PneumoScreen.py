@@ -38,7 +38,7 @@ from PneumoScreenLib.worklist.ahead import Ahead
 from PneumoScreenLib.worklist.panel import WorklistPanel
 from PneumoScreenLib.xray.panel import XrayPanel
 
-HELP = """
+HELP = _("""
 <p>Reads chest scans that a PneumoScreen server screened for pneumonia. <b>Research use only.</b></p>
 <ol>
 <li><b>Connect</b>: type the server's address and, where it asks for one, your token; press <i>Test connection</i>.</li>
@@ -50,7 +50,7 @@ is selected; <b>Shift+A</b> accepts the rest. <b>?</b> shows all keys. The verdi
 <li><b>Train</b>: a trainer starts a training; a model that is worse than the one in use is not published.</li>
 </ol>
 <p><i>Try it</i> opens a synthetic CT with its stored screening; it needs no server.</p>
-"""
+""")
 
 
 class PneumoScreen(ScriptedLoadableModule):
@@ -62,7 +62,7 @@ class PneumoScreen(ScriptedLoadableModule):
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Active Learning")]
         self.parent.dependencies = []
         self.parent.contributors = ["PneumoScreen contributors"]
-        self.parent.helpText = _(HELP)
+        self.parent.helpText = HELP
         self.parent.acknowledgementText = _(
             "The method is that of Xu et al., A Deep Learning System to Screen Novel Coronavirus Disease 2019 "
             "Pneumonia (2020). Research use only; not a medical device."

@@ -119,6 +119,19 @@ def test_every_button_and_choice_of_the_ui_file_is_used_and_explained() -> None:
             assert element.find("property[@name='toolTip']") is not None, f"{name} has no tooltip"
 
 
+def test_what_a_reader_types_into_or_looks_at_has_a_name_for_screen_readers() -> None:
+    root = ElementTree.parse(PANEL)
+    buddies = {each.findtext("cstring") for each in root.iter("property") if each.get("name") == "buddy"}
+    silent = ("QWidget", "QFrame", "QLabel", "qMRMLWidget", "ctkCollapsibleButton", "QPushButton", "QCheckBox")
+    for element in root.iter("widget"):
+        name, kind = str(element.get("name")), element.get("class")
+        has_name = element.find("property[@name='accessibleName']") is not None
+        if kind not in silent or (kind == "QLabel" and ("Picture" in name or name == "curveLabel")):
+            assert has_name or name in buddies, f"{name} has neither an accessible name nor a label"
+        if kind in ("QPushButton", "QCheckBox"):
+            assert element.findtext("property[@name='text']/string"), f"{name} has no text"
+
+
 def test_names_of_widgets_are_unique() -> None:
     names = [element.get("name") for element in ElementTree.parse(PANEL).iter() if element.get("name")]
     widgets = [element.get("name") for element in ElementTree.parse(PANEL).iter("widget")]

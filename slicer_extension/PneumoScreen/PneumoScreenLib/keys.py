@@ -7,6 +7,7 @@ two things does neither (Ctrl+S saves the scene), and slice views take some lett
 from typing import Dict
 
 from .contract import CXR_CLASSES, CXR_LOCATIONS, DEFAULT_CLASSES, Classes
+from .translation import _
 from .wording import display_name, location_name
 
 ACTIONS: Dict[str, str] = {
@@ -28,10 +29,15 @@ ACTIONS: Dict[str, str] = {
     "Ctrl+N": "next_case",
     "Ctrl+R": "screen",
     "Ctrl+Shift+C": "report",
+    "Ctrl+Shift+E": "save_report",
     "L": "lung",
     "S": "mediastinum",
     "O": "bone",
     "X": "slab",
+    "W": "ground_glass",
+    "I": "ruler",
+    "K": "lung_surface",
+    "Y": "prior",
     "H": "hide_overlays",
     "?": "show_keys",
 }
@@ -43,27 +49,32 @@ XRAY: Dict[str, str] = {
 """Keys of a radiograph: its class, then its affected side."""
 
 MEANINGS: Dict[str, str] = {
-    "accept": "accept the model's label, go on",
-    "accept_rest": "accept all that is still open",
-    "select_next": "next region",
-    "select_previous": "region before",
-    "add_box": "mark a new box",
-    "edit_box": "handles of the box on or off",
-    "classify": "classify new and moved boxes",
-    "delete": "delete the region",
-    "undo": "undo",
-    "redo": "redo",
-    "submit": "submit",
-    "submit_and_next": "submit and next case",
-    "next_case": "next case",
-    "screen": "screen",
-    "report": "copy the sentence for the report",
-    "lung": "lung window",
-    "mediastinum": "mediastinal window",
-    "bone": "bone window",
-    "slab": "slab (MIP) on or off",
-    "hide_overlays": "hide all overlays while held",
-    "show_keys": "this list",
+    "accept": _("accept the model's label, go on"),
+    "accept_rest": _("accept all that is still open"),
+    "select_next": _("next region"),
+    "select_previous": _("region before"),
+    "add_box": _("mark a new box"),
+    "edit_box": _("handles of the box on or off"),
+    "classify": _("classify new and moved boxes"),
+    "delete": _("delete the region"),
+    "undo": _("undo"),
+    "redo": _("redo"),
+    "submit": _("submit"),
+    "submit_and_next": _("submit and next case"),
+    "next_case": _("next case"),
+    "screen": _("screen"),
+    "report": _("copy the sentence for the report"),
+    "save_report": _("save the report as HTML or PDF"),
+    "lung": _("lung window"),
+    "mediastinum": _("mediastinal window"),
+    "bone": _("bone window"),
+    "slab": _("slab (MIP) on or off"),
+    "ground_glass": _("ground glass (-750 to -300 HU) on or off"),
+    "ruler": _("measure: two clicks"),
+    "lung_surface": _("lungs in 3-D on or off"),
+    "prior": _("earlier scan beside it, on or off"),
+    "hide_overlays": _("hide all overlays while held"),
+    "show_keys": _("this list"),
 }
 """What each action does, in a few words."""
 
@@ -81,12 +92,12 @@ def meanings(classes: Classes = DEFAULT_CLASSES) -> Dict[str, str]:
     """Keys, joined where several do the same, to what they do: the whole map."""
     found: Dict[str, str] = {}
     for key, action in keys_for(classes).items():
-        text = MEANINGS.get(action) or f"{display_name(action)}, go on"
+        text = MEANINGS.get(action) or _("{label}, go on").format(label=display_name(action))
         found[text] = f"{found[text]}, {key}" if text in found else key
     return {
         **{keys: text for text, keys in found.items()},
-        "1 to 3 (X-ray)": ", ".join(map(display_name, CXR_CLASSES)),
-        "4 to 7 (X-ray)": ", ".join(map(location_name, CXR_LOCATIONS)),
+        _("1 to 3 (X-ray)"): ", ".join(map(display_name, CXR_CLASSES)),
+        _("4 to 7 (X-ray)"): ", ".join(map(location_name, CXR_LOCATIONS)),
     }
 
 

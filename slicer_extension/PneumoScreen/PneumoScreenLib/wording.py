@@ -11,29 +11,36 @@ from .contract import (
     Verdict,
     is_overruled,
 )
+from .translation import _
 
 _NAMES = {
     "covid19": "COVID-19",
     "influenza_a": "Influenza-A",
-    "irrelevant": "Irrelevant",
-    "no_infection_found": "No infection found",
-    "healthy": "Healthy",
-    "cap": "Community-acquired pneumonia",
-    "ct_candidates": "Candidate network",
-    "cxr_lung_boxes": "X-ray lung boxes",
-    "cxr_discrimination": "X-ray class",
-    "cxr_localization": "X-ray side",
-    "ct_classifier": "Patch classifier",
+    "irrelevant": _("Irrelevant"),
+    "no_infection_found": _("No infection found"),
+    "healthy": _("Healthy"),
+    "cap": _("Community-acquired pneumonia"),
+    "ct_candidates": _("Candidate network"),
+    "cxr_lung_boxes": _("X-ray lung boxes"),
+    "cxr_discrimination": _("X-ray class"),
+    "cxr_localization": _("X-ray side"),
+    "ct_classifier": _("Patch classifier"),
 }
-SHORT = {"no_infection_found": "No infection", "cap": "CAP"}
+SHORT = {"no_infection_found": _("No infection"), "cap": "CAP"}
 """Verdicts whose names are too long for a cell."""
-_STATES = {"open": "open", "accepted": "accepted", "corrected": "corrected", "added": "added", "moved": "moved"}
+_STATES = {
+    "open": _("open"),
+    "accepted": _("accepted"),
+    "corrected": _("corrected"),
+    "added": _("added"),
+    "moved": _("moved"),
+}
 _STAGES = {
-    "read": "Reading the scan",
-    "lungs": "Finding the lungs",
-    "candidates": "Finding candidate regions",
-    "classify": "Classifying regions",
-    "report": "Writing the report",
+    "read": _("Reading the scan"),
+    "lungs": _("Finding the lungs"),
+    "candidates": _("Finding candidate regions"),
+    "classify": _("Classifying regions"),
+    "report": _("Writing the report"),
 }
 
 
@@ -50,7 +57,7 @@ def short_name(label: str) -> str:
 
 def location_name(location: str) -> str:
     """Where a radiograph is affected; the patient's side."""
-    return {"bipulmonary": "Both", "none": "Neither"}.get(location, display_name(location))
+    return {"bipulmonary": _("Both"), "none": _("Neither")}.get(location, display_name(location))
 
 
 def percent(value: float) -> str:
@@ -62,14 +69,20 @@ def percent(value: float) -> str:
     return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
-TYPE_UNDECIDED = "Type undecided"
+TYPE_UNDECIDED = _("Type undecided")
 """What a verdict is called in a cell of a table whose types cannot be told apart."""
 
 
 def infection_in_words(verdict: Verdict) -> str:
     """How likely an infection of any type is, and on what that was calibrated; empty where it is not known."""
     found = verdict.infection
-    return "" if found is None else f"Infection {percent(found.probability)}, calibrated on {found.calibrated_on}"
+    return (
+        ""
+        if found is None
+        else _("Infection {probability}, calibrated on {calibrated_on}").format(
+            probability=percent(found.probability), calibrated_on=found.calibrated_on
+        )
+    )
 
 
 def overruled_in_words(region: Region, classes: Classes = DEFAULT_CLASSES) -> str:
@@ -77,25 +90,35 @@ def overruled_in_words(region: Region, classes: Classes = DEFAULT_CLASSES) -> st
     voted = region.patch_vote
     if voted is None or not is_overruled(region, classes):
         return ""
-    infected = "" if region.infected_ml is None else f": {region.infected_ml:.1f} ml infected"
-    return f"The patches vote {display_name(voted[0])} ({percent(voted[1])}), not borne out{infected}."
+    infected = (
+        ""
+        if region.infected_ml is None
+        else _(": {infected_ml:.1f} ml infected").format(infected_ml=region.infected_ml)
+    )
+    return _("The patches vote {label} ({confidence}), not borne out{infected}.").format(
+        label=display_name(voted[0]), confidence=percent(voted[1]), infected=infected
+    )
 
 
 def rule_in_words(verdict: Verdict) -> str:
     """Which rule exported the confidence, and why."""
     if verdict.rule == RULE_NONE:
-        return "No region counts as an infection, so no confidence is given."
+        return _("No region counts as an infection, so no confidence is given.")
     if verdict.rule == RULE_SINGLE:
-        return (
-            f"All regions that count are {display_name(verdict.label)}, so its Noisy-OR probability is the confidence."
+        return _("All regions that count are {label}, so its Noisy-OR probability is the confidence.").format(
+            label=display_name(verdict.label)
         )
     others = [name for name in verdict.confidence if name != verdict.label]
-    names = " and ".join(display_name(name) for name in others)
+    names = _(" and ").join(display_name(name) for name in others)
     return (
-        f"There are also regions of {names}, so the confidence weighs the Noisy-OR probabilities "
-        "of both types (softmax)."
+        _(
+            "There are also regions of {names}, so the confidence weighs the Noisy-OR "
+            "probabilities of both types (softmax)."
+        ).format(names=names)
         if len(others) == 1
-        else f"There are also regions of {names}, so the confidence weighs the Noisy-OR probabilities (softmax)."
+        else _(
+            "There are also regions of {names}, so the confidence weighs the Noisy-OR probabilities (softmax)."
+        ).format(names=names)
     )
 
 
@@ -105,7 +128,7 @@ def votes_in_words(region: Region) -> str:
         return "–"
     voted = region.patch_vote
     agreeing = sum(voted is not None and patch.label == voted[0] for patch in region.patches)
-    return f"{agreeing} of {len(region.patches)}"
+    return _("{agreeing} of {count}").format(agreeing=agreeing, count=len(region.patches))
 
 
 def state_of_region(state: str) -> str:
@@ -121,37 +144,45 @@ def duration(seconds: Optional[float]) -> str:
         return f"{max(round(seconds), 1)} s"
     minutes = round(seconds / 60.0)
     if minutes < 60:
-        return f"{minutes} min"
+        return _("{minutes} min").format(minutes=minutes)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes) if minutes else f"{hours} h"
 
 
 def time_left(seconds: Optional[float]) -> str:
     """``about 3 min left``; empty where nothing is known of it."""
     text = duration(seconds)
-    return f"about {text} left" if text else ""
+    return _("about {time} left").format(time=text) if text else ""
 
 
 def stage_in_words(job: Mapping[str, Any]) -> str:
     """What the server does with an inference, as its board shows it."""
     if job.get("state") == "queued":
         before = int(job.get("position") or 1) - 1
-        return f"Waiting for {before} other{'s' * (before != 1)} on the server" if before else "Waiting for its turn"
+        return (
+            _("Waiting for {before} others on the server").format(before=before)
+            if before > 1
+            else _("Waiting for 1 other on the server")
+            if before
+            else _("Waiting for its turn")
+        )
     stage = str(job.get("stage") or "")
-    return _STAGES.get(stage) or display_name(stage) or "Starting"
+    return _STAGES.get(stage) or display_name(stage) or _("Starting")
 
 
 def server_in_words(server: Mapping[str, Any]) -> str:
     """The answer to "Test connection", from ``Server.describe``."""
     models = [
-        f"{display_name(name)} v{version}" if version is not None else f"{display_name(name)} (none)"
+        f"{display_name(name)} v{version}"
+        if version is not None
+        else _("{model} (none)").format(model=display_name(name))
         for name, version in sorted(dict(server.get("models") or {}).items())
     ]
     role = ", ".join(server.get("roles") or ())
-    user = f"signed in as {server['user']}" if server.get("is_known") else "no sign-in needed"
+    user = _("signed in as {user}").format(user=server["user"]) if server.get("is_known") else _("no sign-in needed")
     lines = [
-        f"Connected: {server.get('app')} {server.get('version')}",
-        f"Models: {', '.join(models) if models else 'none'}",
+        _("Connected: {app} {version}").format(app=server.get("app"), version=server.get("version")),
+        _("Models: {models}").format(models=", ".join(models) if models else _("none")),
         f"{user[:1].upper()}{user[1:]}{f' ({role})' if role else ''}",
     ]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtGui, QtPrintSupport, QtWidgets
 from tests.slicer_extension.doubles.pythonqt_returns import refuse_unknown_returns
 
 QObject = QtCore.QObject
@@ -24,7 +24,7 @@ QObject = QtCore.QObject
 _VIRTUAL_GETTERS = {"sizeHint", "minimumSizeHint", "hasHeightForWidth"}
 # A static function of the same name, which is what scripts use.
 _STATIC = {"singleShot"}
-_MODULES = (QtCore, QtGui, QtWidgets)
+_MODULES = (QtCore, QtGui, QtWidgets, QtPrintSupport)
 _exported: dict[type, type] = {}
 _with_properties: set[type] = set()
 
@@ -170,6 +170,9 @@ def _qt_module() -> types.ModuleType:
                 # A final class of Qt: published as it is.
                 continue
     module.QByteArray = _Bytes
+    # PySide6 gives the chosen filter beside the path, PythonQt the path alone.
+    module.QFileDialog.getSaveFileName = staticmethod(lambda *values: QtWidgets.QFileDialog.getSaveFileName(*values)[0])
+    module.QTextDocument.print = QtGui.QTextDocument.print_
     return module
 
 

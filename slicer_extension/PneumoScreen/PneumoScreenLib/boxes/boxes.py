@@ -208,6 +208,8 @@ class Boxes(VTKObservationMixin):
         if self._placing.is_active:
             self._later(self._placing.forget_drag)
             return
+        if self._clicks.was_placing:
+            return
         hit = first_hit(point, direction, *self._arrays(), self._axes)
         if hit >= 0 and list(self._regions)[hit] != self.selected:
             self.picked.emit(list(self._regions)[hit])

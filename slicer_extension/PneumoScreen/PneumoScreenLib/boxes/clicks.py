@@ -22,6 +22,9 @@ class Clicks(VTKObservationMixin):
     Args:
         clicked: called with the line in the patient that lies under the click.
         dragged: called with the lines under the press and under the mouse, and whether the button is up again.
+
+    Attributes:
+        was_placing: whether the last press was one of Slicer's place mode, such as an end of a ruler.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class Clicks(VTKObservationMixin):
         self._watched: Set[Any] = set()
         self._pressed: Optional[Tuple[int, int]] = None
         self._is_drag = False
+        self.was_placing = False
 
     def watch(self) -> None:
         """Watch the views that the layout has by now."""
@@ -59,6 +63,7 @@ class Clicks(VTKObservationMixin):
 
         def pressed(caller: Any, event: str) -> None:
             self._pressed, self._is_drag = interactor.GetEventPosition(), False
+            self.was_placing = _is_place_mode()
 
         def moved(caller: Any, event: str) -> None:
             if self._pressed is None:
@@ -107,6 +112,11 @@ def first_hit(
     enter, leave = np.fmin(near, far).max(axis=1), np.fmax(near, far).min(axis=1)
     hit = (enter <= leave) & (leave > 0)
     return int(np.argmin(np.where(hit, enter, np.inf))) if hit.any() else -1
+
+
+def _is_place_mode() -> bool:
+    node = slicer.app.applicationLogic().GetInteractionNode()
+    return node is not None and node.GetCurrentInteractionMode() == node.Place
 
 
 def _in_slice(node: Any, x: int, y: int) -> Line:

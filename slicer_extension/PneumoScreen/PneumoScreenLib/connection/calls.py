@@ -16,6 +16,8 @@ from typing import Any, Callable, Dict, List, Optional
 
 import qt
 
+from ..translation import _
+
 FOLDER_OF_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 START = "import sys; sys.path.insert(0, sys.argv.pop()); from PneumoScreenLib.client.worker import main; main()"
 
@@ -191,11 +193,13 @@ class Calls:
         self._read_errors()
         if self._said:
             logging.warning("PneumoScreen: the helper process ended (%s): %s", code, self._said)
-        self._give_up("The connection to the server was interrupted on this computer; press Retry.")
+        self._give_up(_("The connection to the server was interrupted on this computer; press Retry."))
 
     def _not_started(self, error: Any) -> None:
         if self._process is not None and error == qt.QProcess.FailedToStart:
-            self._give_up(f"Python cannot be started at {self._program}; install 3D Slicer again.")
+            self._give_up(
+                _("Python cannot be started at {program}; install 3D Slicer again.").format(program=self._program)
+            )
 
     def _give_up(self, sentence: str) -> None:
         # Kept until the next one begins: the signal that brought us here is still its own.

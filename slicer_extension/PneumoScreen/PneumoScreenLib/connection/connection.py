@@ -3,12 +3,13 @@
 from typing import Any, Callable, Dict, List, Optional
 
 from ..signal import Signal
+from ..translation import _
 from .asking import Asking
 from .calls import Failure
 
 ROLES = ("reader", "trainer", "administrator")
 NEEDS = {"train": "trainer", "rollback": "trainer", "send": "trainer"}
-NOT_CONNECTED = "Connect to a server first."
+NOT_CONNECTED = _("Connect to a server first.")
 
 
 class Connection:
@@ -63,7 +64,9 @@ class Connection:
         rank = max((ROLES.index(role) for role in self.server.get("roles", ()) if role in ROLES), default=0)
         if rank >= ROLES.index(needed):
             return None
-        return f"This needs the role {needed}; you are signed in as {self.reader} ({ROLES[rank]})."
+        return _("This needs the role {needed}; you are signed in as {reader} ({roles}).").format(
+            needed=needed, reader=self.reader, roles=ROLES[rank]
+        )
 
     def _connected(self, server: Dict[str, Any]) -> None:
         self.server, self.is_connecting = server, False

@@ -2,6 +2,7 @@
 
 from typing import Any, Dict
 
+from ..translation import _
 from ..widgets import style
 from ..wording import server_in_words
 
@@ -60,9 +61,9 @@ class ConnectPanel:
         self.ui.connectButton.enabled = not is_connecting
         self.ui.readerEdit.enabled = not self.ui.tokenEdit.text.strip()
         if is_connecting:
-            self.ui.connectionLabel.text = "Connecting …"
+            self.ui.connectionLabel.text = _("Connecting …")
         elif server is None:
-            self.ui.connectionLabel.text = "Not connected"
+            self.ui.connectionLabel.text = _("Not connected")
         else:
             self.ui.connectionLabel.text = server_in_words(server)
 
@@ -74,7 +75,9 @@ class ConnectPanel:
         try:
             self._token.write(text.strip())
         except OSError as error:
-            self.ui.connectionLabel.text = f"The token cannot be kept in {self._token.path} ({error.strerror})."
+            self.ui.connectionLabel.text = _("The token cannot be kept in {path} ({strerror}).").format(
+                path=self._token.path, strerror=error.strerror
+            )
             return
         self.connection.forget()
 

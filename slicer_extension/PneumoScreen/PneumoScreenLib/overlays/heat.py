@@ -10,6 +10,7 @@ import vtk
 from ..scene.radiograph import is_radiograph, warm
 from ..scene.views import layer_nodes, slice_nodes
 from ..scene.volumes import SceneError
+from ..translation import _
 
 OPACITY = 0.45
 SHOWN_FROM = 51
@@ -52,11 +53,18 @@ class Heat:
         try:
             node = slicer.util.loadVolume(path, {"name": "Grad-CAM", "singleFile": True, "show": False})
         except RuntimeError:
-            raise SceneError(f"Slicer cannot read the Grad-CAM in {path}: screen the case again.") from None
+            raise SceneError(
+                _("Slicer cannot read the Grad-CAM in {path}: screen the case again.").format(path=path)
+            ) from None
         if not is_radiograph(node) or slicer.util.arrayFromVolume(node).dtype != np.uint8:
             self._scene.RemoveNode(node)
-            raise SceneError(f"What lies in {path} is no Grad-CAM of a radiograph: screen the case again.")
+            raise SceneError(
+                _("What lies in {path} is no Grad-CAM of a radiograph: screen the case again.").format(path=path)
+            )
+        views = self._views
         self.clear()
+        # Which views show the case has not changed by this, and nobody tells it again.
+        self._views = views
         # Fetched from the server again, so a saved scene need not carry it; and no volume to be sent as a case.
         node.SetSaveWithScene(False)
         node.SetHideFromEditors(True)

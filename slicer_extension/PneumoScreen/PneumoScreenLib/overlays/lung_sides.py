@@ -1,6 +1,6 @@
 """Which lung a box lies in, by the masks of the screening."""
 
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer.util
@@ -22,14 +22,12 @@ class LungSides:
     """
 
     def __init__(self, labels: Any) -> None:
-        values = slicer.util.arrayFromVolume(labels)
-        steps = [-(-size // MOST_SAMPLES) for size in values.shape]
-        sampled = values[tuple(slice(step // 2, None, step) for step in steps)]
-        places = np.argwhere((sampled == LEFT) | (sampled == RIGHT))
-        self._is_left: np.ndarray = sampled[tuple(places.T)] == LEFT
+        values, steps = sampled(labels)
+        places = np.argwhere((values == LEFT) | (values == RIGHT))
+        self._is_left: np.ndarray = values[tuple(places.T)] == LEFT
         # Array axes are k, j, i.
         ijk = (places * steps + [step // 2 for step in steps])[:, ::-1]
-        turn, shift = _to_ras(labels)
+        turn, shift = index_to_ras(labels)
         self._points: np.ndarray = (ijk @ turn.T + shift).astype(np.float32)
 
     def side_of(self, center_mm: Sequence[float], size_mm: Sequence[float], axes: np.ndarray) -> Optional[str]:
@@ -54,7 +52,14 @@ class LungSides:
         return "left" if is_left else "right"
 
 
-def _to_ras(volume: Any) -> Tuple[np.ndarray, np.ndarray]:
+def sampled(labels: Any) -> Tuple[np.ndarray, List[int]]:
+    """Every so many voxels of a label map, [k, j, i], and the step along each of these axes; no more than needed."""
+    values = slicer.util.arrayFromVolume(labels)
+    steps = [-(-size // MOST_SAMPLES) for size in values.shape]
+    return values[tuple(slice(step // 2, None, step) for step in steps)], steps
+
+
+def index_to_ras(volume: Any) -> Tuple[np.ndarray, np.ndarray]:
     """Matrix [3, 3] and shift from voxel indices (i, j, k) to RAS in mm."""
     matrix = vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(matrix)

@@ -8,9 +8,11 @@ import slicer.util
 from ..scene.colours import INFECTION, LEFT_LUNG, RIGHT_LUNG
 from ..scene.views import NOWHERE, slice_nodes
 from ..scene.volumes import SceneError
+from ..translation import _
 from .lung_sides import LungSides
+from .lung_surface import LungSurface
 
-SEGMENTS = {1: ("left lung", LEFT_LUNG), 2: ("right lung", RIGHT_LUNG), 3: ("infection", INFECTION)}
+SEGMENTS = {1: (_("left lung"), LEFT_LUNG), 2: (_("right lung"), RIGHT_LUNG), 3: (_("infection"), INFECTION)}
 """Name and colour of each value of the label map."""
 LUNGS = (1, 2)
 
@@ -24,6 +26,7 @@ class Masks:
     Attributes:
         node: their vtkMRMLSegmentationNode; None where there are none.
         sides: says which lung a box lies in; None where there are none.
+        surface: the lungs in the 3-D views.
     """
 
     def __init__(self, scene: Any) -> None:
@@ -33,6 +36,7 @@ class Masks:
         self._views: Optional[List[str]] = None
         self.node: Any = None
         self.sides: Optional[LungSides] = None
+        self.surface = LungSurface(scene)
 
     def show(self, path: str, volume: Any = None) -> None:
         """Show a label map file (1 left lung, 2 right lung, 3 infection) in the place of the masks before.
@@ -47,15 +51,21 @@ class Masks:
         try:
             labels = slicer.util.loadLabelVolume(path, {"name": "PneumoScreen masks", "show": False})
         except RuntimeError:
-            raise SceneError(f"Slicer cannot read the masks in {path}: screen the case again.") from None
+            raise SceneError(
+                _("Slicer cannot read the masks in {path}: screen the case again.").format(path=path)
+            ) from None
+        views = self._views
         self.clear()
-        node = self._scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs and infection")
+        # Which views show the case has not changed by this, and nobody tells it again.
+        self._views = views
+        node = self._scene.AddNewNodeByClass("vtkMRMLSegmentationNode", _("Lungs and infection"))
         # Redrawn from the server's file, so a saved scene need not carry it.
         node.SetSaveWithScene(False)
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume or labels)
         slicer.vtkSlicerSegmentationsModuleLogic.ImportLabelmapToSegmentationNode(labels, node)
         self.sides = LungSides(labels)
+        self.surface.show(labels)
         self._scene.RemoveNode(labels)
         self.node = node
         self._name_segments()
@@ -68,10 +78,21 @@ class Masks:
                 self._is_visible[name] = wanted
         self._apply()
 
+    def lungs_on(self, volume: Any) -> Any:
+        """Both lungs with what is infected in them, bool [k, j, i] on the grid of a volume; None where unknown."""
+        if self.node is None or not self._scene.IsNodePresent(self.node):
+            return None
+        inside = None
+        for segment_id in self._segments.values():
+            part = slicer.util.arrayFromSegmentBinaryLabelmap(self.node, segment_id, volume) > 0
+            inside = part if inside is None else inside | part
+        return inside
+
     def hide(self, is_hidden: bool) -> None:
         """Hide them for a moment, or show them again."""
         if self.node is not None and self._scene.IsNodePresent(self.node):
             self.node.GetDisplayNode().SetVisibility(not is_hidden)
+        self.surface.hide(is_hidden)
 
     def show_in(self, slice_views: Iterable[str]) -> None:
         """Show them in these slice views, by their ids, and in all 3-D views."""
@@ -82,6 +103,7 @@ class Masks:
         """Take the masks out of the scene."""
         if self.node is not None and self._scene.IsNodePresent(self.node):
             self._scene.RemoveNode(self.node)
+        self.surface.clear()
         self.node, self.sides, self._segments, self._views = None, None, {}, None
 
     def _name_segments(self) -> None:

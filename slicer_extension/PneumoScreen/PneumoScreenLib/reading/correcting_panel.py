@@ -5,12 +5,13 @@ from typing import Any, Dict, Sequence, Tuple
 
 import qt
 
+from ..translation import _
 from ..widgets import style
 from ..widgets.buttons import flow, lay_out, with_key
 from ..wording import display_name
 from .progress import open_ids
 
-UNKNOWN = "not known"
+UNKNOWN = _("not known")
 
 
 class CorrectingPanel:
@@ -111,11 +112,11 @@ class CorrectingPanel:
         reason = self.submission.why_not()
         for button in (ui.submitButton, ui.submitNextButton):
             button.enabled = reason is None
-            button.toolTip = reason or "Store this reading on the server."
+            button.toolTip = reason or _("Store this reading on the server.")
         if session.is_read_only:
-            ui.savedLabel.text = "You look at another reader's work; yours is kept."
+            ui.savedLabel.text = _("You look at another reader's work; yours is kept.")
         elif session.reading.is_modified:
-            ui.savedLabel.text = reason or "Kept on this computer; not submitted yet."
+            ui.savedLabel.text = reason or _("Kept on this computer; not submitted yet.")
         else:
             ui.savedLabel.text = "Submitted." if session.is_submitted else ""
 
@@ -124,18 +125,20 @@ class CorrectingPanel:
         ui.conflictFrame.visible = submission.conflict is not None
         if submission.conflict is not None:
             ui.conflictLabel.text = submission.conflict_in_words()
-            ui.theirsButton.text = "Back to mine" if submission.is_looking_at_theirs else "Look at theirs"
+            ui.theirsButton.text = _("Back to mine") if submission.is_looking_at_theirs else _("Look at theirs")
             ui.onTopButton.enabled = submission.why_not() is None
 
     def _make_labels(self) -> None:
         for label in self.session.classes.patch_labels:
-            tip = f"This region is {display_name(label)}; the next open one is selected."
+            tip = _("This region is {label}; the next open one is selected.").format(label=display_name(label))
             button = self._button(display_name(label), label, tip)
             button.checkable = True
             button.icon = style.dot(style.colour_of(label, button, self.session.classes))
             button.connect("clicked()", partial(self.session.correct, label))
             self._labels[label] = button
-        accept = self._button("Accept", "accept", "The label of the model is right; the next open region is selected.")
+        accept = self._button(
+            _("Accept"), "accept", _("The label of the model is right; the next open region is selected.")
+        )
         accept.connect("clicked()", partial(self.session.correct, "accept"))
         self._labels["accept"] = accept
         lay_out(self.ui.labelFrame, list(self._labels.values()))

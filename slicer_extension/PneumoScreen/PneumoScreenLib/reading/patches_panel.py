@@ -2,9 +2,8 @@
 
 from typing import Any, Optional
 
-import qt
-
 from ..contract import Region
+from ..translation import _
 from ..widgets import style
 from ..wording import display_name, percent
 
@@ -39,7 +38,7 @@ class PatchesPanel:
             self._label(index).visible = patch is not None or index == 0
             if patch is None:
                 self._picture(index).clear()
-                self._label(index).text = "No patches yet: press “Classify new boxes”." if index == 0 else ""
+                self._label(index).text = _("No patches yet: press “Classify new boxes”.") if index == 0 else ""
                 continue
             self._draw(self._picture(index), self.session.view.patch_picture(region, patch))
             colour = style.colour_of(patch.label, self.ui.patchFrame, self.session.classes)
@@ -54,7 +53,7 @@ class PatchesPanel:
             return
         size = label.size
         side = min(size.width(), size.height())
-        label.setPixmap(style.grey_picture(rows).scaled(side, side, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation))
+        label.setPixmap(style.fitted(style.grey_picture(rows), side, side, label))
 
     def _picture(self, index: int) -> Any:
         return getattr(self.ui, f"patchPicture{index}")

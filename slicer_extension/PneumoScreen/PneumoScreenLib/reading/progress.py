@@ -3,6 +3,7 @@
 from typing import Dict, List, Optional, Sequence
 
 from ..contract import Region
+from ..translation import _
 
 
 def is_open(region: Region) -> bool:
@@ -18,7 +19,11 @@ def open_ids(regions: Sequence[Region]) -> List[str]:
 def progress_in_words(regions: Sequence[Region]) -> str:
     """How many regions have been read, such as ``3 of 6 read``."""
     count = len(regions)
-    return f"{count - len(open_ids(regions))} of {count} read" if count else "no regions"
+    return (
+        _("{read} of {count} read").format(read=count - len(open_ids(regions)), count=count)
+        if count
+        else _("no regions")
+    )
 
 
 def unread_in_words(regions: Sequence[Region]) -> str:
@@ -27,10 +32,10 @@ def unread_in_words(regions: Sequence[Region]) -> str:
     if not unread:
         return ""
     them, are = ("it", "is") if unread == 1 else ("them", "are")
-    return (
-        f"{unread} of {len(regions)} regions {are} not read. Submit once more to store {them} as not looked at, "
-        f"or accept the rest first (Shift+A)."
-    )
+    return _(
+        "{unread} of {len} regions {are} not read. Submit once more to store {them} as "
+        "not looked at, or accept the rest first (Shift+A)."
+    ).format(unread=unread, len=len(regions), are=are, them=them)
 
 
 def problem(regions: Sequence[Region], numbers: Dict[str, int]) -> Optional[str]:
@@ -43,10 +48,12 @@ def problem(regions: Sequence[Region], numbers: Dict[str, int]) -> Optional[str]
     for region in regions:
         number = numbers[region.id]
         if region.source == "reader" and region.reader is None:
-            return f"Region {number} is new and has no type yet: select it and press 1, 2 or 3, or delete it."
-        if region.opinion is None:
-            return (
-                f"Region {number} was moved and has no type any more: "
-                "select it and press 1, 2 or 3, or let the server classify it."
+            return _("Region {number} is new and has no type yet: select it and press 1, 2 or 3, or delete it.").format(
+                number=number
             )
+        if region.opinion is None:
+            return _(
+                "Region {number} was moved and has no type any more: select it and press 1, 2 or "
+                "3, or let the server classify it."
+            ).format(number=number)
     return None

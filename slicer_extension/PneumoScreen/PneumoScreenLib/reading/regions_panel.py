@@ -5,28 +5,31 @@ from typing import Any, List
 import qt
 
 from ..contract import Region
+from ..translation import _
 from ..widgets import style
 from ..widgets.columns import CENTRE, LEFT, RIGHT, Column, Columns
 from ..wording import display_name, overruled_in_words, percent, state_of_region, votes_in_words
 from .arrangement import STATE, TYPE, edge_of
 from .progress import is_open, progress_in_words
 
-UNSEEN = "not seen yet"
+UNSEEN = _("not seen yet")
 
 
 def columns_of(classes: Any) -> List[Column]:
     """The columns, in the order of ``arrangement``."""
     labels = (*map(display_name, classes.patch_labels), UNSEEN)
     return [
-        Column("#", "What matters first: regions that count, the larger infected volume before the smaller.", ("88",)),
-        Column("Side", "The patient's side: R right lung, L left lung.", ("R",)),
-        Column("Type", "What the region is taken for, by you or else by the model.", labels, LEFT),
-        Column("Sure", "How sure the model is of the type; 100 % where you have spoken.", ("100 %",), RIGHT),
-        Column("ml", "Infected volume inside the box, in millilitres.", ("888.8",), RIGHT, 1),
-        Column("mm", "Longest side of the box, in millimetres.", ("888",), RIGHT, 2),
-        Column("Votes", "How many of its patches stand behind the type.", ("3 of 3",), CENTRE, 3),
-        Column("Edge", "Relative distance from the edge of the lung: 0 at the pleura.", ("0.88",), RIGHT, 4),
-        Column("State", "What you did to it; open: nobody has looked at it.", ("corrected", "accepted"), LEFT),
+        Column(
+            "#", _("What matters first: regions that count, the larger infected volume before the smaller."), ("88",)
+        ),
+        Column(_("Side"), _("The patient's side: R right lung, L left lung."), ("R",)),
+        Column(_("Type"), _("What the region is taken for, by you or else by the model."), labels, LEFT),
+        Column(_("Sure"), _("How sure the model is of the type; 100 % where you have spoken."), ("100 %",), RIGHT),
+        Column("ml", _("Infected volume inside the box, in millilitres."), ("888.8",), RIGHT, 1),
+        Column("mm", _("Longest side of the box, in millimetres."), ("888",), RIGHT, 2),
+        Column(_("Votes"), _("How many of its patches stand behind the type."), ("3 of 3",), CENTRE, 3),
+        Column(_("Edge"), _("Relative distance from the edge of the lung: 0 at the pleura."), ("0.88",), RIGHT, 4),
+        Column(_("State"), _("What you did to it; open: nobody has looked at it."), ("corrected", "accepted"), LEFT),
     ]
 
 
@@ -84,7 +87,7 @@ class RegionsPanel:
             table.selectRow(row)
         self._is_filling = False
         regions = reading.case.regions if reading is not None else ()
-        place = f"Region {reading.numbers[selected]} · " if selected is not None else ""
+        place = _("Region {number} · ").format(number=reading.numbers[selected]) if selected is not None else ""
         self.ui.positionLabel.text = place + progress_in_words(regions)
         self.ui.previousButton.enabled = self.ui.nextRegionButton.enabled = bool(self._ids)
 
@@ -111,7 +114,9 @@ class RegionsPanel:
             item.setForeground(qt.QBrush(qt.QColor(style.colour_of(label, table, self.session.classes))))
         style.set_bold(state, is_open(region))
         size = " × ".join(f"{value:.0f}" for value in region.size_mm)
-        tip = f"{region.id}: {region.side} lung, {size} mm, candidate score {percent(region.score)}"
+        tip = _("{id}: {side} lung, {size} mm, candidate score {percent}").format(
+            id=region.id, side=region.side, size=size, percent=percent(region.score)
+        )
         overruled = overruled_in_words(region, self.session.classes)
         tip = f"{tip}\n{overruled}" if overruled else tip
         if item.toolTip() != tip:

@@ -8,6 +8,7 @@ import slicer
 import slicer.util
 import vtk
 
+from ..translation import _
 from .data_tree import CASE_ATTRIBUTE
 from .hanging import LUNG, WINDOWS_HU
 from .radiograph import grey_range, is_radiograph
@@ -40,7 +41,9 @@ def load_volume(path: str, case_id: str, before: Any = None) -> Any:
     try:
         volume = slicer.util.loadVolume(path, {"name": case_id, "singleFile": True, "show": False})
     except RuntimeError:
-        raise SceneError(f"Slicer cannot read {path}: delete the file and open the case again.") from None
+        raise SceneError(
+            _("Slicer cannot read {path}: delete the file and open the case again.").format(path=path)
+        ) from None
     volume.SetAttribute(CASE_ATTRIBUTE, case_id)
     _remove(before, volume)
     show_volume(volume)
@@ -75,7 +78,9 @@ def save_volume(volume: Any, folder: str, name: str) -> str:
     # Compressing takes seconds, in which nothing else could be done.
     storage.SetUseCompression(0)
     if not storage.WriteData(volume):
-        raise SceneError(f"The volume cannot be written to {path}: make room there, then send it again.")
+        raise SceneError(
+            _("The volume cannot be written to {path}: make room there, then send it again.").format(path=path)
+        )
     return path
 
 
@@ -92,7 +97,7 @@ def patient_axes(volume: Any) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     to_lps = stored * np.array([[-1.0], [-1.0], [1.0]])
     order = np.zeros(3, dtype=int)
     left = np.abs(to_lps)
-    for _ in range(3):
+    for _axis in range(3):
         # The clearest axis is given away first, so that an oblique volume gives each axis away once.
         axis, index = np.unravel_index(np.argmax(left), left.shape)
         order[axis] = index

@@ -6,12 +6,15 @@ import slicer
 
 from ..boxes.boxes import Boxes, box_axes
 from ..contract import Case, Patch, Region
+from ..overlays.ground_glass import GroundGlass
 from ..overlays.heat import Heat
 from ..overlays.masks import Masks
+from ..scene.beside import Beside
 from ..scene.hanging import Hanging
 from ..scene.keeping import Keeping
 from ..scene.patches import patch_picture
 from ..scene.radiograph import is_radiograph, radiograph_picture
+from ..scene.rulers import Rulers
 from ..scene.views import jump_to
 from ..scene.volumes import load_volume
 
@@ -26,10 +29,11 @@ class CaseView:
     def __init__(self, scene: Any = None) -> None:
         scene = scene or slicer.mrmlScene
         self.boxes, self.masks, self.keeping = Boxes(scene), Masks(scene), Keeping(scene)
-        self.heat = Heat(scene)
+        self.heat, self.glass = Heat(scene), GroundGlass(scene)
+        self.rulers, self.beside = Rulers(scene), Beside(scene)
         self.volume: Any = None
         self.hanging = Hanging()
-        for shown in (self.masks, self.heat):
+        for shown in (self.masks, self.heat, self.glass):
             self.boxes.views_changed.connect(shown.show_in)
         self.boxes.nodes_changed.connect(self.keeping.set_regions)
 
@@ -58,6 +62,8 @@ class CaseView:
         self.hanging.hang(volume)
         self.boxes.set_volume(volume)
         self.keeping.begin(case_id, volume)
+        self.rulers.begin(case_id)
+        self._colour_glass()
 
     def leave(self) -> None:
         """No case is open: nothing of it may be drawn or written any more. Its volume stays, as any other does."""
@@ -68,9 +74,9 @@ class CaseView:
         self.keeping.end()
 
     def _clear(self) -> None:
-        self.boxes.clear()
-        self.masks.clear()
-        self.heat.clear()
+        for shown in (self.boxes, self.masks, self.heat, self.glass, self.rulers):
+            shown.clear()
+        self.beside.clear(self.volume)
 
     def show(self, case: Case, selected: Optional[str]) -> None:
         """Draw the boxes of a case as it stands; an X-ray has none."""
@@ -97,11 +103,13 @@ class CaseView:
         if is_hidden != self.boxes.is_hidden:
             self.boxes.hide(is_hidden)
             self.masks.hide(is_hidden)
-            self.heat.hide(is_hidden)
+            for each in (self.heat, self.glass, self.rulers):
+                each.hide(is_hidden)
 
     def set_window(self, name: str) -> None:
         """Show a scan with the grey values of ``lung``, ``mediastinum`` or ``bone``."""
         self.hanging.set_window(self.volume, name)
+        self.beside.set_window(name)
 
     def toggle_slab(self) -> None:
         """Go from planes to slabs (MIP) and back."""
@@ -113,6 +121,33 @@ class CaseView:
             self.heat.show(path, self.volume)
         else:
             self.masks.show(path, self.volume)
+            self._colour_glass()
+
+    def toggle_ground_glass(self) -> bool:
+        """Colour what has the grey values of ground glass, inside the lungs where they are known, or no more.
+
+        Returns:
+            Whether it is coloured now in the lungs alone.
+        """
+        self.glass.is_on = not self.glass.is_on
+        self._colour_glass()
+        return self.glass.node is not None and self.masks.node is not None
+
+    def _colour_glass(self) -> None:
+        lungs = self.masks.lungs_on(self.volume) if self.glass.is_on and self.volume is not None else None
+        self.glass.show(self.volume, lungs)
+
+    def show_prior(self, path: str, name: str) -> None:
+        """Show another scan of the patient beside the open case.
+
+        Raises:
+            SceneError: if Slicer cannot read the file.
+        """
+        self.beside.show(path, name, self.volume)
+
+    def hide_prior(self) -> None:
+        """Show the open case alone again."""
+        self.beside.clear(self.volume)
 
     def side_of(self, center_mm: Sequence[float], size_mm: Sequence[float]) -> Optional[str]:
         """The patient's side of a box by the masks of the lungs; None where there are none."""

@@ -15,6 +15,7 @@ from ..reading.drafts import Drafts
 from ..reading.reading import NOBODY, Reading
 from ..scene.volumes import SceneError
 from ..signal import Signal
+from ..translation import _
 from .case_view import CaseView
 from .download import Opened, Opening
 from .lending import Lending
@@ -58,10 +59,8 @@ class OpenCase:
         self.note = TypedNote(self._write_note)
         self.case_changed, self.reading_changed = Signal(), Signal()
         self.selection_changed, self.masks_changed = Signal(), Signal()
-        self.study = Study()
-        self.arrangement = Arrangement()
-        self.lending = Lending(asking, connection)
-        self._scenes = 0
+        self.study, self.arrangement = Study(), Arrangement()
+        self.lending, self._scenes = Lending(asking, connection), 0
 
     # Which case -------------------------------------------------------------------------------------------------------
 
@@ -79,7 +78,7 @@ class OpenCase:
             if scenes == self._scenes:
                 self._opened(found)
 
-        self.asking.follow(begin, opened, lambda: self.open(case_id), f"Opening {case_id} …")
+        self.asking.follow(begin, opened, lambda: self.open(case_id), _("Opening {case_id} …").format(case_id=case_id))
 
     def _opened(self, opened: Opened) -> None:
         if not self._show(opened.case_id, opened.path, on_server=True):
@@ -89,11 +88,12 @@ class OpenCase:
         try:
             if draft is not None:
                 self._read(Reading.from_draft(draft))
-                self.asking.say(Message("Your unsubmitted work on this case was restored."))
+                self.asking.say(Message(_("Your unsubmitted work on this case was restored.")))
             elif opened.document is not None:
                 self._read(self._reading_of(opened.document))
         except (CaseError, KeyError, TypeError, ValueError) as error:
-            self.asking.say(Message(f"This case cannot be shown ({error}); screen it again.", None, True))
+            text = _("This case cannot be shown ({error}); screen it again.").format(error=error)
+            self.asking.say(Message(text, None, True))
         if opened.has_screening:
             self._ask_for_masks()
 
@@ -123,7 +123,7 @@ class OpenCase:
         self._leave_reading()
         self.view.leave()
         self._begin(None, False)
-        text = f"Your unsubmitted work on {case_id} is kept: open the case again to go on."
+        text = _("Your unsubmitted work on {case_id} is kept: open the case again to go on.").format(case_id=case_id)
         self.asking.say(Message(text) if is_kept else None)
 
     def _begin(self, case_id: Optional[str], on_server: bool) -> None:
@@ -183,8 +183,7 @@ class OpenCase:
             self.reading.submitted(version)
 
     def _reading_of(self, document: Dict[str, Any]) -> Reading:
-        case = Case.from_dict(document, self.classes)
-        return Reading(case, self.base, self.connection.reader, self.classes)
+        return Reading(Case.from_dict(document, self.classes), self.base, self.connection.reader, self.classes)
 
     def _read(self, reading: Reading, read_only: bool = False) -> None:
         self._leave_reading()
@@ -228,7 +227,8 @@ class OpenCase:
             else:
                 self.drafts.store(self.draft_name, draft)
         except OSError as error:
-            text = f"Your work cannot be kept in {self.drafts.folder} ({error.strerror}): free space or submit now."
+            text = _("Your work cannot be kept in {folder} ({reason}): free space or submit now.")
+            text = text.format(folder=self.drafts.folder, reason=error.strerror)
             self.asking.say(Message(text, None, True))
 
     def selected_region(self) -> Optional[Region]:

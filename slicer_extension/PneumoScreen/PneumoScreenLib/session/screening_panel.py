@@ -2,6 +2,7 @@
 
 from typing import Any, Optional
 
+from ..translation import _
 from ..widgets import style
 
 MOVING = 0
@@ -44,8 +45,8 @@ class ScreeningPanel:
     def update(self) -> None:
         """Name the case; a button that cannot be pressed says why."""
         ui, session = self.ui, self.session
-        ui.caseLabel.text = session.case_id or "No case is open"
+        ui.caseLabel.text = session.case_id or _("No case is open")
         reason = session.why_not_screen()
         ui.screenButton.enabled = reason is None
-        ui.screenButton.text = "Screen again" if session.reading is not None else "Screen"
-        ui.screenButton.toolTip = reason or "Let the server look for regions and label them (Ctrl+R)."
+        ui.screenButton.text = _("Screen again") if session.reading is not None else _("Screen")
+        ui.screenButton.toolTip = reason or _("Let the server look for regions and label them (Ctrl+R).")

@@ -9,9 +9,10 @@ from ..connection.connection import NOT_CONNECTED
 from ..contract import CXR_CLASSES, CXR_LOCATIONS, Region
 from ..reading.progress import is_open
 from ..reading.reading import Reading
+from ..translation import _
 from .open_case import OpenCase
 
-HIDDEN = "The model is shown once you have given your diagnosis."
+HIDDEN = _("The model is shown once you have given your diagnosis.")
 
 
 class Session(OpenCase):
@@ -30,13 +31,13 @@ class Session(OpenCase):
         if os.path.isfile(screening):
             with open(screening, encoding="utf-8") as file:
                 self._read(self._reading_of(json.load(file)))
-        self.asking.say(Message("This is a synthetic CT with its stored screening: try all keys, nothing is sent."))
+        self.asking.say(Message(_("This is a synthetic CT with its stored screening: try all keys, nothing is sent.")))
 
     def next_case(self, skip: Optional[bool] = None) -> None:
         """Open the case that the chosen strategy names; an open one that is not submitted is passed over."""
         skips = self.is_on_server and self.reading is not None and not self.is_submitted if skip is None else skip
         args = {"strategy": self.strategy, "skip": skips}
-        self.asking.run("next_case", args, self._chosen, lambda: self.next_case(skips), "Asking for the next case …")
+        self.asking.run("next_case", args, self._chosen, lambda: self.next_case(skips), _("Asking for the next case …"))
 
     def _chosen(self, found: Dict[str, Any]) -> None:
         case_id = found.get("id") or found.get("case_id")
@@ -44,7 +45,7 @@ class Session(OpenCase):
             self.lending.take(str(case_id))
             self.open(str(case_id))
         else:
-            self.asking.say(Message("Every case has been read; there is no next one."))
+            self.asking.say(Message(_("Every case has been read; there is no next one.")))
 
     def send(self, path: str, case_id: str) -> None:
         """Send a volume file to the server as a new case, and open it there."""
@@ -54,7 +55,9 @@ class Session(OpenCase):
             self.open(case_id)
 
         args = {"path": path, "case_id": case_id}
-        self.asking.run("upload", args, sent, lambda: self.send(path, case_id), f"Sending {case_id} …")
+        self.asking.run(
+            "upload", args, sent, lambda: self.send(path, case_id), _("Sending {case_id} …").format(case_id=case_id)
+        )
 
     # Screening --------------------------------------------------------------------------------------------------------
 
@@ -63,13 +66,13 @@ class Session(OpenCase):
         if self.connection.server is None:
             return NOT_CONNECTED
         if self.case_id is None:
-            return "Open a case first."
+            return _("Open a case first.")
         if not self.is_on_server:
-            return "This volume is not on the server: press “Send to server” first."
+            return _("This volume is not on the server: press “Send to server” first.")
         if self.asking.is_busy:
-            return "Wait for what is running, or cancel it."
+            return _("Wait for what is running, or cancel it.")
         if self.reading is not None and self.reading.is_modified:
-            return "Submit or undo your corrections first: screening starts from the model's regions again."
+            return _("Submit or undo your corrections first: screening starts from the model's regions again.")
         return None
 
     def screen(self) -> None:
@@ -84,7 +87,7 @@ class Session(OpenCase):
 
         if self.why_not_screen() is None:
             call = "screen_xray" if self.view.is_radiograph else "screen"
-            self.asking.run(call, {"case_id": case_id}, screened, self.screen, "Screening …")
+            self.asking.run(call, {"case_id": case_id}, screened, self.screen, _("Screening …"))
 
     def boxes_to_classify(self) -> List[Region]:
         """New and moved regions that the server has not seen."""
@@ -103,7 +106,7 @@ class Session(OpenCase):
         if reading is not None and wanted:
             regions = [region for region in reading.case.to_dict()["regions"] if region["id"] in wanted]
             args = {"case_id": self.case_id, "regions": regions}
-            self.asking.run("classify", args, classified, self.classify, "Classifying …")
+            self.asking.run("classify", args, classified, self.classify, _("Classifying …"))
 
     # Correcting -------------------------------------------------------------------------------------------------------
 
@@ -197,9 +200,11 @@ class Session(OpenCase):
             return
         if self.is_read_only:
             self.view.show(reading.case, reading.selected)
-            self.asking.say(Message("This is another reader's work: its boxes cannot be deleted."))
+            self.asking.say(Message(_("This is another reader's work: its boxes cannot be deleted.")))
             return
         for region_id in region_ids:
             reading.delete(region_id)
-        noun = "1 region" if len(region_ids) == 1 else f"{len(region_ids)} regions"
-        self.asking.say(Message(f"{noun} deleted in the Data tree. Undo brings back what was deleted."))
+        noun = _("1 region") if len(region_ids) == 1 else _("{count} regions").format(count=len(region_ids))
+        self.asking.say(
+            Message(_("{noun} deleted in the Data tree. Undo brings back what was deleted.").format(noun=noun))
+        )

@@ -9,6 +9,7 @@ from ..contract import Case, CaseError
 from ..reading.progress import unread_in_words
 from ..reading.reading import Reading
 from ..signal import Signal
+from ..translation import _
 from .session import HIDDEN, Session
 
 
@@ -36,17 +37,17 @@ class Submission:
         """Why the reading cannot be submitted now; None where it can."""
         session = self.session
         if session.reading is None:
-            return "Screen the case first."
+            return _("Screen the case first.")
         if session.connection.server is None:
             return NOT_CONNECTED
         if not session.is_on_server:
-            return "This case is not on the server, so nothing of it can be submitted."
+            return _("This case is not on the server, so nothing of it can be submitted.")
         if self.is_looking_at_theirs:
-            return "Go back to your own reading first."
+            return _("Go back to your own reading first.")
         if session.study.is_hidden:
             return HIDDEN
         if session.asking.is_busy:
-            return "Wait for what is running, or cancel it."
+            return _("Wait for what is running, or cancel it.")
         return session.reading.problem()
 
     def submit(self, and_next: bool = False, base: Optional[int] = None) -> None:
@@ -76,7 +77,10 @@ class Submission:
             if and_next and is_open():
                 session.next_case(skip=False)
             else:
-                said = [f"Submitted as version {answer['version']}.", *map(str, answer.get("changes") or ())]
+                said = [
+                    _("Submitted as version {version}.").format(version=answer["version"]),
+                    *map(str, answer.get("changes") or ()),
+                ]
                 session.asking.say(Message(" ".join(said)))
 
         def again() -> None:
@@ -86,7 +90,7 @@ class Submission:
         def is_conflict(failure: Failure) -> bool:
             return is_open() and self._is_conflict(failure)
 
-        session.asking.run("submit", args, submitted, again, "Submitting …", is_conflict)
+        session.asking.run("submit", args, submitted, again, _("Submitting …"), is_conflict)
 
     def _asks_about_unread(self, reading: Reading, and_next: bool, base: Optional[int]) -> bool:
         """Whether the reader is asked about unread regions now: once for a reading, by key or by button."""
@@ -94,7 +98,7 @@ class Submission:
         if not question or self._asked is reading:
             return False
         self._asked = reading
-        button = "Submit anyway"
+        button = _("Submit anyway")
         self.session.asking.say(Message(question, lambda: self.submit(and_next, base), button=button))
         return True
 
@@ -125,21 +129,25 @@ class Submission:
             try:
                 case = Case.from_dict(version["document"], session.classes)
             except (CaseError, KeyError) as error:
-                session.asking.say(Message(f"The other reading cannot be shown: {error}.", None, True))
+                session.asking.say(
+                    Message(_("The other reading cannot be shown: {error}.").format(error=error), None, True)
+                )
                 return
             self._mine = session.reading
             session.show(Reading(case, int(version["version"]), session.connection.reader, session.classes), True)
             self.conflict_changed.emit()
 
         args = {"case_id": case_id, "version": conflict["version"]}
-        session.asking.run("annotation", args, found, self.look_at_theirs_or_mine, "Fetching the other reading …")
+        session.asking.run("annotation", args, found, self.look_at_theirs_or_mine, _("Fetching the other reading …"))
 
     def conflict_in_words(self) -> str:
         """Who submitted what and when."""
         other = self.conflict or {}
-        at = str(other.get("at", "")).replace("T", " ").replace("Z", " UTC")
-        who = other.get("reader", "Another reader")
-        return f"{who} submitted version {other.get('version')} ({at}). Yours is kept here."
+        at = str(other.get("at", "")).replace("T", " ").replace("Z", _(" UTC"))
+        who = other.get("reader", _("Another reader"))
+        return _("{who} submitted version {version} ({at}). Yours is kept here.").format(
+            who=who, version=other.get("version"), at=at
+        )
 
     def _is_conflict(self, failure: Failure) -> bool:
         other = failure.detail.get("other")

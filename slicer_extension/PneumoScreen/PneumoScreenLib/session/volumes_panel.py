@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 from ..connection.asking import Message
 from ..scene.volumes import SceneError, save_volume
+from ..translation import _
 
 SENT_AS_STORED = (".nrrd", ".nii", ".nii.gz", ".mha")
 
@@ -33,14 +34,14 @@ class VolumesPanel:
         """A button that cannot be pressed says why."""
         reason = self._why_not_send()
         self.ui.sendButton.enabled = reason is None
-        self.ui.sendButton.toolTip = reason or "Send this volume to the server as a new case."
+        self.ui.sendButton.toolTip = reason or _("Send this volume to the server as a new case.")
         self.ui.sampleButton.enabled = not self.session.asking.is_busy
 
     def _why_not_send(self) -> Optional[str]:
         if self.session.asking.is_busy:
-            return "Wait for what is running, or cancel it."
+            return _("Wait for what is running, or cancel it.")
         if self.ui.volumeSelector.currentNode() is None:
-            return "Choose a volume of the scene."
+            return _("Choose a volume of the scene.")
         return self.session.connection.why_not("send")
 
     def _open_sample(self) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Optional, Sequence, Tuple
 
 import qt
 
+from ..translation import _
 from ..widgets import style
 
 MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 38, 8, 8, 20
@@ -21,7 +22,7 @@ def curve_picture(
 
     Args:
         points: (epoch, value), in order of the epochs.
-        size: width and height in pixels.
+        size: width and height, as widgets count them.
         widget: on whose ground it stands.
         in_use: value of the version in use, as a line to compare with.
         name: of the figure.
@@ -30,7 +31,9 @@ def curve_picture(
         A ``QPixmap``.
     """
     width, height = size
-    pixmap = qt.QPixmap(width, height)
+    ratio = style.pixels_per_point(widget)
+    pixmap = qt.QPixmap(round(width * ratio), round(height * ratio))
+    pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(qt.QColor(0, 0, 0, 0))
     painter = qt.QPainter()
     painter.begin(pixmap)
@@ -38,7 +41,7 @@ def curve_picture(
     font = widget.font
     font.setPointSizeF(max(font.pointSizeF() * 0.82, 6.5))
     painter.setFont(font)
-    values = [value for _, value in points] + ([in_use] if in_use is not None else [])
+    values = [value for _epoch, value in points] + ([in_use] if in_use is not None else [])
     low, high = _bounds(values)
     first, last = (points[0][0], max(points[-1][0], points[0][0] + 1)) if points else (0, 1)
 
@@ -49,14 +52,16 @@ def curve_picture(
 
     quiet = qt.QColor("#a9b1ba" if style.is_dark(widget) else "#5b6570")
     for value in (low, (low + high) / 2, high):
-        _, y = place(first, value)
+        y = place(first, value)[1]
         painter.setPen(qt.QPen(qt.QColor(style.line_colour(widget))))
         painter.drawLine(qt.QPointF(MARGIN_LEFT, y), qt.QPointF(width - MARGIN_RIGHT, y))
         painter.setPen(qt.QPen(quiet))
         painter.drawText(qt.QRectF(0, y - 8, MARGIN_LEFT - 6, 16), CENTRE | qt.Qt.AlignRight, f"{value:.2f}")
     below = qt.QRectF(MARGIN_LEFT, height - 16, width - MARGIN_LEFT - MARGIN_RIGHT, 16)
     painter.drawText(below, CENTRE | qt.Qt.AlignLeft, name)
-    painter.drawText(below, CENTRE | qt.Qt.AlignRight, f"epoch {points[-1][0]:g}" if points else "epoch")
+    painter.drawText(
+        below, CENTRE | qt.Qt.AlignRight, _("epoch {number:g}").format(number=points[-1][0]) if points else _("epoch")
+    )
     if in_use is not None:
         pen = qt.QPen(quiet)
         pen.setStyle(qt.Qt.DashLine)

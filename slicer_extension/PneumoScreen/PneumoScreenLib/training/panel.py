@@ -2,6 +2,7 @@
 
 from typing import Any, List, Optional
 
+from ..translation import _
 from ..widgets import style
 from ..widgets.columns import LEFT, RIGHT, Column, Columns
 from ..wording import display_name
@@ -9,10 +10,10 @@ from .curve import curve_picture
 from .records import Training, Version, versions_of
 
 COLUMNS = (
-    Column("Version", "Number of the published version.", ("888", "candidate"), LEFT),
-    Column("In use", "Whether the server works with it.", ("in use",), LEFT),
-    Column("Figure", "On the held-out cases; what the figure is stands over the curve.", ("0.888",), RIGHT),
-    Column("Date", "When it was trained.", ("2026-11-28",), RIGHT, 1),
+    Column(_("Version"), _("Number of the published version."), ("888", "candidate"), LEFT),
+    Column(_("In use"), _("Whether the server works with it."), (_("in use"),), LEFT),
+    Column(_("Figure"), _("On the held-out cases; what the figure is stands over the curve."), ("0.888",), RIGHT),
+    Column(_("Date"), _("When it was trained."), ("2026-11-28",), RIGHT, 1),
 )
 CURVE_HEIGHT = 110
 TASKS = ("ct_classifier", "ct_candidates")
@@ -65,7 +66,7 @@ class TrainingPanel:
         ui.trainBar.visible = training is not None and training.is_running
         ui.publishedLabel.visible = training is not None and bool(training.outcome)
         if training is None:
-            ui.trainLabel.text = "Nothing has been trained here yet."
+            ui.trainLabel.text = _("Nothing has been trained here yet.")
             return
         ui.trainLabel.text = training.headline
         ui.trainBar.maximum = 0 if training.fraction is None else 1000
@@ -91,9 +92,9 @@ class TrainingPanel:
 
     def _switch_buttons(self) -> None:
         for button, reason, tip in (
-            (self.ui.startTrainButton, self.trainings.why_not_start(), "Start a training; it runs on the server."),
-            (self.ui.stopTrainButton, self.trainings.why_not_stop(), "Stop the training; its checkpoints stay."),
-            (self.ui.rollbackButton, self._why_not_roll_back(), "Put the selected version into use."),
+            (self.ui.startTrainButton, self.trainings.why_not_start(), _("Start a training; it runs on the server.")),
+            (self.ui.stopTrainButton, self.trainings.why_not_stop(), _("Stop the training; its checkpoints stay.")),
+            (self.ui.rollbackButton, self._why_not_roll_back(), _("Put the selected version into use.")),
         ):
             button.enabled = reason is None
             button.toolTip = reason or tip
@@ -102,7 +103,7 @@ class TrainingPanel:
 
     def _why_not_roll_back(self) -> Optional[str]:
         if len(self._versions) < 2:
-            return self.trainings.why_not_roll_back() or "There is no version before this one."
+            return self.trainings.why_not_roll_back() or _("There is no version before this one.")
         return self.trainings.why_not_roll_back()
 
     def _roll_back(self) -> None:

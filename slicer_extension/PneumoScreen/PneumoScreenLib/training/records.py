@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Tuple
 
+from ..translation import _
 from ..wording import display_name, time_left
 
 RUNNING = ("SUBMITTED", "RUNNING")
 _STATES = {
-    "preparing": "Preparing the cases",
-    "training": "Training",
-    "validating": "Validating",
-    "comparing": "Comparing with the version in use",
-    "done": "Finished",
-    "failed": "Failed",
-    "cancelled": "Stopped",
+    "preparing": _("Preparing the cases"),
+    "training": _("Training"),
+    "validating": _("Validating"),
+    "comparing": _("Comparing with the version in use"),
+    "done": _("Finished"),
+    "failed": _("Failed"),
+    "cancelled": _("Stopped"),
 }
 
 
@@ -78,7 +79,7 @@ def versions_of(models: Mapping[str, Any], task: str) -> List[Version]:
     found = []
     for entry in _mapping(models.get(task)).get("versions") or ():
         is_current = bool(entry.get("current"))
-        state = "damaged" if entry.get("damage") else "in use" if is_current else ""
+        state = _("damaged") if entry.get("damage") else _("in use") if is_current else ""
         date = str(entry.get("published") or entry.get("created") or "")[:10]
         estimate = _mapping(_mapping(entry.get("publication")).get("candidate")).get("estimate")
         figure = f"{estimate:.3f}" if isinstance(estimate, (int, float)) else "–"
@@ -91,7 +92,7 @@ def _headline(task: str, is_running: bool, progress: Mapping[str, Any]) -> str:
     parts = [f"{display_name(task)}: {_STATES.get(state, state or 'about to start').lower()}"]
     epoch, epochs = progress.get("epoch") or 0, progress.get("epochs") or 0
     if epochs:
-        parts.append(f"epoch {epoch} of {epochs}")
+        parts.append(_("epoch {epoch} of {epochs}").format(epoch=epoch, epochs=epochs))
     left = time_left(progress.get("time_left_s")) if is_running else ""
     if left:
         parts.append(left)
@@ -109,10 +110,12 @@ def _points(metrics: Any) -> Tuple[Tuple[float, float], ...]:
 def _outcome(publication: Mapping[str, Any]) -> str:
     if not publication:
         return ""
-    reason = publication.get("reason") or "no reason was given"
+    reason = publication.get("reason") or _("no reason was given")
     if publication.get("published"):
-        return f"Published as version {publication.get('version')}: {reason}."
-    return f"Not published, kept as candidate {publication.get('candidate_id')}: {reason}."
+        return _("Published as version {version}: {reason}.").format(version=publication.get("version"), reason=reason)
+    return _("Not published, kept as candidate {number}: {reason}.").format(
+        number=publication.get("candidate_id"), reason=reason
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import qt
 from ..connection.asking import Asking, Message
 from ..connection.connection import NOT_CONNECTED, Connection
 from ..signal import Signal
+from ..translation import _
 from .records import RUNNING
 
 WATCH_MS = 2000
@@ -45,12 +46,12 @@ class Trainings:
     def why_not_start(self) -> Optional[str]:
         """Why no training can be started now; None where one can."""
         if self.is_running:
-            return "A training is running; wait for its end or stop it."
+            return _("A training is running; wait for its end or stop it.")
         return self._connection.why_not("train")
 
     def why_not_stop(self) -> Optional[str]:
         """Why nothing can be stopped now; None where it can."""
-        return self._connection.why_not("train") if self.is_running else "No training is running."
+        return self._connection.why_not("train") if self.is_running else _("No training is running.")
 
     def why_not_roll_back(self) -> Optional[str]:
         """Why the models cannot be rolled back now; None where they can."""
@@ -58,15 +59,22 @@ class Trainings:
 
     def start(self, task: str) -> None:
         """Train a network on the labelled cases."""
-        self._do("train", {"task": task}, lambda: self.start(task), f"The training of {task} has started.")
+        self._do(
+            "train",
+            {"task": task},
+            lambda: self.start(task),
+            _("The training of {task} has started.").format(task=task),
+        )
 
     def stop(self) -> None:
         """Stop the training that runs."""
-        self._do("stop_training", {}, self.stop, "The training was stopped; its checkpoints stay.")
+        self._do("stop_training", {}, self.stop, _("The training was stopped; its checkpoints stay."))
 
     def roll_back(self, name: str, version: Optional[int] = None) -> None:
         """Put the version before, or a named one, into use."""
-        self._do("rollback", {"name": name, "version": version}, lambda: self.roll_back(name, version), "Rolled back.")
+        self._do(
+            "rollback", {"name": name, "version": version}, lambda: self.roll_back(name, version), _("Rolled back.")
+        )
 
     def refresh(self) -> None:
         """Ask where the training stands."""

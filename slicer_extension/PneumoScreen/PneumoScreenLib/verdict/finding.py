@@ -7,6 +7,7 @@ to one of these two. The paper's own figures (Noisy-OR, rule, confidence) stand 
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..contract import DEFAULT_CLASSES, RULE_NONE, SIDES, Case, Classes, Region, Verdict, counts, decide, opinions
+from ..translation import _
 from ..wording import display_name, percent
 
 DOUBTFUL = 0.5
@@ -19,10 +20,18 @@ def heading(verdict: Verdict) -> str:
     likely = "" if found is None else f" ({percent(found.probability)})"
     if verdict.rule == RULE_NONE:
         is_doubtful = found is not None and found.probability >= DOUBTFUL
-        return f"No region counts, infection possible{likely}" if is_doubtful else "No infection found"
+        return (
+            _("No region counts, infection possible{likely}").format(likely=likely)
+            if is_doubtful
+            else _("No infection found")
+        )
     is_doubtful = found is not None and found.probability < DOUBTFUL
-    infection = f"Infection {'doubtful' if is_doubtful else 'found'}{likely}"
-    return f"{infection}: {display_name(verdict.label)}" if verdict.decided else f"{infection}, type undecided"
+    infection = _("Infection {found}{likely}").format(found=_("doubtful") if is_doubtful else _("found"), likely=likely)
+    return (
+        f"{infection}: {display_name(verdict.label)}"
+        if verdict.decided
+        else _("{infection}, type undecided").format(infection=infection)
+    )
 
 
 def type_in_words(verdict: Verdict) -> str:
@@ -30,8 +39,8 @@ def type_in_words(verdict: Verdict) -> str:
     if verdict.rule == RULE_NONE:
         return ""
     if not verdict.decided:
-        return "Each of the types is likely by its own regions (Noisy-OR), so none is named."
-    return f"Confidence in the type {percent(verdict.confidence[verdict.label])}"
+        return _("Each of the types is likely by its own regions (Noisy-OR), so none is named.")
+    return _("Confidence in the type {confidence}").format(confidence=percent(verdict.confidence[verdict.label]))
 
 
 def what_would_decide(case: Case, numbers: Dict[str, int], classes: Classes = DEFAULT_CLASSES) -> str:
@@ -50,7 +59,9 @@ def what_would_decide(case: Case, numbers: Dict[str, int], classes: Classes = DE
     them = "it" if len(regions) == 1 else "them"
     named = _listed([f"{numbers[region.id]} ({_type_of(region)})" for region in regions])
     noun = "region" if len(regions) == 1 else "regions"
-    return f"What would decide it: look at {noun} {named}. Without {them} the type is {display_name(label)}."
+    return _("What would decide it: look at {noun} {named}. Without {them} the type is {label}.").format(
+        noun=noun, named=named, them=them, label=display_name(label)
+    )
 
 
 def affected_in_words(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:
@@ -58,14 +69,20 @@ def affected_in_words(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:
 
     A box that the server has not measured yet adds nothing, which is said.
     """
-    parts = [f"{side} lung {case.lungs[side].affected_percent:.1f} %" for side in reversed(SIDES) if side in case.lungs]
+    parts = [
+        _("{side} lung {share:.1f} %").format(side=side, share=case.lungs[side].affected_percent)
+        for side in reversed(SIDES)
+        if side in case.lungs
+    ]
     if not parts:
         return ""
     counting = [region for region in case.regions if counts(region, classes)]
     unmeasured = sum(region.infected_ml is None for region in counting)
     is_partly_measured = unmeasured > 0 and any(region.infected_ml is not None for region in case.regions)
-    boxes = "1 box" if unmeasured == 1 else f"{unmeasured} boxes"
-    return f"Affected: {', '.join(parts)}" + (f" (without {boxes} not measured yet)" if is_partly_measured else "")
+    boxes = _("1 box") if unmeasured == 1 else _("{unmeasured} boxes").format(unmeasured=unmeasured)
+    return _("Affected: {lungs}").format(lungs=", ".join(parts)) + (
+        _(" (without {boxes} not measured yet)").format(boxes=boxes) if is_partly_measured else ""
+    )
 
 
 def _in_the_way(regions: Sequence[Region], label: str, classes: Classes) -> List[Region]:
@@ -96,4 +113,4 @@ def _type_of(region: Region) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else _("{names} and {last}").format(names=", ".join(names[:-1]), last=names[-1])

@@ -3,6 +3,7 @@
 from typing import Any, Dict
 
 from ..contract import Case, Verdict
+from ..translation import _
 from ..widgets import style
 from ..widgets.bars import Bars
 from ..wording import display_name, infection_in_words, rule_in_words
@@ -27,7 +28,9 @@ class VerdictPanel:
             ui.probabilityFrame,
             {name: style.colour_of(name, ui.verdictFrame, session.classes) for name in infections},
             {
-                name: f"Noisy-OR probability of {display_name(name)} over all regions of this type."
+                name: _("Noisy-OR probability of {label} over all regions of this type.").format(
+                    label=display_name(name)
+                )
                 for name in infections
             },
         )

@@ -1,5 +1,7 @@
 """How the case is looked at: windows, slab, handles, overlays hidden while a key is held, the report, the keys."""
 
+import os
+import time
 from functools import partial
 from typing import Any, Callable, Dict
 
@@ -8,6 +10,10 @@ import qt
 from ..connection.asking import Message
 from ..keys import meanings
 from ..scene.hanging import BONE, LUNG, MEDIASTINUM
+from ..session.prior import Prior, day_of
+from ..translation import _
+from ..verdict.report_file import ReportError, filters, write_report
+from ..verdict.report_page import page
 from ..verdict.report_sentence import sentence
 from ..widgets import style
 from ..widgets.buttons import flow, with_key
@@ -26,7 +32,7 @@ class ViewingPanel:
     """
 
     def __init__(self, ui: Any, session: Any) -> None:
-        self.ui, self.session = ui, session
+        self.ui, self.session, self.prior = ui, session, Prior(session)
         view = session.view
         self.actions: Dict[str, Callable[[], None]] = {
             "edit_box": session.edit_box,
@@ -35,7 +41,12 @@ class ViewingPanel:
             "mediastinum": partial(view.set_window, MEDIASTINUM),
             "bone": partial(view.set_window, BONE),
             "slab": view.toggle_slab,
+            "ground_glass": self.toggle_ground_glass,
+            "ruler": view.rulers.place,
+            "lung_surface": lambda: ui.surfaceCheck.toggle(),
+            "prior": self.prior.toggle,
             "report": self.copy_report,
+            "save_report": self.save_report,
             "show_keys": self.show_keys,
         }
         self._timer = qt.QTimer()
@@ -46,17 +57,52 @@ class ViewingPanel:
             "mediastinum": ui.mediastinumButton,
             "bone": ui.boneButton,
             "slab": ui.slabButton,
+            "ground_glass": ui.glassButton,
+            "ruler": ui.rulerButton,
+            "prior": ui.priorButton,
             "edit_box": ui.editBoxButton,
             "hide_overlays": ui.hideButton,
         }
-        for action, button in {**buttons, "report": ui.reportButton, "show_keys": ui.keysButton}.items():
+        ui.glassButton.checkable = ui.priorButton.checkable = True
+        for action, button in {
+            **buttons,
+            "report": ui.reportButton,
+            "save_report": ui.saveReportButton,
+            "show_keys": ui.keysButton,
+        }.items():
             with_key(button, action)
             button.connect("clicked()", self.actions[action])
         flow(ui.viewFrame, list(buttons.values()))
-        flow(ui.reportFrame, [ui.reportButton, ui.keysButton])
+        flow(ui.reportFrame, [ui.reportButton, ui.saveReportButton, ui.keysButton])
         style.as_card(ui.keysFrame)
         ui.keysLabel.text = _map_of_keys(session.classes)
         ui.keysFrame.visible = False
+        with_key(ui.surfaceCheck, "lung_surface")
+        ui.surfaceCheck.connect("toggled(bool)", view.masks.surface.set_visible)
+        self.prior.changed.connect(self.update)
+        self.update()
+
+    def update(self) -> None:
+        """Show what is switched on, and whether there is a prior."""
+        glass, prior = self.ui.glassButton, self.ui.priorButton
+        for button, is_on in ((glass, self.session.view.glass.is_on), (prior, self.prior.is_shown)):
+            button.checked = is_on
+            style.as_chosen(button, is_on)
+        case = self.prior.case
+        prior.enabled = case is not None or self.prior.is_shown
+        day = "" if case is None else day_of(case)
+        prior.toolTip = (
+            _("Show the scan of {day} beside this one.").format(day=day)
+            if day
+            else _("The server knows of no earlier scan.")
+        )
+
+    def toggle_ground_glass(self) -> None:
+        """Colour what has the grey values of ground glass, or no more."""
+        is_in_lungs = self.session.view.toggle_ground_glass()
+        if self.session.view.glass.node is not None and not is_in_lungs:
+            self.session.asking.say(Message(_("The lungs of this case are not known: all of the scan is coloured.")))
+        self.update()
 
     def hide_overlays(self) -> None:
         """Show the pictures alone while the key repeats, or for a moment after a click."""
@@ -68,11 +114,30 @@ class ViewingPanel:
         """Put the sentence for the report on the clipboard, and show it."""
         reading = self.session.reading
         if reading is None:
-            self.session.asking.say(Message("Screen the case first."))
+            self.session.asking.say(Message(_("Screen the case first.")))
             return
         text = sentence(reading.case, self.session.classes)
         qt.QApplication.clipboard().setText(text)
-        self.session.asking.say(Message(f"Copied: {text}"))
+        self.session.asking.say(Message(_("Copied: {text}").format(text=text)))
+
+    def save_report(self) -> None:
+        """Write the report of the case as it stands, corrections included, to a file that the reader names."""
+        session, reading = self.session, self.session.reading
+        if reading is None:
+            session.asking.say(Message(_("Screen the case first.")))
+            return
+        name = f"{reading.case.case_id}.html"
+        path = qt.QFileDialog.getSaveFileName(self.ui.saveReportButton, _("Save report"), name, filters())
+        if not path:
+            return
+        day = time.strftime("%Y-%m-%d")
+        html = page(reading.case, reading.numbers, reading.reader, day, session.classes, reading.note)
+        try:
+            write_report(html, path if "." in os.path.basename(path) else f"{path}.html")
+        except ReportError as error:
+            session.asking.say(Message(str(error), self.save_report, True))
+            return
+        session.asking.say(Message(_("The report is in {path}.").format(path=path)))
 
     def show_keys(self) -> None:
         """Show the map of all keys, or put it away."""

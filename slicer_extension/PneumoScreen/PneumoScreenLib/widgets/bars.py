@@ -30,6 +30,7 @@ class Bars:
             title, bar, value = qt.QLabel(display_name(name)), qt.QProgressBar(), qt.QLabel("")
             bar.maximum, bar.textVisible = STEPS, False
             bar.toolTip = tips.get(name, "")
+            bar.accessibleName = title.text
             value.alignment = qt.Qt.AlignRight | qt.Qt.AlignVCenter
             for column, widget in enumerate((title, bar, value)):
                 grid.addWidget(widget, row, column)

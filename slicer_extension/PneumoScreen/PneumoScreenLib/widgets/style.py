@@ -77,9 +77,24 @@ def as_title(label: Any, factor: float = 1.0) -> None:
     label.setFont(font)
 
 
+def pixels_per_point(widget: Any) -> float:
+    """How many pixels of its screen stand for one of a widget's own: 2 on many high-resolution screens."""
+    return max(float(widget.devicePixelRatioF()), 1.0)
+
+
+def fitted(picture: Any, width: int, height: int, widget: Any) -> Any:
+    """A pixmap scaled into a rectangle of a widget, as sharp as the widget's screen is."""
+    ratio = pixels_per_point(widget)
+    wide, high = round(width * ratio), round(height * ratio)
+    scaled = picture.scaled(wide, high, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
+    scaled.setDevicePixelRatio(ratio)
+    return scaled
+
+
 def dot(colour: str, size: int = 12) -> Any:
-    """A round spot of colour as an icon."""
-    pixmap = qt.QPixmap(size, size)
+    """A round spot of colour as an icon, also for a screen of twice the pixels."""
+    pixmap = qt.QPixmap(2 * size, 2 * size)
+    pixmap.setDevicePixelRatio(2.0)
     pixmap.fill(qt.QColor(0, 0, 0, 0))
     painter = qt.QPainter()
     painter.begin(pixmap)

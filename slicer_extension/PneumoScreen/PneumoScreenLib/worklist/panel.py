@@ -7,6 +7,7 @@ from typing import Any, List, Optional
 
 import qt
 
+from ..translation import _
 from ..widgets import style
 from ..widgets.columns import LEFT, RIGHT, Column, Columns
 from ..wording import display_name
@@ -17,10 +18,10 @@ FOLLOW_MS = 30_000
 """How often the list follows the server by itself."""
 CASE = 0
 TABLE = (
-    Column("Case", "Name of the case.", ("ct-0000",), LEFT),
-    Column("State", "Where it stands; who has it stands below where you choose it.", STATES, LEFT),
-    Column("Verdict", "Of the last screening.", FINDINGS, LEFT),
-    Column("Unsure", "How unsure the model is: 0 sure, 1 not at all.", ("0.88",), RIGHT, 1),
+    Column(_("Case"), _("Name of the case."), ("ct-0000",), LEFT),
+    Column(_("State"), _("Where it stands; who has it stands below where you choose it."), STATES, LEFT),
+    Column(_("Verdict"), _("Of the last screening."), FINDINGS, LEFT),
+    Column(_("Unsure"), _("How unsure the model is: 0 sure, 1 not at all."), ("0.88",), RIGHT, 1),
 )
 DEFAULT_STRATEGIES = ("combined", "uncertainty", "epistemic", "diverse", "random", "first")
 
@@ -119,7 +120,7 @@ class WorklistPanel:
         ui.worklistTable.horizontalHeader().setSectionsClickable(True)
         ui.stateCombo.clear()
         for state in STATES:
-            ui.stateCombo.addItem(state or "All states")
+            ui.stateCombo.addItem(state or _("All states"))
 
     def _listed(self) -> None:
         chosen = self._chosen()

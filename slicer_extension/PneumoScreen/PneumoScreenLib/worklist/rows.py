@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..contract import DEFAULT_CLASSES
+from ..translation import _
 from ..wording import SHORT, TYPE_UNDECIDED, display_name, percent, short_name
 
-_STATES = {"new": "New", "screened": "Screened", "in_progress": "In progress", "done": "Done"}
+_STATES = {"new": _("New"), "screened": _("Screened"), "in_progress": _("In progress"), "done": _("Done")}
 STATES = ("", *_STATES.values())
 """What the list can be narrowed to; the first is everything."""
 
@@ -62,11 +63,11 @@ class Row:
     @property
     def explanation(self) -> str:
         """What does not fit into the cells: who reads it, infection and confidence, why it failed."""
-        parts = [f"with {self.reader}"] if self.reader else []
+        parts = [_("with {reader}").format(reader=self.reader)] if self.reader else []
         if self.verdict and self.infection is not None:
-            parts.append(f"infection {percent(self.infection)}")
+            parts.append(_("infection {probability}").format(probability=percent(self.infection)))
         if self.verdict and self.confidence is not None and self.decided is not False:
-            parts.append(f"confidence {percent(self.confidence)}")
+            parts.append(_("confidence {probability}").format(probability=percent(self.confidence)))
         if self.error:
             parts.append(self.error)
         return ", ".join(parts)
@@ -113,10 +114,14 @@ def arranged(
 def counts_in_words(rows: Sequence[Row], shown: Sequence[Row]) -> str:
     """How many cases there are, how many are done, and how many are shown where it is not all of them."""
     if not rows:
-        return "No cases."
+        return _("No cases.")
     done = sum(row.state == _STATES["done"] for row in rows)
-    text = f"{len(rows)} case{'s' * (len(rows) != 1)}, {done} done"
-    return text if len(shown) == len(rows) else f"{len(shown)} of {text}"
+    text = (
+        _("{count} cases, {done} done").format(count=len(rows), done=done)
+        if len(rows) != 1
+        else _("1 case, {done} done").format(done=done)
+    )
+    return text if len(shown) == len(rows) else _("{shown} of {text}").format(shown=len(shown), text=text)
 
 
 def _holds(row: Row, words: Sequence[str]) -> bool:

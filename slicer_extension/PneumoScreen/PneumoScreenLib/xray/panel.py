@@ -10,6 +10,7 @@ import qt
 
 from ..contract import CXR_CLASSES, CXR_LOCATIONS, Case
 from ..keys import XRAY
+from ..translation import _
 from ..widgets import style
 from ..widgets.bars import Bars
 from ..widgets.buttons import lay_out
@@ -61,7 +62,7 @@ class XrayPanel:
             widget.visible = case is not None
         if case is None or case.cxr is None:
             ui.xrayVerdictLabel.text = ""
-            ui.xrayLocationLabel.text = "No X-ray is open."
+            ui.xrayLocationLabel.text = _("No X-ray is open.")
             for widget in (ui.xrayPicture, ui.xrayHeatCheck, ui.xrayHeatTitle, ui.xrayHeatSlider):
                 widget.visible = False
             return
@@ -70,20 +71,17 @@ class XrayPanel:
         ui.xrayVerdictLabel.text = f"{display_name(best)}  {percent(findings.probabilities[best])}"
         self._bars.show(findings.probabilities)
         sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
-        ui.xrayLocationLabel.text = f"Location: {findings.location}" + (f" ({sides})" if sides else "")
+        ui.xrayLocationLabel.text = _("Location: {location}").format(location=findings.location) + (
+            f" ({sides})" if sides else ""
+        )
         for widget in (ui.xrayHeatCheck, ui.xrayHeatTitle, ui.xrayHeatSlider):
             widget.visible = self.session.view.has_heat
         picture = self.session.view.xray_picture(findings.boxes)
         ui.xrayPicture.visible = picture is not None
         if picture is not None:
             # The section's width: the label has none of its own before the first picture.
-            scaled = style.colour_picture(picture).scaled(
-                max(ui.xraySection.width - MARGINS, LEAST_WIDTH),
-                HIGHEST,
-                qt.Qt.KeepAspectRatio,
-                qt.Qt.SmoothTransformation,
-            )
-            ui.xrayPicture.setPixmap(scaled)
+            width = max(ui.xraySection.width - MARGINS, LEAST_WIDTH)
+            ui.xrayPicture.setPixmap(style.fitted(style.colour_picture(picture), width, HIGHEST, ui.xrayPicture))
         said = findings.reader or {}
         for name, button in self._choices.items():
             button.enabled = not self.session.is_read_only
