@@ -14,8 +14,8 @@ from .volumes import SceneError
 
 OPEN_VIEW, PRIOR_VIEW = "Red", "Yellow"
 """Views of Slicer's layout "side by side"."""
-USUAL = "Sagittal"
-"""How the second view stands in every other layout of Slicer's."""
+USUAL, OBLIQUE = "Sagittal", "Reformat"
+"""How the second view stands in every other layout of Slicer's; what Slicer calls a view that somebody turned."""
 SAMPLES, AIR_HU = 96, -400
 """Samples along an axis, and below what a voxel is air; ours."""
 
@@ -35,6 +35,7 @@ class Beside:
         self.volume: Any = None
         self._transform: Any = None
         self._layout: Optional[int] = None
+        self._orientation = USUAL
         self._links: Dict[str, int] = {}
 
     def show(self, path: str, name: str, volume: Any) -> None:
@@ -95,7 +96,7 @@ class Beside:
                 layers.SetLinkedControl(self._links[layers.GetID()])
         view = _view(PRIOR_VIEW)
         if view is not None:
-            view.SetOrientation(USUAL)
+            view.SetOrientation(self._orientation)
         self._links, self._layout = {}, None
         for node in (prior, self._transform):
             if node is not None and self._scene.IsNodePresent(node):
@@ -123,6 +124,7 @@ class Beside:
         view, other = _view(PRIOR_VIEW), _view(OPEN_VIEW)
         if view is None or other is None:
             return
+        self._orientation = USUAL if view.GetOrientation() == OBLIQUE else view.GetOrientation()
         for layers in layer_nodes():
             self._links[layers.GetID()] = layers.GetLinkedControl()
             if layers.GetLayoutName() == PRIOR_VIEW:
