@@ -5,6 +5,7 @@ import pytest
 import torch
 from tests.cxr.radiographs import class_model
 from torch import nn
+from torch.nn import functional
 
 from pneumoscreen.case import CXR_CLASSES
 from pneumoscreen.cxr.discrimination import DiscriminationModel, DiscriminationSettings
@@ -65,6 +66,41 @@ def test_it_is_hot_where_the_evidence_lies(pyramid: bool) -> None:
     assert 24 - 16 <= column < 44 + 16
     assert heat[SPOT].mean() > 5.0 * heat[:, 74:].mean()
     assert heat[SPOT].mean() > 5.0 * heat[:56].mean()
+
+
+def test_the_heat_over_the_picture_is_the_score() -> None:
+    """A place is hot by what it adds to the score, whatever the level: on a trunk of seeded random weights."""
+    model = class_model(3)
+    network = model.network
+    network.classify.weight.data.abs_()  # or what is cut off below 0 would have to be known
+    picture = np.random.default_rng(0).random((2, 32, 32), dtype=np.float32)
+    with torch.no_grad():
+        maps = network.maps(network.views(torch.from_numpy(picture)[None]))
+    weights = network.classify.weight[COVID].detach().view(len(maps), -1)
+    shown = torch.zeros(2, 32, 32)
+    for level, weight in zip(maps, weights, strict=True):
+        shown += functional.interpolate(
+            (weight[:, None, None] * torch.relu(level)).sum(dim=1, keepdim=True), (32, 32), mode="bilinear"
+        )[:, 0]
+    score = (shown[0] + shown[1].flip(1)).numpy()
+    np.testing.assert_allclose(judge(picture, model, COVID).gradcam, score / score.max(), atol=1e-5)
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_every_level_counts_by_what_it_adds_to_the_score(level: int) -> None:
+    """On an even picture a level that speaks against as loudly as the others for leaves nothing, and no less."""
+    model = local_model(True)
+    even = np.full((1, 128, 128), 0.8, np.float32)
+    with torch.no_grad():
+        maps = model.network.maps(torch.from_numpy(even)[None])
+    means = np.array([float(found.mean()) for found in maps])
+    against = (means.sum() - means[level]) / means[level]
+    columns = slice(4 * level, 4 * level + 4)
+    weights = model.network.classify.weight.data[COVID]
+    weights[columns] = -0.2 * 1.01 * against
+    assert judge(even, model, COVID).gradcam.max() == 0.0
+    weights[columns] = -0.2 * 0.99 * against
+    assert judge(even, model, COVID).gradcam.min() > 0.0
 
 
 def test_the_spot_moves_and_the_heat_follows() -> None:

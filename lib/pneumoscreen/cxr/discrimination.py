@@ -112,11 +112,13 @@ class DiscriminationNetwork(nn.Module):
         self.classify = nn.Linear(features, len(CXR_CLASSES))
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
-        """The feature maps that the classes are read from, the finest first."""
+        """The feature maps that the classes are read from, none below 0, the finest first."""
         levels: list[Tensor] = self.trunk(pictures * 2.0 - 1.0)
-        if not self.settings.pyramid:
-            return levels[-1:]
-        return list(self.pyramid({str(number): level for number, level in enumerate(levels)}).values())
+        if self.settings.pyramid:
+            levels = list(self.pyramid({str(number): level for number, level in enumerate(levels)}).values())
+        else:
+            levels = levels[-1:]
+        return [torch.relu(level) for level in levels]
 
     def views(self, pictures: Tensor) -> Tensor:
         """The pictures [b, channels, size, size], with their mirror images behind them where those count."""
@@ -125,7 +127,7 @@ class DiscriminationNetwork(nn.Module):
 
     def features(self, maps: list[Tensor], count: int) -> Tensor:
         """The means [count, features] of the feature maps of ``views`` of so many pictures, for the classes."""
-        means = torch.cat([torch.relu(level).mean(dim=(2, 3)) for level in maps], dim=1)
+        means = torch.cat([level.mean(dim=(2, 3)) for level in maps], dim=1)
         return means.unflatten(0, (-1, count)).mean(dim=0)
 
     def forward(self, pictures: Tensor) -> Tensor:

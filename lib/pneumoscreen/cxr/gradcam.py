@@ -37,8 +37,12 @@ def judge(
     """Class probabilities of a picture and the Grad-CAM of one class, from one pass through the network.
 
     Ours: every level of the pyramid gives a map; their sum is shown, because all levels are joined before the
-    classes, and with it that of the mirror image, turned back, where its features count. One pass instead of the two
-    of MONAI's ``GradCAM`` saves half of the time of a screening.
+    classes, and with it that of the mirror image, turned back, where its features count. As the classes are read from
+    means, a place of a map is what an equal area of the picture adds to the score of the class, whatever the level:
+    gradients are summed over a map (the usual mean would count a level of 4 x 4 cells 49 times as much as one of
+    28 x 28), maps are taken as the classes take them, and what one level says against is set off against what another
+    says for before only what is left above 0 is shown. One pass instead of the two of MONAI's ``GradCAM`` saves half
+    of the time of a screening.
 
     Args:
         picture: float32 [channels, size, size].
@@ -69,10 +73,11 @@ def judge(
 def _gradcam(maps: list[Tensor], gradients: list[Tensor], size: torch.Size) -> NDArray[np.float32]:
     total = torch.zeros(size, device=maps[0].device)
     for level, gradient in zip(maps, gradients, strict=True):
-        weights = gradient.mean(dim=(2, 3), keepdim=True)
-        seen = torch.relu((weights * level).sum(dim=1, keepdim=True))
-        picture, *mirrored = functional.interpolate(seen, size, mode="bilinear", align_corners=False)[:, 0]
+        weights = gradient.sum(dim=(2, 3), keepdim=True)
+        spoken = (weights * level).sum(dim=1, keepdim=True)
+        picture, *mirrored = functional.interpolate(spoken, size, mode="bilinear", align_corners=False)[:, 0]
         total += picture + sum(each.flip(1) for each in mirrored)
+    total = torch.relu(total)
     highest = total.max()
     return np.asarray((total / highest if highest > 0 else total).cpu().numpy(), dtype=np.float32)
 
