@@ -4,18 +4,20 @@ Standard library only and Python 3.9 syntax. Boxes are x, y, w, h in image pixel
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .case_fields import FieldReader, Vector, names_of
 from .errors import CaseError
-from .regions import MODEL, SIDES, SOURCES
+from .regions import MODEL, READER, SIDES, SOURCES
 
 CXR_CLASSES = ("covid19", "healthy", "cap")
 CXR_POSITIVE = "covid19"
 """The class whose affected side is looked for (Wang et al. 2020)."""
 CXR_HEALTHY = "healthy"
 CXR_LOCATIONS = ("left", "right", "bipulmonary", "none")
+SAME_PIXELS = 0.5
+"""Ours: boxes whose places and sizes differ by no more are the same: a client may round."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,33 @@ class Cxr:
 def placed(boxes: Mapping[str, Vector], source: str = MODEL) -> Dict[str, LungBox]:
     """Lung boxes of one source."""
     return {side: LungBox(box, source) for side, box in boxes.items()}
+
+
+def with_sources(cxr: Cxr, found: Sequence[Cxr], is_of_found: bool) -> Tuple[Dict[str, LungBox], Tuple[str, ...]]:
+    """The lung boxes of a submission with their true sources, and in sentences what that changed.
+
+    A box that lies where a network put it is the network's, whatever the document says: a reader who leaves it drew
+    nothing, and a network must not learn from itself. One that lies elsewhere was placed by a reader, if the document
+    was made from what the networks found; else only the document can tell.
+
+    Args:
+        cxr: the findings that are submitted.
+        found: the findings of screenings of this picture, and those of its versions.
+        is_of_found: whether the document was made from the last of these screenings.
+    """
+    boxes, notes = {}, []
+    for side, own in cxr.lung_boxes.items():
+        known = [each.lung_boxes[side] for each in found if side in each.lung_boxes]
+        is_models = any(each.source == MODEL and _are_same(own.box, each.box) for each in known)
+        source = MODEL if is_models else READER if is_of_found else own.source
+        if own.source == READER and source == MODEL:
+            notes.append(f"The box of the {side} lung counts as the model's: nobody moved it.")
+        boxes[side] = replace(own, source=source)
+    return boxes, tuple(notes)
+
+
+def _are_same(one: Vector, other: Vector) -> bool:
+    return all(abs(value - other[i]) <= SAME_PIXELS for i, value in enumerate(one))
 
 
 def parse_cxr(reader: FieldReader) -> Cxr:

@@ -287,10 +287,43 @@ def test_a_readers_class_and_side_become_the_label(clinic: RunningServer, answer
     assert requests.put(url, data=again.to_json().encode(), timeout=60).status_code == 200
     sources = {side: box.source for side, box in load_document(study).lung_boxes.items()}
     assert sources == {"left": "reader", "right": "model"}, "a box that lies elsewhere was placed by the reader"
+    assert load_radiograph(study).lung_boxes["left"] == (x + 5.0, y, w, h)
     for field, wrong in (("label", "plague"), ("location", "middle")):
         document = {**read.to_dict(), "cxr": {**read.to_dict()["cxr"], "reader": {**said, field: wrong}}}
         detail = refused(requests.put(url, data=json.dumps(document), timeout=60), 400, 409, 422)
         assert f"cxr.reader.{field}" in detail
+
+
+def submitted(clinic: RunningServer, document: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """The sources of the lung boxes as they are kept, and what the answer says was changed."""
+    url = f"{clinic.client.address}/pneumoscreen/annotations/{CHEST}"
+    stored = requests.put(url, data=json.dumps(document), timeout=60)
+    assert stored.status_code == 200, stored.text
+    (study,) = find_studies(clinic.studies, modality="CXR")
+    return {side: box.source for side, box in load_document(study).lung_boxes.items()}, stored.json()["changes"]
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.04], ids=["as they are", "rounded"])
+def test_boxes_that_nobody_moved_are_no_readers(clinic: RunningServer, answer: Answer, shift: float) -> None:
+    document = json.loads(json.dumps(answer.document))
+    for found in document["cxr"]["lung_boxes"].values():
+        found["box"][0] += shift
+        found["source"] = "reader"
+    sources, changes = submitted(clinic, document)
+    assert sources == {"left": "model", "right": "model"}, "a network would learn from itself"
+    assert "The box of the left lung counts as the model's: nobody moved it." in changes
+
+
+def test_boxes_of_a_network_that_was_replaced_meanwhile_are_no_readers(clinic: RunningServer, answer: Answer) -> None:
+    """The document was made from a screening by an older network; the last screening has other boxes."""
+    document = json.loads(json.dumps(answer.document))
+    document["models"]["cxr_lung_boxes"] = {"version": 7, "sha256": "other"}
+    for found in document["cxr"]["lung_boxes"].values():
+        found["box"][0] += 9.0
+    assert submitted(clinic, document)[0] == {"left": "model", "right": "model"}
+    document["cxr"]["lung_boxes"]["right"]["source"] = "reader"
+    document["cxr"]["lung_boxes"]["right"]["box"][1] += 9.0
+    assert submitted(clinic, document)[0] == {"left": "model", "right": "reader"}
 
 
 class TestScoring:

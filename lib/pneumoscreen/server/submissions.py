@@ -10,7 +10,7 @@ whole scan in memory.
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ..case import READER as READER_SOURCE
-from ..case import Case
+from ..case import Case, ModelInfo
+from ..case_upgrade import BOX_MODEL
 from ..images.volume import Volume
+from ..radiograph_findings import with_sources
 from ..studies.annotations import AnnotationStore, StorageError
 from ..studies.audit import AuditLog, Detail, utc_text
 from ..studies.label_maps import Painting, case_from_label_map, read_label_map, segment_names, sides_of
@@ -85,14 +86,16 @@ class Submissions:
         if len(case.regions) > MOST_REGIONS:
             raise RequestError(f"field regions has {len(case.regions)} entries, and at most {MOST_REGIONS} are kept")
         store, who = self.store, speaker()
-        known = {mark for version in store.versions(case.case_id) for mark in marks_of(version.document)}
+        versions = store.versions(case.case_id)
+        known = {mark for version in versions for mark in marks_of(version.document)}
         if who.is_known:
             name = who.reader
             case = signed_by(case, name, known)
         else:
             name = reader or author_of(case, known) or who.reader
-        case = self._with_moved_boxes(case)
+        case, notes = self._with_box_sources(case, versions)
         stored = store.submit(case, name, base=base, kind=kind, label_map=label_map)
+        stored = replace(stored, changes=(*notes, *stored.changes))
         action = {ADJUDICATION: "adjudicate", IMPORT: "import"}.get(kind, "submit")
         self.record(action, case.case_id, version=stored.version, reader=name, label_map=label_map is not None)
         self.when_stored(stored)
@@ -171,16 +174,16 @@ class Submissions:
             reason = error.strerror or error
             raise StorageError(f"the audit log cannot be written ({reason}); mend the studies folder") from None
 
-    def _with_moved_boxes(self, case: Case) -> Case:
-        """An X-ray whose lung boxes lie elsewhere than the networks put them: a reader placed those."""
-        found = last_screening(self._studies / WORK_FOLDER, case.case_id, self._classes())
-        if case.cxr is None or found is None or found.cxr is None:
-            return case
-        boxes = {
-            side: replace(box, source=READER_SOURCE) if box.box != found.cxr.boxes.get(side) else box
-            for side, box in case.cxr.lung_boxes.items()
-        }
-        return replace(case, cxr=replace(case.cxr, lung_boxes=boxes))
+    def _with_box_sources(self, case: Case, stored: Sequence[Annotation]) -> tuple[Case, tuple[str, ...]]:
+        """An X-ray whose lung boxes are a network's where it put them, and a reader's where they were moved."""
+        if case.cxr is None:
+            return case, ()
+        last = last_screening(self._studies / WORK_FOLDER, case.case_id, self._classes())
+        before = [last.cxr] if last is not None and last.cxr is not None else []
+        is_of_last = last is not None and _box_network(case) == _box_network(last)
+        versions = [version.document.cxr for version in stored if version.document.cxr is not None]
+        boxes, notes = with_sources(case.cxr, [*before, *versions], bool(before) and is_of_last)
+        return replace(case, cxr=replace(case.cxr, lung_boxes=boxes)), notes
 
     def _newest_document(self, image_id: str) -> Case | None:
         """The newer one of the last screening and the annotation that counts: what the client's numbers refer to."""
@@ -215,6 +218,11 @@ def requested_reader(params: Mapping[str, Any]) -> str | None:
     if reader is not None and not isinstance(reader, str):
         raise RequestError("parameter reader must be a text")
     return reader or None
+
+
+def _box_network(case: Case) -> ModelInfo | None:
+    """The network that a document names for its lung boxes."""
+    return case.models.get(BOX_MODEL)
 
 
 def _requested_diagnosis(params: Mapping[str, Any], classes: Classes) -> str | None:
