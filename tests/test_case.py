@@ -107,6 +107,9 @@ class TestVersion1:
         verdict = {"label": "healthy", "rule": "softmax", "probability": {}, "confidence": {}}
         cxr = Case.from_dict(changed("verdict", verdict, RADIOGRAPH_1)).cxr
         assert cxr is not None and cxr.location == "none"
+        wrong = {"covid19": 0.7, "healthy": 0.1, "cap": 0.7}
+        cxr = Case.from_dict(changed("cxr.probabilities", wrong, RADIOGRAPH_1)).cxr
+        assert cxr is not None and cxr.probabilities == {}
 
     @settings(max_examples=60, deadline=None)
     @given(st.data())
@@ -262,6 +265,46 @@ class TestRefusal:
         said = {"label": "healthy", "location": "left", "name": "a", "at": "now"}
         with pytest.raises(CaseError, match=r"cxr.reader.location must be none"):
             Case.from_dict(changed("cxr.reader", said, RADIOGRAPH))
+
+    def test_the_verdict_of_a_radiograph_is_its_likeliest_class(self) -> None:
+        verdict = {"label": "covid19", "rule": "none", "probability": {"covid19": 0.8, "cap": 0.7}, "confidence": {}}
+        case, notes = Case.from_dict(changed("verdict", verdict, RADIOGRAPH)).derived()
+        assert case.verdict is not None and case.cxr is not None
+        assert (case.verdict.label, case.verdict.rule) == ("cap", "softmax")
+        assert case.verdict.probability == case.verdict.confidence == RADIOGRAPH["cxr"]["probabilities"]
+        assert notes == ("The verdict is cap, not covid19, by the probabilities of the classes.",)
+        assert case.derived() == (case, ())
+
+    def test_classes_as_likely_as_each_other_leave_the_verdict(self) -> None:
+        shares = {"covid19": 0.4, "healthy": 0.2, "cap": 0.4}
+        verdict = {"label": "cap", "rule": "softmax", "probability": shares, "confidence": {"cap": 0.9}}
+        document = changed("cxr.probabilities", shares, changed("verdict", verdict, RADIOGRAPH))
+        case, notes = Case.from_dict(document).derived()
+        assert case.verdict is not None
+        assert (case.verdict.label, case.verdict.confidence) == ("cap", shares)
+        assert notes == ("The confidence of the verdict was taken anew from the probabilities of the classes.",)
+
+    @pytest.mark.parametrize(
+        ("shares", "sides", "said", "location"),
+        [
+            ((0.2, 0.1, 0.7), {"left": 0.9, "right": 0.1}, "bipulmonary", "left"),
+            ((0.2, 0.1, 0.7), {"left": 0.9, "right": 0.5}, "none", "bipulmonary"),
+            ((0.2, 0.1, 0.7), {"left": 0.4, "right": 0.1}, "right", "none"),
+            ((0.2, 0.7, 0.1), {"left": 0.9, "right": 0.1}, "bipulmonary", "none"),  # likeliest healthy
+            ((0.2, 0.7, 0.1), {}, "bipulmonary", "none"),
+            ((0.2, 0.1, 0.7), {}, "right", "right"),  # nothing to tell it from
+            ((0.2, 0.1, 0.7), {"left": 0.9}, "right", "right"),
+        ],
+    )
+    def test_the_location_is_that_of_the_lungs_that_count(
+        self, shares: tuple[float, ...], sides: dict[str, float], said: str, location: str
+    ) -> None:
+        known = dict(zip(("covid19", "healthy", "cap"), shares, strict=True))
+        document = changed("cxr.location", said, changed("cxr.sides", sides, RADIOGRAPH))
+        case, notes = Case.from_dict(changed("cxr.probabilities", known, document)).derived()
+        assert case.cxr is not None and case.cxr.location == location
+        told = f"The location is {location}, not {said}, by the probabilities of the lungs and the verdict."
+        assert notes == (() if said == location else (told,))
 
     @pytest.mark.parametrize(
         "text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, '{"schema": NaN}', '{"timings_s": {"\\ud800": 1}}']

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
-from .case_changes import lung_changes, region_changes, unmeasured, verdict_changes
+from .case_changes import findings_changes, lung_changes, region_changes, unmeasured, verdict_changes
 from .case_fields import SCHEMA, SCHEMA_1, FieldReader, Vector, integer, is_text, names_of
 from .case_upgrade import upgraded
 from .errors import CaseError
@@ -23,6 +23,7 @@ from .radiograph_findings import (
     CXR_POSITIVE,
     Cxr,
     LungBox,
+    derived_findings,
     parse_cxr,
     placed,
     require_place,
@@ -131,14 +132,14 @@ class Case:
     def with_verdict(self, classes: Classes = DEFAULT_CLASSES, calibration: Optional[Calibration] = None) -> "Case":
         """The case with all that follows from its regions: labels, states, affected shares and the verdict.
 
-        An X-ray comes back as it is: its verdict is its network's.
+        Of an X-ray verdict and location follow from the networks' probabilities; a reader's word stands beside them.
 
         Args:
             classes: the class list.
             calibration: of the probability of an infection; default: the one that the document names.
         """
         if self.modality != "CT":
-            return self
+            return self._with_findings()
         before = None if self.verdict is None else self.verdict.infection
         regions = tuple(map(_with_state, counted(self.regions, classes)))
         verdict = replace(
@@ -147,11 +148,21 @@ class Case:
         )
         return replace(self, regions=regions, lungs=affected(self.lungs, regions, classes), verdict=verdict)
 
+    def _with_findings(self) -> "Case":
+        if self.cxr is None:
+            return self
+        cxr, verdict = derived_findings(self.cxr, self.verdict)
+        return replace(self, cxr=cxr, verdict=verdict)
+
     def derived(
         self, classes: Classes = DEFAULT_CLASSES, calibration: Optional[Calibration] = None
     ) -> Tuple["Case", Tuple[str, ...]]:
         """``with_verdict``, and in sentences what that changed of what the document said."""
         after = self.with_verdict(classes, calibration)
+        if self.cxr is not None and after.cxr is not None:
+            return after, tuple(
+                findings_changes((self.cxr.location, self.verdict), (after.cxr.location, after.verdict))
+            )
         notes = region_changes(self.regions, after.regions) + lung_changes(self.lungs, after.lungs)
         notes += unmeasured(after.lungs, after.regions, classes)
         return after, (*notes, *verdict_changes(self.verdict, after.verdict))

@@ -3,7 +3,7 @@
 Standard library only and Python 3.9 syntax.
 """
 
-from typing import List, Mapping, Optional, Sequence
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 from .regions import LungInfo, Region
 from .verdict import Classes, Verdict
@@ -73,6 +73,24 @@ def verdict_changes(before: Optional[Verdict], after: Optional[Verdict]) -> List
         old, new = before.infection.probability, after.infection.probability
         if _differ(old, new):
             found.append(f"The probability of an infection is {new:.2f}, not {old:.2f}.")
+    return found
+
+
+def findings_changes(before: Tuple[str, Optional[Verdict]], after: Tuple[str, Optional[Verdict]]) -> List[str]:
+    """What differs between location and verdict of an X-ray as they came and as they were derived."""
+    (old_place, old), (place, new) = before, after
+    found: List[str] = []
+    if old is not None and new is not None:
+        if old.label != new.label:
+            found.append(f"The verdict is {new.label}, not {old.label}, by the probabilities of the classes.")
+        elif (
+            old.rule != new.rule
+            or _differ_in(old.probability, new.probability)
+            or _differ_in(old.confidence, new.confidence)
+        ):
+            found.append("The confidence of the verdict was taken anew from the probabilities of the classes.")
+    if old_place != place:
+        found.append(f"The location is {place}, not {old_place}, by the probabilities of the lungs and the verdict.")
     return found
 
 

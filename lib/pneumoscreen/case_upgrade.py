@@ -8,6 +8,7 @@ left as they are: the reading names them. Standard library only and Python 3.9 s
 from typing import Any, Dict
 
 from .case_fields import SCHEMA, SCHEMA_1, is_text, may_be_shares
+from .radiograph_findings import CXR_CLASSES
 from .regions import MODEL, READER, state_of
 from .verdict import Classes
 
@@ -58,6 +59,10 @@ def _cxr(cxr: Dict[str, Any], document: Dict[str, Any]) -> Dict[str, Any]:
         result["lung_boxes"] = {
             side: {"box": box, "source": source} if isinstance(box, list) else box for side, box in boxes.items()
         }
+    shares = cxr.get("probabilities")
+    if isinstance(shares, dict) and all(_is_probability(value) for value in shares.values()):
+        # The verdict, which stands beside them, is what counted.
+        result["probabilities"] = shares if may_be_shares(shares, CXR_CLASSES) else {}
     if isinstance(verdict, dict) and verdict.get("label") == "healthy" and is_text(cxr.get("location")):
         result["location"] = "none" if cxr["location"] in ("left", "right", "bipulmonary") else cxr["location"]
     reader = cxr.get("reader")

@@ -10,6 +10,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from .case_fields import FieldReader, Vector, names_of
 from .errors import CaseError
 from .regions import MODEL, READER, SIDES, SOURCES
+from .verdict import RULE_SOFTMAX, Verdict
 
 CXR_CLASSES = ("covid19", "healthy", "cap")
 CXR_POSITIVE = "covid19"
@@ -18,6 +19,8 @@ CXR_HEALTHY = "healthy"
 CXR_LOCATIONS = ("left", "right", "bipulmonary", "none")
 SAME_PIXELS = 0.5
 """Ours: boxes whose places and sizes differ by no more are the same: a client may round."""
+INFECTED = 0.5
+"""Ours: a lung counts as infected from this probability."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,34 @@ class Cxr:
 def placed(boxes: Mapping[str, Vector], source: str = MODEL) -> Dict[str, LungBox]:
     """Lung boxes of one source."""
     return {side: LungBox(box, source) for side, box in boxes.items()}
+
+
+def location_of(infected: Sequence[bool]) -> str:
+    """The affected side of (left, right): ``left``, ``right``, ``bipulmonary`` or ``none``."""
+    left, right = infected
+    return "bipulmonary" if left and right else "left" if left else "right" if right else "none"
+
+
+def derived_findings(cxr: Cxr, verdict: Optional[Verdict]) -> Tuple[Cxr, Optional[Verdict]]:
+    """Findings and verdict with what follows from the probabilities of the classes and of the lungs.
+
+    The verdict is the likeliest class, with the probabilities as its confidence; a class that is as likely as any other
+    stays. The location is that of the lungs that count as infected, and none for a healthy picture. What the document
+    does not tell (a class or a lung without a probability) is no reason to change anything.
+    """
+    found = cxr.probabilities
+    if verdict is not None and all(name in found for name in CXR_CLASSES):
+        label = verdict.label
+        if found.get(label, 0.0) < max(found.values()):
+            label = max(CXR_CLASSES, key=lambda name: found[name])
+        verdict = replace(verdict, label=label, rule=RULE_SOFTMAX, probability=dict(found), confidence=dict(found))
+    likeliest = max(found, key=lambda name: found[name], default=None)
+    location = cxr.location
+    if (likeliest if verdict is None else verdict.label) == CXR_HEALTHY:
+        location = "none"
+    elif all(side in cxr.sides for side in SIDES):
+        location = location_of([cxr.sides[side] >= INFECTED for side in SIDES])
+    return replace(cxr, location=location), verdict
 
 
 def with_sources(cxr: Cxr, found: Sequence[Cxr], is_of_found: bool) -> Tuple[Dict[str, LungBox], Tuple[str, ...]]:

@@ -326,6 +326,25 @@ def test_boxes_of_a_network_that_was_replaced_meanwhile_are_no_readers(clinic: R
     assert submitted(clinic, document)[0] == {"left": "model", "right": "reader"}
 
 
+def test_a_document_that_contradicts_itself_is_mended_or_refused(clinic: RunningServer, answer: Answer) -> None:
+    url = f"{clinic.client.address}/pneumoscreen/annotations/{CHEST}"
+    document = json.loads(json.dumps(answer.document))
+    found = document["cxr"]["probabilities"]
+    likeliest = max(found, key=found.get)
+    document["verdict"].update(label="cap", probability={"covid19": 0.8, "cap": 0.7}, confidence={"cap": 1.0})
+    assert (
+        f"The verdict is {likeliest}, not cap, by the probabilities of the classes." in submitted(clinic, document)[1]
+    )
+    (study,) = find_studies(clinic.studies, modality="CXR")
+    kept = read_document(study.document).verdict
+    assert kept is not None and (kept.label, kept.probability, kept.confidence) == (likeliest, found, found)
+    for path, wrong in (("probabilities", {"covid19": 0.7, "healthy": 0.1, "cap": 0.7}), ("location", "bipulmonary")):
+        broken = json.loads(json.dumps(answer.document))
+        broken["verdict"]["label"] = "healthy"
+        broken["cxr"][path] = wrong
+        assert f"field cxr.{path} must" in refused(requests.put(url, data=json.dumps(broken), timeout=60), 400, 422)
+
+
 class TestScoring:
     def test_a_radiograph_is_scored_as_its_screening_says(
         self, folder: Path, both_models: Path, expected: CxrScreening

@@ -5,8 +5,6 @@ H = (1 + M) * F, M in 0 to 1, gives one sigmoid a lung. Ours: one network for bo
 mirrored: it learns from twice as many lungs, and left and right cannot be exchanged inside it.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,13 +15,13 @@ from torch.nn import functional
 from ..case import Vector
 from ..config import Settings
 from ..images.radiograph import Radiograph
+from ..radiograph_findings import INFECTED as INFECTED
+from ..radiograph_findings import location_of as location_of
 from .network import CxrModel
 from .sampling import cut
 
 MODEL_NAME = "cxr_localization"
 WIDTH, HEIGHT = 64, 128
-INFECTED = 0.5
-"""Ours: a lung counts as infected from this probability."""
 
 
 class LocalizationSettings(Settings):
@@ -143,9 +141,3 @@ def lung_of(radiograph: Radiograph, box: Vector, side: str) -> NDArray[np.float3
 def as_it_lies(mask: NDArray[np.float32], side: str) -> NDArray[np.float32]:
     """A mask [128, 64] of ``lung_of`` as it lies in the picture."""
     return np.ascontiguousarray(mask[:, ::-1]) if side == "left" else mask
-
-
-def location_of(infected: Sequence[bool]) -> str:
-    """The affected side of (left, right): ``left``, ``right``, ``bipulmonary`` or ``none``."""
-    left, right = infected
-    return "bipulmonary" if left and right else "left" if left else "right" if right else "none"
