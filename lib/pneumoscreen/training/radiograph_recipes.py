@@ -44,7 +44,7 @@ from .radiograph_lessons import (
     with_anchors,
 )
 from .radiograph_run import Lesson, RadiographTrainingSettings, outputs_of, train_lesson
-from .radiograph_temperature import fitted_temperature
+from .radiograph_temperature import calibrated
 from .recipes import Recipe, Say, network_in_use
 from .warm_start import follow, state_for
 
@@ -179,10 +179,8 @@ class RadiographRecipe(Recipe, Generic[LessonT]):
         return contest.hold(self.store, staged, len(set(validation.patients)), self.settings.gate)
 
     def _finished(self, note: Say) -> CxrModel[Any, Any]:
-        """The trained network as it is offered."""
-        del note
-        model: CxrModel[Any, Any] = self._lesson.model
-        return model
+        """The trained network as it is offered: where it has a temperature, with one that was fitted."""
+        return calibrated(self._lesson.model, self._trained.output, self._validation, note)
 
 
 def _value(model: CxrModel[Any, Any], key: str) -> Any:
@@ -250,14 +248,6 @@ class DiscriminationRecipe(RadiographRecipe[DiscriminationLesson]):
         del model
         return np.asarray((output.argmax(dim=1) == targets.long()).double().numpy())
 
-    def _finished(self, note: Say) -> CxrModel[Any, Any]:
-        """With the temperature under which the validation labels are likeliest."""
-        output = self._trained.output
-        logits, labels = output.double().numpy(), self._validation.targets.long().numpy()
-        return _with_temperature(
-            self._lesson.model, fitted_temperature(logits, labels, self._validation.patients, note)
-        )
-
 
 class LocalizationRecipe(RadiographRecipe[LocalizationLesson]):
     """Training of the localiser, on COVID-19 radiographs alone."""
@@ -283,19 +273,3 @@ class LocalizationRecipe(RadiographRecipe[LocalizationLesson]):
         """1 where the lung is judged right."""
         del model
         return np.asarray(((output >= 0.0) == (targets > 0.5)).double().numpy())
-
-    def _finished(self, note: Say) -> CxrModel[Any, Any]:
-        """With the temperature under which the validation labels are likeliest."""
-        output = self._trained.output.double().numpy()
-        logits = np.stack([np.zeros_like(output), output], axis=1)
-        labels = self._validation.targets.long().numpy()
-        return _with_temperature(
-            self._lesson.model, fitted_temperature(logits, labels, self._validation.patients, note)
-        )
-
-
-def _with_temperature(model: CxrModel[Any, Any], temperature: float) -> CxrModel[Any, Any]:
-    settings = model.settings.model_copy(update={"temperature": temperature})
-    scaled = type(model).untrained(settings, device=model.device)
-    scaled.network.load_state_dict(model.network.state_dict())
-    return scaled

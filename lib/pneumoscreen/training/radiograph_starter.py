@@ -11,6 +11,7 @@ them on its own radiographs.
 import argparse
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from .radiograph_lessons import (
     with_anchors,
 )
 from .radiograph_run import Lesson, RadiographTrainingSettings, train_lesson
+from .radiograph_temperature import calibrated
 
 PHANTOMS = range(200_001, 201_801)
 """The class follows the seed; 15 % of them are held out, by the hash of their names."""
@@ -117,8 +119,9 @@ def train_and_publish(
     work: Path,
     store: ModelStore,
 ) -> None:
-    """Train one network on phantoms and publish it."""
+    """Train one network on phantoms, fit its temperature on those that were held out, and publish it."""
     trained = train_lesson(lesson, *sets, settings, work / lesson.task)
+    model = calibrated(model, trained.output, sets[1], partial(print, flush=True))
     card = {
         "network": model.card_network(),
         "data": f"radiograph phantoms of seeds {PHANTOMS.start}-{PHANTOMS.stop - 1}; no picture of a patient",

@@ -1,12 +1,16 @@
 """How sure a network of the X-ray method may be: a temperature fitted on the validation patients (ours)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
+from torch import Tensor
 
+from ..cxr.network import CxrModel
 from ..evaluation.temperature import fit_temperature
+from .radiograph_data import PictureSet
 from .recipes import Say
 from .temperature import FEWEST_PATIENTS
 
@@ -26,3 +30,24 @@ def fitted_temperature(
         )
         return 1.0
     return round(fit_temperature(softmax(logits, axis=1), labels), 4)
+
+
+def calibrated(model: CxrModel[Any, Any], output: Tensor, validation: PictureSet, note: Say) -> CxrModel[Any, Any]:
+    """The trained network with the temperature under which the validation labels are likeliest.
+
+    Args:
+        model: the network; one that has no temperature (the lung boxes) comes back as it is.
+        output: its logits on the validation pictures: [n, classes], or [n] of yes against no.
+        validation: the pictures with their labels and patients.
+        note: takes a sentence where nothing was fitted.
+    """
+    if "temperature" not in type(model.settings).model_fields:
+        return model
+    logits = output.double().numpy()
+    if logits.ndim == 1:
+        logits = np.stack([np.zeros_like(logits), logits], axis=1)
+    fitted = fitted_temperature(logits, validation.targets.long().numpy(), validation.patients, note)
+    settings = model.settings.model_copy(update={"temperature": fitted})
+    scaled = type(model).untrained(settings, device=model.device)
+    scaled.network.load_state_dict(model.network.state_dict())
+    return scaled
