@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import SimpleITK as sitk
 
 from pneumoscreen.case import Case
 from pneumoscreen.commands.screen_results import LeftOut, Shown
+from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings, ClassSettings
+from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms.radiograph import RadiographSpec, generate_radiograph
 from pneumoscreen.phantoms.radiograph_studies import write_picture
 
@@ -33,6 +36,24 @@ def put(scan: Path, *targets: Path) -> None:
         image[0, 0, 0] = -1000 + number
         target.parent.mkdir(parents=True, exist_ok=True)
         sitk.WriteImage(image, str(target))
+
+
+def test_the_table_of_all_cases_knows_a_sites_own_classes(
+    run: Run, narrow_models: Path, scan: Path, tmp_path: Path
+) -> None:
+    models, out = tmp_path / "models", tmp_path / "out"
+    shutil.copytree(narrow_models, models)
+    own = ClassSettings(infections=("rsv", "measles"), irrelevant="other", none_found="clear")
+    model = ClassifierModel.untrained(ClassifierSettings(widths=(8, 8, 8, 8), features=16, classes=own))
+    card = ModelStore(models).load("ct_classifier").card
+    card = {key: card[key] for key in ("data", "seed", "command", "figures", "licence")}
+    ModelStore(models).publish("ct_classifier", model.state(), {**card, "network": model.card_network()})
+    ended = run("screen", scan, "--out", out, "--model-dir", models, "--json", "--index")
+    (entry,) = json.loads(ended.out)
+    key = {"rsv": "type-0", "measles": "type-1", "clear": "none"}[entry["verdict"]] if entry["decided"] else "unknown"
+    table = (out / "index.html").read_text(encoding="utf-8")
+    assert f'<span class="chip {key}">' in table
+    assert "Noisy-OR of Rsv (upper bar) and Measles (lower bar)" in table
 
 
 def documents(out: Path) -> dict[str, Case]:

@@ -24,7 +24,7 @@ from .conftest import Page, region
 
 @pytest.fixture(scope="module")
 def html(volume, screening) -> str:
-    return render_report(volume, screening)
+    return render_report(volume, screening, DEFAULT_CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_a_hostile_document_stays_text(volume, screening):
     mark = ReaderMark("irrelevant", attack, attack)
     regions = tuple(replace(r, id=f"{attack}{i}", reader=mark) for i, r in enumerate(screening.case.regions))
     hostile = screening.with_case(case_id=attack, notes=(attack,), regions=regions, timings_s={attack: 1.0})
-    page = Page(render_report(volume, hostile))
+    page = Page(render_report(volume, hostile, DEFAULT_CLASSES))
     assert page.all("script") == []
     assert all(set(a) == {"src", "alt"} for a in page.all("img"))
     assert attack in page.text
@@ -104,7 +104,7 @@ def test_a_hostile_document_stays_text(volume, screening):
 
 def test_a_reader_overrides_the_vote(volume, screening):
     first = replace(screening.case.regions[0], reader=ReaderMark("influenza_a", "reader-a", "2026-11-22T10:00:00Z"))
-    text = Page(render_report(volume, screening.with_case(regions=(first,)))).text
+    text = Page(render_report(volume, screening.with_case(regions=(first,)), DEFAULT_CLASSES)).text
     assert "Reader reader-a marked this region as Influenza A (2026-11-22T10:00:00Z)" in text
     assert "this replaces the vote for COVID-19" in text
     assert "1 candidate region looked at; labelled 1 as Influenza A." in text
@@ -120,7 +120,7 @@ def test_a_region_drawn_by_a_reader_has_no_patches_yet(volume, screening):
         "left",
         reader=ReaderMark("covid19", "reader-a", "2026-11-22T10:00:00Z"),
     )
-    page = Page(render_report(volume, screening.with_case(regions=(drawn,))))
+    page = Page(render_report(volume, screening.with_case(regions=(drawn,)), DEFAULT_CLASSES))
     assert page.all("img") == []
     assert "no patches" in page.text
     assert "drawn by a reader" in page.text
@@ -128,7 +128,9 @@ def test_a_region_drawn_by_a_reader_has_no_patches_yet(volume, screening):
 
 def test_a_case_without_findings_says_so(volume, screening):
     text = Page(
-        render_report(volume, screening.with_case(regions=(), notes=(), lungs={}, models={}, timings_s={}))
+        render_report(
+            volume, screening.with_case(regions=(), notes=(), lungs={}, models={}, timings_s={}), DEFAULT_CLASSES
+        )
     ).text
     assert "No infection found" in text
     assert "No candidate region was found in the lungs." in text
@@ -141,7 +143,7 @@ def test_two_types_are_explained_with_the_bound_of_the_softmax(volume, screening
     sure = tuple(replace(p, label="covid19", confidence=0.97, probabilities={}) for p in regions[0].patches)
     patches = tuple(replace(p, label="influenza_a", confidence=0.6, probabilities={}) for p in regions[1].patches)
     both = (replace(regions[0], patches=sure), replace(regions[1], patches=patches))
-    text = Page(render_report(volume, screening.with_case(regions=both))).text
+    text = Page(render_report(volume, screening.with_case(regions=both), DEFAULT_CLASSES)).text
     assert "softmax over types" in text
     assert "cannot exceed 73 %" in text
     # e^.97 / (e^.97 + e^.6)
@@ -152,7 +154,7 @@ def test_a_type_that_cannot_be_told_is_called_undecided(volume, screening):
     regions = screening.case.regions
     patches = tuple(replace(p, label="influenza_a", probabilities={}) for p in regions[1].patches)
     second = replace(regions[1], patches=patches)
-    text = Page(render_report(volume, screening.with_case(regions=(regions[0], second)))).text
+    text = Page(render_report(volume, screening.with_case(regions=(regions[0], second)), DEFAULT_CLASSES)).text
     head = text.split("Noisy-OR")[0]
     assert "Infection found, type undecided" in head
     assert "exported confidence" not in text
@@ -163,14 +165,14 @@ def test_a_type_that_cannot_be_told_is_called_undecided(volume, screening):
 def test_the_probability_of_an_infection_says_what_it_was_calibrated_on(volume, screening):
     case = screening.case.with_verdict(calibration=Calibration(-3.0, 1.5, "60 phantoms"))
     said = "Probability of an infection of any type: "
-    text = Page(render_report(volume, replace(screening, case=case))).text
+    text = Page(render_report(volume, replace(screening, case=case), DEFAULT_CLASSES)).text
     assert said in text and ", calibrated on 60 phantoms." in text
-    assert said not in Page(render_report(volume, screening)).text
+    assert said not in Page(render_report(volume, screening, DEFAULT_CLASSES)).text
 
 
 def test_a_vote_that_is_not_borne_out_stays_visible(volume, screening):
     first = replace(screening.case.regions[0], infected_ml=0.02)
-    text = Page(render_report(volume, screening.with_case(regions=(first,)))).text
+    text = Page(render_report(volume, screening.with_case(regions=(first,)), DEFAULT_CLASSES)).text
     assert "No infection found" in text
     assert "The patches vote COVID-19 (90 %), not borne out: 0.0 ml infected, candidate score 0.80." in text
     assert "3 of 3 patches agree" in text and "Infected volume 0.0 ml" in text
@@ -191,12 +193,12 @@ def test_a_site_with_its_own_classes_is_reported(volume, screening):
 
 def test_masks_of_another_grid_are_refused(volume, screening):
     with pytest.raises(ValueError, match="grid of the volume"):
-        render_report(volume, replace(screening, infection=screening.infection[1:]))
+        render_report(volume, replace(screening, infection=screening.infection[1:]), DEFAULT_CLASSES)
 
 
 def test_the_file_and_its_folder_are_made(volume, screening, tmp_path, html):
     out = tmp_path / "deep" / "case.html"
-    write_report(volume, screening, out)
+    write_report(volume, screening, out, DEFAULT_CLASSES)
     written = re.compile(r"written [-0-9: ]+UTC")
     assert written.sub("", out.read_text(encoding="utf-8")) == written.sub("", html)
 
@@ -211,9 +213,9 @@ def test_size_and_time_of_a_large_scan_stay_in_their_budget(volume, screening):
     lungs = replace(screening.lungs, labels=screening.lungs.labels[grid])
     regions = tuple(replace(screening.case.regions[i % len(screening.case.regions)], id=f"r{i + 1}") for i in range(20))
     many = replace(screening.with_case(regions=regions), lungs=lungs, infection=screening.infection[grid])
-    render_report(volume, screening)  # templates and imports are warm in a real run too
+    render_report(volume, screening, DEFAULT_CLASSES)  # templates and imports are warm in a real run too
     start = time.process_time()
-    html = render_report(large, many)
+    html = render_report(large, many, DEFAULT_CLASSES)
     assert time.process_time() - start < 1.5
     assert len(html.encode()) < 3e6
 
@@ -231,5 +233,5 @@ def test_the_picture_of_a_region_shows_the_middle_slice_of_its_patches(volume, p
 
 def test_the_source_is_stated(volume, screening):
     image = replace(screening.case.image, source="patA/ST1/ct")
-    text = Page(render_report(volume, screening.with_case(image=image))).text
+    text = Page(render_report(volume, screening.with_case(image=image), DEFAULT_CLASSES)).text
     assert "Source patA/ST1/ct" in text

@@ -9,7 +9,7 @@ import pytest
 from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.case import placed
 from pneumoscreen.report import render_cxr_report, render_index, summary_line, write_cxr_report
-from pneumoscreen.verdict import Verdict
+from pneumoscreen.verdict import DEFAULT_CLASSES, Verdict
 
 from .conftest import Page
 
@@ -204,7 +204,7 @@ def test_the_line_and_the_index_of_an_x_ray(cxr_screening):
     healthy = replace(taken_for(cxr_screening, "healthy").case, case_id="well")
     assert summary_line(cxr_screening.case) == "chest covid19 0.80 0.5"
     assert summary_line(healthy) == "well healthy 0.70 0.5"
-    text = Page(render_index([cxr_screening.case, healthy])).text
+    text = Page(render_index([cxr_screening.case, healthy], DEFAULT_CLASSES)).text
     assert "Chest X-ray screening" in text
     assert "COVID-19 1 Healthy 1 Community-acquired pneumonia 0" in text
     assert "chest COVID-19 80.0 % Left lung 0.5 s" in text
@@ -214,7 +214,7 @@ def test_the_line_and_the_index_of_an_x_ray(cxr_screening):
 
 
 def test_an_index_of_both_modalities(screening, cxr_screening):
-    text = Page(render_index([screening.case, cxr_screening.case])).text
+    text = Page(render_index([screening.case, cxr_screening.case], DEFAULT_CLASSES)).text
     assert "2 cases screened Chest screening" in text
     assert "CT COVID-19 1 Influenza A 0 No infection found 0" in text
     assert "X-ray COVID-19 1 Healthy 0 Community-acquired pneumonia 0" in text

@@ -4,13 +4,19 @@ from dataclasses import replace
 
 from pneumoscreen.evidence import Calibration
 from pneumoscreen.report import render_index, summary_line, write_index
+from pneumoscreen.verdict import DEFAULT_CLASSES
 
 from .conftest import Page
 
 
 def test_every_case_leads_to_its_report(screening, tmp_path):
     spaced = replace(screening.case, case_id="a b#1")
-    write_index([screening.case, spaced], tmp_path / "new" / "index.html", [("abdomen", "no lungs are in view")])
+    write_index(
+        [screening.case, spaced],
+        tmp_path / "new" / "index.html",
+        DEFAULT_CLASSES,
+        [("abdomen", "no lungs are in view")],
+    )
     html = (tmp_path / "new" / "index.html").read_text(encoding="utf-8")
     assert f'href="{screening.case.case_id}.html"' in html
     assert 'href="a%20b%231.html"' in html
@@ -21,23 +27,23 @@ def test_every_case_leads_to_its_report(screening, tmp_path):
 def test_sources_and_what_was_passed_over_are_told(screening, tmp_path):
     case = replace(screening.case, image=replace(screening.case.image, source="patA/ST1/<b>"))
     left_out = [("in/shot.png", "in/shot.png is a picture beside a CT")]
-    write_index([case], tmp_path / "index.html", passed_over=left_out)
+    write_index([case], tmp_path / "index.html", DEFAULT_CLASSES, passed_over=left_out)
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "patA/ST1/&lt;b&gt;" in html
     assert "Passed over" in html and "is a picture beside a CT" in html
     assert "Not screened" not in html
-    assert "Passed over" not in render_index([case])
+    assert "Passed over" not in render_index([case], DEFAULT_CLASSES)
 
 
 def test_names_and_reasons_stay_text(screening):
     attack = "<script>alert(1)</script>"
-    html = render_index([replace(screening.case, case_id=attack)], [(attack, attack)])
+    html = render_index([replace(screening.case, case_id=attack)], DEFAULT_CLASSES, [(attack, attack)])
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 3
 
 
 def test_a_case_without_verdict_or_times_has_a_row(screening):
-    html = render_index([replace(screening.case, verdict=None, timings_s={}, lungs={})])
+    html = render_index([replace(screening.case, verdict=None, timings_s={}, lungs={})], DEFAULT_CLASSES)
     assert "No verdict" in html
 
 
@@ -51,10 +57,10 @@ def test_summary_line(screening):
 
 def test_an_undecided_type_and_the_probability_of_infection(screening):
     case = screening.case.with_verdict(calibration=Calibration(-3.0, 1.5, "60 phantoms"))
-    plain = Page(render_index([screening.case])).text
+    plain = Page(render_index([screening.case], DEFAULT_CLASSES)).text
     assert "Infection:" not in plain
     unsure = replace(case, case_id="unsure", verdict=replace(case.verdict, decided=False))
-    text = Page(render_index([case, unsure])).text
+    text = Page(render_index([case, unsure], DEFAULT_CLASSES)).text
     assert "unsure Infection found, type undecided" in text
     assert "COVID-19 1" in text and "Infection found, type undecided 1" in text
     assert "calibrated on 60 phantoms." in text

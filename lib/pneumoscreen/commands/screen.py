@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .. import RESEARCH_USE_ONLY
 from ..case import Case
 from ..errors import PneumoScreenError
+from ..verdict import DEFAULT_CLASSES, Classes
 from .folders import OutputError, prepare_folder, replacing
 from .quick_imports import import_monai, uncollected
 from .screen_results import LeftOut, Refusal, Result, Screened, Shown, left_out
@@ -77,6 +78,11 @@ class Screeners:
         from .device import pick_device
 
         return CxrScreener.from_store(ModelStore(self._model_dir), pick_device(self._device))
+
+    @property
+    def classes(self) -> Classes:
+        """The class list of the CTs that were screened; the paper's where there were none."""
+        return self.ct.classes if "CT" in self._loaded else DEFAULT_CLASSES
 
     def load(self, modality: str) -> None:
         """Load the networks that a case needs, and what draws its report: that is no part of the case's time.
@@ -169,7 +175,7 @@ def screen_inputs(
             entries = [result.to_dict() for result in (*results, *passed_over)]
             print(json.dumps(entries, indent=2, ensure_ascii=False), flush=True)
     if with_index:
-        _write_index([*results, *passed_over], out)
+        _write_index([*results, *passed_over], out, screeners.classes)
     refused = [result for result in results if isinstance(result, Refusal)]
     if any(refusal.is_fault for refusal in refused):
         return STATUS_FAULT
@@ -270,14 +276,14 @@ def _refuse(path: Path, reason: str, shown: Shown, is_fault: bool = False) -> Re
     return Refusal(shown.name(path), shown.sentence(path, reason), is_fault)
 
 
-def _write_index(results: Sequence[Result], out: Path) -> None:
+def _write_index(results: Sequence[Result], out: Path, classes: Classes) -> None:
     from ..report import write_index
 
     cases = [result.case for result in results if isinstance(result, Screened)]
     refused = [(result.name, result.error) for result in results if isinstance(result, Refusal)]
     passed_over = [(result.name, result.reason) for result in results if isinstance(result, LeftOut)]
     with replacing(out / "index.html") as part:
-        write_index(cases, part, refused, passed_over)
+        write_index(cases, part, classes, refused, passed_over)
 
 
 def _read_ahead(found: Iterable["Found"]) -> Iterator["Pending | Refused"]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..case import SIDES, Case, LungInfo
 from ..images.volume import Volume
-from ..verdict import DEFAULT_CLASSES, Classes
+from ..verdict import Classes
 from . import wording
 from .page import Bar, environment, shared_cards
 from .pictures import Frame, lung_frames, project
@@ -52,7 +52,7 @@ class LungRow:
     affected_ml: float
 
 
-def write_report(volume: Volume, screening: ReportSource, out_html: Path, classes: Classes = DEFAULT_CLASSES) -> None:
+def write_report(volume: Volume, screening: ReportSource, out_html: Path, classes: Classes) -> None:
     """Write the report of a screened CT as one HTML file; its folder is made if it is missing.
 
     Args:
@@ -66,7 +66,7 @@ def write_report(volume: Volume, screening: ReportSource, out_html: Path, classe
     out_html.write_text(html, encoding="utf-8")
 
 
-def render_report(volume: Volume, screening: ReportSource, classes: Classes = DEFAULT_CLASSES) -> str:
+def render_report(volume: Volume, screening: ReportSource, classes: Classes) -> str:
     """The HTML of ``write_report``.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..case import CXR_CLASSES, Case
-from ..verdict import DEFAULT_CLASSES, Classes
+from ..verdict import Classes
 from . import wording
 from .page import environment
 
@@ -17,29 +17,29 @@ MODALITY_NAMES = {"CT": "CT", "CXR": "X-ray"}
 def write_index(
     cases: Sequence[Case],
     out_html: Path,
+    classes: Classes,
     refused: Sequence[tuple[str, str]] = (),
     passed_over: Sequence[tuple[str, str]] = (),
-    classes: Classes = DEFAULT_CLASSES,
 ) -> None:
     """Write the table of verdicts of several cases, each leading to ``<case_id>.html`` beside it.
 
     Args:
         cases: the screened cases, in the order of the table.
         out_html: the file to write; its folder is made if it is missing.
+        classes: the class list that the CTs were screened with.
         refused: name and reason of each input that could not be screened.
         passed_over: likewise of each path that was no case.
-        classes: the class list.
     """
-    html = render_index(cases, refused, passed_over, classes)
+    html = render_index(cases, classes, refused, passed_over)
     out_html.parent.mkdir(parents=True, exist_ok=True)
     out_html.write_text(html, encoding="utf-8")
 
 
 def render_index(
     cases: Sequence[Case],
+    classes: Classes,
     refused: Sequence[tuple[str, str]] = (),
     passed_over: Sequence[tuple[str, str]] = (),
-    classes: Classes = DEFAULT_CLASSES,
 ) -> str:
     """The HTML of ``write_index``."""
     modalities = [name for name in KINDS if any(case.modality == name for case in cases)] or ["CT"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..images.volume import Volume
-from ..verdict import DEFAULT_CLASSES, Classes
+from ..verdict import Classes
 from . import wording
 from .case_report import ReportSource
 from .pictures import lung_frames, project
@@ -41,7 +41,7 @@ class Overview:
         return cls(str(document["picture"]), width, height, boxes)
 
 
-def coronal_overview(volume: Volume, screening: ReportSource, classes: Classes = DEFAULT_CLASSES) -> Overview:
+def coronal_overview(volume: Volume, screening: ReportSource, classes: Classes) -> Overview:
     """The view from the front that stands in the case's report, smaller.
 
     Args:
