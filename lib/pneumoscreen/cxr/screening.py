@@ -23,6 +23,7 @@ from .discrimination import DiscriminationModel, channels_of, grey_of, view_box
 from .gradcam import Judgement, judge
 from .localization import INFECTED, LocalizationModel, as_it_lies, location_of, lung_of
 from .lung_boxes import LungBoxModel, find_lung_boxes
+from .mirrored import mirror_notes
 from .sampling import paste
 from .superpixels import superpixels
 
@@ -144,7 +145,7 @@ class CxrScreener:
             models=self.models,
             timings_s=timings,
             cxr=Cxr(placed(boxes), verdict.probability, sides, location),
-            notes=(*radiograph.notes, *self.notes),
+            notes=(*radiograph.notes, *mirror_notes(radiograph, boxes), *self.notes),
         )
         return CxrScreening(case, gradcam, attention, labels, judgement)
 

@@ -1,0 +1,56 @@
+"""Whether a radiograph may show the chest mirrored: then what is said of the left lung is true of the right one.
+
+Ours: seen from the front, the heart lies more on the patient's left, the liver's dome stands higher on the right and
+gas below the diaphragm lies on the left. How the coarse brightness of the lungs' rectangle differs from that of its
+mirror image is weighed by what tells a chest from its mirror image best (Fisher 1936). No side is ever exchanged by
+this: it is a note for whoever reads the picture. A heart that is shifted, or that lies on the right by nature
+(1 person in 10,000), looks the same to it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..case import Vector
+from ..images.radiograph import Radiograph
+from ..images.radiograph_likeness import standard_thumbnail
+from .sampling import enclosing
+
+# The patient's right half, from the apex down, from the side to the middle.
+_WEIGHTS = np.array([
+    [-0.30, -0.21, 0.07, 0.08],
+    [0.23, 0.08, 0.67, 0.14],
+    [0.14, 0.09, 0.70, -0.33],
+    [-0.31, -0.09, -0.46, -0.46],
+    [-0.09, -0.15, -0.44, -0.17],
+    [0.52, 0.06, -1.45, -0.18],
+    [0.43, 0.12, -0.74, 0.17],
+    [0.39, 0.90, 0.47, 0.06],
+])  # fmt: skip
+# Below it lie 2.8 % of 435 frontal radiographs and 83 % of their mirror images, five-fold by patient; of the 119 of
+# DarkCovidNet's set none and 95 %.
+_MIRRORED = -0.6
+NOTE = (
+    "The heart seems to lie on the patient's right: the picture may be mirrored, so that left and right are exchanged; "
+    "check the side marker."
+)
+
+
+def mirror_notes(radiograph: Radiograph, boxes: dict[str, Vector]) -> tuple[str, ...]:
+    """A note where a picture with these lung boxes looks like the mirror image of a chest."""
+    return (NOTE,) if uprightness(radiograph, boxes) < _MIRRORED else ()
+
+
+def uprightness(radiograph: Radiograph, boxes: dict[str, Vector]) -> float:
+    """How much more a picture looks like a chest than like its mirror image: of the mirror image it is the opposite."""
+    return float((asymmetry(radiograph, boxes) * _WEIGHTS).sum())
+
+
+def asymmetry(radiograph: Radiograph, boxes: dict[str, Vector]) -> NDArray[np.float64]:
+    """Half of what the coarse brightness of the right half is above that of the left one, laid over it, [8, 4]."""
+    x, y, width, height = enclosing(list(boxes.values()))
+    rows, columns = radiograph.pixels.shape
+    left, top = (int(np.clip(round(v), 0, limit - 1)) for v, limit in ((x, columns), (y, rows)))
+    right = int(np.clip(round(x + width), left + 1, columns))
+    bottom = int(np.clip(round(y + height), top + 1, rows))
+    coarse = standard_thumbnail(radiograph.pixels[top:bottom, left:right])
+    return (coarse - coarse[:, ::-1])[:, : coarse.shape[1] // 2] / 2
