@@ -68,6 +68,16 @@ def test_a_side_is_looked_for_in_covid_only(radiograph, cxr_screening, label):
     assert "side network saw" not in page.text
 
 
+def test_the_grad_cam_has_a_strength_that_needs_no_script(page, radiograph, cxr_screening):
+    choices = [a for a in page.all("input") if a.get("name") == "gradcam-strength"]
+    assert [a["class"] for a in choices] == ["off", "faint", "half", "full"]
+    assert ["checked" in a for a in choices] == [False, False, False, True]
+    html = render_cxr_report(radiograph, cxr_screening)
+    assert html.count('<g class="heat">') == 1
+    assert all(f".gradcam:has(.{a['class']}:checked) .heat" in html for a in choices[:3])
+    assert "<script" not in html
+
+
 def test_the_left_box_is_drawn_at_the_larger_x(page):
     boxes = [a for a in page.all("rect") if a["class"].startswith("lung-box")]
     assert len(boxes) == 4
