@@ -23,6 +23,7 @@ from ..errors import NoLungsError
 from ..images.radiograph import Radiograph
 from .network import CxrModel
 from .sampling import cut
+from .stomach_gas import end_above_gas
 
 MODEL_NAME = "cxr_lung_boxes"
 
@@ -231,10 +232,20 @@ def find_lung_boxes(radiograph: Radiograph, model: LungBoxModel) -> LungBoxes:
     Raises:
         NoLungsError: if what is found cannot be two lungs of a frontal chest X-ray.
     """
-    shares = model.boxes(picture_of(radiograph, model.settings)[None])[0]
+    picture = picture_of(radiograph, model.settings)
+    shares = model.boxes(picture[None])[0]
     _require_lungs(shares, radiograph)
+    shares[0] = _above_gas(picture, shares)
     left, right = (to_pixels(share, radiograph) for share in shares)
     return LungBoxes(left, right)
+
+
+def _above_gas(picture: NDArray[np.float32], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The left lung's box (centre x, centre y, w, h) without gas below the diaphragm."""
+    left, right = corners(torch.from_numpy(shares)).numpy()
+    x, _, width, _ = shares[0]
+    end = end_above_gas(picture, left, right)
+    return np.array([x, (left[1] + end) / 2, width, end - left[1]])
 
 
 def picture_of(radiograph: Radiograph, settings: LungBoxSettings) -> NDArray[np.float32]:
