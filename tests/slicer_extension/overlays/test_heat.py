@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import slicer
 import slicer.util
 import vtk
 
 from PneumoScreenLib.overlays.heat import Heat
-from PneumoScreenLib.scene.radiograph import MOST_OPAQUE, radiograph_picture, warm
+from PneumoScreenLib.scene.radiograph import TAKEN, radiograph_picture, taken
 from PneumoScreenLib.scene.volumes import SceneError, load_volume
 from PneumoScreenLib.session.case_view import CaseView
 
@@ -33,8 +34,9 @@ def write_heat(tmp_path):
 @pytest.fixture
 def radiograph(tmp_path):
     """A grey radiograph of pixels that are not square and lie anywhere."""
-    grey = np.full((1, SIZE[1], SIZE[0]), 1000, np.uint16)
+    grey = np.full((1, SIZE[1], SIZE[0]), 2000, np.uint16)
     grey[0, ::2] = 3000
+    grey[0, :, :4] = 0
     image = sitk.GetImageFromArray(grey)
     image.SetSpacing((1.5, 2.0, 1.0))
     image.SetOrigin((-20.0, 35.0, 7.0))
@@ -51,10 +53,10 @@ def view(stage, radiograph):
 
 
 def test_what_did_not_speak_is_not_seen_and_what_spoke_most_is_the_warmest():
-    colours = warm(np.array([0, 128, 255]))
-    assert colours[0, 3] == 0 and colours[2, 3] == pytest.approx(MOST_OPAQUE)
-    assert (np.diff(colours[:, 0]) > 0).all() and (np.diff(colours[:, 3]) > 0).all()
-    assert (colours[:, 0] >= colours[:, 1]).all() and (colours[:, 1] >= colours[:, 2] - 0.051).all()
+    found = taken(np.array([0, 128, 255]), 0.8)
+    assert (found[0] == 0).all() and found[2] == pytest.approx(0.8 * np.array(TAKEN))
+    assert (found[:, 0] == 0).all(), "the radiograph's own light stays"
+    assert (np.diff(found[:, 1]) > 0).all() and (found[1:, 2] > found[1:, 1]).all()
 
 
 @pytest.mark.parametrize("size", [SIZE, (32, 24), (128, 96)])
@@ -101,6 +103,32 @@ def test_the_slice_view_is_warm_at_the_same_place(stage, view, write_heat, size)
     assert (stage.axial.pixels() == grey).all()
     view.set_heat_visible(True)
     assert (stage.axial.pixels() == drawn).all()
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.8])
+def test_the_slice_view_and_the_panel_say_the_same_and_the_more_the_more_spoke(stage, view, tmp_path, strength):
+    """A ramp: neither has an edge, and both take as much at every place, as the slider says."""
+    for each in stage.slices:
+        each.logic.FitSliceToBackground()
+    grey, before = stage.axial.pixels().astype(int), view.xray_picture({}).astype(int)
+    ramp = np.tile(np.linspace(0, 255, SIZE[0]).astype(np.uint8), (1, SIZE[1], 1))
+    path = str(tmp_path / "ramp.nrrd")
+    sitk.WriteImage(sitk.GetImageFromArray(ramp), path)
+    view.show_masks(path)
+    view.set_heat_strength(strength)
+    drawn, picture = stage.axial.pixels().astype(int), view.xray_picture({}).astype(int)
+    matrix = vtk.vtkMatrix4x4()
+    view.volume.GetIJKToRASMatrix(matrix)
+    for column in range(8, SIZE[0] - 2, 6):
+        x, y = stage.axial.place_of(matrix.MultiplyPoint((column, 20, 0.0, 1.0))[:3])
+        place = grey.shape[0] - 1 - round(y), round(x)
+        in_slice, in_panel = grey[place] - drawn[place], before[20, column] - picture[20, column]
+        assert in_panel == pytest.approx(255 * taken(ramp[0, 20, column], strength), abs=1.0)
+        assert in_slice == pytest.approx(in_panel, abs=0.03 * 255 * strength + 2.0)
+    view.set_heat_strength(0.0)
+    assert (stage.axial.pixels() == grey).all() and (view.xray_picture({}) == before).all()
+    view.heat.hide(True)
+    assert {each.composite.GetCompositing() for each in stage.slices} == {slicer.vtkMRMLSliceCompositeNode.Alpha}
 
 
 def test_the_choice_outlives_the_case_and_nothing_is_left_behind(stage, view, write_heat, radiograph):

@@ -113,14 +113,28 @@ def test_class_and_side_by_keys(xray: Panel) -> None:
 
 
 def test_the_strength_of_the_grad_cam_follows_its_slider(xray: Panel, tmp_path: Path) -> None:
-    from PneumoScreenLib.scene.views import layer_nodes
+    from PneumoScreenLib.scene.radiograph import STRENGTH
 
     xray.show()
-    layers = xray.double.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     xray.session.view.show_masks(str(grad_cam(tmp_path)))
-    layers.SetForegroundVolumeID(xray.session.view.heat.node.GetID())
-    xray.ui.xrayHeatSlider.value = 80
-    assert [each.GetForegroundOpacity() for each in layer_nodes()] == [0.8]
+    xray.session.masks_changed.emit()
+    assert xray.ui.xrayHeatSlider.value == round(100 * STRENGTH)
+    shares = []
+    for value in (0, 90):
+        xray.ui.xrayHeatSlider.value = value
+        assert xray.session.view.heat.strength == value / 100
+        shares.append(warm_share(xray))
+    assert shares[1] > shares[0] + 0.04, "the panel's picture follows as well"
+
+
+def test_an_old_document_without_probabilities_names_its_verdict(xray: Panel) -> None:
+    from PneumoScreenLib.contract import Case
+    from PneumoScreenLib.reading.reading import Reading
+
+    wrong = {**DOCUMENT["cxr"], "probabilities": {"covid19": 0.7, "healthy": 0.1, "cap": 0.7}}
+    xray.session.show(Reading(Case.from_dict({**DOCUMENT, "cxr": wrong}), reader="dr-a"))
+    xray.show()
+    assert xray.ui.xrayVerdictLabel.text == "COVID-19"
 
 
 def grad_cam(folder: Path) -> Path:

@@ -1,4 +1,8 @@
-"""The Grad-CAM of a radiograph's verdict: a warm, transparent picture over it in the slice views."""
+"""The Grad-CAM of a radiograph's verdict: it makes the radiograph warm in the slice views, the more the more spoke.
+
+Slice views know one opacity for all of a volume, so that a picture blended over another one is nowhere faint. What is
+subtracted is: the colours of the Grad-CAM are what it takes from the radiograph's, nothing at 0.
+"""
 
 from typing import Any, Iterable, Optional, Set
 
@@ -7,14 +11,10 @@ import slicer
 import slicer.util
 import vtk
 
-from ..scene.radiograph import is_radiograph, warm
+from ..scene.radiograph import STRENGTH, is_radiograph, taken
 from ..scene.views import layer_nodes, slice_nodes
 from ..scene.volumes import SceneError
 from ..translation import _
-
-OPACITY = 0.45
-SHOWN_FROM = 51
-"""Of 255, ours: slice views know one opacity for all of a volume, so what hardly spoke is left out, not faint."""
 
 
 class Heat:
@@ -25,11 +25,12 @@ class Heat:
 
     Attributes:
         node: its vtkMRMLScalarVolumeNode; None where there is none.
+        strength: how much it takes from the radiograph, from 0 to 1, also from the next one.
     """
 
     def __init__(self, scene: Any) -> None:
         self._scene = scene
-        self._is_visible, self._opacity = True, OPACITY
+        self._is_visible, self.strength = True, STRENGTH
         self._colours: Any = None
         self._views: Optional[Set[str]] = None
         self.node: Any = None
@@ -83,13 +84,11 @@ class Heat:
         self._is_visible = is_visible
         self._apply()
 
-    def set_opacity(self, opacity: float) -> None:
-        """How much of it covers the radiograph, from 0 to 1, also for the next one."""
-        self._opacity = opacity
-        if self.node is not None and self._scene.IsNodePresent(self.node):
-            for layers in layer_nodes():
-                if layers.GetForegroundVolumeID() == self.node.GetID():
-                    layers.SetForegroundOpacity(opacity)
+    def set_strength(self, strength: float) -> None:
+        """How much it takes from the radiograph, from 0 to 1, also from the next one."""
+        self.strength = strength
+        if self._colours is not None and self._scene.IsNodePresent(self._colours):
+            self._fill(self._colours)
 
     def hide(self, is_hidden: bool) -> None:
         """Hide it for a moment, or show it again where it is switched on."""
@@ -124,7 +123,8 @@ class Heat:
             is_wanted = layers.GetLayoutName() in names
             if is_wanted != (layers.GetForegroundVolumeID() == own):
                 layers.SetForegroundVolumeID(own if is_wanted else None)
-                layers.SetForegroundOpacity(self._opacity if is_wanted else 0.0)
+                layers.SetForegroundOpacity(1.0 if is_wanted else 0.0)
+                layers.SetCompositing(layers.Subtract if is_wanted else layers.Alpha)
 
     def _colour_table(self) -> Any:
         if self._colours is None or not self._scene.IsNodePresent(self._colours):
@@ -133,11 +133,15 @@ class Heat:
             table.SetSaveWithScene(False)
             table.SetHideFromEditors(True)
             table.SetNumberOfColors(256)
-            for value, colour in enumerate(warm(np.arange(256))):
-                table.SetColor(value, str(value), *(float(part) for part in colour[:3]), float(value >= SHOWN_FROM))
+            self._fill(table)
             table.GetLookupTable().SetTableRange(0, 255)
             self._colours = table
         return self._colours
+
+    def _fill(self, table: Any) -> None:
+        """What each value takes from red, green and blue."""
+        for value, colour in enumerate(taken(np.arange(256), self.strength)):
+            table.SetColor(value, str(value), *(float(part) for part in colour), 1.0)
 
 
 def _spread(heat: Any, radiograph: Any) -> None:

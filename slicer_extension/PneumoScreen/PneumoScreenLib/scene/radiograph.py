@@ -12,10 +12,11 @@ BOX_COLOURS = {"left": (90, 200, 250), "right": (255, 170, 60)}
 """RGB of the boxes of the patient's left and right lung."""
 
 
-# Dark red, orange, yellow; ours.
-WARM = ((0.0, (0.55, 0.0, 0.05)), (0.5, (0.95, 0.35, 0.05)), (1.0, (1.0, 0.90, 0.20)))
-MOST_OPAQUE = 0.55
-"""Of a Grad-CAM where it is strongest: the lung is still seen through it."""
+TAKEN = (0.0, 0.45, 1.0)
+"""Share of white that the warmest place takes from red, green and blue at full strength; ours. All of the red stays, so
+that the radiograph is seen through it, and bright lung is as warm as it can be."""
+STRENGTH = 0.6
+"""Of a Grad-CAM, from 0 to 1, before the reader changes it."""
 
 
 def is_radiograph(volume: Any) -> bool:
@@ -29,16 +30,23 @@ def grey_range(volume: Any) -> Tuple[float, float]:
     return float(low), float(high)
 
 
-def warm(values: np.ndarray) -> np.ndarray:
-    """Red, green, blue and opacity in [0, 1] of Grad-CAM values in 0..255; what did not speak is not seen at all."""
-    share = np.asarray(values, dtype=np.float32) / 255.0
-    stops, colours = [stop for stop, _ in WARM], np.array([colour for _, colour in WARM])
-    parts = [np.interp(share, stops, colours[:, part]) for part in range(3)]
-    return np.stack([*parts, MOST_OPAQUE * share], axis=-1)
+def taken(values: np.ndarray, strength: float) -> np.ndarray:
+    """What a Grad-CAM takes from red, green and blue, in shares of white: nothing where nothing spoke.
+
+    The slice views and the panel's picture both take away just this, so that they say the same.
+
+    Args:
+        values: Grad-CAM, from 0 to 255.
+        strength: from 0 to 1.
+    """
+    return strength * np.asarray(values, dtype=np.float32)[..., None] / 255.0 * np.array(TAKEN, dtype=np.float32)
 
 
 def radiograph_picture(
-    volume: Any, lung_boxes: Mapping[str, Sequence[float]], heat: Optional[np.ndarray] = None
+    volume: Any,
+    lung_boxes: Mapping[str, Sequence[float]],
+    heat: Optional[np.ndarray] = None,
+    strength: float = STRENGTH,
 ) -> np.ndarray:
     """The picture with a frame round each lung, and a Grad-CAM over it.
 
@@ -46,6 +54,7 @@ def radiograph_picture(
         volume: vtkMRMLVolumeNode of one picture, as stored: a frontal view has the patient's right on its left.
         lung_boxes: x, y, width, height in pixels, by side.
         heat: Grad-CAM of the whole radiograph, uint8 [row, column], of any size.
+        strength: of the Grad-CAM, from 0 to 1.
 
     Returns:
         uint8 [row, column, 3].
@@ -57,13 +66,13 @@ def radiograph_picture(
     grey = np.clip((values - low) / max(high - low, 1e-9), 0.0, 1.0) * 255.0
     picture = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
     if heat is not None:
-        picture = _overlaid(picture, heat)
+        picture = _overlaid(picture, heat, strength)
     for side, box in lung_boxes.items():
         _frame(picture, box, BOX_COLOURS[side])
     return picture
 
 
-def _overlaid(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def _overlaid(picture: np.ndarray, heat: np.ndarray, strength: float) -> np.ndarray:
     # Between the middles of its pixels: a coarse Grad-CAM has no edges that the radiograph lacks.
     for axis in (0, 1):
         count, wanted = heat.shape[axis], picture.shape[axis]
@@ -72,9 +81,7 @@ def _overlaid(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
         share = (places - below).reshape((-1, 1) if axis == 0 else (1, -1))
         above = np.minimum(below + 1, count - 1)
         heat = heat.take(below, axis) * (1.0 - share) + heat.take(above, axis) * share
-    colours = warm(heat)
-    opacity = colours[..., 3:]
-    return np.rint(picture * (1.0 - opacity) + 255.0 * colours[..., :3] * opacity).astype(np.uint8)
+    return np.rint(np.clip(picture - 255.0 * taken(heat, strength), 0.0, 255.0)).astype(np.uint8)
 
 
 def _frame(picture: np.ndarray, box: Sequence[float], colour: Tuple[int, int, int]) -> None:

@@ -169,7 +169,9 @@ class CaseView:
 
     def xray_picture(self, lung_boxes: Mapping[str, Sequence[float]]) -> Any:
         """The radiograph with lung boxes and Grad-CAM, uint8 [row, column, 3]; None without one."""
-        return radiograph_picture(self.volume, lung_boxes, self.heat.values) if self.is_radiograph else None
+        if not self.is_radiograph:
+            return None
+        return radiograph_picture(self.volume, lung_boxes, self.heat.values, self.heat.strength)
 
     @property
     def has_heat(self) -> bool:
@@ -180,9 +182,9 @@ class CaseView:
         """Switch the Grad-CAM."""
         self.heat.set_visible(is_visible)
 
-    def set_heat_opacity(self, opacity: float) -> None:
-        """How much of the Grad-CAM covers the radiograph, from 0 to 1."""
-        self.heat.set_opacity(opacity)
+    def set_heat_strength(self, strength: float) -> None:
+        """How much the Grad-CAM takes from the radiograph, from 0 to 1."""
+        self.heat.set_strength(strength)
 
     def keep(self, draft: Optional[Dict[str, Any]]) -> None:
         """Keep a draft in the scene, so that it is saved with it; None: it has been submitted."""

@@ -43,7 +43,9 @@ class XrayPanel:
                 self._choices[name] = self._button(name, name_of(name))
             lay_out(frame, [self._choices[name] for name in names])
         style.as_quiet(ui.xrayHeatTitle)
-        ui.xrayHeatSlider.connect("valueChanged(int)", lambda value: session.view.set_heat_opacity(value / 100.0))
+        ui.xrayHeatSlider.value = round(100 * session.view.heat.strength)
+        ui.xrayHeatSlider.connect("valueChanged(int)", self._set_strength)
+        ui.xrayHeatSlider.connect("sliderReleased()", self.update)
         self._bars = Bars(
             ui.xrayFrame, {name: style.colour_of(COLOURS[name], ui.xrayFrame) for name in CXR_CLASSES}, {}
         )
@@ -67,8 +69,7 @@ class XrayPanel:
                 widget.visible = False
             return
         findings = case.cxr
-        best = _likeliest(findings.probabilities)
-        ui.xrayVerdictLabel.text = f"{display_name(best)}  {percent(findings.probabilities[best])}"
+        ui.xrayVerdictLabel.text = _verdict_text(case, findings.probabilities)
         self._bars.show(findings.probabilities)
         sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
         ui.xrayLocationLabel.text = _("Location: {location}").format(location=findings.location) + (
@@ -92,6 +93,11 @@ class XrayPanel:
         self.session.view.set_heat_visible(is_on)
         self.update()
 
+    def _set_strength(self, percents: int) -> None:
+        self.session.view.set_heat_strength(percents / 100.0)
+        if not self.ui.xrayHeatSlider.sliderDown:
+            self.update()  # amid a drag the slice views follow alone: they draw on the graphics card
+
     def _case(self) -> Optional[Case]:
         reading = self.session.reading
         is_shown = reading is not None and reading.case.modality == "CXR" and not self.session.study.is_hidden
@@ -110,5 +116,9 @@ class XrayPanel:
         self.update()
 
 
-def _likeliest(probabilities: Dict[str, float]) -> str:
-    return max(probabilities, key=lambda name: probabilities[name])
+def _verdict_text(case: Case, probabilities: Dict[str, float]) -> str:
+    """The likeliest class; without probabilities, as of an old document, the verdict alone."""
+    if not probabilities:
+        return display_name(case.verdict.label) if case.verdict is not None else ""
+    best = max(probabilities, key=lambda name: probabilities[name])
+    return f"{display_name(best)}  {percent(probabilities[best])}"
