@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 import requests
 
+from pneumoscreen.case import Reading
+from pneumoscreen.evaluation.reader_study import Condition, readings_of
 from pneumoscreen.server.client import Client
 from pneumoscreen.server.identity import Role
 from pneumoscreen.server.tokens import TokenFile
+from pneumoscreen.studies.cases import find_scans
 
 from ..studies.conftest import document
 from .conftest import RunningServer, serving
@@ -37,7 +40,7 @@ class Clinic:
 @pytest.fixture(scope="module")
 def clinic(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     studies = tmp_path_factory.mktemp("studies")
-    for name in ("one", "two", "three", "four"):
+    for name in ("one", "two", "three", "four", "five"):
         (studies / f"{name}.nii.gz").write_bytes(b"not opened")
     file = TokenFile(tmp_path_factory.mktemp("tokens") / "tokens.json")
     names = {"ann": Role.READER, "bob": Role.READER, "chief": Role.TRAINER, "root": Role.ADMINISTRATOR}
@@ -116,6 +119,17 @@ def test_a_conflict_shows_who_was_faster_and_not_what_was_said(clinic: Clinic) -
     on_top = clinic.ask("PUT", "/pneumoscreen/annotations/four?base=1", "bob", data=made)
     assert on_top.status_code == 200
     assert clinic.ask("GET", "/pneumoscreen/annotations/four/1", "bob").status_code == 200
+
+
+def test_time_and_condition_travel_into_the_reader_study(clinic: Clinic) -> None:
+    for who, told in (("ann", Reading(31.0, False)), ("bob", Reading(19.5, True))):
+        made = replace(document("five", reader=who), reading=told)
+        answer = clinic.ask("PUT", "/pneumoscreen/annotations/five", who, data=made.to_json())
+        assert answer.status_code == 200, answer.text
+    scans = [study for study in find_scans(clinic.running.studies) if study.case_id == "five"]
+    readings = readings_of(clinic.running.studies, scans, is_ct=True).readings
+    told = {reading.reader: (reading.condition, reading.seconds, reading.said) for reading in readings}
+    assert told == {"ann": (Condition.WITHOUT, 31.0, "covid19"), "bob": (Condition.WITH, 19.5, "covid19")}
 
 
 def test_a_withdrawn_submission_opens_nothing(clinic: Clinic) -> None:
