@@ -305,6 +305,13 @@ def evaluate(
         Path | None,
         typer.Option(help="With cxr: CSV of what readers said (case, reader, label).", show_default="none"),
     ] = None,
+    reader_study: Annotated[
+        bool,
+        typer.Option(
+            "--reader-study",
+            help="With --studies: what readers submitted there; agreement and time with and without the model.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of tables.")] = False,
     model_dir: ModelDir = None,
     device: Device = "auto",
@@ -312,9 +319,19 @@ def evaluate(
     """Screen cases of known truth: tables in the paper's form, curves, calibration, agreement; text, JSON and HTML.
 
     With --cases TABLE: how does it do on your own scans? One page with every scan beside its truth.
+    With --reader-study: how do readers do with it and without it?
     """
     from .commands.cases_option import number_of_cases, table_of_cases
 
+    if reader_study:
+        from .commands.evaluate_readers import evaluate_reader_study
+
+        given = {"--side": side, "--calibrate": calibrate, "--cases": cases, "--seed": seed, "--readers": readers}
+        wrong = next((name for name, value in given.items() if value not in (None, False)), None)
+        if wrong is not None:
+            raise typer.BadParameter(f"{wrong} does not go with --reader-study: all readings count, as they were made")
+        evaluate_reader_study(studies, out, modality="CT" if modality is PhantomModality.CT else "CXR", as_json=json)
+        return 0
     table = table_of_cases(
         cases,
         where or (),

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,18 @@ MODEL = "model"
 
 AgreementLevel = Literal["regions", "cases"]
 Pairs = list[tuple[str, str]]
+
+
+class Rated(Protocol):
+    """What was rated: a case, and whose it is."""
+
+    @property
+    def case_id(self) -> str:
+        """Name of the case."""
+
+    @property
+    def patient(self) -> str:
+        """Whose scan it is."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +115,10 @@ def model_agreements(cases: Sequence[ReadCase], classes: Classes) -> list[Agreem
     found = []
     for reader in readers:
         read = [(case, case.documents[reader]) for case in cases if reader in case.documents]
-        marked = [(case, _marks_and_votes(document, reader)) for case, document in read]
+        marked = [(case, marks_and_votes(document, reader)) for case, document in read]
         verdicts = [(case, _verdicts(document, classes)) for case, document in read]
-        found.append(_agreement(reader, MODEL, "regions", marked, classes.patch_labels))
-        found.append(_agreement(reader, MODEL, "cases", verdicts, classes.case_labels))
+        found.append(agreement_of(reader, MODEL, "regions", marked, classes.patch_labels))
+        found.append(agreement_of(reader, MODEL, "cases", verdicts, classes.case_labels))
     return [agreement for agreement in found if agreement is not None]
 
 
@@ -118,27 +130,36 @@ def reader_agreements(cases: Sequence[ReadCase], classes: Classes) -> list[Agree
             shared[pair].append(case)
     found = []
     for (first, second), read in sorted(shared.items()):
-        matched = [(case, _matched(case.documents[first], case.documents[second])) for case in read]
+        matched = [(case, matched_regions(case.documents[first], case.documents[second])) for case in read]
         verdicts = [
-            (case, [(_signed(case.documents[first], classes), _signed(case.documents[second], classes))])
+            (case, [(signed_label(case.documents[first], classes), signed_label(case.documents[second], classes))])
             for case in read
         ]
         regions = [(case, pairs) for case, (pairs, _) in matched]
         alone = sum(count for _, (_, count) in matched)
-        found.append(_agreement(first, second, "regions", regions, classes.patch_labels, alone))
-        found.append(_agreement(first, second, "cases", verdicts, classes.case_labels))
+        found.append(agreement_of(first, second, "regions", regions, classes.patch_labels, alone))
+        found.append(agreement_of(first, second, "cases", verdicts, classes.case_labels))
     return [agreement for agreement in found if agreement is not None]
 
 
-def _agreement(
+def agreement_of(
     first: str,
     second: str,
     level: AgreementLevel,
-    rated: Sequence[tuple[ReadCase, Pairs]],
+    rated: Sequence[tuple[Rated, Pairs]],
     labels: tuple[str, ...],
     alone: int = 0,
 ) -> Agreement | None:
-    """Agreement over the cases with items; None where there are none."""
+    """Agreement over the cases with items; None where there are none.
+
+    Args:
+        first: a reader.
+        second: another reader, or what else is compared.
+        level: what the items are.
+        rated: items of each case, as both label them.
+        labels: those that there are.
+        alone: see ``Agreement``.
+    """
     rated = [(case, pairs) for case, pairs in rated if pairs]
     if not rated:
         return None
@@ -149,10 +170,12 @@ def _agreement(
         counts[patients[case.patient]] += ConfusionMatrix.from_labels(labels, one, other).counts
     kappa, observed = bootstrap_of_sums(counts, kappa_of)
     matrix = ConfusionMatrix(labels, counts.sum(axis=0))
-    return Agreement(first, second, level, matrix, kappa, observed, len(rated), len(patients), alone)
+    cases = len({case.case_id for case, _ in rated})
+    return Agreement(first, second, level, matrix, kappa, observed, cases, len(patients), alone)
 
 
-def _marks_and_votes(document: Case, reader: str) -> Pairs:
+def marks_and_votes(document: Case, reader: str) -> Pairs:
+    """The label of each region that the reader marked beside the model's vote."""
     return [
         (region.reader.label, region.label)
         for region in document.regions
@@ -162,17 +185,22 @@ def _marks_and_votes(document: Case, reader: str) -> Pairs:
 
 def _verdicts(document: Case, classes: Classes) -> Pairs:
     """The signed verdict and the model's; none where no model has seen the case."""
+    by_model = voted_label(document, classes)
+    return [] if by_model is None else [(signed_label(document, classes), by_model)]
+
+
+def voted_label(document: Case, classes: Classes) -> str | None:
+    """The model's verdict by its votes; None where no model has seen the case."""
     votes = [(r.label, r.confidence) for r in document.regions if r.label is not None and r.confidence is not None]
-    if not votes and not document.models:
-        return []
-    return [(_signed(document, classes), decide(votes, classes).label)]
+    return decide(votes, classes).label if votes or document.models else None
 
 
-def _signed(document: Case, classes: Classes) -> str:
+def signed_label(document: Case, classes: Classes) -> str:
+    """The verdict by what the reader signed: the mark of a region where there is one, else the vote."""
     return decide(opinions(document.regions), classes).label
 
 
-def _matched(first: Case, second: Case) -> tuple[Pairs, int]:
+def matched_regions(first: Case, second: Case) -> tuple[Pairs, int]:
     """Labels of the regions that overlap best, one to one, and how many regions only one of the two has."""
     one, other = _labelled_boxes(first), _labelled_boxes(second)
     overlap = iou([box for box, _ in one], [box for box, _ in other])

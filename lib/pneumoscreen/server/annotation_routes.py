@@ -1,4 +1,7 @@
-"""``/pneumoscreen/annotations``: the versions of a case, submitting a document, and settling a case."""
+"""``/pneumoscreen/annotations``: the versions of a case, submitting a document, and settling a case.
+
+Who has not submitted a case yet sees who submitted it and when, and none of their documents (``blind``).
+"""
 
 import json
 from typing import Annotated, Any
@@ -14,6 +17,7 @@ from ..studies.annotations import ConflictError
 from ..studies.layout import LONGEST_NAME, is_plain_name
 from ..studies.versions import ADJUDICATION, READER, Annotation, counting_of, current_of
 from .app import PneumoScreenApp
+from .blind import require_may_see
 from .datastore import StudiesDatastore
 from .failures import RequestError, UnknownError
 from .infer_route import CurrentUser
@@ -47,6 +51,12 @@ def annotation_router(app: PneumoScreenApp) -> APIRouter:
             raise UnknownError(f"there is no case {case[:80]!r}; GET /datastore/ lists what is there")
         return found
 
+    def shown(case: str, number: int) -> Annotation:
+        versions = versions_of(case)
+        found = _numbered(versions, case, number)
+        require_may_see(versions, found)
+        return found
+
     def submitted(case: str, document: bytes, reader: str | None, base: int | None, kind: str) -> Response:
         try:
             stored = store().submit(case, document, reader, base, kind)
@@ -77,11 +87,11 @@ def annotation_router(app: PneumoScreenApp) -> APIRouter:
 
     @router.get("/{case}/{version}", summary=f"{RBAC_USER}One version with its document")
     def version(case: str, version: int, user: CurrentUser) -> dict[str, Any]:
-        return _numbered(versions_of(case), case, version).envelope()
+        return shown(case, version).envelope()
 
     @router.get("/{case}/{version}/label_map", summary=f"{RBAC_USER}Label map that was submitted with a version")
     def label_map(case: str, version: int, user: CurrentUser) -> FileResponse:
-        path = store().submissions.store.label_map(_numbered(versions_of(case), case, version))
+        path = store().submissions.store.label_map(shown(case, version))
         if path is None:
             raise UnknownError(f"version {version} of case {case} was submitted without a label map")
         return FileResponse(path, filename=f"{case}-{path.name}")

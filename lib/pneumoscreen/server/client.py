@@ -95,6 +95,17 @@ class Client:
         document = json.loads(parts[0].content)
         return Answer(document, headers[1].split('filename="')[1].split('"')[0], parts[1].content)
 
+    def worklist(self, **query: str | int | bool) -> list[dict[str, Any]]:
+        """Rows of the worklist: id, state, verdict, priority, patient, age, acquired, lease, error and more.
+
+        Args:
+            query: what ``GET /pneumoscreen/cases`` takes, such as ``state``, ``search``, ``sort`` and ``limit``.
+
+        Raises:
+            ServerError: if the server refuses.
+        """
+        return list(self._send("GET", "/pneumoscreen/cases", 60.0, params=query).json()["cases"])
+
     def progress(self, image: str) -> dict[str, Any] | None:
         """Where the newest inference of an image stands; None before it was asked for."""
         try:

@@ -24,13 +24,15 @@ from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoun
 
 from ..case import Case
 from ..studies.annotations import StorageError
-from ..studies.layout import VOLUME_ENDINGS, split_name
-from ..studies.versions import IMPORT, READER, Annotation
+from ..studies.layout import VOLUME_ENDINGS, is_plain_name, split_name
+from ..studies.versions import IMPORT, READER, Annotation, counting_of, current_of
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER
 from .archive import write_archive
+from .blind import may_see_others, require_may_see, shown_info
 from .datastore_checks import document_text, require_safe, require_storable
 from .failures import RequestError
+from .identity import Role, speaker
 from .image_files import is_image_name, place_file, require_single_image
 from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
@@ -217,7 +219,9 @@ class StudiesDatastore(StudiesIndex):
         """Index entry of a label."""
         if self._datastore.label(label_id, label_tag) is None:
             raise LabelNotFoundException(f"there is no label of image {label_id} with tag {label_tag}")
-        return dict(super().get_label_info(label_id, label_tag))
+        info = dict(super().get_label_info(label_id, label_tag))
+        hides = label_tag == FINAL and not may_see_others(current_of(self.submissions.store.versions(label_id)))
+        return shown_info(info) if hides else info
 
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
         """Change the index entry of an image."""
@@ -253,9 +257,24 @@ class StudiesDatastore(StudiesIndex):
             return dict(super().status())
 
     def json(self) -> dict[str, Any]:
-        """The whole index."""
+        """The whole index; of the final labels a reader sees who submitted them and when."""
         with self._guard:
-            return dict(super().json())
+            index = dict(super().json())
+        if speaker().role < Role.TRAINER:
+            for entry in index["objects"].values():
+                if FINAL in entry["labels"]:
+                    entry["labels"][FINAL]["info"] = shown_info(entry["labels"][FINAL]["info"])
+        return index
+
+    def require_may_see_label(self, image_id: str, tag: str) -> None:
+        """Refuse a final label that is another reader's to whoever has not submitted the image yet.
+
+        Raises:
+            ForbiddenError: if so.
+        """
+        if tag == FINAL and is_plain_name(image_id):
+            versions = self.submissions.store.versions(image_id)
+            require_may_see(versions, counting_of(versions))
 
     def hand_labels(self) -> dict[str, Path]:
         """The label maps in the folder of the final labels, by image: no annotation puts one there."""

@@ -20,6 +20,12 @@ class UnknownError(RequestError):
     status = 404
 
 
+class ForbiddenError(RequestError):
+    """Something that this speaker may not do, or not yet."""
+
+    status = 403
+
+
 class BusyError(RequestError):
     """Work of a kind of which one is done at a time, and one is being done."""
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .. import errors
 from ..errors import ImageError, PneumoScreenError
 from ..images import Radiograph, faults, read_radiograph_file, read_volume
+from ..images.examination import Examination, examination_of
 from ..images.faults import AbsentError, DimensionError
 from ..images.inputs import Modality, file_input, modality_of
 from ..images.raw import RawImage
@@ -91,6 +92,10 @@ class Reading:
         """
         return modality_of(path)
 
+    def examination(self, path: Path) -> Examination:
+        """Whose DICOM image it is and when it was taken; see ``images.examination``."""
+        return examination_of(path)
+
     def folders_of_series(self, folders: Sequence[Path]) -> list[list[Path]]:
         """See ``images.series_search``; none where the folders cannot be read."""
         try:
@@ -157,6 +162,13 @@ class LimitedReading(Reading):
         if not (path.is_dir() or name.endswith(".dcm")):
             return modality_of(path)  # told by the name alone
         return "CXR" if self._asked("modality", path)[0]["modality"] == "CXR" else "CT"
+
+    def examination(self, path: Path) -> Examination:
+        """See ``Reading``."""
+        try:
+            return Examination(**self._asked("examination", path)[0])
+        except (PneumoScreenError, OSError):
+            return Examination()
 
     def folders_of_series(self, folders: Sequence[Path]) -> list[list[Path]]:
         """See ``Reading``."""

@@ -13,7 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import PneumoScreenError
 from ..images import read_radiograph_file, read_volume
+from ..images.examination import examination_of
 from ..images.inputs import file_input, modality_of
 from ..images.series_search import folders_of_series
 from ..images.volume_file import read_volume_file
@@ -124,6 +125,10 @@ def _modality(order: dict[str, Any]) -> Reply:
     return {"modality": modality_of(Path(order["path"]))}, None
 
 
+def _examination(order: dict[str, Any]) -> Reply:
+    return asdict(examination_of(Path(order["path"]))), None
+
+
 def _series(order: dict[str, Any]) -> Reply:
     found = folders_of_series([Path(text) for text in order["folders"]])
     return {"series": [[str(path) for path in paths] for paths in found]}, None
@@ -147,6 +152,7 @@ _WORK: dict[str, Callable[[dict[str, Any]], Reply]] = {
     "radiograph": _radiograph,
     "raw": _raw,
     "modality": _modality,
+    "examination": _examination,
     "series": _series,
     "single": _single,
     "unpack": _unpack,

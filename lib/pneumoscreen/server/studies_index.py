@@ -85,6 +85,12 @@ class StudiesIndex(LocalDatastore):
                 return next((key for key in self._datastore.objects if self.get_image_uri(key) == real), None)
         return None
 
+    @property
+    def places(self) -> dict[str, str]:
+        """Path of every image relative to the studies folder, by its id."""
+        with self._guard:
+            return {name: place for name, place in self._places.items() if name in self._datastore.objects}
+
     def get_image_uri(self, image_id: str) -> str:
         """Path of an image's file or folder, links resolved; empty for an unknown one.
 

@@ -52,6 +52,7 @@ from ..limits import Limits
 from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
 from .body_limit import BodyLimit
+from .datastore import StudiesDatastore
 from .door import guard
 from .failures import FULL_DISK, RequestError, UnknownError, has_no_room, is_full_disk, may_not_write, status_of
 from .identity_routes import login_router, whoami_router
@@ -209,6 +210,9 @@ def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
         and not app.session_image(values["session_id"]).is_file()
     ):
         raise RequestError("the session holds several files and no single image; screen it with session_id")
+    store = app.datastore()
+    if path == "/datastore/label" and "tag" in values and "label" in values and isinstance(store, StudiesDatastore):
+        store.require_may_see_label(str(values["label"]), str(values["tag"]))
     if path == "/scoring/{method}" and values["method"] not in app._scoring_methods:
         raise UnknownError(f"there is no scoring method {values['method']!r}")
 

@@ -17,13 +17,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..active_learning.score_file import StoredScore
-from ..case import ModelInfo
+from ..active_learning.score_file import Finding, StoredScore
+from ..case import CXR_HEALTHY, ModelInfo
 from ..models.durable import changed_ns, replace_durably
 from ..studies.annotations import AnnotationStore
 from ..studies.layout import ANNOTATIONS, FINAL_LABELS, is_plain_name
 from ..studies.versions import Annotation, counting_of, current_of
+from .blind import may_see_others
 from .datastore import StudiesDatastore
+from .examinations import Examinations, Examined
 from .leases import Lease
 from .scoring import finished_cases, models_in_use
 from .screenings import REPORTS
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 _WORTH_WRITING = 50
 """Summaries made since the file was written; a restart makes fewer than these again."""
+
+_NEVER = "9999"
+"""Sorts behind every day."""
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +88,9 @@ class Worklist:
         self._lock = threading.Lock()
         self._known = self._read()
         self._unwritten = 0
+        datastore = app.datastore()
+        is_folder = isinstance(datastore, StudiesDatastore)
+        self._examinations = Examinations(datastore, app.engine.reading) if is_folder else None
 
     def warm_up(self) -> None:
         """Read in the background what the first listing needs."""
@@ -101,6 +109,7 @@ class Worklist:
         images = sorted(self._app.datastore().list_images())
         leases, scores = self._app.leases.current(), self._app.scores.all()
         models, reports = models_in_use(self._app.engine), _names(self._app.work_folder / REPORTS)
+        examined = {} if self._examinations is None else self._examinations.all()
         if self._app.studies_are_folder:
             labelled = finished_cases(self._studies)
             annotated = self._annotated(labelled)
@@ -112,8 +121,9 @@ class Worklist:
             known, stored = annotated.get(name, Annotated()), scores.get(name)
             has_report = f"{name}.html" in reports
             row = _row(name, name in finished, leases.get(name), stored, known, models, has_report)
+            row |= asdict(examined.get(name, Examined()))
             rows.append({**row, "error": row["error"] or self._label_problem(name, annotated.get(name))})
-        return rows
+        return _with_priority(rows, scores)
 
     def _label_problem(self, case_id: str, annotated: Annotated | None) -> str | None:
         """Why what lies in ``labels/final`` for a case is not used."""
@@ -209,7 +219,7 @@ def _row(
         "finished": is_finished,
         "lease": None if lease is None else lease.to_dict(),
         "modality": annotated.modality or (finding.modality if finding else None),
-        "diagnosis": annotated.diagnosis,
+        "diagnosis": annotated.diagnosis if may_see_others(annotated.readers) else None,
         "verdict": finding.label if finding else None,
         "confidence": finding.confidence if finding else None,
         "decided": finding.decided if finding else None,
@@ -223,6 +233,30 @@ def _row(
         "versions": annotated.versions,
         "updated": max(times, default=None),
     }
+
+
+def _with_priority(rows: list[dict[str, Any]], scores: Mapping[str, StoredScore]) -> list[dict[str, Any]]:
+    """The rows with the order in which an emergency department would want them: 1 is to be read first.
+
+    Ours: by the probability of an infection, the likeliest first; of equal ones that which was taken first. A case
+    that is finished, failed or whose probability is not known has no place in it.
+    """
+    urgent = {row["id"]: None if row["finished"] else _urgency(scores.get(row["id"])) for row in rows}
+    waiting = [row for row in rows if urgent[row["id"]] is not None]
+    waiting.sort(key=lambda row: (-(urgent[row["id"]] or 0.0), row["acquired"] or _NEVER, row["id"]))
+    places = {row["id"]: place for place, row in enumerate(waiting, start=1)}
+    return [{**row, "priority": places.get(row["id"])} for row in rows]
+
+
+def _urgency(stored: StoredScore | None) -> float | None:
+    """The probability of an infection by the last screening; None where it is not known.
+
+    Ours: of an X-ray it is the confidence in its class, or what the confidence in a healthy one leaves.
+    """
+    finding: Finding | None = None if stored is None or stored.error is not None else stored.finding
+    if finding is None or finding.modality == "CT":
+        return None if finding is None else finding.infection
+    return 1.0 - finding.confidence if finding.label == CXR_HEALTHY else finding.confidence
 
 
 def _state(is_finished: bool, lease: Lease | None, stored: StoredScore | None, has_report: bool) -> CaseState:

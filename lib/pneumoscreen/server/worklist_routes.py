@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from .app import PneumoScreenApp
 from .datastore import StudiesDatastore
-from .failures import RequestError, UnknownError
+from .failures import ForbiddenError, UnknownError
 from .identity import Role, speaker
 from .infer_route import CurrentUser
 from .strategies import reader_of
@@ -26,12 +26,10 @@ class SortKey(StrEnum):
     VERDICT = "verdict"
     UNCERTAINTY = "uncertainty"
     UPDATED = "updated"
-
-
-class ForbiddenError(RequestError):
-    """Something that this speaker may not do."""
-
-    status = 403
+    PATIENT = "patient"
+    AGE = "age"
+    ACQUIRED = "acquired"
+    PRIORITY = "priority"
 
 
 class LeaseRequest(BaseModel):
@@ -49,7 +47,7 @@ def worklist_router(app: PneumoScreenApp) -> APIRouter:
             raise UnknownError(f"case {case[:200]!r} is not in the studies folder")
         return case
 
-    @router.get("/cases", summary=f"{RBAC_USER}All cases: state, verdict, uncertainty, readers")
+    @router.get("/cases", summary=f"{RBAC_USER}All cases: state, verdict, priority, patient, readers")
     def cases(
         user: CurrentUser,
         state: CaseState | None = None,
@@ -59,7 +57,8 @@ def worklist_router(app: PneumoScreenApp) -> APIRouter:
         limit: Annotated[int, Query(ge=0, le=100_000)] = LISTED,
         offset: Annotated[int, Query(ge=0)] = 0,
     ) -> dict[str, Any]:
-        rows = [row for row in app.worklist.rows() if search.casefold() in row["id"].casefold()]
+        wanted = search.casefold()
+        rows = [row for row in app.worklist.rows() if wanted in row["id"].casefold() or wanted == row["patient"]]
         counts = {each.value: sum(row["state"] == each for row in rows) for each in CaseState}
         found = _ordered([row for row in rows if state in (None, row["state"])], sort, descending)
         return {"total": len(found), "counts": counts, "cases": found[offset : offset + limit]}

@@ -27,8 +27,12 @@ def patient_of(scan: Input, listed: Mapping[str, str]) -> str:
         listed: keys of patients by case, as ``read_patients`` gives them.
     """
     found = next((header.patient_key for header in scan.headers if header.patient_key), None)
-    key = found or listed.get(scan.case_id)
-    return f"patient-{key}" if key else _VISIT.sub("", scan.case_id)
+    return patient_name(scan.case_id, found or listed.get(scan.case_id))
+
+
+def patient_name(case_id: str, key: str | None) -> str:
+    """See ``patient_of``; ``key`` is that of a header or a list, where there is one."""
+    return f"patient-{key}" if key else _VISIT.sub("", case_id)
 
 
 def read_patients(folder: Path) -> dict[str, str]:

@@ -163,8 +163,10 @@ def next_number(folder: Path) -> int:
     return 1 + max((int(m[1]) for m in map(_NUMBERED.match, _names(folder)) if m), default=0)
 
 
-def write_exclusively(path: Path, content: bytes) -> None:
+def write_exclusively(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a new file durably; after a crash it is there as a whole or not at all.
+
+    ``mode`` holds before the file has its name: 0o600 for what only its owner may read.
 
     Raises:
         FileExistsError: if there is one of this name; it is left as it is.
@@ -174,7 +176,7 @@ def write_exclusively(path: Path, content: bytes) -> None:
     staged = Path(name)
     try:
         write_durably(staged, content)
-        os.chmod(staged, 0o644)  # mkstemp gives 0600: another user of the folder must be able to read it
+        os.chmod(staged, mode)  # mkstemp gives 0600; by default another user of the folder must be able to read it
         try:
             os.link(staged, path)
         except FileExistsError:
