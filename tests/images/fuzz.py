@@ -8,9 +8,11 @@ exception, more than 30 s of the processor, more than 4 GiB.
 
 import argparse
 import json
+import resource
 import shutil
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,6 +112,7 @@ def fuzz(first: int, count: int, out: Path) -> tuple[Counter[str], dict[int, str
         How many ended how, and what was wrong by number.
     """
     reading, outcomes, faults = LimitedReading(LIMITS), Counter[str](), dict[int, str]()
+    slowest = (0.0, -1)
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "seeds").mkdir()
         seeds = make_seeds(Path(scratch) / "seeds")
@@ -117,7 +120,9 @@ def fuzz(first: int, count: int, out: Path) -> tuple[Counter[str], dict[int, str
             seed, folder = seeds[number % len(seeds)], Path(scratch) / "now"
             folder.mkdir()
             path = mutated(seed, number, folder)
+            began = time.monotonic()
             said = outcome(seed, path, reading)
+            slowest = max(slowest, (time.monotonic() - began, number))
             outcomes[said.partition(":")[0]] += 1
             if said not in ("read", "refused"):
                 faults[number] = said
@@ -125,8 +130,10 @@ def fuzz(first: int, count: int, out: Path) -> tuple[Counter[str], dict[int, str
             shutil.rmtree(folder)
             if number % 100 == 99:
                 (out / _STATE).write_text(json.dumps({"next": number + 1}))
-                print(f"{number + 1}: {dict(outcomes)}", flush=True)
+                print(f"{number + 1}: {dict(outcomes)}; slowest: file {slowest[1]}, {slowest[0]:.1f} s", flush=True)
     reading.close()
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024  # of the children that have ended
+    print(f"slowest: file {slowest[1]}, {slowest[0]:.1f} s; most memory of a process: {megabytes} MB")
     return outcomes, faults
 
 

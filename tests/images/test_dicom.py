@@ -170,6 +170,32 @@ def test_scout_view_within_the_series_is_left_out(tmp_path, chest, files):
     assert "scout" in volume.notes[0]
 
 
+def test_a_scout_view_that_does_not_say_so_is_left_out(tmp_path, chest, files):
+    def scout(ds, z):
+        if z == 11:
+            ds.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+
+    volume = read_volume(files.series(tmp_path / "ct", chest, scout))
+    np.testing.assert_array_equal(volume.hu, chest[:11])
+    assert volume.notes[0] == "1 scout view in the series was left out."
+
+
+def test_more_slices_of_another_orientation_are_nobodys_scout_views(tmp_path, chest, files):
+    def others(ds, z):
+        if z >= 10:
+            ds.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+
+    with pytest.raises(MixedSeriesError, match="orientations"):
+        read_volume(files.series(tmp_path / "ct", chest, others))
+
+    def slanted(ds, z):
+        if z == 11:
+            ds.ImageOrientationPatient = [1, 0, 0, 0, 0.8, -0.6]
+
+    with pytest.raises(MixedSeriesError, match="orientations"):
+        read_volume(files.series(tmp_path / "slanted", chest, slanted))
+
+
 def test_a_ct_without_a_modality_is_one_by_its_sop_class(tmp_path, chest, files):
     np.testing.assert_array_equal(read_volume(files.series(tmp_path / "ct", chest, Modality=None)).hu, chest)
 

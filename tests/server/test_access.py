@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,16 @@ from starlette.testclient import TestClient
 
 from pneumoscreen import __version__
 from pneumoscreen.server.access import AccessMiddleware, Gatekeeper
+from pneumoscreen.server.app import PneumoScreenApp
 from pneumoscreen.server.client import Client
 from pneumoscreen.server.door import RefusedAttempts
 from pneumoscreen.server.identity import SINGLE_USER, Role, speaker
 from pneumoscreen.server.live_tokens import LiveTokens
-from pneumoscreen.server.permissions import rule_for
+from pneumoscreen.server.permissions import NOT_LISTED, rule_for
+from pneumoscreen.server.places import PlacelessResponse
+from pneumoscreen.server.serve import DEFAULT_APP
 from pneumoscreen.server.tokens import TokenFile
+from pneumoscreen.server.web import build
 from pneumoscreen.studies.audit import AuditLog
 
 from .conftest import RunningServer, serving
@@ -86,6 +90,46 @@ class TestTable:
 
     def test_a_line_break_does_not_lead_past_it(self) -> None:
         assert rule_for("GET", "/info\n").role is Role.ADMINISTRATOR
+
+
+def _routes_of(routes: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """Method and path of every route of an application, those of the routers in it included."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from _routes_of(inner.routes)
+            continue
+        assert isinstance(route.path, str), f"{route} is of a kind that this walk does not know"
+        for method in getattr(route, "methods", None) or ("GET",):
+            yield method, route.path
+
+
+FOR_ADMINISTRATORS = {
+    ("DELETE", "/datastore/"),
+    ("DELETE", "/datastore/image"),
+    ("DELETE", "/datastore/label"),
+    ("GET", "/logs/"),
+    ("GET", "/logs/gpu"),
+    ("PUT", "/datastore/"),
+    ("PUT", "/datastore/updatelabelinfo"),
+}
+"""What the table leaves out on purpose."""
+
+
+def test_every_route_of_the_application_is_in_the_table_and_in_the_walk(
+    tmp_path: Path, model_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMOSCREEN_MODELS", str(model_root))
+    monkeypatch.setenv("PNEUMOSCREEN_TOKENS", "none")
+    monkeypatch.setattr(PlacelessResponse, "places", PlacelessResponse.places)  # which building sets
+    (tmp_path / "a.nii.gz").write_bytes(b"not opened")
+    web = build(PneumoScreenApp(str(DEFAULT_APP), str(tmp_path), {}), FastAPI())
+    found = set(_routes_of(web.routes))
+    assert len(found) > 60
+    assert {each for each in found if rule_for(*each) is NOT_LISTED} - FOR_ADMINISTRATORS == set(), "enter it"
+    paths = set(web.openapi()["paths"]) | {path for _, path in _hidden_routes()}
+    unwalked = {path for _, path in found if path.replace(":path}", "}") not in paths and path not in paths}
+    assert unwalked == set(), "the walk over the running server does not ask for it"
 
 
 @pytest.fixture

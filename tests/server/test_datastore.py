@@ -20,12 +20,15 @@ from monailabel.interfaces.exception import LabelNotFoundException
 from pneumoscreen.case import Case, ReaderMark
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images import read_volume
+from pneumoscreen.server.app import PneumoScreenApp
 from pneumoscreen.server.datastore import CopyingError, StudiesDatastore
 from pneumoscreen.server.failures import may_not_write, status_of
 from pneumoscreen.server.identity import Role, Speaker, set_speaker
+from pneumoscreen.server.serve import DEFAULT_APP
 from pneumoscreen.studies.annotations import StorageError
 from pneumoscreen.studies.audit import AuditLog, case_digest
 
+from ..images.conftest import make_chest
 from ..studies.conftest import document
 from .conftest import RunningServer
 
@@ -394,6 +397,22 @@ def test_labels_that_are_no_folder_stop_nothing(tmp_path: Path) -> None:
     assert status_of(refused.value) == 503
 
 
+def test_a_file_in_the_place_of_a_folder_of_the_servers_costs_no_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_root: Path
+) -> None:
+    monkeypatch.setenv("PNEUMOSCREEN_MODELS", str(model_root))
+    (tmp_path / "a.nii.gz").write_bytes(b"not opened")
+    for name in ("annotations", ".pneumoscreen"):
+        (tmp_path / name).write_text("x")
+    app = PneumoScreenApp(str(DEFAULT_APP), str(tmp_path), {})
+    assert [row["id"] for row in app.worklist.rows()] == ["a"]
+    assert app.next_sample({"strategy": "first", "client_id": "anna"})["id"] == "a"
+    with pytest.raises(OSError) as denied:  # noqa: PT011 (which one depends on the system)
+        (tmp_path / ".pneumoscreen" / "images").mkdir(parents=True)
+    assert may_not_write(denied.value, str(tmp_path)), "answered with 503"
+    assert not may_not_write(denied.value, tempfile.gettempdir() + "/elsewhere")
+
+
 def test_an_upload_during_a_search_of_the_folder_stays(tmp_path: Path) -> None:
     scan, folder = tmp_path / "new.nii.gz", tmp_path / "studies"
     folder.mkdir()
@@ -418,6 +437,78 @@ def test_an_upload_during_a_search_of_the_folder_stays(tmp_path: Path) -> None:
     looking.join()
     sending.join()
     assert datastore.list_images() == ["new"]
+
+
+def test_a_label_that_does_not_fit_its_image_is_refused_under_any_tag(tmp_path: Path) -> None:
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    scan = sitk.GetImageFromArray(make_chest())
+    scan.SetSpacing((1.5, 2.0, 5.0))
+    sitk.WriteImage(scan, studies / "a.nii.gz")
+    datastore = StudiesDatastore(str(studies))
+    fits = sitk.Cast(scan > 100, sitk.sitkUInt8)
+    moved = sitk.Image(fits)
+    moved.SetOrigin((30.0, 0.0, 0.0))
+    noise = tmp_path / "noise.nii.gz"
+    noise.write_bytes(bytes(range(256)) * 20)
+    wrong = {
+        "larger": sitk.ConstantPad(fits, (1, 0, 0)),
+        "moved": moved,
+        "fractions": sitk.Cast(fits, sitk.sitkFloat32) * 0.5,
+    }
+    for name, image in wrong.items():
+        sitk.WriteImage(image, tmp_path / f"{name}.nrrd")
+    for path, said in (
+        (tmp_path / "larger.nrrd", "does not fit"),
+        (tmp_path / "moved.nrrd", "lies elsewhere"),
+        (tmp_path / "fractions.nrrd", "whole numbers"),
+        (noise, "label map cannot be used"),
+    ):
+        with pytest.raises(PneumoScreenError, match=said) as refused:
+            datastore.save_label("a", str(path), "original", {})
+        assert status_of(refused.value) == 422
+    foreign = tmp_path / "foreign.json"
+    foreign.write_text(replace(document(), case_id="b").to_json())
+    with pytest.raises(PneumoScreenError, match="field case_id is 'b'"):
+        datastore.save_label("a", str(foreign), "original", {})
+    assert list((studies / "labels" / "original").iterdir()) == []
+    sitk.WriteImage(fits, tmp_path / "fits.nrrd")
+    datastore.save_label("a", str(tmp_path / "fits.nrrd"), "original", {})
+    assert [path.name for path in (studies / "labels" / "original").iterdir()] == ["a.nrrd"]
+
+
+def test_a_label_without_its_image_is_not_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "Doe_Jane.nii.gz").write_bytes(b"not opened")
+    datastore = StudiesDatastore(str(tmp_path))
+    datastore.submit("Doe_Jane", replace(document(), case_id="Doe_Jane").to_json().encode())
+    (tmp_path / "Doe_Jane.nii.gz").unlink()
+    datastore.refresh()
+    assert datastore.list_images() == []
+    assert "Doe" not in caplog.text
+
+
+@pytest.mark.timeout(60)
+def test_counts_wait_for_nobody(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").write_bytes(b"not opened")
+    datastore = StudiesDatastore(str(tmp_path))
+    held, free = threading.Event(), threading.Event()
+
+    def write_the_index_to_a_slow_disk() -> None:
+        with datastore._guard:
+            held.set()
+            free.wait()
+
+    other = threading.Thread(target=write_the_index_to_a_slow_disk)
+    other.start()
+    held.wait()
+    try:
+        assert datastore.status()["total"] == 1
+    finally:
+        free.set()
+        other.join()
+    (tmp_path / "b.nii.gz").write_bytes(b"not opened")
+    datastore.refresh()
+    assert datastore.status()["total"] == 2
 
 
 def test_what_is_being_copied_is_said_to_be(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pneumoscreen.errors import ModelError
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import WEIGHTS_FILE, ModelStore
 from pneumoscreen.server.engine import CANDIDATES, CLASSIFIER, Engine
+from pneumoscreen.server.tasks import ScreeningTask
 
 from .conftest import copied_models
 
@@ -30,6 +31,19 @@ def engine(store: ModelStore) -> Engine:
 
 def loaded(engine: Engine) -> int:
     return engine.screener().models[CLASSIFIER].version
+
+
+def test_info_asks_the_disk_once_a_second(engine: Engine, store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("pneumoscreen.server.tasks.time.monotonic", lambda: now)
+    task = ScreeningTask(engine)
+    assert task.info()["versions"] == {CANDIDATES: 1, CLASSIFIER: 2}
+    store.rollback(CLASSIFIER)
+    now += 0.9
+    assert task.info()["versions"] == {CANDIDATES: 1, CLASSIFIER: 2}
+    now += 0.2
+    assert task.info()["versions"] == {CANDIDATES: 1, CLASSIFIER: 1}
+    assert engine.versions() == {CANDIDATES: 1, CLASSIFIER: 1}, "whoever screens asks each time"
 
 
 def test_the_networks_are_loaded_once_while_nothing_changes(engine: Engine) -> None:

@@ -49,6 +49,15 @@ def test_the_administrator_can_read_of_every_limit() -> None:
         assert re.search(rf"`{name.upper()}` \| {value} ", text), name
 
 
+def test_the_administrator_can_read_of_every_variable() -> None:
+    root = Path(__file__).resolve().parents[2]
+    text = (root / "docs" / "administration.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (root / "lib").rglob("*.py")]
+    found = {name for source in sources for name in re.findall(r"[\"`](PNEUMOSCREEN_[A-Z_]*[A-Z])[\"`]", source)}
+    assert len(found) > 5
+    assert {name for name in found if name not in text} == {"PNEUMOSCREEN_PARENT"}, "between processes of one server"
+
+
 class TestJobs:
     def test_one_reader_has_a_limit_and_all_have_one(self) -> None:
         board = JobBoard(most=3, most_of_reader=2)

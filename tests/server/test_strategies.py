@@ -15,9 +15,9 @@ from pneumoscreen.active_learning.score_file import Finding, StoredScore
 from pneumoscreen.active_learning.scores import CaseScore
 from pneumoscreen.case import Case, ImageInfo, ModelInfo
 from pneumoscreen.server.app import PneumoScreenApp
+from pneumoscreen.server.engine import scan_state
 from pneumoscreen.server.failures import RequestError, UnknownError
 from pneumoscreen.server.identity import Role, Speaker, set_speaker
-from pneumoscreen.server.scoring import scan_state
 from pneumoscreen.server.serve import DEFAULT_APP
 from pneumoscreen.server.strategies import comparable_scores
 

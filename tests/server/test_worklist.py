@@ -17,6 +17,7 @@ from pneumoscreen.case import Case, ImageInfo, ModelInfo
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.app import PneumoScreenApp
+from pneumoscreen.server.engine import scan_state
 from pneumoscreen.server.screenings import report_file
 from pneumoscreen.server.serve import DEFAULT_APP
 
@@ -31,12 +32,12 @@ def models_of(root: Path) -> dict[str, ModelInfo]:
     return {name: store.load(name).info for name in ("ct_candidates", "ct_classifier")}
 
 
-def score(case_id: str, number: int, models: dict[str, ModelInfo]) -> StoredScore:
+def score(case_id: str, number: int, models: dict[str, ModelInfo], scan: str = "s") -> StoredScore:
     embedding = np.random.default_rng(number).random(256)
     made = CaseScore(case_id, number % 97 / 100, 0.1, (embedding / np.linalg.norm(embedding)).astype(np.float32))
     label, sure = (("covid19", 0.9), ("influenza_a", 0.6), ("no_infection_found", 0.0))[number % 3]
     told = (number % 2 == 0, 0.25) if number % 3 else (None, None)
-    return StoredScore(case_id, made, models, "s", Finding("CT", label, sure, number % 20, *told))
+    return StoredScore(case_id, made, models, scan, Finding("CT", label, sure, number % 20, *told))
 
 
 def document(case_id: str, diagnosis: str | None = None) -> dict[str, Any]:
@@ -48,15 +49,17 @@ def clinic(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Forty cases: 0 to 2 without a score, 3 failed, 4 of older models, the others fresh."""
     studies = tmp_path_factory.mktemp("clinic")
     models, store = models_of(model_root), ScoreStore(studies / WORK_FOLDER / "scores")
+    scans = []
     for number, case_id in enumerate(CASES):
         (studies / f"{case_id}.nii.gz").write_bytes(b"not opened")
+        scans.append(scan_state(studies / f"{case_id}.nii.gz"))
         if number >= 4:
-            store.put(score(case_id, number, models))
+            store.put(score(case_id, number, models, scans[number]))
             report = report_file(studies / WORK_FOLDER, case_id)
             report.parent.mkdir(parents=True, exist_ok=True)
             report.write_text("<html>")
-    store.put(StoredScore(CASES[3], None, models, "s", error="the scan shows no lungs"))
-    store.put(score(CASES[4], 4, {**models, "ct_classifier": ModelInfo(7, "old")}))
+    store.put(StoredScore(CASES[3], None, models, scans[3], error="the scan shows no lungs"))
+    store.put(score(CASES[4], 4, {**models, "ct_classifier": ModelInfo(7, "old")}, scans[4]))
     with serving(studies, model_root, tmp_path_factory) as running:
         yield running
 

@@ -21,7 +21,7 @@ import numpy as np
 from ..case import ModelInfo
 from ..models.durable import replace_durably
 from ..studies.audit import utc_text
-from ..studies.layout import require_plain_name
+from ..studies.layout import is_plain_name, require_plain_name
 from .scores import CaseScore
 
 SCHEMA = "pneumoscreen.score/1"
@@ -152,6 +152,11 @@ class ScoreStore:
         content = json.dumps(stored.to_dict(), allow_nan=False)
         replace_durably(self._file(stored.case_id), content.encode())
 
+    def drop(self, case_id: str) -> None:
+        """Forget the score of a case."""
+        if is_plain_name(case_id):
+            self._file(case_id).unlink(missing_ok=True)
+
     def get(self, case_id: str) -> StoredScore | None:
         """The score of a case; None where there is none or its file is damaged."""
         try:
@@ -165,7 +170,7 @@ class ScoreStore:
         """All scores by case; only files that changed since the last call are read."""
         try:
             entries = [entry for entry in os.scandir(self.folder) if _is_score(entry.name)]
-        except FileNotFoundError:
+        except OSError:  # it is not there, or it is no folder
             return {}
         found: dict[str, StoredScore] = {}
         with self._lock:

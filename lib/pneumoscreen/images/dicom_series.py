@@ -31,6 +31,9 @@ RADIOGRAPHS = ("CR", "DX", "DR", "RG")
 _POSITION_TOLERANCE_MM = 0.15
 _POSITION_TOLERANCE = 0.1
 _MAX_TILT_DEGREES = 0.5
+_MOST_SCOUTS = 4
+_ACROSS = 0.1
+"""Cosine between the normals of two planes that stand across each other."""
 _NEAR = 3
 """Slices on each side that a slice is compared with."""
 _CUT_OFF = 0.25
@@ -126,11 +129,28 @@ def _check_modality(series: Sequence[SliceHeader], name: str) -> None:
 
 
 def _without_localizers(series: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    kept = [h for h in series if not h.is_localizer]
+    kept = _without_across([h for h in series if not h.is_localizer])
     left_out = len(series) - len(kept)
     if not kept or not left_out:
         return list(series), ()
-    return kept, (f"{left_out} scout view{'s' if left_out > 1 else ''} in the series were left out.",)
+    what = "1 scout view in the series was" if left_out == 1 else f"{left_out} scout views in the series were"
+    return kept, (f"{what} left out.",)
+
+
+def _without_across(series: Sequence[SliceHeader]) -> list[SliceHeader]:
+    """Without the few slices that stand across all others: scout views whose header does not say what they are.
+
+    Ours: at most ``_MOST_SCOUTS`` and one in ten. More of them, or some turned by less, could be anything: they stay.
+    """
+    normals = np.cross(
+        [h.row_direction or (0.0, 0.0, 0.0) for h in series], [h.column_direction or (0.0, 0.0, 0.0) for h in series]
+    )
+    is_plane = np.abs(np.linalg.norm(normals, axis=1) - 1) < 0.01
+    for usual in normals[: _MOST_SCOUTS + 1]:
+        across = is_plane & (np.abs(normals @ usual) < _ACROSS)
+        if across.sum() <= min(_MOST_SCOUTS, len(series) // 10):
+            return [h for h, is_across in zip(series, across, strict=True) if not is_across]
+    return list(series)
 
 
 def _check_fields(slices: Sequence[SliceHeader], name: str) -> None:

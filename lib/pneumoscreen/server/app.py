@@ -32,7 +32,7 @@ from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
 from .cxr_tasks import CxrScreeningTask
 from .datastore import StudiesDatastore
-from .engine import CANDIDATES, CLASSIFIER, Engine
+from .engine import CANDIDATES, CLASSIFIER, Engine, scan_state
 from .failures import RequestError, UnknownError
 from .hand_labels import HandLabels
 from .identity import speaker
@@ -161,7 +161,7 @@ class PneumoScreenApp(MONAILabelApp):
             self.worklist.warm_up()
             datastore = self._datastore
             if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None and datastore.is_watched:
-                FolderWatch(datastore, self.hand_labels).start()
+                FolderWatch(datastore, self.hand_labels, self.scores).start()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -206,7 +206,7 @@ class PneumoScreenApp(MONAILabelApp):
         """
         job = inference.job
         with self.engine.turn, self.board.running(job):
-            image = inference.image_id
+            image, scan = inference.image_id, scan_state(inference.path)
             request = TaskRequest(
                 inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image)
             )
@@ -221,7 +221,7 @@ class PneumoScreenApp(MONAILabelApp):
         logger.info("%s of case %s: %.1f s", job.task, case_digest(job.image), seconds)
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
         if inference.image_id is not None and result.score is not None:
-            keep_score(self.scores, inference.image_id, inference.path, result.score, case)
+            keep_score(self.scores, inference.image_id, scan, result.score, case)
         if inference.image_id is not None and inference.task.is_screening:
             keep_screening(self.work_folder, case, result.label_map)
         document = case.to_dict()

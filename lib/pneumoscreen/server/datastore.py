@@ -65,6 +65,7 @@ class StudiesDatastore(StudiesIndex):
         self._reading = reading
         self.submissions = Submissions(Path(studies), classes, reading)
         self.is_watched = auto_reload
+        self._counts: dict[str, Any] = dict(super().status())
         if not self.is_read_only:
             self._repair()
 
@@ -76,6 +77,10 @@ class StudiesDatastore(StudiesIndex):
         """
         if self.is_being_copied(image_id):
             raise CopyingError(f"image {image_id} is being copied into the studies folder; try again in ten seconds")
+
+    def more_of(self, path: Path) -> tuple[Path, ...]:
+        """The further folders of the series that begins in a folder."""
+        return self._reading.more_of(path)
 
     @property
     def work_folder(self) -> Path:
@@ -129,7 +134,9 @@ class StudiesDatastore(StudiesIndex):
             self._submit_file(image_id, Path(label_filename), ending, info)
             return image_id
         if ending == ".json":
-            self._parsed(document_text(Path(label_filename)))
+            self._parsed(document_text(Path(label_filename)), image_id)
+        else:
+            self.submissions.require_fitting(Path(self.get_image_uri(image_id)), Path(label_filename))
         with self._guard, FileLock(self._lock_file):
             folder = Path(self._datastore.label_path(label_tag))
             folder.mkdir(parents=True, exist_ok=True)
@@ -160,9 +167,7 @@ class StudiesDatastore(StudiesIndex):
             PneumoScreenError: if it is refused.
         """
         self._require_image(image_id)
-        case = self._parsed(document)
-        if case.case_id != image_id:
-            raise RequestError(f"field case_id is {case.case_id[:80]!r}, but the image is {image_id!r}; correct it")
+        case = self._parsed(document, image_id)
         stored = self.submissions.submit(case, reader, base, kind)
         self.show_annotation(image_id, info)
         return stored
@@ -252,9 +257,16 @@ class StudiesDatastore(StudiesIndex):
         )
 
     def status(self) -> dict[str, Any]:
-        """Counts of images and labels."""
-        with self._guard:
-            return dict(super().status())
+        """Counts of images and labels; those of a moment ago while somebody changes them.
+
+        ``/info/`` asks from the event loop, which must wait for no disk.
+        """
+        if self._guard.acquire(blocking=False):
+            try:
+                self._counts = dict(super().status())
+            finally:
+                self._guard.release()
+        return dict(self._counts)
 
     def json(self) -> dict[str, Any]:
         """The whole index; of the final labels a reader sees who submitted them and when."""
@@ -308,12 +320,15 @@ class StudiesDatastore(StudiesIndex):
         )
         self.show_annotation(image_id, info)
 
-    def _parsed(self, document: bytes) -> Case:
+    def _parsed(self, document: bytes, image_id: str) -> Case:
         try:
             text = document.decode()
         except UnicodeDecodeError:
             raise RequestError("the case document is not UTF-8 text; save it again") from None
-        return Case.from_json(text, self.submissions.store.classes)
+        case = Case.from_json(text, self.submissions.store.classes)
+        if case.case_id != image_id:
+            raise RequestError(f"field case_id is {case.case_id[:80]!r}, but the image is {image_id!r}; correct it")
+        return case
 
     def _enter_label(self, image_id: str, tag: str, ending: str, info: dict[str, Any]) -> None:
         """Put a label into the index; the caller holds guard and lock file."""

@@ -4,6 +4,7 @@ Thread contract: ``turn`` is the only lock; whoever calls another method holds i
 so two at once would only make both late and double the memory.
 """
 
+import hashlib
 import logging
 import os
 import threading
@@ -219,6 +220,12 @@ def fingerprint(*paths: Path) -> Fingerprint:
     files = [file for path in paths for file in (sorted(filter(Path.is_file, path.rglob("*"))) or [path])]
     stats = [(str(file), file.stat()) for file in files if file.exists()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def scan_state(path: Path) -> str:
+    """A short name for the present state of a scan's files, wherever the studies folder lies."""
+    state = [(os.path.relpath(name, path), size, changed_ns) for name, size, changed_ns in fingerprint(path)]
+    return hashlib.sha256(repr(state).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _with_problem(loaded: _Loaded[ScreenerT]) -> ScreenerT:

@@ -57,7 +57,10 @@ def may_write(folder: str) -> bool:
 
 
 def may_not_write(error: BaseException, studies: str) -> bool:
-    """Whether a failure is that of an account that may not write to the studies folder."""
+    """Whether a failure is that of an account that may not write to the studies folder, or of a file in the way."""
+    if isinstance(error, (NotADirectoryError, FileExistsError)):
+        # Somebody put a file where the server keeps a folder of its own.
+        return str(error.filename or "").startswith(os.path.join(studies, "")) and not os.path.isdir(error.filename)
     return isinstance(error, PermissionError) and not may_write(studies)
 
 

@@ -9,7 +9,6 @@ every score is on the disk before the next case begins. Unread cases come first;
 core set compares the unread with them. When other models come into use meanwhile, it begins anew with those.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -30,7 +29,7 @@ from ..images.inputs import modality_of
 from ..models.durable import replace_durably
 from ..studies.layout import FINAL_LABELS, is_plain_name
 from .cxr_tasks import CxrScreeningTask
-from .engine import Engine, fingerprint
+from .engine import Engine, scan_state
 from .parameters import InferParameters
 from .screenings import keep_screening, masks_file, report_file
 from .tasks import CaseTask, ScreeningTask, TaskRequest
@@ -181,9 +180,17 @@ def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:
     return StoredScore(score.case_id, score, case.models, scan, finding)
 
 
-def keep_score(scores: ScoreStore, case_id: str, path: Path, score: CaseScore, case: Case) -> None:
-    """Keep the score of a screening that somebody asked for; that it cannot be kept is no reason to fail."""
-    _put(scores, stored_score(replace(score, case_id=case_id), case, scan_state(path)))
+def keep_score(scores: ScoreStore, case_id: str, scan: str, score: CaseScore, case: Case) -> None:
+    """Keep the score of a screening that somebody asked for; that it cannot be kept is no reason to fail.
+
+    Args:
+        scores: where.
+        case_id: the case.
+        scan: the state that the scan's files had when the screening began.
+        score: of the screening.
+        case: its document.
+    """
+    _put(scores, stored_score(replace(score, case_id=case_id), case, scan))
 
 
 def keep_failure(
@@ -200,12 +207,6 @@ def _put(scores: ScoreStore, stored: StoredScore) -> None:
         scores.put(stored)
     except OSError as error:
         logger.warning("the score of a screening could not be kept: %s", error.strerror)
-
-
-def scan_state(path: Path) -> str:
-    """A short name for the present state of a scan's files, wherever the studies folder lies."""
-    state = [(os.path.relpath(name, path), size, changed_ns) for name, size, changed_ns in fingerprint(path)]
-    return hashlib.sha256(repr(state).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def score_store(work_folder: Path) -> ScoreStore:

@@ -61,6 +61,20 @@ def masks_file(work_folder: Path, image_id: str) -> Path:
     return work_folder / "masks" / f"{image_id}.nrrd"
 
 
+def drop_screening(work_folder: Path, image_id: str) -> None:
+    """Forget the last screening of an image: its document, label map, report and masks.
+
+    Args:
+        work_folder: the server's folder among the studies.
+        image_id: the image.
+    """
+    if not is_plain_name(image_id):
+        return
+    kept = [work_folder / _FOLDER / f"{image_id}{ending}" for ending in (".json", *_MAP_ENDINGS)]
+    for path in (*kept, report_file(work_folder, image_id), masks_file(work_folder, image_id)):
+        path.unlink(missing_ok=True)
+
+
 def last_screening(work_folder: Path, image_id: str, classes: Classes) -> Case | None:
     """The document of the last screening of an image; None if there is none that the class list fits."""
     path = work_folder / _FOLDER / f"{image_id}.json"

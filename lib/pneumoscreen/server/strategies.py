@@ -28,12 +28,12 @@ from ..active_learning.strategies import DESCRIPTIONS, STRATEGIES, choose
 from ..case import ModelInfo
 from ..cxr import discrimination
 from ..studies.layout import LONGEST_NAME, is_reader_name
-from .engine import CLASSIFIER
+from .engine import CLASSIFIER, scan_state
 from .failures import RequestError, UnknownError
 from .identity import speaker
 from .leases import HeldError, Lease
 from .parameters import in_words
-from .scoring import METHOD, scan_state
+from .scoring import METHOD
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp

@@ -61,6 +61,7 @@ class StudiesIndex(LocalDatastore):
         self._config_ts = 0.0
         self._auto_reload = False
         logging.getLogger("filelock").setLevel(logging.ERROR)
+        logging.getLogger("monailabel.datastore.local").setLevel(logging.ERROR)  # its warnings name images
         os.makedirs(studies, exist_ok=True)
         is_writable = may_write(studies)
         self.is_read_only = read_only or not is_writable
@@ -124,6 +125,11 @@ class StudiesIndex(LocalDatastore):
     def has_changed(self) -> bool:
         """Whether reading the folder again would find other images."""
         return self._files.has_changed()
+
+    def image_places(self) -> dict[str, Path]:
+        """The file or folder of every image that is offered, by its id."""
+        with self._guard:
+            return {name: Path(self._datastore_path) / place for name, place in self._places.items()}
 
     def wait_for_copies(self) -> None:
         """From here on an image is offered only once nobody writes it any more."""

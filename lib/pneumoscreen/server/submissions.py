@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..case import Case, ModelInfo
 from ..case_upgrade import BOX_MODEL
@@ -119,8 +120,7 @@ class Submissions:
         classes, who = self._classes(), speaker()
         reader = who.reader if who.is_known else requested_reader(params) or who.reader
         with _reading:
-            volume = self._scans.volume(image, Path(os.path.realpath(self._studies)))
-            values = read_label_map(file, volume, self._scans.raw)
+            volume, values = self._fitting(image, file)
             names = segment_names(params.get("label_info"), np.flatnonzero(np.bincount(values.ravel()))[1:].tolist())
             known = self._newest_document(image_id)
             painting = Painting(values, names, reader, utc_text(datetime.now(UTC)))
@@ -134,6 +134,19 @@ class Submissions:
                 shown_regions(self._studies / WORK_FOLDER, image_id),
             )
         return self.submit(case, reader, requested_base(params), kind, label_map=file)
+
+    def require_fitting(self, image: Path, file: Path) -> None:
+        """Refuse a label map that does not lie on its image's grid.
+
+        Args:
+            image: its file or folder.
+            file: the label map.
+
+        Raises:
+            PneumoScreenError: if so, or if one of them cannot be read.
+        """
+        with _reading:
+            self._fitting(image, file)
 
     def adjudicate(self, case_id: str, number: int, reader: str | None = None) -> Annotation:
         """Settle a case by one of its versions.
@@ -173,6 +186,11 @@ class Submissions:
         except OSError as error:
             reason = error.strerror or error
             raise StorageError(f"the audit log cannot be written ({reason}); mend the studies folder") from None
+
+    def _fitting(self, image: Path, file: Path) -> tuple[Volume, NDArray[np.uint16]]:
+        """A scan and the values of a label map on its grid."""
+        volume = self._scans.volume(image, Path(os.path.realpath(self._studies)))
+        return volume, read_label_map(file, volume, self._scans.raw)
 
     def _with_box_sources(self, case: Case, stored: Sequence[Annotation]) -> tuple[Case, tuple[str, ...]]:
         """An X-ray whose lung boxes are a network's where it put them, and a reader's where they were moved."""

@@ -65,6 +65,10 @@ class TaskResult:
     score: CaseScore | None = None
 
 
+_TOLD_AGAIN_S = 1.0
+"""Ours: how old the versions in ``/info/`` may be."""
+
+
 class CaseTask(InferTask):
     """What the tasks have in common: the engine, and that they are called through ``run``."""
 
@@ -78,6 +82,7 @@ class CaseTask(InferTask):
     def __init__(self, engine: Engine, labels: list[str]) -> None:
         super().__init__(self.kind, labels, self.dimension, f"{self.description} {RESEARCH_USE_ONLY}")
         self.engine = engine
+        self._told: tuple[float, dict[str, int | None]] | None = None
 
     @abstractmethod
     def run(self, request: TaskRequest) -> TaskResult:
@@ -96,8 +101,15 @@ class CaseTask(InferTask):
         return True
 
     def info(self) -> dict[str, Any]:
-        """MONAI Label's description of a task, and the versions of the networks."""
-        return {**super().info(), "versions": self.versions()}
+        """MONAI Label's description of a task, and the versions of the networks.
+
+        ``/info/`` is answered by the event loop. Each question to the disk gives other threads a turn, and under load
+        fifty of them took most of the time of an answer.
+        """
+        now = time.monotonic()
+        if self._told is None or now - self._told[0] > _TOLD_AGAIN_S:
+            self._told = now, self.versions()
+        return {**super().info(), "versions": self._told[1]}
 
     def __call__(self, request: Any) -> tuple[str | None, dict[str, Any]]:
         """MONAI Label's own way to call a task; this app calls ``run``."""

@@ -62,6 +62,7 @@ from .model_routes import model_router
 from .pages import SecurityHeaders, add_front_page, pages_router
 from .parameters import in_words, parse_object
 from .places import PlacelessResponse, Places
+from .request_threads import separate
 from .scoring_routes import scoring_router
 from .screening_routes import screening_router
 from .temporary import OneTimeFile, RequestTempfile, request_folder
@@ -76,6 +77,7 @@ _LONGEST_ENDING = 100
 _LONGEST_NAME = 255
 
 logger = logging.getLogger(__name__)
+separate()
 
 
 def take_over(stock: FastAPI, app: PneumoScreenApp) -> None:

@@ -139,7 +139,7 @@ class Worklist:
         """Summaries of the cases that have annotations or a label."""
         try:
             names = set(os.listdir(self._studies / ANNOTATIONS)) | finished
-        except FileNotFoundError:
+        except OSError:  # it is not there, or it is no folder
             names = finished
         store = AnnotationStore(self._studies, self._app.engine.classes())
         with self._lock:
