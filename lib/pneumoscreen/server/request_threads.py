@@ -22,7 +22,7 @@ _places = CapacityLimiter(REQUESTS_AT_A_TIME)
 
 def separate() -> None:
     """From here on routes do their work in threads of their own; FastAPI's pool is left to the bytes."""
-    fastapi.routing.run_in_threadpool = _do  # type: ignore[attr-defined]
+    fastapi.routing.run_in_threadpool = _do  # type: ignore[assignment]
 
 
 async def _do(work: Callable[..., Any], *values: Any, **named: Any) -> Any:
