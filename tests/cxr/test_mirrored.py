@@ -34,14 +34,15 @@ def test_the_mirror_image_is_the_opposite(seed: int) -> None:
     radiograph, boxes = phantom_of(seed)
     image = mirrored(radiograph)
     in_image = turned(boxes, radiograph.pixels.shape[1])
-    assert uprightness(image, in_image) == pytest.approx(-uprightness(radiograph, boxes), abs=0.1)
+    # Not quite: parts of such a small picture are means of whole pixels, which lie otherwise from the other side.
+    assert uprightness(image, in_image) == pytest.approx(-uprightness(radiograph, boxes), rel=0.15)
 
 
 def test_mirrored_phantoms_are_noted_and_upright_ones_are_not() -> None:
     notes = [(mirror_notes(r, b), mirror_notes(mirrored(r), turned(b, r.pixels.shape[1]))) for r, b in
              map(phantom_of, SEEDS)]  # fmt: skip
     assert sum(bool(upright) for upright, _ in notes) == 0
-    assert sum(image == (NOTE,) for _, image in notes) >= len(SEEDS) - 2
+    assert all(image == (NOTE,) for _, image in notes)
 
 
 def test_only_the_lungs_rectangle_is_looked_at() -> None:

@@ -36,9 +36,9 @@ def test_without_gas_it_stays() -> None:
     assert end_above_gas(np.full((SIZE, SIZE), 0.5, np.float32), LEFT, RIGHT) == LEFT[3]
 
 
-def test_a_small_bubble_is_no_reason() -> None:
+def test_a_narrow_shadow_is_no_reason() -> None:
     picture = chest(gas=False)
-    picture[96:112, 90:94] = LUNG
+    picture[96:112, 90:91] = LUNG
     assert end_above_gas(picture, LEFT, RIGHT) == LEFT[3]
 
 
