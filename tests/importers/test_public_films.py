@@ -16,11 +16,12 @@ hannover/h.jpg,hannover,covid19,hannover,han-1,,,,
 cohen/c.jpg,cohen,covid19,cohen,coh-1,0.0,4.5,0.2,0.1
 cohen/d.jpg,cohen,healthy,cohen,coh-2,,,,
 """,
-    "nih_lungs.csv": """path,source,right_opacity,left_opacity
-nih/00000001_000.jpg,RSNA 2018,0,1
-nih/00000001_000.jpg,ChestX-Det,1,1
-nih/00000002_000.jpg,RSNA 2018,0,0
-nih/00000003_000.jpg,RSNA 2018,0,
+    "nih_lungs.csv": """path,source,right_opacity,left_opacity,right_any,left_any
+nih/00000001_000.jpg,RSNA 2018,0,1,,
+nih/00000001_000.jpg,ChestX-Det,1,1,1,1
+nih/00000002_000.jpg,RSNA 2018,0,0,0,0
+nih/00000003_000.jpg,RSNA 2018,0,,,
+nih/00000004_000.jpg,ChestX-Det,0,0,0,1
 """,
     "nih_boxes.csv": """path,source,finding,present,x,y,w,h
 nih/00000001_000.jpg,RSNA 2018,Lung opacity,1,10,20,30,40
@@ -47,6 +48,7 @@ def test_a_patient_whose_films_were_read_again_teaches_nothing(folder: Path) -> 
     assert {path for path, film in films.items() if film.use == TRAIN} == {
         "nih/00000001_000.jpg",
         "nih/00000003_000.jpg",
+        "nih/00000004_000.jpg",
     }
     assert films["nih/00000002_005.jpg"].group == "nih experts 2"
     assert (films["nih/00000009_000.jpg"].group, films["nih/00000009_000.jpg"].label) == ("nih experts", "other")
@@ -54,12 +56,14 @@ def test_a_patient_whose_films_were_read_again_teaches_nothing(folder: Path) -> 
 
 
 def test_readers_who_differ_and_what_they_drew(folder: Path) -> None:
-    first, third, *_ = read_films(folder)
+    first, third, fourth, *_ = read_films(folder)
     assert dict(first.lungs) == {"left": True, "right": True}
     assert first.disputed == ("right",)
     # Not the effusion, and not a list that is not exhaustive.
     assert first.opacities == ((10.0, 20.0, 30.0, 40.0),)
     assert dict(third.lungs) == {"right": False}
+    # Only what a reader called free of every finding is clear for certain.
+    assert (first.doubtful, third.doubtful, fourth.doubtful) == ((), ("right",), ("left",))
 
 
 def test_other_collections_only_measure(folder: Path) -> None:
@@ -77,7 +81,7 @@ def test_the_table_has_a_row_a_film(folder: Path, tmp_path: Path) -> None:
     target.parent.mkdir()
     write_table(read_films(folder), folder, target)
     rows = list(csv.DictReader(target.open(encoding="utf-8")))
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert (rows[0]["path"], rows[0]["left"], rows[0]["class"], rows[0]["use"]) == (
         "../nih/00000001_000.jpg",
         "infected",

@@ -41,6 +41,7 @@ class Film:
         lungs: whether each lung has an opacity, by side; a side that nobody judged is left out.
         use: whether weights that are handed on may learn from it.
         disputed: sides on which two readers differ.
+        doubtful: clear sides of films that are not normal: without an opacity, but no reader called them clear.
         opacities: x, y, w, h of the opacities in pixels.
     """
 
@@ -51,6 +52,7 @@ class Film:
     lungs: Mapping[str, bool] = field(default_factory=dict)
     use: str = MEASURE
     disputed: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
     opacities: tuple[Vector, ...] = ()
 
 
@@ -89,10 +91,13 @@ def _patient(path: str) -> str:
 def _nih_films(lungs: Iterable[Mapping[str, str]], boxes: Iterable[Mapping[str, str]]) -> list[Film]:
     """A lung has an opacity if one of its readers saw one: they overlook more than they invent."""
     said: dict[str, dict[str, set[bool]]] = {}
+    clear: dict[str, set[str]] = {}
     for row in lungs:
         for side in SIDES:
             if row[f"{side}_opacity"]:
                 said.setdefault(row["path"], {}).setdefault(side, set()).add(float(row[f"{side}_opacity"]) > 0)
+            if row[f"{side}_any"] and float(row[f"{side}_any"]) == 0:
+                clear.setdefault(row["path"], set()).add(side)
     drawn: dict[str, list[Vector]] = {}
     for row in boxes:
         if row["x"] and row["finding"] in _OPACITIES and row["source"] in _EXHAUSTIVE:
@@ -106,6 +111,7 @@ def _nih_films(lungs: Iterable[Mapping[str, str]], boxes: Iterable[Mapping[str, 
             {side: any(seen) for side, seen in sides.items()},
             TRAIN,
             tuple(side for side, seen in sides.items() if len(seen) > 1),
+            tuple(side for side, seen in sides.items() if not any(seen) and side not in clear.get(path, ())),
             tuple(drawn.get(path, ())),
         )
         for path, sides in sorted(said.items())
