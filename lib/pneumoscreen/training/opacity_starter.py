@@ -40,7 +40,7 @@ from .lung_variation import LungVariation, lung_copy
 COMMAND = "python -m pneumoscreen.training.opacity_starter --films DIR --work DIR"
 DATA = (
     "lungs of NIH chest X-rays (Wang et al. 2017; NIH Clinical Center) that radiologists of RSNA (Shih et al. 2019) "
-    "and ChestX-Det (Lian et al. 2021) have read, and lungs of radiograph phantoms; a trunk learnt on ImageNet"
+    "and ChestX-Det (Lian et al. 2021) have read; a trunk learnt on ImageNet"
 )
 PHANTOM_SEEDS = 210_001
 PHANTOM_PREFIX = "phantom-"
@@ -221,7 +221,7 @@ def make_opacity_weights(films: Path, work: Path, settings: OpacityStarterSettin
     final.network.photographs.head = train_head(lungs, settings.head, attention)
     card = {
         "network": final.card_network(),
-        "data": DATA,
+        "data": f"{DATA}; {settings.phantoms} radiograph phantoms" if settings.phantoms else DATA,
         "seed": settings.head.seed,
         "command": COMMAND,
         "figures": figures,
