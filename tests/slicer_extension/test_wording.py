@@ -122,7 +122,7 @@ def test_the_server() -> None:
     ],
 )
 def test_an_x_ray_whose_lungs_were_asked_for_an_opacity(label: str, decided: bool, said: str) -> None:
-    from tests.slicer_extension.test_panel_xray import DOCUMENT
+    from tests.slicer_extension.xray.test_panel import DOCUMENT
 
     case = Case.from_dict({**DOCUMENT, "notes": [f"{SEEN} phantoms.", "Turned back."]})
     assert case.verdict is not None

@@ -115,7 +115,7 @@ def test_the_sentence_of_a_radiograph_is_the_readers_where_there_is_one() -> Non
 
 
 def test_the_sentence_of_a_radiograph_without_a_type_names_none() -> None:
-    from tests.slicer_extension.test_panel_xray import DOCUMENT
+    from tests.slicer_extension.xray.test_panel import DOCUMENT
 
     case = Case.from_dict(DOCUMENT)
     assert case.verdict is not None
