@@ -285,7 +285,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="TABLE|NUMBER",
-            help="CSV of your own scans (path, class, left, right; docs/ct.md), or number of synthetic cases.",
+            help="CSV of your own scans or X-rays (path, class, left, right; docs/ct.md, docs/xray.md), or number of "
+            "synthetic cases.",
             show_default="90",
         ),
     ] = None,
@@ -318,7 +319,8 @@ def evaluate(
 ) -> int:
     """Screen cases of known truth: tables in the paper's form, curves, calibration, agreement; text, JSON and HTML.
 
-    With --cases TABLE: how does it do on your own scans? One page with every scan beside its truth.
+    With --cases TABLE: how does it do on your own scans? One page with every scan beside its truth. Of X-rays: the
+    figures of each group, which is of one source.
     With --reader-study: how do readers do with it and without it?
     """
     from .commands.cases_option import number_of_cases, table_of_cases
@@ -341,9 +343,12 @@ def evaluate(
             "--calibrate": calibrate,
             "--seed": seed is not None,
             "--readers": readers is not None,
-            "--modality cxr": modality is PhantomModality.CXR,
         },
     )
+    if table is not None and modality is PhantomModality.CXR:
+        from .commands.evaluate_films import evaluate_films
+
+        return evaluate_films(table, out, where=where or (), model_dir=model_dir, device=device, as_json=json)
     if table is not None:
         from .commands.evaluate_cases import evaluate_site_cases
 

@@ -16,6 +16,8 @@ CXR_CLASSES = ("covid19", "healthy", "cap")
 CXR_POSITIVE = "covid19"
 """The class whose affected side is looked for (Wang et al. 2020)."""
 CXR_HEALTHY = "healthy"
+SEEN = "What these weights have learnt from:"
+"""How the note begins by which every document says what the networks behind it have seen."""
 CXR_LOCATIONS = ("left", "right", "bipulmonary", "none")
 SAME_PIXELS = 0.5
 """Ours: boxes whose places and sizes differ by no more are the same: a client may round."""

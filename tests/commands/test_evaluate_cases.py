@@ -183,7 +183,6 @@ def test_a_fault_with_one_scan_does_not_cost_the_others_theirs(
         (["--cases", "{site}/table.csv", "--where", "use=nothing"], "no row meets --where use=nothing"),
         (["--cases", "{site}/table.csv", "--studies", "{site}"], "--studies does not go with --cases"),
         (["--cases", "{site}/table.csv", "--calibrate"], "--calibrate does not go with --cases"),
-        (["--cases", "{site}/table.csv", "--modality", "cxr"], "--modality cxr does not go with --cases"),
         (["--cases", "{site}/table.csv", "--seed", "3"], "--seed does not go with --cases"),
         (["--cases", "3", "--where", "use=measure"], "--where use=measure needs --cases TABLE"),
         (["--where", "use=measure"], "--where use=measure needs --cases TABLE"),

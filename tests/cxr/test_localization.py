@@ -15,10 +15,13 @@ from pneumoscreen.cxr.localization import (
     LocalizationModel,
     LocalizationNetwork,
     LocalizationSettings,
+    OpacityCalibration,
     as_it_lies,
     location_of,
     lung_of,
 )
+from pneumoscreen.cxr.photograph_lungs import CHANNELS
+from pneumoscreen.cxr.sampling import cut, equalised
 from pneumoscreen.errors import ModelError
 from pneumoscreen.models.store import ModelStore
 
@@ -35,13 +38,13 @@ class TestLungs:
         width = radiograph.pixels.shape[1]
         x, y, w, h = BOXES["left"]
         there = (width - x - w, y, w, h)
-        left = lung_of(radiograph, BOXES["left"], "left")
-        np.testing.assert_allclose(left, lung_of(mirrored(radiograph), there, "right"), atol=1e-6)
-        assert np.abs(left - lung_of(radiograph, BOXES["left"], "right")).max() > 0.1
+        left = lung_of(radiograph, BOXES["left"], "left", TINY_SIDES)
+        np.testing.assert_allclose(left, lung_of(mirrored(radiograph), there, "right", TINY_SIDES), atol=1e-6)
+        assert np.abs(left - lung_of(radiograph, BOXES["left"], "right", TINY_SIDES)).max() > 0.1
 
     def test_a_right_lung_is_cut_as_it_lies(self) -> None:
         radiograph = uneven()
-        lung = lung_of(radiograph, (40.0, 10.0, float(WIDTH), float(HEIGHT)), "right")
+        lung = lung_of(radiograph, (40.0, 10.0, float(WIDTH), float(HEIGHT)), "right", TINY_SIDES)
         np.testing.assert_allclose(lung, radiograph.pixels[10 : 10 + HEIGHT, 40 : 40 + WIDTH], atol=1e-6)
 
     @pytest.mark.parametrize("side", ["left", "right"])
@@ -49,7 +52,7 @@ class TestLungs:
         radiograph = uneven()
         box = BOXES[side]
         np.testing.assert_array_equal(
-            as_it_lies(lung_of(radiograph, box, side), side), lung_of(radiograph, box, "right")
+            as_it_lies(lung_of(radiograph, box, side, TINY_SIDES), side), lung_of(radiograph, box, "right", TINY_SIDES)
         )
         mask = lungs(1)[0]
         np.testing.assert_array_equal(as_it_lies(as_it_lies(mask, side), side), mask)
@@ -116,6 +119,81 @@ class TestNetwork:
         plain = side_model().localise(lungs())[0]
         hot = side_model(settings=TINY_SIDES.model_copy(update={"temperature": 4.0})).localise(lungs())[0]
         np.testing.assert_allclose(np.log(hot / (1 - hot)) * 4.0, np.log(plain / (1 - plain)), atol=1e-9)
+
+
+class TestPhotographs:
+    SETTINGS = LocalizationSettings(size=(32, 64), trunk="efficientnet_lite0", equalised=True, margin=0.1)
+
+    def test_the_state_holds_what_was_learnt_and_nothing_of_imagenet(self) -> None:
+        state = side_model(settings=self.SETTINGS).state()
+        assert state
+        assert all(name.startswith("photographs.head.") for name in state)
+        assert sum(tensor.numel() for tensor in state.values()) < 50_000
+
+    def test_it_comes_back_from_a_store_with_the_trunk_of_the_program(self, tmp_path: Path) -> None:
+        model = side_model(1, self.SETTINGS)
+        ModelStore(tmp_path).publish("cxr_localization", model.state(), {"network": model.card_network(), **CARD})
+        back = LocalizationModel.load(ModelStore(tmp_path).load("cxr_localization"))
+        seen = np.random.default_rng(0).random((2, 64, 32), dtype=np.float32)
+        found, masks = back.localise(seen)
+        assert masks.shape == (2, 64, 32)
+        np.testing.assert_allclose(found, model.localise(seen)[0], atol=1e-3)
+
+    def test_weights_without_a_head_are_refused(self) -> None:
+        with pytest.raises(RuntimeError, match=r"photographs\.head\.classify\.weight"):
+            side_model(settings=self.SETTINGS).network.load_state_dict({})
+
+    def test_the_trunk_learns_nothing(self) -> None:
+        network = side_model(settings=self.SETTINGS).network.train()
+        logits, _ = network(torch.rand(4, 1, 64, 32))
+        logits.sum().backward()
+        taught = {name for name, value in network.named_parameters() if value.grad is not None}
+        assert taught == {name for name, _ in network.named_parameters() if ".head." in name}
+
+    def test_h_is_1_and_m_times_f(self) -> None:
+        head = side_model(settings=self.SETTINGS).network.photographs.head.eval()
+        maps = torch.rand(2, CHANNELS, 4, 2)
+        with torch.no_grad():
+            normal = head.norm(maps)
+            expected = (1.0 + torch.sigmoid(head.mask(normal))) * normal
+            logits, shown = head(maps)
+        assert shown.shape == (2, 4, 2)
+        weights, bias = head.classify.weight[0], head.classify.bias[0]
+        m = torch.sigmoid(shown)
+        seen = torch.cat(
+            [
+                expected.mean(dim=(2, 3)),
+                expected.amax(dim=(2, 3)),
+                4 * m.mean(dim=(1, 2))[:, None],
+                4 * m.amax(dim=(1, 2))[:, None],
+            ],
+            dim=1,
+        )
+        torch.testing.assert_close(logits, seen @ weights + bias)
+
+    def test_a_lung_is_cut_with_its_margin_and_equalised(self) -> None:
+        radiograph = uneven()
+        x, y, w, h = BOXES["right"]
+        grown = (x - 0.1 * w, y - 0.1 * h, 1.2 * w, 1.2 * h)
+        lung = lung_of(radiograph, BOXES["right"], "right", self.SETTINGS)
+        np.testing.assert_array_equal(lung, equalised(cut(radiograph.pixels, grown, (32, 64))))
+        assert 0.45 < lung.mean() < 0.55
+
+    def test_a_mask_is_shown_without_the_margin(self) -> None:
+        mask = np.zeros((120, 60), np.float32)
+        mask[10:110, 5:55] = 1.0
+        assert as_it_lies(mask, "left", 0.1).shape == (100, 50)
+        assert as_it_lies(mask, "left", 0.1).min() == 1.0
+
+
+def test_a_calibration_makes_logits_probabilities() -> None:
+    known = OpacityCalibration(intercept=-1.0, slope=2.0, calibrated_on="lungs")
+    model = side_model(settings=TINY_SIDES.model_copy(update={"opacity": known, "temperature": 5.0}))
+    assert model.probabilities(torch.tensor([0.5, 1.0]))[0] == pytest.approx(0.5)
+    assert model.probabilities(torch.tensor([0.5, 1.0]))[1] == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert model.calibration is not None
+    assert model.calibration.calibrated_on == "lungs"
+    assert side_model().calibration is None
 
 
 class TestStore:

@@ -9,6 +9,7 @@ import pytest
 from tests.cxr.radiographs import (
     TINY_BOXES,
     TINY_CLASSES,
+    TINY_SIDES,
     box_model,
     class_model,
     mirrored,
@@ -17,6 +18,7 @@ from tests.cxr.radiographs import (
 )
 
 from pneumoscreen.case import CXR_CLASSES, SIDES, Case, Vector
+from pneumoscreen.cxr.localization import OpacityCalibration
 from pneumoscreen.cxr.lung_boxes import to_shares
 from pneumoscreen.cxr.sampling import enclosing
 from pneumoscreen.cxr.screening import NETWORKS, CxrScreener, CxrScreening
@@ -24,6 +26,8 @@ from pneumoscreen.errors import Cancelled, ModelError, NoLungsError
 from pneumoscreen.images.radiograph import Radiograph
 from pneumoscreen.models.store import ModelStore
 
+CALIBRATION = OpacityCalibration(intercept=1.0, slope=1.0, calibrated_on="twelve films")
+"""The probability 0.5 is at a logit of -1."""
 CARD = {"data": "none", "seed": 0, "command": "test", "figures": {}, "licence": "Apache-2.0"}
 
 
@@ -103,6 +107,65 @@ class TestDocument:
         screener = truth_screener(chest.radiograph, chest.lung_boxes).noting("Version 2 was passed over.")
         found = screener.noting("It is Monday.").screen(chest.radiograph).case.notes
         assert found == (*chest.radiograph.notes, "Version 2 was passed over.", "It is Monday.")
+
+
+def lungs_first(logit: float, label: str = "covid19", tells_types: bool = True) -> CxrScreening:
+    """A screening whose localiser has a calibration and says this of both lungs; its discriminator says ``label``."""
+    chest = phantom()
+    plain = truth_screener(chest.radiograph, chest.lung_boxes, label)
+    sides = side_model(settings=TINY_SIDES.model_copy(update={"opacity": CALIBRATION}))
+    sides.network.classify.weight.data.zero_()
+    sides.network.classify.bias.data.fill_(logit)
+    classes = class_model(settings=TINY_CLASSES.model_copy(update={"tells_types": tells_types}))
+    classes.network.load_state_dict(plain.discriminator.network.state_dict())
+    return CxrScreener(plain.boxes, classes, sides).screen(chest.radiograph)
+
+
+class TestLungsFirst:
+    def test_an_opacity_is_an_infection_whatever_the_class_network_says(self) -> None:
+        case = lungs_first(2.0, "healthy").case
+        assert case.verdict is not None
+        assert case.cxr is not None
+        assert case.verdict.label in ("covid19", "cap")
+        assert case.cxr.location == "bipulmonary"
+        assert case.verdict.infection is not None
+        assert case.verdict.infection.probability == pytest.approx(1 / (1 + np.exp(-3.0)))
+        assert case.verdict.infection.probability == max(case.cxr.sides.values())
+        assert case.verdict.infection.calibrated_on == "twelve films"
+        Case.from_json(case.to_json())
+
+    def test_without_an_opacity_nothing_is_found_whatever_the_class_network_says(self) -> None:
+        screening = lungs_first(-2.0, "covid19")
+        case = screening.case
+        assert case.verdict is not None
+        assert case.cxr is not None
+        assert (case.verdict.label, case.cxr.location, case.verdict.decided) == ("healthy", "none", True)
+        assert set(case.cxr.sides) == set(screening.attention) == set(SIDES)
+        Case.from_json(case.to_json())
+
+    @pytest.mark.parametrize("logit", [-2.0, -1.01, -0.99, 0.0, 2.0])
+    @pytest.mark.parametrize("label", CXR_CLASSES)
+    def test_the_likeliest_class_is_that_of_the_verdict(self, logit: float, label: str) -> None:
+        case = lungs_first(logit, label).case
+        assert case.verdict is not None
+        assert case.cxr is not None
+        shares = case.cxr.probabilities
+        assert shares == case.verdict.probability
+        assert sum(shares.values()) == pytest.approx(1.0)
+        assert case.verdict.label == max(shares, key=lambda name: shares[name])
+        assert (case.verdict.label == "healthy") == (logit < -1.0)
+
+    def test_a_type_is_decided_only_by_a_network_that_tells_types(self) -> None:
+        told, untold = lungs_first(2.0, "cap").case.verdict, lungs_first(2.0, "cap", tells_types=False).case.verdict
+        assert told is not None
+        assert untold is not None
+        assert (told.label, told.decided, untold.label, untold.decided) == ("cap", True, "cap", False)
+
+    def test_grad_cam_is_of_the_verdict(self) -> None:
+        chest = phantom()
+        found = lungs_first(-2.0, "covid19")
+        plain = truth_screener(chest.radiograph, chest.lung_boxes, "healthy").screen(chest.radiograph)
+        np.testing.assert_allclose(found.gradcam, plain.gradcam, atol=1e-5)
 
 
 class TestMaps:
@@ -207,6 +270,7 @@ class TestStore:
         assert set(case.models) == {"cxr_lung_boxes", "cxr_discrimination", "cxr_localization"}
         assert {info.version for info in case.models.values()} == {1}
         assert case.models["cxr_discrimination"].sha256 == store.load("cxr_discrimination").sha256
+        assert case.notes[-1] == "What these weights have learnt from: lung boxes, class, lungs: none."
 
     def test_a_missing_network_is_one_sentence(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="cxr_lung_boxes"):

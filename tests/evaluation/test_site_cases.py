@@ -113,8 +113,8 @@ def test_a_misspelt_pneumonia_does_not_count_as_none(tmp_path: Path) -> None:
     table = write(tmp_path, f"{HEAD}a,covid-19,clear,infected\n", "a")
     rows = read_table(table)
     with pytest.raises(TableError, match=r"row 2: column right says infected, but column class says 'covid-19'"):
-        check_classes(table, rows, DEFAULT_CLASSES)
-    check_classes(table, rows, Classes(infections=("covid-19",)))
+        check_classes(table, rows, pneumonias(DEFAULT_CLASSES))
+    check_classes(table, rows, pneumonias(Classes(infections=("covid-19",))))
     assert pneumonias(DEFAULT_CLASSES) == ("covid19", "influenza_a", "cap")
 
 

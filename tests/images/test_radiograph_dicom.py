@@ -242,6 +242,14 @@ def test_another_part_of_the_body_is_noted(tmp_path):
     assert "another part" in written(tmp_path, BodyPartExamined="HAND").notes[0]
 
 
+@pytest.mark.parametrize(
+    ("age", "is_child"), [("007Y", True), ("015Y", True), ("016Y", False), ("020M", True), ("999D", True), ("", False)]
+)
+def test_a_childs_age_in_the_header_is_noted(tmp_path, age, is_child):
+    notes = written(tmp_path, PatientAge=age).notes
+    assert any("this is a child" in note for note in notes) is is_child
+
+
 def test_padding_is_dark_and_inner_values_like_it_are_not(tmp_path):
     stored = make_radiograph()
     stored[:, :20] = stored[:, -8:] = 4000

@@ -8,8 +8,9 @@ import pytest
 
 from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.case import placed
+from pneumoscreen.radiograph_findings import SEEN
 from pneumoscreen.report import render_cxr_report, render_index, summary_line, write_cxr_report
-from pneumoscreen.verdict import DEFAULT_CLASSES, Verdict
+from pneumoscreen.verdict import DEFAULT_CLASSES, Infection, Verdict
 
 from .conftest import Page
 
@@ -58,6 +59,43 @@ def test_other_sides(radiograph, cxr_screening, location, words):
     text = Page(render_cxr_report(radiograph, with_cxr(cxr_screening, location=location))).text
     assert f"Affected side {words}" in text
     assert ("Neither lung taken by itself" in text) == (location == "none")
+
+
+def opaque(screening, label, *, decided, probability):
+    """The screening as the lungs come first: each was asked for an opacity."""
+    shares = {name: 0.6 if name == label else 0.2 for name in ("covid19", "healthy", "cap")}
+    infection = Infection(probability, "433 films of 400 patients")
+    verdict = Verdict(label, "softmax", shares, shares, decided=decided, infection=infection)
+    location = "none" if label == "healthy" else "right"
+    found = with_cxr(screening, sides={"left": 0.2, "right": probability}, location=location)
+    notes = (*found.case.notes, f"{SEEN} class: phantoms; lungs: films that radiologists read.")
+    return replace(found, case=replace(found.case, verdict=verdict, notes=notes))
+
+
+def test_an_undecided_type_is_no_covid(radiograph, cxr_screening):
+    text = Page(render_cxr_report(radiograph, opaque(cxr_screening, "covid19", decided=False, probability=0.9))).text
+    verdict = text.split("Affected side")[0]
+    assert "Opacity found, type undecided 90 % probability of an opacity" in verdict
+    assert "calibrated on 433 films of 400 patients" in verdict
+    assert "The type is undecided" in verdict
+    assert f"{SEEN} class: phantoms; lungs: films that radiologists read." in verdict
+    assert "An opacity is no diagnosis" in verdict
+    assert "Affected side right lung Right lung 90 % Left lung 20 %" in text.replace(".0 %", " %")
+
+
+def test_no_opacity_is_not_called_healthy_and_both_lungs_are_shown(radiograph, cxr_screening):
+    page = Page(render_cxr_report(radiograph, opaque(cxr_screening, "healthy", decided=True, probability=0.1)))
+    assert "No opacity found 10 % probability of an opacity" in page.text
+    assert "Not looked for" not in page.text
+    assert "Neither lung taken by itself" not in page.text
+    assert "Left lung as the side network saw it" in [a["alt"] for a in page.all("img")]
+
+
+def test_a_table_of_cases_says_the_same(cxr_screening):
+    case = opaque(cxr_screening, "covid19", decided=False, probability=0.9).case
+    text = Page(render_index([case])).text
+    assert "Opacity found, type undecided" in text
+    assert "Right lung" in text
 
 
 @pytest.mark.parametrize("label", ["healthy", "cap"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cxr.radiographs import TINY_BOXES, TINY_CLASSES
+from tests.cxr.radiographs import TINY_BOXES, TINY_CLASSES, TINY_SIDES
 from tests.training.radiographs import BOXES, labelled
 
 from pneumoscreen.case import CXR_CLASSES
@@ -46,23 +46,23 @@ def test_what_the_discriminator_looks_at_and_its_class(label: str) -> None:
 
 def test_both_lungs_and_which_is_infected() -> None:
     given = labelled(sides={"left": True, "right": False})
-    items = localization_items(given)
+    items = localization_items(given, TINY_SIDES)
     assert items.pictures.shape == (2, 1, 128, 64)
     assert items.targets.tolist() == [1.0, 0.0]
     for picture, side in zip(items.pictures, ("left", "right"), strict=True):
-        np.testing.assert_array_equal(picture[0], as_bytes(lung_of(given.radiograph, BOXES[side], side)))
+        np.testing.assert_array_equal(picture[0], as_bytes(lung_of(given.radiograph, BOXES[side], side, TINY_SIDES)))
 
 
 def test_no_sides_no_lungs() -> None:
-    items = localization_items(labelled("healthy"))
+    items = localization_items(labelled("healthy"), TINY_SIDES)
     assert (len(items.pictures), len(items.targets)) == (0, 0)
 
 
 def test_a_set_of_many_keeps_patients_beside_their_pictures() -> None:
     given = [
-        ("p1", localization_items(labelled(sides={"left": True, "right": False}))),
-        ("p2", localization_items(labelled("cap"))),
-        ("p3", localization_items(labelled(sides={"left": False, "right": True}, seed=3))),
+        ("p1", localization_items(labelled(sides={"left": True, "right": False}), TINY_SIDES)),
+        ("p2", localization_items(labelled("cap"), TINY_SIDES)),
+        ("p3", localization_items(labelled(sides={"left": False, "right": True}, seed=3), TINY_SIDES)),
     ]
     found = gather(given)
     assert found.patients == ("p1", "p1", "p3", "p3")
@@ -75,7 +75,7 @@ def test_a_set_of_many_keeps_patients_beside_their_pictures() -> None:
 @pytest.mark.parametrize("label", ["covid19", "healthy"])
 def test_items_come_back_from_the_disk(tmp_path: Path, label: str) -> None:
     sides = {"left": True, "right": True} if label == "covid19" else {}
-    items = localization_items(labelled(label, sides))
+    items = localization_items(labelled(label, sides), TINY_SIDES)
     file = tmp_path / "pictures" / "case.npz"
     write_items(file, items)
     back = read_items(file)

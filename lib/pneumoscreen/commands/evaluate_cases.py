@@ -12,7 +12,7 @@ from .. import RESEARCH_USE_ONLY
 from ..case import Case
 from ..ct.screening import Screener
 from ..errors import PneumoScreenError
-from ..evaluation.site_cases import SiteCase, check_classes, find_scans, parse_conditions, read_table
+from ..evaluation.site_cases import SiteCase, check_classes, find_scans, parse_conditions, pneumonias, read_table
 from ..evaluation.site_figures import verdict_word
 from ..evaluation.site_folder import SiteFolder
 from ..evaluation.site_outcome import SiteOutcome
@@ -67,7 +67,7 @@ def evaluate_site_cases(
     out = prepare_folder(out)
     print(RESEARCH_USE_ONLY, file=sys.stderr)
     screener = Screener.from_store(ModelStore(model_dir), pick_device(device))
-    check_classes(table, rows, screener.classes)
+    check_classes(table, rows, pneumonias(screener.classes))
     run = _Run(table, SiteFolder(out, screener), screener)
     outcomes = run.outcomes(rows, find_scans(table, rows))
     summary = SiteSummary.of(table.name, conditions, outcomes, screener.models, screener.classes)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..case import SIDES, Vector
-from ..cxr.localization import location_of
+from ..cxr.localization import LUNG_CUT, location_of
 from ..cxr.lung_boxes import decode
 from ..evaluation.radiograph_outcome import RadiographOutcome
 from ..studies.radiographs import LabelledRadiograph
@@ -98,10 +98,11 @@ class ClassTask(CrossTask):
 class LocalizationTask(CrossTask):
     """The localiser."""
 
+    seen_by = LUNG_CUT
+
     def items(self, labelled: LabelledRadiograph, network: Any) -> Items:
         """Both lungs; nothing where the affected side is not known."""
-        del network
-        return localization_items(labelled)
+        return localization_items(labelled, network)
 
     def usable(self, entry: Entry) -> bool:
         """COVID-19 X-rays whose affected side is known."""

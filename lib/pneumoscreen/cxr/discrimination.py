@@ -47,6 +47,8 @@ class DiscriminationSettings(Settings):
             class has no side. Trainings flip at random in its place.
         dropout: share of the averaged features that a training leaves out at random (ours).
         temperature: divides the logits before the softmax; fitted on validation patients (ours).
+        tells_types: whether it was shown, on patients of one source, to tell COVID-19 from other pneumonia; without
+            that the type of a pneumonia stays undecided (ours).
     """
 
     size: int = Field(224, ge=32)
@@ -59,6 +61,7 @@ class DiscriminationSettings(Settings):
     mirrored: bool = True
     dropout: float = Field(0.3, ge=0.0, lt=1.0)
     temperature: float = Field(1.0, gt=0.0)
+    tells_types: bool = True
 
 
 class _ResNetTrunk(ResNet):

@@ -2,8 +2,12 @@
 
 Each lung is cut out by its box to 64 x 128 pixels; a residual attention network (Wang et al. 2017) with
 H = (1 + M) * F, M in 0 to 1, gives one sigmoid a lung. Ours: one network for both lungs, which sees the left one
-mirrored: it learns from twice as many lungs, and left and right cannot be exchanged inside it.
+mirrored: it learns from twice as many lungs, and left and right cannot be exchanged inside it. Ours, too: a trunk that
+has learnt photographs (``photograph_lungs.py``), lungs whose greys are equalised, and a calibration under which the
+probability of a film is that of its likelier lung.
 """
+
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,30 +18,57 @@ from torch.nn import functional
 
 from ..case import Vector
 from ..config import Settings
+from ..evidence import Calibration
 from ..images.radiograph import Radiograph
 from ..radiograph_findings import INFECTED as INFECTED
 from ..radiograph_findings import location_of as location_of
 from .network import CxrModel
-from .sampling import cut
+from .photograph_lungs import PhotographLungs
+from .sampling import cut, equalised
 
 MODEL_NAME = "cxr_localization"
 WIDTH, HEIGHT = 64, 128
+
+LungTrunk = Literal["residual", "efficientnet_lite0"]
+
+
+LUNG_CUT = frozenset({"size", "equalised", "margin"})
+"""Settings that change how a lung is cut."""
+
+
+class OpacityCalibration(Settings):
+    """How the logit of a lung becomes the probability of an opacity; see ``evidence.Calibration``."""
+
+    intercept: float
+    slope: float = Field(ge=0.0)
+    calibrated_on: str
 
 
 class LocalizationSettings(Settings):
     """What the network is made of.
 
     Attributes:
-        widths: channels of its stages, each of which halves the picture after the first.
+        size: width and height of a lung, in pixels (published: 64 x 128).
+        trunk: ``residual`` (published), or ``efficientnet_lite0``, as ImageNet left it (ours).
+        widths: channels of the stages of the residual trunk, each of which halves the picture after the first.
         attention: whether the mask is used; without it H = F.
+        equalised: whether the greys of each lung are spread evenly, which takes exposure and unit away (ours).
+        margin: added to a lung's box on each side, as a share of it (ours).
         dropout: share of the averaged features that a training leaves out at random (ours).
         temperature: divides the logits before the sigmoid; fitted on validation patients (ours).
+        opacity: how logits become probabilities of an opacity of any cause (ours). With it every X-ray has its lungs
+            looked at, not those taken for COVID-19 alone; None is the published way.
     """
 
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    trunk: LungTrunk = "residual"
     widths: tuple[int, ...] = Field((32, 64, 128), min_length=1)
     attention: bool = True
+    equalised: bool = False
+    margin: float = Field(0.0, ge=0.0, lt=0.5)
     dropout: float = Field(0.3, ge=0.0, lt=1.0)
     temperature: float = Field(1.0, gt=0.0)
+    opacity: OpacityCalibration | None = None
 
 
 class ResidualUnit(nn.Module):
@@ -85,11 +116,14 @@ class AttentionModule(nn.Module):
 
 
 class LocalizationNetwork(nn.Module):
-    """Lungs [b, 1, 128, 64] to logits [b] and attention masks [b, 128, 64]."""
+    """Lungs [b, 1, height, width] to logits [b] and attention masks [b, height, width]."""
 
     def __init__(self, settings: LocalizationSettings) -> None:
         super().__init__()
         self.settings = settings
+        if settings.trunk != "residual":
+            self.photographs = PhotographLungs(settings.attention, settings.dropout)
+            return
         first = settings.widths[0]
         self.stem = nn.Sequential(nn.Conv2d(1, first, 5, 2, 2, bias=False), nn.BatchNorm2d(first), nn.ReLU())
         modules: list[nn.Module] = []
@@ -102,7 +136,10 @@ class LocalizationNetwork(nn.Module):
         self.classify = nn.Linear(channels, 1)
 
     def forward(self, lungs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [b], and the mean mask of the finest module, [b, 128, 64]."""
+        """Logits [b], and the mean mask of the finest module, [b, height, width]."""
+        if self.settings.trunk != "residual":
+            found: tuple[Tensor, Tensor] = self.photographs(lungs)
+            return found
         x = self.stem(lungs * 2.0 - 1.0)
         finest: Tensor | None = None
         for stage in self.stages:
@@ -126,18 +163,35 @@ class LocalizationModel(CxrModel[LocalizationSettings, LocalizationNetwork]):
 
     @torch.inference_mode()
     def localise(self, lungs: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Probabilities of infection [n] and attention masks [n, 128, 64] of lungs [n, 128, 64] as ``lung_of`` cuts."""
+        """Probabilities [n] and attention masks [n, height, width] of lungs [n, height, width] as ``lung_of`` cuts."""
         logits, masks = self.network(torch.from_numpy(lungs)[:, None].to(self.device))
-        found = torch.sigmoid(logits.double().cpu() / self.settings.temperature)
-        return np.asarray(found.numpy()), np.asarray(masks.float().cpu().numpy())
+        return self.probabilities(logits), np.asarray(masks.float().cpu().numpy())
+
+    def probabilities(self, logits: Tensor) -> NDArray[np.float64]:
+        """Calibrated probabilities of infection [n] of logits [n]."""
+        values, known = logits.detach().double().cpu(), self.settings.opacity
+        scaled = values / self.settings.temperature if known is None else known.intercept + known.slope * values
+        return np.asarray(torch.sigmoid(scaled).numpy())
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Of the probability of an opacity; None where none was fitted."""
+        known = self.settings.opacity
+        return None if known is None else Calibration(known.intercept, known.slope, known.calibrated_on)
 
 
-def lung_of(radiograph: Radiograph, box: Vector, side: str) -> NDArray[np.float32]:
-    """A lung as the network sees it, float32 [128, 64]: the left one mirrored."""
-    lung = cut(radiograph.pixels, box, (WIDTH, HEIGHT))
+def lung_of(radiograph: Radiograph, box: Vector, side: str, settings: LocalizationSettings) -> NDArray[np.float32]:
+    """A lung as the network sees it, float32 [height, width]: the left one mirrored."""
+    x, y, width, height = box
+    part = (x - width * settings.margin, y - height * settings.margin)
+    grown = 1.0 + 2.0 * settings.margin
+    lung = cut(radiograph.pixels, (*part, width * grown, height * grown), settings.size)
+    lung = equalised(lung) if settings.equalised else lung
     return np.ascontiguousarray(lung[:, ::-1]) if side == "left" else lung
 
 
-def as_it_lies(mask: NDArray[np.float32], side: str) -> NDArray[np.float32]:
-    """A mask [128, 64] of ``lung_of`` as it lies in the picture."""
-    return np.ascontiguousarray(mask[:, ::-1]) if side == "left" else mask
+def as_it_lies(mask: NDArray[np.float32], side: str, margin: float = 0.0) -> NDArray[np.float32]:
+    """A mask [height, width] of ``lung_of`` as it lies in the picture, without what lies in the margin of the box."""
+    rows, columns = (round(length * margin / (1.0 + 2.0 * margin)) for length in mask.shape)
+    inside = mask[rows : mask.shape[0] - rows, columns : mask.shape[1] - columns]
+    return np.ascontiguousarray(inside[:, ::-1]) if side == "left" else np.ascontiguousarray(inside)

@@ -29,6 +29,14 @@ def cut(pixels: NDArray[np.float32], box: Vector, size: tuple[int, int]) -> NDAr
     return np.clip(np.asarray(resized, dtype=np.float32), 0.0, 1.0)
 
 
+def equalised(part: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture [y, x] in 0 to 1 with its 256 greys spread evenly: each becomes the share of pixels that are darker."""
+    greys = np.round(part * 255.0).astype(np.uint8)
+    counts = np.bincount(greys.ravel(), minlength=256)
+    shares = (np.cumsum(counts) - counts / 2.0) / greys.size
+    return np.asarray(shares[greys], dtype=np.float32)
+
+
 def enclosing(boxes: list[Vector]) -> Vector:
     """The smallest x, y, w, h that holds all boxes."""
     x0, y0 = min(box[0] for box in boxes), min(box[1] for box in boxes)

@@ -2,6 +2,11 @@
 
 lung boxes -> superpixels -> discrimination -> localisation, with Grad-CAM and the attention masks. Each step stands
 in its own module; this one hands the data on, keeps the times and writes the document.
+
+Published: the discriminator names the class, and the localiser looks only at what it calls COVID-19. Ours, where the
+localiser has a calibration: the lungs come first. Whether there is an opacity is asked of each lung by the localiser;
+the discriminator then divides what there is between COVID-19 and other pneumonia. Lungs read by radiologists teach
+disease within one source, while classes of whole films from several sources teach the source.
 """
 
 import time
@@ -14,10 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..case import CXR_CLASSES, CXR_POSITIVE, SIDES, Case, Cxr, ModelInfo, Vector, placed
+from ..case import CXR_CLASSES, CXR_HEALTHY, CXR_POSITIVE, SIDES, Case, Cxr, ModelInfo, Vector, placed
+from ..evidence import Calibration
 from ..images.radiograph import Radiograph
 from ..models.store import ModelStore
-from ..verdict import Verdict
+from ..models.weights import Weights
+from ..radiograph_findings import SEEN
+from ..verdict import Infection, Verdict
 from . import discrimination, localization, lung_boxes
 from .discrimination import DiscriminationModel, channels_of, grey_of, view_box
 from .gradcam import Judgement, judge
@@ -51,6 +59,15 @@ class CxrScreening:
     superpixels: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
     judgement: Judgement | None = None
 
+
+DECIDED_SHARE = 0.9
+"""Ours: a type of pneumonia counts as decided from this share of what the types have together."""
+_LEAST = 1e-9
+_ROLES = {
+    lung_boxes.MODEL_NAME: "lung boxes",
+    discrimination.MODEL_NAME: "class",
+    localization.MODEL_NAME: "lungs",
+}
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
@@ -97,7 +114,12 @@ class CxrScreener:
             DiscriminationModel.load(discriminator, device),
             LocalizationModel.load(localiser, device),
             models={weights.name: weights.info for weights in (boxes, discriminator, localiser)},
-            notes=(*boxes.notes, *discriminator.notes, *localiser.notes),
+            notes=(
+                *boxes.notes,
+                *discriminator.notes,
+                *localiser.notes,
+                _seen((boxes, discriminator, localiser)),
+            ),
         )
 
     def noting(self, note: str) -> "CxrScreener":
@@ -130,9 +152,15 @@ class CxrScreener:
         with _stage("lungs", timings, told):
             boxes = find_lung_boxes(radiograph, self.boxes).by_side()
         with _stage("classify", timings, told):
-            judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws)
+            calibration = self.localiser.calibration
+            sides, attention = self._localise(radiograph, boxes) if calibration else ({}, {})
+            among = _classes_left(sides) if calibration else None
+            judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws, among)
             verdict = _verdict(judgement)
-            sides, attention = self._localise(radiograph, boxes) if verdict.label == CXR_POSITIVE else ({}, {})
+            if calibration:
+                verdict = _lungs_first(verdict, sides, calibration, self.discriminator.settings.tells_types)
+            elif verdict.label == CXR_POSITIVE:
+                sides, attention = self._localise(radiograph, boxes)
             location = location_of([sides.get(s, 0.0) >= INFECTED for s in SIDES])
         told("report", STAGE_STARTS["report"])
         timings["total"] = sum(timings.values())
@@ -150,13 +178,13 @@ class CxrScreener:
         return CxrScreening(case, gradcam, attention, labels, judgement)
 
     def _discriminate(
-        self, radiograph: Radiograph, boxes: dict[str, Vector], draws: int
+        self, radiograph: Radiograph, boxes: dict[str, Vector], draws: int, among: Sequence[int] | None
     ) -> tuple[Judgement, NDArray[np.float32], NDArray[np.int32]]:
         """The judgement, and what spoke for it and the superpixels, both [y, x] of the whole picture."""
         settings, shape = self.discriminator.settings, radiograph.pixels.shape
         grey = grey_of(radiograph, boxes, settings)
         labels = superpixels(grey)
-        judgement = judge(channels_of(grey, settings, labels), self.discriminator, draws=draws)
+        judgement = judge(channels_of(grey, settings, labels), self.discriminator, draws=draws, among=among)
         part = view_box(radiograph, boxes, settings)
         whole = paste(labels.astype(np.float32), part, shape, nearest=True).astype(np.int32)
         return judgement, paste(judgement.gradcam, part, shape), whole
@@ -165,16 +193,62 @@ class CxrScreener:
         self, radiograph: Radiograph, boxes: dict[str, Vector]
     ) -> tuple[dict[str, float], dict[Side, NDArray[np.float32]]]:
         """Probability of infection and attention mask of each lung."""
-        lungs = np.stack([lung_of(radiograph, boxes[side], side) for side in SIDES])
+        settings = self.localiser.settings
+        lungs = np.stack([lung_of(radiograph, boxes[side], side, settings) for side in SIDES])
         found, masks = self.localiser.localise(lungs)
         sides = dict(zip(SIDES, found.tolist(), strict=True))
-        return sides, {"left": as_it_lies(masks[0], "left"), "right": as_it_lies(masks[1], "right")}
+        left, right = masks
+        return sides, {
+            "left": as_it_lies(left, "left", settings.margin),
+            "right": as_it_lies(right, "right", settings.margin),
+        }
 
 
 def _verdict(judgement: Judgement) -> Verdict:
     """The likeliest class; the softmax is the confidence (published)."""
     probability = dict(zip(CXR_CLASSES, judgement.probabilities.tolist(), strict=True))
     return Verdict(max(probability, key=lambda name: probability[name]), "softmax", probability, dict(probability))
+
+
+def _classes_left(sides: Mapping[str, float]) -> list[int]:
+    """Numbers of the classes that the lungs leave: healthy alone, or the types of pneumonia."""
+    is_infected = max(sides.values()) >= INFECTED
+    return [number for number, name in enumerate(CXR_CLASSES) if (name != CXR_HEALTHY) == is_infected]
+
+
+def _lungs_first(
+    published: Verdict, sides: Mapping[str, float], calibration: Calibration, tells_types: bool
+) -> Verdict:
+    """Healthy where no lung has an opacity, else the likelier type (ours).
+
+    The infection is as probable as the likelier lung is opaque, under a calibration that was fitted so. The likelier
+    type stands to healthy as infection to none, and the other type to it as the discriminator says: so the likeliest
+    class is always that of the verdict.
+    """
+    infection = max(sides.values())
+    types = {name: max(published.probability[name], _LEAST) for name in CXR_CLASSES if name != CXR_HEALTHY}
+    first = max(types, key=lambda name: types[name])
+    odds = {name: infection * types[name] / types[first] if name in types else 1.0 - infection for name in CXR_CLASSES}
+    probability = {name: value / sum(odds.values()) for name, value in odds.items()}
+    label = first if infection >= INFECTED else CXR_HEALTHY
+    is_told = tells_types and types[first] >= DECIDED_SHARE * sum(types.values())
+    return Verdict(
+        label,
+        published.rule,
+        probability,
+        dict(probability),
+        decided=label == CXR_HEALTHY or is_told,
+        infection=Infection(infection, calibration.calibrated_on, calibration.intercept, calibration.slope),
+    )
+
+
+def _seen(networks: Sequence[Weights]) -> str:
+    """The caution on what the networks in use have learnt from, as their cards tell it."""
+    learnt: dict[str, list[str]] = {}
+    for weights in networks:
+        learnt.setdefault(" ".join(str(weights.card.get("data", "not told")).split()), []).append(_ROLES[weights.name])
+    told = "; ".join(f"{', '.join(names)}: {data}" for data, names in learnt.items())
+    return f"{SEEN} {told}."
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def judge_radiograph(case_id: str, labelled: LabelledRadiograph, screener: CxrSc
     picture = channels_of(grey_of(radiograph, boxes, settings), settings)
     sides: dict[str, float] = {}
     if labelled.sides:
-        lungs = np.stack([lung_of(radiograph, boxes[side], side) for side in SIDES])
+        lungs = np.stack([lung_of(radiograph, boxes[side], side, screener.localiser.settings) for side in SIDES])
         sides = dict(zip(SIDES, screener.localiser.localise(lungs)[0].tolist(), strict=True))
     return RadiographOutcome(
         *known,

@@ -1,8 +1,8 @@
 """The table of a site's own scans: a CSV with a row a scan, its class and the state of each lung.
 
 Columns ``path`` (relative to the table's folder), ``class``, ``left`` and ``right`` (states of the patient's lungs),
-and ``patient`` where scans share one; further columns are ignored, except by a condition that names them. An empty
-state says that it is not known.
+and ``patient`` where scans share one; X-rays may have a ``group``, their source. Further columns are ignored, except
+by a condition that names them. An empty state says that it is not known.
 """
 
 import csv
@@ -19,7 +19,7 @@ from ..images.inputs import Input, Refused, find_inputs
 from ..verdict import Classes
 
 COLUMNS = ("path", "class", "left", "right")
-PATIENT = "patient"
+PATIENT, GROUP = "patient", "group"
 INFECTED, CLEAR, OTHER, ABSENT = STATES = ("infected", "clear", "other", "absent")
 OTHER_PNEUMONIA = "cap"
 """Pneumonia of another type than the classifier knows (community-acquired)."""
@@ -59,6 +59,7 @@ class SiteCase:
         label: the class, in small letters.
         lungs: state of each lung by the patient's side; a side whose state is not known is left out.
         counted: whether the row meets the conditions; the others are screened and shown, but enter no figure.
+        group: X-rays of one source, which are judged together; empty where the table has no such column.
     """
 
     row: int
@@ -68,6 +69,7 @@ class SiteCase:
     label: str
     lungs: Mapping[str, str]
     counted: bool = True
+    group: str = ""
 
 
 def pneumonias(classes: Classes) -> tuple[str, ...]:
@@ -120,13 +122,17 @@ def read_table(table: Path, conditions: Sequence[Condition] = ()) -> list[SiteCa
     return cases
 
 
-def check_classes(table: Path, cases: Sequence[SiteCase], classes: Classes) -> None:
+def check_classes(table: Path, cases: Sequence[SiteCase], known: Sequence[str]) -> None:
     """See that no row contradicts itself: a misspelt class would count as no pneumonia without a word.
+
+    Args:
+        table: for the message.
+        cases: its rows.
+        known: the classes of pneumonia.
 
     Raises:
         TableError: if a lung is infected in a row whose class is no pneumonia.
     """
-    known = pneumonias(classes)
     for case in cases:
         side = next((side for side in SIDES if case.lungs.get(side) == INFECTED), None)
         if side is not None and case.label not in known:
@@ -242,6 +248,7 @@ def _case(table: Path, row: int, values: Mapping[str, str], conditions: Sequence
         label=values["class"].lower(),
         lungs=lungs,
         counted=_meets(values, conditions),
+        group=values.get(GROUP, ""),
     )
 
 

@@ -19,6 +19,7 @@ from .radiograph_header import (
     Hanging,
     check_view,
     hanging,
+    is_child,
     keep_sound_window,
     names_other_part,
     read_dataset,
@@ -50,6 +51,10 @@ def read_dicom_radiograph(headers: Sequence[SliceHeader]) -> RawRadiograph:
     notes += said
     if names_other_part(dataset):
         notes += ("The header names another part of the body than the chest.",)
+    if is_child(dataset):
+        notes += (
+            "By the header's age this is a child; the networks have learnt from adults, so read the verdict as unsure.",
+        )
     if turn != Hanging():
         values = _hang(values, turn)
         notes += ("The picture was stored turned or mirrored (PatientOrientation); it was turned back.",)

@@ -15,6 +15,7 @@ from .faults import DamagedError, NotRadiographError
 
 _KEYWORDS = [
     "SpecificCharacterSet", "ViewPosition", "ViewCodeSequence", "SeriesDescription", "BodyPartExamined",
+    "PatientAge",
     "PatientOrientation", "PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio", "PhotometricInterpretation",
     "BitsAllocated", "BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
     "VOILUTSequence", "VOILUTFunction", "WindowCenter", "WindowWidth",
@@ -28,6 +29,11 @@ _CHEST = ("CHEST", "THORAX", "LUNG", "RIB", "TORSO", "TRUNK", "HEART", "BODY")
 # What a detector and its distance from the body allow (ours).
 _SPACING_RANGE_MM = (0.01, 5.0)
 _ASPECT_RANGE = (0.25, 4.0)
+
+
+ADULT_YEARS = 16
+"""Ours: below it a chest differs from those that the networks have learnt from."""
+_IN_A_YEAR = {"D": 365, "W": 52, "M": 12, "Y": 1}
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,13 @@ def names_other_part(dataset: Dataset) -> bool:
     """Whether the header names a part of the body other than the chest; such entries are often wrong."""
     part = _text(dataset, "BodyPartExamined").upper()
     return bool(part) and not any(word in part for word in _CHEST)
+
+
+def is_child(dataset: Dataset) -> bool:
+    """Whether the header gives an age below ``ADULT_YEARS``; without an age nothing is said."""
+    age = _text(dataset, "PatientAge").upper()
+    found = re.fullmatch(r"(\d{1,3})([DWMY])", age)
+    return found is not None and int(found[1]) < ADULT_YEARS * _IN_A_YEAR[found[2]]
 
 
 def hanging(dataset: Dataset) -> Hanging:

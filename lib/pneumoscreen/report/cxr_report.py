@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..case import CXR_CLASSES, Case, Cxr
 from ..images.radiograph import Radiograph
+from ..radiograph_findings import SEEN
 from . import wording
 from .cxr_pictures import SIDES, draw, heat_gradient
 from .page import Bar, environment, shared_cards
@@ -51,6 +52,7 @@ def render_cxr_report(radiograph: Radiograph, screening: "CxrScreening") -> str:
             pictures=draw(radiograph, screening),
             heat_gradient=heat_gradient(),
             facts=_facts(radiograph, case),
+            seen=next((note for note in case.notes if note.startswith(SEEN)), None),
             **shared_cards(case),
         )
     )
@@ -60,10 +62,17 @@ def _verdict_view(case: Case) -> dict[str, Any] | None:
     verdict = case.verdict
     if verdict is None:
         return None
+    infection = verdict.infection
+    sure = wording.percent(infection.probability) if infection else wording.percent(verdict.exported, 1)
     return {
-        "key": wording.CXR_KEYS.get(verdict.label, "unknown"),
-        "name": wording.display_name(verdict.label),
-        "confidence": wording.percent(verdict.exported, 1),
+        "key": wording.CXR_KEYS.get(verdict.label, "unknown") if verdict.decided else "unknown",
+        "name": wording.film_verdict_name(verdict),
+        "class_name": wording.display_name(verdict.label),
+        "decided": verdict.decided,
+        "confidence": sure,
+        "of": "confidence" if infection is None else "probability of an opacity",
+        "lungs_first": infection is not None,
+        "infection": wording.opacity_in_words(verdict),
         "bars": [
             Bar(
                 wording.CXR_KEYS[name],
@@ -78,7 +87,8 @@ def _verdict_view(case: Case) -> dict[str, Any] | None:
 
 def _side_view(case: Case, findings: Cxr) -> dict[str, Any]:
     return {
-        "looked_for": case.verdict is not None and case.verdict.label == "covid19",
+        "looked_for": bool(findings.sides),
+        "lungs_first": case.verdict is not None and case.verdict.infection is not None,
         "name": wording.LOCATION_NAMES.get(findings.location, findings.location),
         "none": findings.location == "none",
         "bars": [

@@ -69,7 +69,7 @@ def _row(case: Case, classes: Classes) -> dict[str, Any]:
         "is_ct": case.modality != "CXR",
         "link": quote(f"{case.case_id}.html", safe=""),
         "key": labels.get(verdict.label, "unknown") if verdict and verdict.decided else "unknown",
-        "name": wording.capital(wording.verdict_name(verdict)) if verdict else "No verdict",
+        "name": wording.capital(wording.case_verdict_name(case)),
         "infection": wording.percent(verdict.infection.probability) if verdict and verdict.infection else "\u2013",
         "confidence": wording.percent(verdict.exported, 1)
         if verdict and verdict.decided and verdict.exported > 0.0
@@ -95,7 +95,7 @@ def _labels(modality: str, classes: Classes) -> dict[str, str]:
 
 def _location(case: Case) -> str:
     """The affected side of an X-ray in words; a dash where none was looked for."""
-    if case.cxr is None or case.verdict is None or case.verdict.label != "covid19":
+    if case.cxr is None or not case.cxr.sides:
         return "\u2013"
     return wording.capital(wording.LOCATION_NAMES.get(case.cxr.location, case.cxr.location))
 

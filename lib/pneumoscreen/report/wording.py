@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ..case import Case, Patch, Region
+from ..case import CXR_HEALTHY, Case, Patch, Region
 from ..evidence import is_overruled
 from ..verdict import RULE_NONE, RULE_SINGLE, Classes, Verdict
 
@@ -19,6 +19,8 @@ DISPLAY_NAMES = {
 LOCATION_NAMES = {"left": "left lung", "right": "right lung", "bipulmonary": "both lungs", "none": "no side"}
 
 UNDECIDED = "Infection found, type undecided"
+OPACITY_UNDECIDED = "Opacity found, type undecided"
+NO_OPACITY = "No opacity found"
 """What a verdict is called whose types cannot be told apart."""
 
 CXR_KEYS = {"covid19": "type-0", "healthy": "none", "cap": "type-1"}
@@ -68,6 +70,36 @@ def capital(text: str) -> str:
 def verdict_name(verdict: Verdict) -> str:
     """What a verdict is called: its label, unless the type is undecided."""
     return display_name(verdict.label) if verdict.decided else UNDECIDED
+
+
+def film_verdict_name(verdict: Verdict) -> str:
+    """What the verdict of an X-ray is called.
+
+    Where each lung was asked for an opacity, that is what is said: a film without one may still be of a sick person.
+    """
+    if verdict.infection is None:
+        return verdict_name(verdict)
+    if verdict.label == CXR_HEALTHY:
+        return NO_OPACITY
+    return display_name(verdict.label) if verdict.decided else OPACITY_UNDECIDED
+
+
+def case_verdict_name(case: Case) -> str:
+    """What the verdict of a case is called, of either modality."""
+    if case.verdict is None:
+        return "No verdict"
+    return film_verdict_name(case.verdict) if case.modality == "CXR" else verdict_name(case.verdict)
+
+
+def opacity_in_words(verdict: Verdict) -> str:
+    """How likely it is that a lung has an opacity, and how that is known; empty without a calibration."""
+    found = verdict.infection
+    if found is None:
+        return ""
+    return (
+        f"Probability of an opacity in a lung, whatever its cause: {percent(found.probability)}, calibrated on "
+        f"{found.calibrated_on}, with and without opacity weighing the same."
+    )
 
 
 def infection_in_words(verdict: Verdict) -> str:

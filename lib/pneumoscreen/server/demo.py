@@ -24,7 +24,7 @@ from ..images import Input, Refused, find_inputs, read_input
 from ..phantoms.phantom import PhantomSpec, generate_phantom
 from ..phantoms.radiograph import generate_radiograph
 from ..phantoms.radiograph_studies import write_picture
-from ..report.wording import display_name, verdict_name
+from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
 from . import WORK_FOLDER
 from .client import Client, ServerError
@@ -314,7 +314,7 @@ def _row(study: _Study, case: Case, with_truth: bool) -> list[str]:
     confidence = verdict.confidence.get(verdict.label) if verdict is not None and is_decided else None
     return [
         case.case_id,
-        verdict_name(verdict) if verdict else "-",
+        case_verdict_name(case) if verdict else "-",
         "-" if confidence is None else f"{confidence:.2f}",
         *([display_name(study.made_as) if study.made_as else "-"] if with_truth else []),
         str(len(case.regions)) if case.cxr is None else "-",

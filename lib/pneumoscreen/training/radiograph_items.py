@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..case import CXR_CLASSES, SIDES
 from ..cxr.discrimination import DiscriminationSettings, channels_of, grey_of
-from ..cxr.localization import lung_of
+from ..cxr.localization import LocalizationSettings, lung_of
 from ..cxr.lung_boxes import LungBoxSettings, picture_of, to_shares
 from ..errors import PneumoScreenError
 from ..models.durable import replace_durably
@@ -49,10 +49,10 @@ def discrimination_items(labelled: LabelledRadiograph, settings: DiscriminationS
     return Items(as_bytes(channels_of(grey, settings))[None], target)
 
 
-def localization_items(labelled: LabelledRadiograph) -> Items:
+def localization_items(labelled: LabelledRadiograph, settings: LocalizationSettings) -> Items:
     """Each lung, the left one mirrored, and whether it is infected."""
     sides = [side for side in SIDES if side in labelled.sides]
-    lungs = [as_bytes(lung_of(labelled.radiograph, labelled.lung_boxes[side], side))[None] for side in sides]
+    lungs = [as_bytes(lung_of(labelled.radiograph, labelled.lung_boxes[side], side, settings))[None] for side in sides]
     targets = np.array([labelled.sides[side] for side in sides], dtype=np.float32)
     return Items(np.stack(lungs) if lungs else np.zeros((0, 1, 1, 1), np.uint8), targets)
 

@@ -172,6 +172,7 @@ class LocalizationLesson(Lesson):
         self.settings = settings
         self.model = LocalizationModel.untrained(settings.network, settings.seed)
         self.network = self.model.network
+        self.is_depthwise = settings.network.trunk == "efficientnet_lite0"
 
     def vary(self, pictures: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Varied lungs; whether they are infected stays."""

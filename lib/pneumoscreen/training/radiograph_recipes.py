@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..config import Settings
+from ..cxr.localization import INFECTED, LUNG_CUT
 from ..cxr.network import CxrModel
 from ..errors import CaseError, ConfigError
 from ..evaluation.radiograph_cases import boxes_are_drawn
@@ -50,7 +51,7 @@ from .warm_start import follow, state_for
 
 LessonT = TypeVar("LessonT", bound=Lesson)
 
-_FREE = {"dropout", "temperature"}
+_FREE = {"dropout", "temperature", "opacity", "tells_types"}
 """Settings of a network that its weights do not depend on."""
 
 
@@ -101,7 +102,7 @@ class RadiographRecipe(Recipe, Generic[LessonT]):
     def file_of(self, case: PlannedCase) -> Path:
         """Where the pictures of a case lie."""
         seen = self.network_of(self.settings).model_dump(mode="json", include=set(self.seen_by))
-        name = "_".join(str(seen[key]) for key in sorted(seen))
+        name = "_".join(_in_a_name(seen[key]) for key in sorted(seen))
         return self.folder / "pictures" / f"{case.case_id}-{case.origin}-{name or 'all'}.npz"
 
     def prepare(self, study: Study, case: PlannedCase) -> None:
@@ -183,6 +184,10 @@ class RadiographRecipe(Recipe, Generic[LessonT]):
         return calibrated(self._lesson.model, self._trained.output, self._validation, note)
 
 
+def _in_a_name(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _value(model: CxrModel[Any, Any], key: str) -> Any:
     return getattr(model.settings, key)
 
@@ -256,6 +261,7 @@ class LocalizationRecipe(RadiographRecipe[LocalizationLesson]):
     settings_type = LocalizationTrainingSettings
     settings: LocalizationTrainingSettings
     metric = "accuracy per lung"
+    seen_by = LUNG_CUT
 
     @staticmethod
     def lesson(settings: LocalizationTrainingSettings) -> LocalizationLesson:
@@ -265,11 +271,10 @@ class LocalizationRecipe(RadiographRecipe[LocalizationLesson]):
     @staticmethod
     def items(labelled: LabelledRadiograph, network: Any) -> Items:
         """Both lungs, or nothing where the sides are not known."""
-        del network
-        return localization_items(labelled)
+        return localization_items(labelled, network)
 
     @staticmethod
     def scores(model: Any, output: Tensor, targets: Tensor) -> NDArray[np.float64]:
         """1 where the lung is judged right."""
-        del model
-        return np.asarray(((output >= 0.0) == (targets > 0.5)).double().numpy())
+        said = model.probabilities(output) >= INFECTED
+        return np.asarray(said == (targets.numpy() > 0.5), dtype=np.float64)

@@ -76,7 +76,7 @@ class _Sets:
             patient = labelled.patient
             found.lung_boxes.append((patient, lung_box_items(labelled, settings.lung_boxes.network)))
             found.discrimination.append((patient, discrimination_items(labelled, settings.discrimination.network)))
-            found.localization.append((patient, localization_items(labelled)))
+            found.localization.append((patient, localization_items(labelled, settings.localization.network)))
             if number % 50 == 0:
                 print(f"phantoms from {seeds.start}: {number} of {len(seeds)}", flush=True)
         return found

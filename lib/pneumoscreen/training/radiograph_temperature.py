@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor
 
+from ..cxr.localization import OpacityCalibration
 from ..cxr.network import CxrModel
 from ..evaluation.temperature import fit_temperature
+from ..report.wording import plural
 from .radiograph_data import PictureSet
 from .recipes import Say
 from .temperature import FEWEST_PATIENTS
@@ -48,6 +50,12 @@ def calibrated(model: CxrModel[Any, Any], output: Tensor, validation: PictureSet
         logits = np.stack([np.zeros_like(logits), logits], axis=1)
     fitted = fitted_temperature(logits, validation.targets.long().numpy(), validation.patients, note)
     settings = model.settings.model_copy(update={"temperature": fitted})
+    if getattr(settings, "opacity", None) is not None:
+        # What goes on from weights with a calibration keeps one: of the new logits, which are log odds by their loss.
+        people = plural(len(set(validation.patients)), "validation patient")
+        told = f"{plural(len(validation), 'lung')} of {people}"
+        opacity = OpacityCalibration(intercept=0.0, slope=1.0 / fitted, calibrated_on=told)
+        settings = settings.model_copy(update={"opacity": opacity, "temperature": 1.0})
     scaled = type(model).untrained(settings, device=model.device)
     scaled.network.load_state_dict(model.network.state_dict())
     return scaled

@@ -42,6 +42,7 @@ _make_importable()
 from pneumoscreen import RESEARCH_USE_ONLY  # noqa: E402
 from pneumoscreen.case import (  # noqa: E402
     CXR_CLASSES,
+    CXR_HEALTHY,
     CXR_LOCATIONS,
     SCHEMA,
     SIDES,
@@ -57,6 +58,7 @@ from pneumoscreen.case import (  # noqa: E402
 )
 from pneumoscreen.errors import CaseError, PneumoScreenError  # noqa: E402
 from pneumoscreen.evidence import counts, is_overruled  # noqa: E402
+from pneumoscreen.radiograph_findings import SEEN  # noqa: E402
 from pneumoscreen.regions import ACCEPTED, CORRECTED, OPEN, state_of  # noqa: E402
 from pneumoscreen.verdict import (  # noqa: E402
     DEFAULT_CLASSES,
@@ -72,6 +74,7 @@ __all__ = [
     "ACCEPTED",
     "CORRECTED",
     "CXR_CLASSES",
+    "CXR_HEALTHY",
     "CXR_LOCATIONS",
     "DEFAULT_CLASSES",
     "OPEN",
@@ -80,6 +83,7 @@ __all__ = [
     "RULE_SINGLE",
     "RULE_SOFTMAX",
     "SCHEMA",
+    "SEEN",
     "SIDES",
     "Case",
     "CaseError",

@@ -3,9 +3,12 @@
 from typing import Any, Mapping, Optional
 
 from .contract import (
+    CXR_HEALTHY,
     DEFAULT_CLASSES,
     RULE_NONE,
     RULE_SINGLE,
+    SEEN,
+    Case,
     Classes,
     Region,
     Verdict,
@@ -83,6 +86,37 @@ def infection_in_words(verdict: Verdict) -> str:
             probability=percent(found.probability), calibrated_on=found.calibrated_on
         )
     )
+
+
+def film_verdict_in_words(case: Case) -> str:
+    """What an X-ray is taken for, with how probable that is.
+
+    Where each lung was asked for an opacity, that is what is said, with the type only where it is decided.
+    """
+    verdict = case.verdict
+    infection = None if verdict is None else verdict.infection
+    if verdict is None or infection is None:
+        shares = {} if case.cxr is None else case.cxr.probabilities
+        best = max(shares, key=lambda name: shares[name]) if shares else ""
+        if not best:
+            return "" if verdict is None else display_name(verdict.label)
+        return f"{display_name(best)}  {percent(shares[best])}"
+    return _("{finding}  (opacity {probability})").format(
+        finding=film_finding(verdict), probability=percent(infection.probability)
+    )
+
+
+def film_finding(verdict: Verdict) -> str:
+    """What was found on an X-ray whose lungs were each asked for an opacity."""
+    if verdict.label == CXR_HEALTHY:
+        return _("No opacity found")
+    return display_name(verdict.label) if verdict.decided else _("Opacity found, type undecided")
+
+
+def film_cautions(case: Case) -> str:
+    """On what the probability was calibrated and what the weights have seen; empty where neither is told."""
+    calibrated = "" if case.verdict is None else infection_in_words(case.verdict)
+    return "\n".join([*filter(None, [calibrated]), *(note for note in case.notes if note.startswith(SEEN))])
 
 
 def overruled_in_words(region: Region, classes: Classes = DEFAULT_CLASSES) -> str:

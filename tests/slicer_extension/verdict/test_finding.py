@@ -112,3 +112,13 @@ def test_the_sentence_of_a_radiograph_is_the_readers_where_there_is_one() -> Non
     reading.mark_xray("cap", "bipulmonary")
     said = "Chest radiograph: Community-acquired pneumonia, both lungs, as read by the reader. Research use only."
     assert sentence(reading.case) == said
+
+
+def test_the_sentence_of_a_radiograph_without_a_type_names_none() -> None:
+    from tests.slicer_extension.xray.test_panel import DOCUMENT
+
+    case = Case.from_dict(DOCUMENT)
+    assert case.verdict is not None
+    verdict = replace(case.verdict, decided=False, infection=Infection(0.8, "films"))
+    said = sentence(replace(case, verdict=verdict))
+    assert said.startswith("Chest radiograph: Opacity found, type undecided, left, as the model found it.")

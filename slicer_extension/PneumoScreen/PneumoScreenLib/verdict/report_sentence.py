@@ -6,7 +6,7 @@ from ..contract import DEFAULT_CLASSES, Case, Classes, Region, counts
 from ..reading.arrangement import edge_of
 from ..reading.progress import open_ids
 from ..translation import _
-from ..wording import display_name
+from ..wording import display_name, film_finding
 
 PERIPHERAL = 0.25
 """Relative distance from the edge of the lung up to which a region is called peripheral; ours."""
@@ -82,7 +82,9 @@ def _of_radiograph(case: Case) -> str:
         return _("Chest radiograph: not screened yet.")
     said = cxr.reader or {}
     likeliest = max(cxr.probabilities, key=lambda name: cxr.probabilities[name]) if cxr.probabilities else ""
-    parts: List[str] = [display_name(str(said.get("label") or likeliest))]
+    verdict = case.verdict
+    found = film_finding(verdict) if verdict is not None and verdict.infection is not None else display_name(likeliest)
+    parts: List[str] = [display_name(str(said["label"])) if said.get("label") else found]
     place = str(said.get("location") or cxr.location)
     parts.append(_PLACES.get(place, place))
     return _("Chest radiograph: {findings}, as {source}.").format(

@@ -14,7 +14,7 @@ from ..translation import _
 from ..widgets import style
 from ..widgets.bars import Bars
 from ..widgets.buttons import lay_out
-from ..wording import display_name, location_name, percent, short_name
+from ..wording import film_cautions, film_verdict_in_words, location_name, percent, short_name
 
 COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
 
@@ -69,7 +69,8 @@ class XrayPanel:
                 widget.visible = False
             return
         findings = case.cxr
-        ui.xrayVerdictLabel.text = _verdict_text(case, findings.probabilities)
+        ui.xrayVerdictLabel.text = film_verdict_in_words(case)
+        ui.xrayVerdictLabel.toolTip = film_cautions(case)
         self._bars.show(findings.probabilities)
         sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
         ui.xrayLocationLabel.text = _("Location: {location}").format(location=findings.location) + (
@@ -114,11 +115,3 @@ class XrayPanel:
         self.session.correct_xray(name)
         # A button that was clicked toggled itself; the reading alone says what holds.
         self.update()
-
-
-def _verdict_text(case: Case, probabilities: Dict[str, float]) -> str:
-    """The likeliest class; without probabilities, as of an old document, the verdict alone."""
-    if not probabilities:
-        return display_name(case.verdict.label) if case.verdict is not None else ""
-    best = max(probabilities, key=lambda name: probabilities[name])
-    return f"{display_name(best)}  {percent(probabilities[best])}"

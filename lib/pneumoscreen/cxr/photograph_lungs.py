@@ -1,0 +1,90 @@
+"""A localiser on a trunk that has learnt photographs, with the attention of the published one (ours).
+
+Some hundred lungs read by radiologists are too few to learn edges and textures from. So EfficientNet-Lite0 stays as
+ImageNet left it, and only what follows is learnt: a mask M in 0 to 1 over its feature maps, H = (1 + M) * F, and one
+sigmoid a lung. M is taught where radiologists drew the opacities, so that what it shows can be read as a place.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .efficientnet import LEVELS, EfficientNetLite0
+
+CHANNELS = sum(LEVELS)
+_NOWHERE = -20.0
+"""Logit of a mask that is not there."""
+
+
+class LungHead(nn.Module):
+    """Feature maps [b, ``CHANNELS``, h, w] of lungs to logits [b] and logits of the mask [b, h, w].
+
+    A lung is judged by mean and maximum of H in every channel, and by those of the mask itself.
+
+    Args:
+        attention: whether the mask is used; without it H = F.
+        dropout: share of what is seen that a training leaves out at random.
+    """
+
+    def __init__(self, attention: bool, dropout: float) -> None:
+        super().__init__()
+        self.attention, self.dropout = attention, dropout
+        self.norm = nn.BatchNorm2d(CHANNELS, affine=False)
+        if attention:
+            self.mask = nn.Conv2d(CHANNELS, 1, 1)
+        self.classify = nn.Linear(2 * CHANNELS + (2 if attention else 0), 1)
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        seen, places = self.seen(maps)
+        return self.classify(functional.dropout(seen, self.dropout, self.training))[:, 0], places
+
+    def seen(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """What a lung is judged by, [b, d], and the logits of the mask [b, h, w]."""
+        features = self.norm(maps)
+        if not self.attention:
+            seen = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+            return seen, features.new_full((len(maps), *maps.shape[2:]), _NOWHERE)
+        places = self.mask(features)
+        mask = torch.sigmoid(places)
+        attended = (1.0 + mask) * features
+        parts = [part for each in (attended, mask) for part in (each.mean(dim=(2, 3)), each.amax(dim=(2, 3)))]
+        return torch.cat(parts, dim=1), places[:, 0]
+
+
+class PhotographLungs(nn.Module):
+    """Lungs [b, 1, h, w] in 0 to 1 to logits [b] and attention masks [b, h, w].
+
+    The trunk is no part of the state: it is always the one beside the program.
+    """
+
+    def __init__(self, attention: bool, dropout: float) -> None:
+        super().__init__()
+        self.trunk = EfficientNetLite0()
+        self.trunk.load_imagenet()
+        self.trunk.freeze(len(self.trunk.stages))
+        self.head = LungHead(attention, dropout)
+        self.register_state_dict_post_hook(_without_trunk)
+        self.register_load_state_dict_pre_hook(_with_own_trunk)
+
+    @torch.no_grad()
+    def maps(self, lungs: Tensor) -> Tensor:
+        """The feature maps [b, ``CHANNELS``, h / 16, w / 16] of all levels at one stride."""
+        fine, middle, coarse = self.trunk(lungs.expand(-1, 3, -1, -1) * 2.0 - 1.0)
+        coarse = functional.interpolate(coarse, middle.shape[2:], mode="bilinear", align_corners=False)
+        return torch.cat([functional.adaptive_avg_pool2d(fine, middle.shape[2:]), middle, coarse], dim=1)
+
+    def forward(self, lungs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and masks."""
+        logits, places = self.head(self.maps(lungs))
+        mask = torch.sigmoid(places)[:, None]
+        return logits, functional.interpolate(mask, lungs.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def _without_trunk(module: nn.Module, state: dict[str, Tensor], prefix: str, _: object) -> None:
+    for name in [name for name in state if name.startswith(f"{prefix}trunk.")]:
+        del state[name]
+
+
+def _with_own_trunk(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    assert isinstance(module, PhotographLungs)
+    state.update({f"{prefix}trunk.{name}": tensor for name, tensor in module.trunk.state_dict().items()})
