@@ -27,7 +27,7 @@ def test_the_file_ships_with_the_package() -> None:
     shipped = resources.files("pneumoscreen").joinpath("case.schema.json").read_text(encoding="utf-8")
     assert json.loads(shipped)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     project = Path(__file__).resolve().parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8")
-    assert '"pneumoscreen" = ["case.schema.json"]' in project
+    assert '"pneumoscreen" = ["case.schema.json", "py.typed"]' in project
 
 
 @pytest.mark.parametrize("document", [CONTRACT, RADIOGRAPH], ids=["CT", "CXR"])

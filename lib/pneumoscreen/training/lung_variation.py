@@ -100,7 +100,7 @@ def _moved(box: Vector, variation: LungVariation, generator: np.random.Generator
 
 
 def _turned(part: NDArray[np.float32], angle: float, outside: float) -> NDArray[np.float32]:
-    turned = Image.fromarray(part).rotate(angle, Image.Resampling.BILINEAR, fillcolor=outside)  # type: ignore[arg-type]
+    turned = Image.fromarray(part).rotate(angle, Image.Resampling.BILINEAR, fillcolor=outside)
     return np.asarray(turned, dtype=np.float32)
 
 

@@ -138,7 +138,7 @@ class Cutter:
         seen = torch.from_numpy(np.stack([copy.lung for copy in copies]))[:, None]
         maps = self.model.network.photographs.maps(seen.contiguous(memory_format=torch.channels_last))
         where = torch.from_numpy(np.stack([copy.opacity for copy in copies]))[:, None]
-        places = torch.nn.functional.adaptive_avg_pool2d(where, maps.shape[2:])[:, 0]
+        places = torch.nn.functional.adaptive_avg_pool2d(where, (maps.shape[2], maps.shape[3]))[:, 0]
         return maps.half().contiguous().numpy(), places.half().numpy()
 
 
