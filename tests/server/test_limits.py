@@ -10,9 +10,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import requests
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from pneumoscreen.errors import Cancelled, ConfigError
 from pneumoscreen.limits import Limits
@@ -27,6 +31,7 @@ from pneumoscreen.server.failures import (
 )
 from pneumoscreen.server.jobs import JobBoard, State
 from pneumoscreen.server.submissions import MOST_REGIONS
+from pneumoscreen.server.web import _answer_errors
 
 from ..studies.conftest import document
 from .conftest import RunningServer, serving
@@ -114,6 +119,22 @@ class TestFailures:
         assert is_full_disk(OSError(number, "no"))
         assert not is_full_disk(OSError(errno.ENOENT, "no"))
         assert not is_full_disk(RuntimeError("no"))
+
+    @pytest.mark.parametrize(("error", "status"), [(OSError(errno.ENOSPC, "no"), 503), (RuntimeError("no"), 500)])
+    def test_an_answer_after_a_fault_says_that_the_connection_ends(
+        self, error: Exception, status: int, tmp_path: Path
+    ) -> None:
+        """The server hangs up then; a client that sends its next request on the same connection would lose it."""
+        app = FastAPI()
+        _answer_errors(app, cast(Any, SimpleNamespace(studies=str(tmp_path))))
+
+        @app.get("/fail")
+        def fail() -> None:
+            raise error
+
+        answer = TestClient(app, raise_server_exceptions=False).get("/fail")
+        assert (answer.status_code, answer.headers["connection"]) == (status, "close")
+        assert answer.json().keys() == {"detail"}
 
     def test_room_is_looked_for_where_a_library_does_not_say(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -269,7 +269,12 @@ def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
     async def fault(request: Request, error: Exception) -> JSONResponse:
         if is_full_disk(error) or may_not_write(error, app.studies) or has_no_room(app.studies):
             logger.error("the disk is full or read-only at %s %s: %s", request.method, request.url.path, error)
-            return _sentence(503, FULL_DISK)
-        number = uuid.uuid4().hex[:8]
-        logger.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
-        return _sentence(500, f"the server failed at this request; its log has the reason under {number}")
+            answer = _sentence(503, FULL_DISK)
+        else:
+            number = uuid.uuid4().hex[:8]
+            logger.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
+            answer = _sentence(500, f"the server failed at this request; its log has the reason under {number}")
+        answer.headers["Connection"] = (
+            "close"  # uvicorn hangs up after a fault: the client's next request would be lost
+        )
+        return answer
