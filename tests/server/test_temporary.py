@@ -56,6 +56,19 @@ def test_the_folder_of_a_killed_server_goes_at_the_next_start(tmp_path: Path) ->
         assert mine.exists(), "it may be that of a server that starts this very moment"
 
 
+def test_a_server_that_is_stopped_as_services_are_takes_its_folder_along(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, time; from pneumoscreen.server.temporary import own_folder\n"
+        "with own_folder() as folder: (folder / 'scan').write_text('x'); os.kill(os.getpid(), signal.SIGTERM)\n"
+        "time.sleep(600)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env={**environment(tmp_path), "TMPDIR": str(tmp_path / "tmp")}, timeout=500
+    )
+    assert ended.returncode == -signal.SIGTERM, "whoever stopped it sees that it ended by that"
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 def test_what_was_staged_among_the_studies_is_removed(tmp_path: Path) -> None:
     studies, long_ago = tmp_path / "studies", time.time() - 10
     staged = [

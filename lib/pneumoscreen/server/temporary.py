@@ -11,12 +11,15 @@ import logging
 import os
 import re
 import shutil
+import signal
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any
 
 from starlette.responses import FileResponse
@@ -54,19 +57,47 @@ def own_folder() -> Iterator[Path]:
     for old in base.glob(f"{_PREFIX}*"):
         if _is_ours(old) and not _is_in_use(old):
             shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-    before = tempfile.tempdir, os.environ.get("TMPDIR")
-    with (folder / _LOCK).open("w") as lock:
-        _try_lock(lock)
-        tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
-        try:
-            yield folder
-        finally:
-            tempfile.tempdir = before[0]
-            os.environ.pop("TMPDIR")
-            if before[1] is not None:
-                os.environ["TMPDIR"] = before[1]
-            shutil.rmtree(folder, ignore_errors=True)
+    with _ending_in_order():
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        before = tempfile.tempdir, os.environ.get("TMPDIR")
+        with (folder / _LOCK).open("w") as lock:
+            _try_lock(lock)
+            tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+            try:
+                yield folder
+            finally:
+                tempfile.tempdir = before[0]
+                os.environ.pop("TMPDIR")
+                if before[1] is not None:
+                    os.environ["TMPDIR"] = before[1]
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM, by which a service is stopped, end the process only when the block has cleaned up.
+
+    uvicorn passes the signal that it caught on once it has ended, and unhandled that is the end at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _TerminatedError:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 @contextmanager
