@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, UploadFile
 from fastapi.responses import FileResponse
+from starlette.types import Message
 
 from pneumoscreen.server import request_threads, web
 
@@ -51,3 +52,21 @@ def test_a_download_and_an_upload_pass_while_all_requests_are_at_work(tmp_path: 
 
     assert web  # what it does to FastAPI is what is tested
     assert asyncio.run(talk()) == (_SIZE, _SIZE)
+
+
+def test_a_file_is_sent_in_few_pieces(tmp_path: Path) -> None:
+    (tmp_path / "scan.nii.gz").write_bytes(bytes(_SIZE))
+    pieces: list[int] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            pieces.append(len(message["body"]))
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is asked of the client")
+
+    scope = {"type": "http", "method": "GET", "headers": [], "asgi": {"spec_version": "2.4"}}
+    asyncio.run(FileResponse(tmp_path / "scan.nii.gz")(scope, receive, send))
+    whole, rest = divmod(_SIZE, request_threads.PIECE_BYTES)
+    assert pieces == [request_threads.PIECE_BYTES] * whole + [rest]
+    assert len(pieces) < 5
