@@ -16,8 +16,8 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.responses import FileResponse
 
-REQUESTS_AT_A_TIME = 40
-"""Ours: as many as FastAPI's pool has."""
+REQUESTS_AT_A_TIME = 16
+"""Ours: twice as many as one reader may have. They share one lock of Python's: more would only make ``/info/`` wait."""
 
 PIECE_BYTES = 1 << 20
 """Ours: of a file that is sent. In memory lies one for each download at a time."""

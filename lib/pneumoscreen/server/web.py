@@ -72,7 +72,7 @@ from .worklist_routes import worklist_router
 
 _STOCK = (info, model, batch_infer, activelearning, scoring, datastore, logs, ohif, session)
 _OBJECT_FIELDS = ("params", "info")
-_SWITCH_INTERVAL_S = 0.002
+_SWITCH_INTERVAL_S = 0.0005
 _LONGEST_ENDING = 100
 _LONGEST_NAME = 255
 
@@ -82,7 +82,7 @@ separate()
 
 def take_over(stock: FastAPI, app: PneumoScreenApp) -> None:
     """Let the application object that uvicorn was given hand every request to ours."""
-    # A thread of Python code that waits for an inference's thread waits at most this long: /info/ shares the GIL.
+    # A thread of Python code waits at most this long for each of the others: /info/ shares the GIL with all of them.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     stock.middleware_stack = build(app, stock)
 
