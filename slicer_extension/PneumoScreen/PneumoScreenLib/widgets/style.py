@@ -81,8 +81,9 @@ def pixels_per_point(widget: Any) -> float:
     """How many pixels of its screen stand for one of a widget's own: 2 on many high-resolution screens."""
     # Of `QPaintDevice`, which PythonQt gives a widget as its second base; without it pictures are less sharp, no more.
     ratio = getattr(widget, "devicePixelRatioF", None)
-    is_known = callable(ratio) and hasattr(qt.QPixmap, "setDevicePixelRatio")
-    return max(float(ratio()), 1.0) if is_known else 1.0
+    if ratio is None or not hasattr(qt.QPixmap, "setDevicePixelRatio"):
+        return 1.0
+    return max(float(ratio()), 1.0)
 
 
 def fitted(picture: Any, width: int, height: int, widget: Any) -> Any:
