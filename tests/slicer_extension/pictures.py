@@ -100,7 +100,9 @@ def views_of(double: SlicerDouble) -> list[Any]:
 def grab(panel: Panel) -> np.ndarray:
     """The panel as uint8 [row, column, RGB], as high as it wants to be."""
     panel.settle()
-    panel.window.adjustSize()
+    # As the scroll area round Slicer's panel does it: `adjustSize` stops at two thirds of the screen.
+    layout, width = panel.window.layout(), panel.window.width
+    panel.window.resize(width, max(layout.totalHeightForWidth(width), layout.totalMinimumSize().height()))
     panel.settle()
     image = panel.window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     width, height = image.width(), image.height()

@@ -20,9 +20,11 @@ NOT_SEEN = {
         "PneumoScreen masks",
         "Prior to case",
     ),
-    *("PneumoScreen {}", "new box", "Sagittal", "Red", "Yellow", "Max"),
+    *("PneumoScreen {}", "new box", "Sagittal", "Red", "Yellow", "Max", "Reformat"),
     # Keys, samples of a column's width, parts of the document and of a PDF dialog.
     *("Del", "3 of 3", "Note of {}: ", "HTML (*.html)", "PDF (*.pdf)"),
+    # What starts the child process.
+    "import sys; sys.path.insert(0, sys.argv.pop()); from PneumoScreenLib.client.worker import main; main()",
     # For developers: a breach of a contract inside of the extension.
     *("{} is none of {}", "{} ({}) cannot be said of this case"),
     "a box has a centre and three edges longer than 0 mm, not {} and {}",
@@ -38,8 +40,9 @@ def texts_of(tree: ast.Module) -> list[tuple[ast.expr, str]]:
     inside = {
         id(each.value)
         for node in ast.walk(tree)
-        for each in getattr(node, "body", [])
-        if isinstance(getattr(node, "body", None), list) and isinstance(each, ast.Expr)
+        if isinstance(getattr(node, "body", None), list)
+        for each in node.body
+        if isinstance(each, ast.Expr)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):

@@ -188,14 +188,20 @@ def test_200_regions_cost_a_key_no_more_than_six(panel: Panel, monkeypatch: pyte
     assert sorted(drawn) == ["r1", "r2"] and not cells, "selecting writes no cell"
 
 
-def test_overlays_are_hidden_while_the_key_is_held_and_come_back(panel: Panel) -> None:
+def test_overlays_are_hidden_while_the_key_is_held_and_come_back(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PneumoScreenLib.viewing import panel as viewing_panel
+
+    assert viewing_panel.REPEAT_MS < viewing_panel.FIRST_MS < 1500
+    # Minutes, which no slow machine lets pass before the test looks.
+    monkeypatch.setattr(viewing_panel, "FIRST_MS", 600_000)
+    monkeypatch.setattr(viewing_panel, "REPEAT_MS", 500_000)
     boxes = panel.session.view.boxes
     press(panel, "H")
     assert boxes.is_hidden
     viewing = panel.widget.panels[10]
     assert viewing._timer.isActive()
     press(panel, "H")
-    assert boxes.is_hidden and viewing._timer.interval == 250, "repeated: held"
+    assert boxes.is_hidden and viewing._timer.interval == 500_000, "repeated: held"
     viewing._timer.timeout.emit()
     assert not boxes.is_hidden
 

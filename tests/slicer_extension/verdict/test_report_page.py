@@ -51,6 +51,7 @@ def test_a_correction_is_in_the_report_and_in_its_verdict() -> None:
     (same,) = [row for row in before if row[0] == "1"]
     assert same[6:] == ["open", "–"]
     assert len([row for row in rows if row[0].isdigit()]) == len(reading.case.regions)
+    assert "<h2>Models</h2>" not in html, "the case names none"
     assert "1 of 6 read" in html and "Research use only" in html and "dr-a on 2026-11-28" in html
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Optional
 
 from ..signal import Signal
+from ..translation import _
 from .calls import CANCELLED, Call, Calls, Failure
 
 Retry = Optional[Callable[[], None]]
@@ -17,7 +18,7 @@ class Message:
     text: str
     retry: Retry = None
     is_trouble: bool = False
-    button: str = "Retry"
+    button: str = _("Retry")
 
 
 class Asking:

@@ -22,13 +22,13 @@ def columns_of(classes: Any) -> List[Column]:
         Column(
             "#", _("What matters first: regions that count, the larger infected volume before the smaller."), ("88",)
         ),
-        Column(_("Side"), _("The patient's side: R right lung, L left lung."), ("R",)),
+        Column(_("Side"), _("The patient's side: R right lung, L left lung."), ("R",), CENTRE, 1),
         Column(_("Type"), _("What the region is taken for, by you or else by the model."), labels, LEFT),
         Column(_("Sure"), _("How sure the model is of the type; 100 % where you have spoken."), ("100 %",), RIGHT),
-        Column("ml", _("Infected volume inside the box, in millilitres."), ("888.8",), RIGHT, 1),
-        Column("mm", _("Longest side of the box, in millimetres."), ("888",), RIGHT, 2),
-        Column(_("Votes"), _("How many of its patches stand behind the type."), ("3 of 3",), CENTRE, 3),
-        Column(_("Edge"), _("Relative distance from the edge of the lung: 0 at the pleura."), ("0.88",), RIGHT, 4),
+        Column("ml", _("Infected volume inside the box, in millilitres."), ("888.8",), RIGHT, 2),
+        Column("mm", _("Longest side of the box, in millimetres."), ("888",), RIGHT, 3),
+        Column(_("Votes"), _("How many of its patches stand behind the type."), ("3 of 3",), CENTRE, 4),
+        Column(_("Edge"), _("Relative distance from the edge of the lung: 0 at the pleura."), ("0.88",), RIGHT, 5),
         Column(_("State"), _("What you did to it; open: nobody has looked at it."), ("corrected", "accepted"), LEFT),
     ]
 

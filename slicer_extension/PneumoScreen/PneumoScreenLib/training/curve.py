@@ -33,7 +33,8 @@ def curve_picture(
     width, height = size
     ratio = style.pixels_per_point(widget)
     pixmap = qt.QPixmap(round(width * ratio), round(height * ratio))
-    pixmap.setDevicePixelRatio(ratio)
+    if ratio > 1.0:
+        pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(qt.QColor(0, 0, 0, 0))
     painter = qt.QPainter()
     painter.begin(pixmap)

@@ -15,7 +15,7 @@ from .report_sentence import sentence
 
 STYLE = (
     "body{font-family:sans-serif;font-size:10pt;color:#1c2126}h1{font-size:15pt;margin-bottom:2pt}"
-    "h2{font-size:11.5pt;margin-bottom:2pt}td,th{padding:2pt 8pt 2pt 0;text-align:left}.quiet{color:#5b6570}"
+    "h2{font-size:11.5pt;margin-bottom:2pt}td,th{text-align:left;padding-right:6pt}.quiet{color:#5b6570}"
 )
 """Ours: no more than what ``QTextDocument`` knows of CSS."""
 
@@ -40,8 +40,7 @@ def page(
         f"<p>{_text(sentence(case, classes))}</p>",
         *(_of_scan(case, numbers, classes) if is_scan else _of_radiograph(case)),
         f"<p><b>{_text(_('Note'))}</b>: {_text(note)}</p>" if note else "",
-        _title(_("Models")),
-        _quiet(", ".join(f"{display_name(name)} v{model.version}" for name, model in sorted(case.models.items()))),
+        *_of_models(case),
         f"<p><b>{_text(RESEARCH_USE_ONLY)}</b></p>",
     ]
     name = _text(case.case_id)
@@ -98,6 +97,11 @@ def _of_radiograph(case: Case) -> List[str]:
     ]
 
 
+def _of_models(case: Case) -> List[str]:
+    models = [f"{display_name(name)} v{model.version}" for name, model in sorted(case.models.items())]
+    return [_title(_("Models")), _quiet(", ".join(models))] if models else []
+
+
 def _title(text: str) -> str:
     return f"<h2>{_text(text)}</h2>"
 
@@ -108,7 +112,8 @@ def _quiet(text: str) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [_line("th", heads), *(_line("td", row) for row in rows)]
-    return f"<table>{''.join(lines)}</table>"
+    # Qt knows no distance of cells but this.
+    return f'<table cellpadding="0" cellspacing="6">{"".join(lines)}</table>'
 
 
 def _line(tag: str, cells: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from typing import Any, Dict, Mapping
 
 import qt
 
-from ..wording import display_name, percent
+from ..wording import display_name, percent, short_name
 from . import style
 
 STEPS = 1000
@@ -27,10 +27,10 @@ class Bars:
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         for row, (name, colour) in enumerate(colours.items()):
-            title, bar, value = qt.QLabel(display_name(name)), qt.QProgressBar(), qt.QLabel("")
+            title, bar, value = qt.QLabel(short_name(name)), qt.QProgressBar(), qt.QLabel("")
             bar.maximum, bar.textVisible = STEPS, False
             bar.toolTip = tips.get(name, "")
-            bar.accessibleName = title.text
+            bar.accessibleName = title.toolTip = display_name(name)
             value.alignment = qt.Qt.AlignRight | qt.Qt.AlignVCenter
             for column, widget in enumerate((title, bar, value)):
                 grid.addWidget(widget, row, column)

@@ -79,7 +79,11 @@ def as_title(label: Any, factor: float = 1.0) -> None:
 
 def pixels_per_point(widget: Any) -> float:
     """How many pixels of its screen stand for one of a widget's own: 2 on many high-resolution screens."""
-    return max(float(widget.devicePixelRatioF()), 1.0)
+    # Of `QPaintDevice`, which PythonQt gives a widget as its second base; without it pictures are less sharp, no more.
+    ratio = getattr(widget, "devicePixelRatioF", None)
+    if ratio is None or not hasattr(qt.QPixmap, "setDevicePixelRatio"):
+        return 1.0
+    return max(float(ratio()), 1.0)
 
 
 def fitted(picture: Any, width: int, height: int, widget: Any) -> Any:
@@ -87,14 +91,17 @@ def fitted(picture: Any, width: int, height: int, widget: Any) -> Any:
     ratio = pixels_per_point(widget)
     wide, high = round(width * ratio), round(height * ratio)
     scaled = picture.scaled(wide, high, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
-    scaled.setDevicePixelRatio(ratio)
+    if ratio > 1.0:
+        scaled.setDevicePixelRatio(ratio)
     return scaled
 
 
 def dot(colour: str, size: int = 12) -> Any:
     """A round spot of colour as an icon, also for a screen of twice the pixels."""
-    pixmap = qt.QPixmap(2 * size, 2 * size)
-    pixmap.setDevicePixelRatio(2.0)
+    ratio = 2 if hasattr(qt.QPixmap, "setDevicePixelRatio") else 1
+    pixmap = qt.QPixmap(ratio * size, ratio * size)
+    if ratio > 1:
+        pixmap.setDevicePixelRatio(float(ratio))
     pixmap.fill(qt.QColor(0, 0, 0, 0))
     painter = qt.QPainter()
     painter.begin(pixmap)
