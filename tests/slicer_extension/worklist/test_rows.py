@@ -36,8 +36,8 @@ def test_search_state_and_order(how: dict[str, object], expected: list[str]) -> 
 
 def test_cells_in_plain_words() -> None:
     texts = {row.case_id: row.texts for row in rows_of(CASES)}
-    assert texts["ct-10"] == ("ct-10", "Done", "COVID-19", "0.20")
-    assert texts["ct-9"] == ("ct-9", "New", "–", "–")
+    assert texts["ct-10"][:4] == ("ct-10", "Done", "COVID-19", "0.20")
+    assert texts["ct-9"][:4] == ("ct-9", "New", "–", "–")
     assert texts["Other"][2] == "failed"
     explanations = {row.case_id: row.explanation for row in rows_of(CASES)}
     assert explanations["ct-10"] == "confidence 90 %" and explanations["ct-2"] == "with dr-b"
