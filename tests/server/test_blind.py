@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
+import SimpleITK as sitk
 
 from pneumoscreen.case import Reading
 from pneumoscreen.evaluation.reader_study import Condition, readings_of
+from pneumoscreen.images.volume import Volume
 from pneumoscreen.server.client import Client
 from pneumoscreen.server.identity import Role
 from pneumoscreen.server.tokens import TokenFile
@@ -38,11 +41,12 @@ class Clinic:
 
 
 @pytest.fixture(scope="module")
-def clinic(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def clinic(model_root: Path, phantom: Volume, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     studies = tmp_path_factory.mktemp("studies")
     for name in ("one", "two", "three", "four", "five"):
         (studies / f"{name}.nii.gz").write_bytes(b"not opened")
     file = TokenFile(tmp_path_factory.mktemp("tokens") / "tokens.json")
+    sitk.WriteImage(phantom.to_sitk(phantom.hu), studies / "scan.nii.gz")
     names = {"ann": Role.READER, "bob": Role.READER, "chief": Role.TRAINER, "root": Role.ADMINISTRATOR}
     tokens = {name: file.add(name, role)[1] for name, role in names.items()}
 
@@ -119,6 +123,32 @@ def test_a_conflict_shows_who_was_faster_and_not_what_was_said(clinic: Clinic) -
     on_top = clinic.ask("PUT", "/pneumoscreen/annotations/four?base=1", "bob", data=made)
     assert on_top.status_code == 200
     assert clinic.ask("GET", "/pneumoscreen/annotations/four/1", "bob").status_code == 200
+
+
+def test_a_label_map_takes_nothing_over_from_a_reading_that_was_not_seen(clinic: Clinic, phantom: Volume) -> None:
+    clinic.submit("scan", "ann", "influenza_a")
+    values = np.zeros(phantom.hu.shape, np.uint8)
+    values[12:15, 60:70, 30:38] = 1
+    file = clinic.running.log.with_name("map.nrrd")
+    sitk.WriteImage(phantom.to_sitk(values), file)
+    said = {"label_info": [{"name": "covid19", "idx": 1}]}
+
+    def painted(who: str) -> dict[str, Any]:
+        answer = clinic.ask(
+            "PUT",
+            "/datastore/label?image=scan&tag=final",
+            who,
+            files={"label": ("map.nrrd", file.read_bytes())},
+            data={"params": json.dumps(said)},
+        )
+        assert answer.status_code == 200, answer.text
+        version = answer.json()["version"]
+        return dict(clinic.ask("GET", f"/pneumoscreen/annotations/scan/{version}", who).json()["document"])
+
+    assert painted("bob")["diagnosis"] is None
+    assert painted("chief")["diagnosis"] is None, "what counts now is bob's"
+    clinic.submit("scan", "ann", "influenza_a")
+    assert painted("chief")["diagnosis"] == "influenza_a", "whoever may see it goes on from it"
 
 
 def test_time_and_condition_travel_into_the_reader_study(clinic: Clinic) -> None:

@@ -24,6 +24,11 @@ def may_see_others(readers: Collection[str]) -> bool:
     return speaker().role >= Role.TRAINER or speaker().reader in readers
 
 
+def may_see(versions: Sequence[Annotation], wanted: Annotation) -> bool:
+    """Whether the speaker may see one of all versions of a case: an own one, or any once an own one counts."""
+    return wanted.reader == speaker().reader or may_see_others(current_of(versions))
+
+
 def require_may_see(versions: Sequence[Annotation], wanted: Annotation | None) -> None:
     """Refuse a version that the speaker may not see yet.
 
@@ -34,7 +39,7 @@ def require_may_see(versions: Sequence[Annotation], wanted: Annotation | None) -
     Raises:
         ForbiddenError: if the speaker has to submit before.
     """
-    if wanted is None or wanted.reader == speaker().reader or may_see_others(current_of(versions)):
+    if wanted is None or may_see(versions, wanted):
         return
     raise ForbiddenError(
         f"version {wanted.version} of this case is another reader's; submit your own reading first, then it is shown"

@@ -27,9 +27,10 @@ from ..studies.annotations import AnnotationStore, StorageError
 from ..studies.audit import AuditLog, Detail, utc_text
 from ..studies.label_maps import Painting, case_from_label_map, read_label_map, segment_names, sides_of
 from ..studies.marks import author_of, marks_of, signed_by
-from ..studies.versions import ADJUDICATION, IMPORT, READER, Annotation
+from ..studies.versions import ADJUDICATION, IMPORT, READER, Annotation, counting_of
 from ..verdict import Classes
 from . import WORK_FOLDER
+from .blind import may_see
 from .failures import RequestError
 from .identity import speaker
 from .reading import Reading
@@ -204,10 +205,16 @@ class Submissions:
         return replace(case, cxr=replace(case.cxr, lung_boxes=boxes)), notes
 
     def _newest_document(self, image_id: str) -> Case | None:
-        """The newer one of the last screening and the annotation that counts: what the client's numbers refer to."""
+        """The newer one of the last screening and the annotation that counts: what the client's numbers refer to.
+
+        Of what the speaker may not see yet, neither numbers nor diagnosis are taken over.
+        """
         work = self._studies / WORK_FOLDER
         screening = last_screening(work, image_id, self._classes())
-        counting = self.store.counting(image_id)
+        versions = self.store.versions(image_id)
+        counting = counting_of(versions)
+        if counting is not None and not may_see(versions, counting):
+            counting = None
         if counting is None or (screening is not None and (screened_at(work, image_id) or "") > counting.at):
             diagnosis = None if counting is None else counting.document.diagnosis
             return screening and replace(screening, diagnosis=screening.diagnosis or diagnosis)

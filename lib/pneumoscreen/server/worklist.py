@@ -254,7 +254,7 @@ def _urgency(stored: StoredScore | None) -> float | None:
     Ours: of an X-ray it is the confidence in its class, or what the confidence in a healthy one leaves.
     """
     finding: Finding | None = None if stored is None or stored.error is not None else stored.finding
-    if finding is None or finding.modality == "CT":
+    if finding is None or finding.infection is not None or finding.modality == "CT":
         return None if finding is None else finding.infection
     return 1.0 - finding.confidence if finding.label == CXR_HEALTHY else finding.confidence
 

@@ -163,6 +163,13 @@ def test_another_reader_was_faster(panel: Panel, fresh: RunningServer) -> None:
     panel.wait(lambda: panel.ui.conflictFrame.visible)
     assert "dr-b submitted version 1" in panel.ui.conflictLabel.text
     assert len(versions(fresh, "case-b")) == 1
+    assert not panel.ui.theirsButton.enabled, "a second reader does not see the first one's before submitting"
+    panel.logic.submission.look_at_theirs_or_mine()
+    assert panel.session.reading is mine
+    panel.ui.onTopButton.click()
+    panel.wait(lambda: panel.session.is_submitted and not panel.logic.asking.is_busy)
+    assert [version["reader"] for version in versions(fresh, "case-b")] == ["dr-b", "dr-a"]
+    assert "Yours is stored as well" in panel.ui.conflictLabel.text and not panel.ui.onTopButton.enabled
     panel.ui.theirsButton.click()
     panel.wait(lambda: panel.session.is_read_only)
     assert panel.session.reading.case.diagnosis == "influenza_a"
@@ -170,10 +177,24 @@ def test_another_reader_was_faster(panel: Panel, fresh: RunningServer) -> None:
     press(panel, "2")
     assert not panel.session.reading.is_modified
     panel.ui.theirsButton.click()
-    assert panel.session.reading is mine and mine.is_modified
-    panel.ui.onTopButton.click()
-    panel.wait(lambda: not panel.ui.conflictFrame.visible and not panel.logic.asking.is_busy)
-    assert [version["reader"] for version in versions(fresh, "case-b")] == ["dr-b", "dr-a"]
+    assert panel.session.reading is mine and panel.ui.submitButton.enabled
+
+
+def test_another_reader_s_document_is_not_what_a_case_opens_with(panel: Panel, fresh: RunningServer) -> None:
+    panel.connect()
+    panel.open("case-c")
+    panel.screen()
+    theirs = panel.session.reading.case.to_dict()
+    theirs["diagnosis"] = "influenza_a"
+    address = f"{fresh.client.address}/pneumoscreen/annotations/case-c"
+    assert requests.put(address, json=theirs, params={"reader": "dr-b"}, timeout=10).status_code == 200
+    for screening in (fresh.studies / ".pneumoscreen" / "screenings").glob("case-c.*"):
+        screening.unlink()
+    panel.open("case-a")
+    panel.open("case-c")
+    assert panel.session.reading is None, "there is no screening, and theirs is not shown in its place"
+    panel.screen()
+    assert panel.session.reading.case.diagnosis is None and panel.session.base == 1
 
 
 def test_unsubmitted_work_survives_a_crash(fresh: RunningServer, tmp_path: Path) -> None:

@@ -104,3 +104,49 @@ def test_a_row_says_who_reads_a_case_and_why_one_failed(panel: Panel) -> None:
     table = panel.ui.worklistTable
     tips = [table.item(line, 0).toolTip() for line in range(2)]
     assert tips[0].startswith("with dr-b") and tips[1].endswith("it shows no lungs")
+
+
+KNOWN = {"priority": 1, "acquired": "2020-01-31", "age": 62, "patient": "3fa9c21b0d4e"}
+MORE = {"priority": 4, "acquired": 5, "age": 6, "patient": 7}
+
+
+def shown_columns(panel: Panel) -> set[int]:
+    table = panel.ui.worklistTable
+    return {index for index in range(table.columnCount) if not table.isColumnHidden(index)}
+
+
+def test_columns_that_no_case_has_are_hidden_and_others_explain_themselves(panel: Panel) -> None:
+    panel.show(1200)
+    panel.settle()
+    panel.logic.connection._listed([row(0), row(1)])
+    turns_until_written(panel)
+    assert shown_columns(panel) == {0, 1, 2, 3}
+    for name, index in MORE.items():
+        panel.logic.connection._listed([{**row(0), name: KNOWN[name]}, row(1)])
+        turns_until_written(panel)
+        assert shown_columns(panel) == {0, 1, 2, 3, index}
+        assert panel.ui.worklistTable.horizontalHeaderItem(index).toolTip()
+        table = panel.ui.worklistTable
+        cells = {table.item(line, 0).text(): table.item(line, index).text() for line in range(2)}
+        assert cells == {"ct-00000": str(KNOWN[name]), "ct-00001": "–"}
+
+
+def test_where_there_is_no_room_they_stand_in_the_explanation(panel: Panel) -> None:
+    panel.show(380)
+    panel.settle()
+    panel.logic.connection._listed([{**row(0), **KNOWN, "lease": {"reader": "dr-b"}}])
+    turns_until_written(panel)
+    assert 7 not in shown_columns(panel) and {0, 1, 2} <= shown_columns(panel)
+    panel.ui.worklistTable.selectRow(0)
+    said = panel.ui.worklistDetailLabel.text
+    for word in ("with dr-b", "priority 1", "2020-01-31", "age 62", "3fa9c21b0d4e"):
+        assert word in said
+
+
+def test_a_click_on_a_heading_sorts_by_day(panel: Panel) -> None:
+    days = ("2020-02-01", None, "2019-12-31")
+    panel.logic.connection._listed([{**row(number), "acquired": day} for number, day in enumerate(days)])
+    panel.widget.panels[2]._sort(5)
+    turns_until_written(panel)
+    table = panel.ui.worklistTable
+    assert [table.item(line, 5).text() for line in range(3)] == ["2019-12-31", "2020-02-01", "–"]

@@ -1,6 +1,6 @@
 import pytest
 
-from PneumoScreenLib.worklist.rows import STATES, arranged, counts_in_words, rows_of
+from PneumoScreenLib.worklist.rows import STATES, arranged, counts_in_words, rows_of, unknown_columns
 
 CASES = [
     {"id": "ct-10", "state": "done", "verdict": "covid19", "uncertainty": 0.2, "confidence": 0.9},
@@ -36,12 +36,36 @@ def test_search_state_and_order(how: dict[str, object], expected: list[str]) -> 
 
 def test_cells_in_plain_words() -> None:
     texts = {row.case_id: row.texts for row in rows_of(CASES)}
-    assert texts["ct-10"] == ("ct-10", "Done", "COVID-19", "0.20")
-    assert texts["ct-9"] == ("ct-9", "New", "–", "–")
+    assert texts["ct-10"][:4] == ("ct-10", "Done", "COVID-19", "0.20")
+    assert texts["ct-9"][:4] == ("ct-9", "New", "–", "–")
     assert texts["Other"][2] == "failed"
     explanations = {row.case_id: row.explanation for row in rows_of(CASES)}
     assert explanations["ct-10"] == "confidence 90 %" and explanations["ct-2"] == "with dr-b"
     assert explanations["Other"] == "it shows no lungs"
+
+
+def test_patient_day_age_and_priority_stand_in_cells_and_explanation() -> None:
+    known = {"priority": 2, "acquired": "2020-01-31", "age": 62, "patient": "3fa9c21b0d4e"}
+    rows = rows_of([{"id": "a", "state": "screened", **known}, {"id": "b", "state": "done", "age": 5}])
+    assert rows[0].texts[4:] == ("2", "2020-01-31", "62", "3fa9c21b0d4e")
+    assert rows[1].texts[4:] == ("–", "–", "5", "–")
+    assert rows[0].explanation == "priority 2, taken on 2020-01-31, age 62, patient 3fa9c21b0d4e"
+    assert arranged(rows, "3fa9c21b0d4e 2020-01") == [rows[0]]
+
+
+@pytest.mark.parametrize("column", ["priority", "acquired", "age", "patient"])
+def test_what_is_not_known_comes_last_either_way(column: str) -> None:
+    values = {"priority": (10, 9), "acquired": ("2020-02-01", "2019-12-31"), "age": (9, 8), "patient": ("ff", "0a")}
+    high, low = values[column]
+    rows = rows_of([{"id": "h", column: high}, {"id": "none"}, {"id": "l", column: low}])
+    assert [row.case_id for row in arranged(rows, column=column)] == ["l", "h", "none"]
+    assert [row.case_id for row in arranged(rows, column=column, descending=True)] == ["h", "l", "none"]
+
+
+def test_a_column_that_no_case_has_is_left_out() -> None:
+    assert unknown_columns(rows_of(CASES)) == [4, 5, 6, 7]
+    assert unknown_columns(rows_of([*CASES, {"id": "x", "age": 0}, {"id": "y", "patient": "0a"}])) == [4, 5]
+    assert unknown_columns([]) == [4, 5, 6, 7]
 
 
 def test_counts() -> None:

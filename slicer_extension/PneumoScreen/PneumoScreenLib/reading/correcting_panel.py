@@ -126,7 +126,8 @@ class CorrectingPanel:
         if submission.conflict is not None:
             ui.conflictLabel.text = submission.conflict_in_words()
             ui.theirsButton.text = _("Back to mine") if submission.is_looking_at_theirs else _("Look at theirs")
-            ui.onTopButton.enabled = submission.why_not() is None
+            ui.theirsButton.enabled = submission.may_look_at_theirs
+            ui.onTopButton.enabled = submission.why_not() is None and not submission.is_stored
 
     def _make_labels(self) -> None:
         for label in self.session.classes.patch_labels:

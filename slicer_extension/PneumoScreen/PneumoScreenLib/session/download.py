@@ -82,8 +82,6 @@ class Opening:
         numbers = [version["version"] for version in annotations.get("versions", ())]
         wanted = annotations.get("current", {}).get(self._reader)
         screening = self._found["screening_of"]
-        if wanted is None and screening is None:
-            wanted = annotations.get("counting")
         if wanted is not None and "annotation" not in self._found:
             self._ask("annotation", {"case_id": self._case_id, "version": wanted})
             return

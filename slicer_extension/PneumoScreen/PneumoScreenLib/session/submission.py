@@ -26,12 +26,18 @@ class Submission:
         self.conflict_changed = Signal()
         self._mine: Optional[Reading] = None
         self._asked: Optional[Reading] = None
+        self.is_stored = False
         session.case_changed.connect(self._forget)
 
     @property
     def is_looking_at_theirs(self) -> bool:
         """Whether the other reader's work is on the screen; the reader's own is kept aside."""
         return self._mine is not None
+
+    @property
+    def may_look_at_theirs(self) -> bool:
+        """Whether the other reader's work may be seen: once the own is stored, so that neither knew the other."""
+        return self.is_stored or self.is_looking_at_theirs
 
     def why_not(self) -> Optional[str]:
         """Why the reading cannot be submitted now; None where it can."""
@@ -71,7 +77,8 @@ class Submission:
 
         def submitted(answer: Dict[str, Any]) -> None:
             if is_open():
-                self._set_conflict(None)
+                self.is_stored = True
+                self.conflict_changed.emit()
             session.submitted(int(answer["version"]), reading, draft_name)
             session.connection.refresh()
             if and_next and is_open():
@@ -120,7 +127,7 @@ class Submission:
             self.conflict_changed.emit()
             return
         case_id, conflict = session.case_id, self.conflict
-        if conflict is None:
+        if conflict is None or not self.may_look_at_theirs:
             return
 
         def found(version: Dict[str, Any]) -> None:
@@ -145,9 +152,10 @@ class Submission:
         other = self.conflict or {}
         at = str(other.get("at", "")).replace("T", " ").replace("Z", _(" UTC"))
         who = other.get("reader", _("Another reader"))
-        return _("{who} submitted version {version} ({at}). Yours is kept here.").format(
-            who=who, version=other.get("version"), at=at
-        )
+        values = {"who": who, "version": other.get("version"), "at": at}
+        if self.is_stored:
+            return _("{who} submitted version {version} ({at}). Yours is stored as well.").format(**values)
+        return _("{who} submitted version {version} ({at}). It is shown once yours is submitted.").format(**values)
 
     def _is_conflict(self, failure: Failure) -> bool:
         other = failure.detail.get("other")
@@ -162,4 +170,5 @@ class Submission:
 
     def _forget(self) -> None:
         self._mine = self._asked = None
+        self.is_stored = False
         self._set_conflict(None)

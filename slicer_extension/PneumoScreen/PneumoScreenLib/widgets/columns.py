@@ -1,7 +1,7 @@
 """Columns of a table that are never cut: each as wide as its widest text; the less needed ones give way."""
 
 from dataclasses import dataclass
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Sequence, Set, Tuple
 
 import qt
 
@@ -44,6 +44,7 @@ class Columns:
     def __init__(self, table: Any, columns: Sequence[Column], stretched: int) -> None:
         self._table, self._columns, self._stretched = table, list(columns), stretched
         self._sorted = -1
+        self._left_out: Set[int] = set()
         # Not at once: a header that is amid a resize takes no other.
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
@@ -74,12 +75,20 @@ class Columns:
         self._sorted = column
         self.fit()
 
+    def leave_out(self, columns: Sequence[int]) -> None:
+        """Hide columns that say nothing now, whatever room there is; all others are shown again."""
+        if self._left_out != set(columns):
+            self._left_out = set(columns)
+            self.fit()
+
     def fit(self) -> None:
         """Show the columns that have room, each as wide as it must be."""
         # Made, not asked for: PythonQt hands out no QFontMetrics by value.
         metrics = qt.QFontMetrics(self._table.font)
         widths = [self._width(metrics, index) for index in range(len(self._columns))]
-        shown = visible_columns(widths, [each.gives_way for each in self._columns], self._table.viewport().width)
+        wanted = [0 if index in self._left_out else width for index, width in enumerate(widths)]
+        fitting = visible_columns(wanted, [each.gives_way for each in self._columns], self._table.viewport().width)
+        shown = set(fitting) - self._left_out
         for index, width in enumerate(widths):
             # A hidden column keeps the width that it is told, and has it when it is shown.
             if index != self._stretched and self._table.columnWidth(index) != width:

@@ -11,7 +11,7 @@ from ..translation import _
 from ..widgets import style
 from ..widgets.columns import LEFT, RIGHT, Column, Columns
 from ..wording import display_name
-from .rows import COLUMNS, FINDINGS, STATES, Row, arranged, counts_in_words, rows_of
+from .rows import COLUMNS, FINDINGS, STATES, Row, arranged, counts_in_words, rows_of, unknown_columns
 
 ROWS_A_TURN = 150
 FOLLOW_MS = 30_000
@@ -21,7 +21,11 @@ TABLE = (
     Column(_("Case"), _("Name of the case."), ("ct-0000",), LEFT),
     Column(_("State"), _("Where it stands; who has it stands below where you choose it."), STATES, LEFT),
     Column(_("Verdict"), _("Of the last screening."), FINDINGS, LEFT),
-    Column(_("Unsure"), _("How unsure the model is: 0 sure, 1 not at all."), ("0.88",), RIGHT, 1),
+    Column(_("Unsure"), _("How unsure the model is: 0 sure, 1 not at all."), ("0.88",), RIGHT, 4),
+    Column(_("Urgent"), _("1 is to be read first: the likeliest infection of the open cases."), ("8888",), RIGHT, 2),
+    Column(_("Taken"), _("The day on which the image was taken."), ("8888-88-88",), LEFT, 3),
+    Column(_("Age"), _("Of the patient on that day, in years."), ("888",), RIGHT, 1),
+    Column(_("Patient"), _("A hash: all images of one patient have the same."), ("dddddddddddd",), LEFT, 5),
 )
 DEFAULT_STRATEGIES = ("combined", "uncertainty", "epistemic", "diverse", "random", "first")
 
@@ -125,6 +129,7 @@ class WorklistPanel:
     def _listed(self) -> None:
         chosen = self._chosen()
         self._rows = rows_of(self.connection.cases)
+        self._columns.leave_out(unknown_columns(self._rows))
         self.arrange()
         ids = [row.case_id for row in self._shown]
         if chosen is not None and chosen.case_id in ids:

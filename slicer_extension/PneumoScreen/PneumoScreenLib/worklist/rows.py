@@ -17,7 +17,9 @@ FAILED = "failed"
 FINDINGS = (TYPE_UNDECIDED, FAILED, *SHORT.values(), *map(display_name, DEFAULT_CLASSES.infections))
 """What may stand in the column of the verdict."""
 
-COLUMNS = ("id", "state", "verdict", "uncertainty")
+COLUMNS = ("id", "state", "verdict", "uncertainty", "priority", "acquired", "age", "patient")
+KNOWN_TO_SOME = COLUMNS[4:]
+"""What the server does not know of every case, and of none where it is an older one."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Row:
         error: why it could not be screened; empty where it could.
         decided: False where there is an infection whose type cannot be told; None where the server does not say.
         infection: probability of an infection of any type; None where it is not known.
+        priority: 1 is to be read first; None for a case that does not wait or of which nothing is known.
+        acquired: day on which the image was taken, as the server writes it, so that it sorts as text.
+        age: of the patient then, in years.
+        patient: a hash that is the same for all images of a patient.
     """
 
     case_id: str
@@ -45,6 +51,10 @@ class Row:
     error: str = ""
     decided: Optional[bool] = None
     infection: Optional[float] = None
+    priority: Optional[int] = None
+    acquired: Optional[str] = None
+    age: Optional[int] = None
+    patient: Optional[str] = None
 
     @property
     def finding(self) -> str:
@@ -54,20 +64,29 @@ class Row:
         return short_name(self.verdict) if self.verdict else ""
 
     @property
-    def texts(self) -> Tuple[str, str, str, str]:
+    def texts(self) -> Tuple[str, ...]:
         """Its cells, in the order of ``COLUMNS``."""
         verdict = FAILED if self.error else self.finding or "–"
         unsure = "–" if self.uncertainty is None else f"{self.uncertainty:.2f}"
-        return self.case_id, self.state, verdict, unsure
+        more = (getattr(self, column) for column in KNOWN_TO_SOME)
+        return (self.case_id, self.state, verdict, unsure, *("–" if value is None else str(value) for value in more))
 
     @property
     def explanation(self) -> str:
-        """What does not fit into the cells: who reads it, infection and confidence, why it failed."""
+        """What may not fit into the cells: who reads it, infection and confidence, whose it is, why it failed."""
         parts = [_("with {reader}").format(reader=self.reader)] if self.reader else []
         if self.verdict and self.infection is not None:
             parts.append(_("infection {probability}").format(probability=percent(self.infection)))
         if self.verdict and self.confidence is not None and self.decided is not False:
             parts.append(_("confidence {probability}").format(probability=percent(self.confidence)))
+        if self.priority is not None:
+            parts.append(_("priority {place}").format(place=self.priority))
+        if self.acquired:
+            parts.append(_("taken on {day}").format(day=self.acquired))
+        if self.age is not None:
+            parts.append(_("age {years}").format(years=self.age))
+        if self.patient:
+            parts.append(_("patient {hash}").format(hash=self.patient))
         if self.error:
             parts.append(self.error)
         return ", ".join(parts)
@@ -86,6 +105,7 @@ def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
             error=str(case.get("error") or ""),
             decided=case.get("decided"),
             infection=case.get("infection"),
+            **{column: case.get(column) for column in KNOWN_TO_SOME},
         )
         for case in cases
     ]
@@ -98,7 +118,7 @@ def arranged(
 
     Args:
         rows: all of them.
-        search: words that must all stand in id, state, verdict or reader; case does not matter.
+        search: words that must all stand in id, state, verdict, reader, day or patient; case does not matter.
         state: one of ``STATES``.
         column: one of ``COLUMNS``.
         descending: the largest first.
@@ -125,7 +145,8 @@ def counts_in_words(rows: Sequence[Row], shown: Sequence[Row]) -> str:
 
 
 def _holds(row: Row, words: Sequence[str]) -> bool:
-    text = " ".join((*row.texts[:3], row.verdict or "", row.reader)).casefold()
+    more = (row.verdict, row.reader, row.acquired, row.patient)
+    text = " ".join((*row.texts[:3], *(value or "" for value in more))).casefold()
     return all(word in text for word in words)
 
 
@@ -137,7 +158,13 @@ def _key(row: Row, column: str) -> Any:
         return STATES.index(row.state) if row.state in STATES else len(STATES)
     if column == "verdict":
         return row.finding or None
-    return row.uncertainty
+    return getattr(row, column)
+
+
+def unknown_columns(rows: Sequence[Row]) -> List[int]:
+    """The columns, by their place, of which no case has a value: they need not be shown."""
+    names = [column for column in KNOWN_TO_SOME if all(getattr(row, column) is None for row in rows)]
+    return [COLUMNS.index(column) for column in names]
 
 
 def _natural(text: str) -> List[Tuple[int, int, str]]:
