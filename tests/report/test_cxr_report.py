@@ -93,7 +93,7 @@ def test_no_opacity_is_not_called_healthy_and_both_lungs_are_shown(radiograph, c
 
 def test_a_table_of_cases_says_the_same(cxr_screening):
     case = opaque(cxr_screening, "covid19", decided=False, probability=0.9).case
-    text = Page(render_index([case])).text
+    text = Page(render_index([case], DEFAULT_CLASSES)).text
     assert "Opacity found, type undecided" in text
     assert "Right lung" in text
 

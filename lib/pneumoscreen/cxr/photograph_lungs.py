@@ -12,7 +12,7 @@ from torch.nn import functional
 from .efficientnet import LEVELS, EfficientNetLite0
 
 CHANNELS = sum(LEVELS)
-_NOWHERE = -20.0
+NOWHERE = -20.0
 """Logit of a mask that is not there."""
 
 
@@ -43,7 +43,7 @@ class LungHead(nn.Module):
         features = self.norm(maps)
         if not self.attention:
             seen = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-            return seen, features.new_full((len(maps), *maps.shape[2:]), _NOWHERE)
+            return seen, features.new_full((len(maps), *maps.shape[2:]), NOWHERE)
         places = self.mask(features)
         mask = torch.sigmoid(places)
         attended = (1.0 + mask) * features

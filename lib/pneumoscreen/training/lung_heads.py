@@ -15,7 +15,7 @@ from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 
 from ..config import Settings
-from ..cxr.photograph_lungs import LungHead
+from ..cxr.photograph_lungs import NOWHERE, LungHead
 
 _ROUNDS = 300
 _AT_ONCE = 256
@@ -108,6 +108,10 @@ def _fit_mask(head: LungHead, lungs: KeptLungs, settings: HeadSettings) -> None:
     with torch.inference_mode():
         places = np.moveaxis(head.norm(features).numpy(), 1, -1).reshape(-1, lungs.maps.shape[2])
     drawn = lungs.opacity[is_drawn, 0].reshape(-1) > 0.5
+    if drawn.all() or not drawn.any():
+        # Nothing was drawn: the mask stays nowhere.
+        _fill(head.mask, np.zeros((1, places.shape[1], 1, 1)), NOWHERE)
+        return
     chosen = np.random.default_rng(settings.seed).permutation(len(places))[: settings.places]
     fitted = LogisticRegression(C=settings.mask, max_iter=_ROUNDS).fit(places[chosen], drawn[chosen])
     _fill(head.mask, fitted.coef_[0][None, :, None, None], float(fitted.intercept_[0]))

@@ -197,6 +197,7 @@ def _told(
 
 def make_opacity_weights(films: Path, work: Path, settings: OpacityStarterSettings, store: ModelStore) -> None:
     """Keep the features, cross-validate, calibrate, train on all lungs, and publish the localiser."""
+    work.mkdir(parents=True, exist_ok=True)
     boxes = LungBoxModel.load(store.load(lung_boxes.MODEL_NAME))
     cutter = Cutter(settings, boxes, LocalizationModel.untrained(settings.network))
     real = lungs = kept(work / "films.npz", lambda: cutter.of_films(films))
@@ -250,7 +251,6 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("configs/starter_opacity.yaml"))
     parser.add_argument("--model-dir", type=Path, help="model store to publish to; default: the project's own")
     arguments = parser.parse_args()
-    arguments.work.mkdir(parents=True, exist_ok=True)
     settings = load_config(arguments.config, OpacityStarterSettings)
     store = ModelStore(arguments.model_dir)
     make_opacity_weights(arguments.films, arguments.work, settings, store)
