@@ -155,7 +155,8 @@ def test_x_rays_are_read_by_their_classes(tmp_path: Path) -> None:
     room = ReadingRoom(tmp_path, {})
     softmax = {"covid19": 0.7, "healthy": 0.1, "cap": 0.2}
     verdict = Verdict("covid19", "softmax", softmax, softmax)
-    document = replace(Case.from_dict(RADIOGRAPH), verdict=verdict)
+    document = Case.from_dict(RADIOGRAPH)
+    document = replace(document, verdict=verdict, cxr=replace(document.cxr, probabilities=softmax))
     (tmp_path / f"{document.case_id}.png").write_bytes(b"not opened")
     by_hand = {"label": "cap", "location": "none", "name": "ann", "at": AT}
     case = replace(document, diagnosis=None, cxr=replace(document.cxr, reader=by_hand), reading=Reading(12.0, False))

@@ -62,7 +62,7 @@ def test_airways_filled_with_mucus_are_dense_thin_and_as_frequent_in_both_types(
 
 @pytest.mark.parametrize("name", TYPES)
 def test_a_small_infection_stays_small_whatever_the_severity(name: str) -> None:
-    drawn = [draw_lesion(name, 1.0, np.random.default_rng(seed), small=True) for seed in range(200)]
+    drawn = [draw_lesion(name, 1.0, np.random.default_rng(seed), manifestation="early") for seed in range(200)]
     sizes = [max(blob.radii) for lesion in drawn for blob in lesion.blobs]
     assert max(sizes) < 12.0
     assert min(sizes) > 3.0

@@ -1,5 +1,6 @@
 """Patients, ages, days and priority in the worklist of a real server: who sees them, and where they are not written."""
 
+import os
 import stat
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pneumoscreen.images.examination import Examination
 from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.client import Client
 from pneumoscreen.server.datastore import StudiesDatastore
+from pneumoscreen.server.engine import scan_state
 from pneumoscreen.server.examinations import KEY_FILE, Examinations
 from pneumoscreen.server.identity import Role
 from pneumoscreen.server.reading import LimitedReading, Reading
@@ -31,10 +33,12 @@ EXAMINED = {"PatientID": "MRN0012345", "PatientBirthDate": "19570301", "StudyDat
 URGENCY = {"first": 0.2, "second": 0.9, "third": 0.9, "visit_day1": None}
 
 
-def stored(case_id: str, infection: float | None) -> StoredScore:
+def stored(studies: Path, case_id: str, infection: float | None) -> StoredScore:
+    place = studies / (case_id if (studies / case_id).exists() else f"{case_id}.nii.gz")
+    scan = scan_state(Path(os.path.realpath(place)))
     embedding = np.ones(4, dtype=np.float32) / 2
     return StoredScore(
-        case_id, CaseScore(case_id, 0.5, 0.1, embedding), {}, "s", Finding("CT", "covid19", 0.9, 2, True, infection)
+        case_id, CaseScore(case_id, 0.5, 0.1, embedding), {}, scan, Finding("CT", "covid19", 0.9, 2, True, infection)
     )
 
 
@@ -50,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (studies / PATIENTS_FILE).write_text("case,patient\nlisted,77\n")
     scores = ScoreStore(studies / WORK_FOLDER / "scores")
     for case_id, infection in URGENCY.items():
-        scores.put(stored(case_id, infection))
+        scores.put(stored(studies, case_id, infection))
     scores.put(StoredScore("visit_day2", None, {}, "s", error="the scan shows no lungs"))
     return studies
 

@@ -43,7 +43,11 @@ def studies(tmp_path: Path) -> Path:
 
 
 def write_scan(path: Path) -> None:
-    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((8, 16, 16), np.int16)), str(path))
+    scan = sitk.GetImageFromArray(
+        (np.arange(16 * 64 * 64, dtype=np.int32) % 1400 - 1000).astype(np.int16).reshape(16, 64, 64)
+    )
+    scan.SetSpacing((6.0, 6.0, 10.0))
+    sitk.WriteImage(scan, str(path))
 
 
 def offered(studies: Path) -> set[str]:
@@ -154,7 +158,7 @@ def test_an_index_does_not_say_where_things_lie(studies: Path, outside: Path, na
     datastore = StudiesDatastore(str(studies))
     assert datastore.list_images() == ["plain"]
     label = outside / "label.nrrd"
-    label.write_bytes(b"a label")
+    sitk.WriteImage(sitk.ReadImage(str(studies / "plain.nii.gz"), sitk.sitkUInt8), str(label))
     datastore.save_label("plain", str(label), "original", {})
     assert (studies / "labels" / "original" / "plain.nrrd").is_file()
     assert not (outside / "original").exists()

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 from tests.server.conftest import RunningServer, model_root, phantom, serving
 from tests.slicer_extension.doubles.misbehaving import holding_back
-from tests.slicer_extension.doubles.running_panel import Panel, running_panel
+from tests.slicer_extension.doubles.running_panel import LONGEST_TURN_S, Panel, running_panel
 
 from pneumoscreen.images.volume import Volume
 
@@ -17,8 +17,6 @@ __all__ = ["model_root", "phantom"]
 
 HELD = ("POST /infer/", "PUT /pneumoscreen/annotations/")
 DELAYS_S = (3.0, pytest.param(30.0, marks=[pytest.mark.slow, pytest.mark.timeout(600)]))
-LONGEST_TURN_S = 0.05
-"""Of processor time; what other programs take of a busy machine is not the panel's."""
 
 
 @pytest.fixture
