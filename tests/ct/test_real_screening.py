@@ -54,7 +54,7 @@ def screen(screener: Screener, path: Path) -> tuple[Volume, Screening]:
     return volume, screener.screen(volume)
 
 
-# One small nodule on day 5, for which the infection map says .27 at most; see docs/ct.md.
+# One small nodule on day 5, for which the infection map says .17 at most; see docs/ct.md.
 MISSED = "radiopaedia_covid19/rid75329.nii.gz"
 
 
@@ -78,7 +78,7 @@ def test_verdict_and_lungs_of_a_scan_that_no_training_saw(name: str, screener: S
 
 
 @pytest.mark.xfail(
-    reason="a faint nodule in one slice of 7 mm, in the infection map as less than half a millilitre", strict=True
+    reason="a faint nodule in one slice of 7 mm, in the infection map as less than .7 ml", strict=True
 )
 def test_the_nodule_in_the_left_lung_of_the_second_day_is_found(screener: Screener, shared_data: Path) -> None:
     _, screening = screen(screener, shared_data / "ct" / "radiopaedia_covid19" / "rid75329_2.nii.gz")
