@@ -77,9 +77,7 @@ def test_verdict_and_lungs_of_a_scan_that_no_training_saw(name: str, screener: S
     assert len(case.regions) <= 20
 
 
-@pytest.mark.xfail(
-    reason="a faint nodule in one slice of 7 mm, in the infection map as less than .7 ml", strict=True
-)
+@pytest.mark.xfail(reason="a faint nodule in one slice of 7 mm, in the infection map as less than .7 ml", strict=True)
 def test_the_nodule_in_the_left_lung_of_the_second_day_is_found(screener: Screener, shared_data: Path) -> None:
     _, screening = screen(screener, shared_data / "ct" / "radiopaedia_covid19" / "rid75329_2.nii.gz")
     assert any(region.side == "left" for region in screening.case.regions if region.label != "irrelevant")
