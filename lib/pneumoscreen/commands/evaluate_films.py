@@ -1,6 +1,5 @@
 """``pneumoscreen evaluate --modality cxr --cases TABLE``: disease told within one source, group by group."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..evaluation.site_cases import SiteCase, check_classes, parse_conditions, r
 from ..images.radiograph_reader import read_radiograph_file
 from ..models.store import ModelStore
 from .device import pick_device
-from .folders import prepare_folder, replacing
+from .folders import prepare_folder, write_evaluation
 from .screen import STATUS_OK
 from .terminal import progress_of
 
@@ -64,11 +63,8 @@ def evaluate_films(
         "films": [outcome.to_dict() for outcome in outcomes],
     }
     text = figures_to_text(groups)
-    content = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    for name, each in (("evaluation.json", content), ("evaluation.txt", text)):
-        with replacing(out / name) as part:
-            part.write_text(each, encoding="utf-8")
-    print(content if as_json else text, end="")
+    write_evaluation(out, document, text)
+    print((out / "evaluation.json").read_text(encoding="utf-8") if as_json else text, end="")
     return STATUS_OK
 
 

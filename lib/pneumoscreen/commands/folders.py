@@ -63,8 +63,8 @@ def replacing(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_evaluation(out: Path, figures: Mapping[str, Any], text: str, page: str) -> None:
-    """Write ``evaluation.json``, ``.txt`` and ``.html`` into a folder.
+def write_evaluation(out: Path, figures: Mapping[str, Any], text: str, page: str | None = None) -> None:
+    """Write ``evaluation.json``, ``.txt`` and, where there is a page, ``.html`` into a folder.
 
     Raises:
         OutputError: if one cannot be written.
@@ -72,8 +72,9 @@ def write_evaluation(out: Path, figures: Mapping[str, Any], text: str, page: str
     files = {
         "evaluation.json": json.dumps(figures, indent=1, allow_nan=False) + "\n",
         "evaluation.txt": text,
-        "evaluation.html": page,
     }
+    if page is not None:
+        files["evaluation.html"] = page
     for name, content in files.items():
         with replacing(out / name) as part:
             part.write_text(content, encoding="utf-8")

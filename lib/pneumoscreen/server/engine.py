@@ -224,7 +224,12 @@ def fingerprint(*paths: Path) -> Fingerprint:
 
 def scan_state(path: Path) -> str:
     """A short name for the present state of a scan's files, wherever the studies folder lies."""
-    state = [(os.path.relpath(name, path), size, changed_ns) for name, size, changed_ns in fingerprint(path)]
+    return named_state(path, fingerprint(path))
+
+
+def named_state(path: Path, files: Fingerprint) -> str:
+    """``scan_state`` of a scan whose fingerprint is known."""
+    state = [(os.path.relpath(name, path), size, changed_ns) for name, size, changed_ns in files]
     return hashlib.sha256(repr(state).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

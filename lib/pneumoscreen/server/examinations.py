@@ -61,13 +61,13 @@ class Examinations:
 
     def all(self) -> dict[str, Examined]:
         """What is known of every image now; what is not yet known is read in the background."""
-        places, studies = self._datastore.places, Path(self._datastore.work_folder).parent
+        places, studies = self._datastore.image_places(), Path(self._datastore.work_folder).parent
         listed = self._patients(studies)
         found = {}
         with self._lock:
             key = self._key = self._key or _key_of(studies)
-            for name, place in places.items():
-                known = self._examination(name, studies / place)
+            for name, path in places.items():
+                known = self._examination(name, path)
                 if known is not None:
                     patient = patient_name(name, known.patient_key or listed.get(name))
                     found[name] = Examined(_hashed(key, patient), known.age, known.acquired)

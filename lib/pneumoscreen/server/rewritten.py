@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..active_learning.score_file import ScoreStore
-from .engine import fingerprint, scan_state
+from .engine import fingerprint, named_state
 
 FILES_A_LOOK = 200
 """Ours: a hundredth of a processor where one looks every second; twenty thousand files are seen in two minutes."""
@@ -39,15 +39,16 @@ class RewrittenImages:
         while self._left and asked < self._most:
             name = self._left.pop(0)
             path = places[name]
-            files = fingerprint(path, *more_of(path))
+            own = fingerprint(path)
+            files = own + fingerprint(*more_of(path))
             asked += len(files) + 1
             if not files:
                 continue  # it is gone; the next search says so
-            if self._is_other(name, path, repr(files)):
+            if self._is_other(name, repr(files), named_state(path, own)):
                 changed.append(name)
         return changed
 
-    def _is_other(self, name: str, path: Path, state: str) -> bool:
+    def _is_other(self, name: str, state: str, scan: str) -> bool:
         known, self._states[name] = self._states.get(name, state), state
         stored = self._scores.get(name)
-        return known != state or (stored is not None and stored.scan != scan_state(path))
+        return known != state or (stored is not None and stored.scan != scan)

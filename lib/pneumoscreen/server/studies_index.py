@@ -86,12 +86,6 @@ class StudiesIndex(LocalDatastore):
                 return next((key for key in self._datastore.objects if self.get_image_uri(key) == real), None)
         return None
 
-    @property
-    def places(self) -> dict[str, str]:
-        """Path of every image relative to the studies folder, by its id."""
-        with self._guard:
-            return {name: place for name, place in self._places.items() if name in self._datastore.objects}
-
     def get_image_uri(self, image_id: str) -> str:
         """Path of an image's file or folder, links resolved; empty for an unknown one.
 
@@ -129,7 +123,8 @@ class StudiesIndex(LocalDatastore):
     def image_places(self) -> dict[str, Path]:
         """The file or folder of every image that is offered, by its id."""
         with self._guard:
-            return {name: Path(self._datastore_path) / place for name, place in self._places.items()}
+            offered = self._datastore.objects
+            return {name: Path(self._datastore_path) / p for name, p in self._places.items() if name in offered}
 
     def wait_for_copies(self) -> None:
         """From here on an image is offered only once nobody writes it any more."""
