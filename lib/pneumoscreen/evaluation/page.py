@@ -77,7 +77,10 @@ def render_page(summary: Summary) -> str:
         froc=_froc(summary),
         calibration=_calibration(summary),
         reliability=_reliability(summary),
-        agreements=[_agreement(found) for found in (*summary.with_model, *summary.between_readers)],
+        agreements=[
+            {**agreement_view(found), "level": found.level.capitalize()}
+            for found in (*summary.with_model, *summary.between_readers)
+        ],
         cautions=cautions(summary),
         rows=[_row(outcome, result.head, result.classes) for outcome in result.outcomes],
         measures=_measures(result.outcomes),
@@ -240,11 +243,12 @@ def _reliability(summary: Summary) -> list[dict[str, Any]]:
     return found
 
 
-def _agreement(found: Agreement) -> dict[str, Any]:
+def agreement_view(found: Agreement) -> dict[str, Any]:
+    """What a page shows of an agreement."""
     return {
         "first": found.first,
         "second": "the model" if found.second == MODEL else found.second,
-        "level": found.level.capitalize(),
+        "level": found.level,
         "count": found.matrix.total,
         "cases": found.cases,
         "patients": found.patients,

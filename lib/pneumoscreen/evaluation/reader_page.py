@@ -7,9 +7,8 @@ import numpy as np
 
 from ..report import wording
 from ..report.case_report import environment
-from .agreement import MODEL, Agreement
 from .bootstrap import Interval
-from .page import MINUS, Figure
+from .page import MINUS, Figure, agreement_view
 from .reader_figures import EVERYBODY, Difference, ReaderRow, ReadingTime
 from .reader_study import CONDITION_NAMES, Condition, StudyReading
 from .reader_summary import HOW, ReaderSummary
@@ -37,11 +36,11 @@ def render_reader_page(summary: ReaderSummary) -> str:
             between=[
                 {
                     "condition": FIRST_READINGS if row.condition is None else CONDITION_NAMES[row.condition],
-                    **_agreement(row.agreement),
+                    **agreement_view(row.agreement),
                 }
                 for row in summary.between
             ],
-            regions=[_agreement(found) for found in summary.regions],
+            regions=[agreement_view(found) for found in summary.regions],
             readings=[_reading(reading, summary) for reading in summary.found.readings],
             written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         )
@@ -62,7 +61,7 @@ def _headline(summary: ReaderSummary) -> list[dict[str, Any]]:
     for condition in (Condition.WITHOUT, Condition.WITH):
         row = rows.get(condition)
         truth = None if row is None else row.with_truth
-        right = None if truth is None else _agreement(truth)
+        right = None if truth is None else agreement_view(truth)
         name = f"Right {CONDITION_NAMES[condition]}"
         cards.append({"name": name, "what": "labels that agree with the truth", "time": None, "truth": right})
     return cards
@@ -76,8 +75,8 @@ def _row(row: ReaderRow, longest: float) -> dict[str, Any]:
         "readings": row.readings,
         "cases": row.cases,
         "time": _time(row.time, longest),
-        "truth": None if row.with_truth is None else _agreement(row.with_truth),
-        "model": None if row.with_model is None else _agreement(row.with_model),
+        "truth": None if row.with_truth is None else agreement_view(row.with_truth),
+        "model": None if row.with_model is None else agreement_view(row.with_model),
     }
 
 
@@ -112,20 +111,6 @@ def _difference(row: Difference) -> dict[str, Any]:
         if row.seconds is None
         else {"estimate": f"{_signed(row.seconds.estimate)} s", "interval": _seconds_interval(row.seconds)},
         "truth": None if row.truth is None else Figure.of(row.truth),
-    }
-
-
-def _agreement(found: Agreement) -> dict[str, Any]:
-    return {
-        "first": found.first,
-        "second": "the model" if found.second == MODEL else found.second,
-        "level": found.level,
-        "count": found.matrix.total,
-        "cases": found.cases,
-        "patients": found.patients,
-        "alone": found.alone,
-        "kappa": Figure.of(found.kappa),
-        "observed": Figure.of(found.observed),
     }
 
 
