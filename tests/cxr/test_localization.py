@@ -1,6 +1,7 @@
 """Step 4: one network for both lungs, its attention, and what two answers say together."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -100,7 +101,8 @@ class TestNetwork:
     @pytest.mark.parametrize("attention", [True, False])
     def test_masks_and_probabilities_lie_in_0_to_1(self, attention: bool) -> None:
         model = side_model(settings=TINY_SIDES.model_copy(update={"attention": attention}))
-        found, masks = model.localise(lungs())
+        judged = model.localise(lungs())
+        found, masks = judged.probabilities, judged.masks
         assert found.shape == (4,)
         assert masks.shape == (4, HEIGHT, WIDTH)
         assert ((found > 0) & (found < 1)).all()
@@ -109,16 +111,54 @@ class TestNetwork:
 
     def test_a_lung_is_judged_alone(self) -> None:
         model = side_model()
-        found, masks = model.localise(lungs())
+        judged = model.localise(lungs())
+        found, masks = judged.probabilities, judged.masks
         for number, lung in enumerate(lungs()):
-            alone, mask = model.localise(lung[None])
-            assert alone[0] == pytest.approx(found[number], abs=1e-5)
-            np.testing.assert_allclose(mask[0], masks[number], atol=1e-5)
+            alone = model.localise(lung[None])
+            assert alone.probabilities[0] == pytest.approx(found[number], abs=1e-5)
+            np.testing.assert_allclose(alone.masks[0], masks[number], atol=1e-5)
+            np.testing.assert_allclose(alone.gradcam[0], judged.gradcam[number], atol=1e-5)
 
     def test_the_temperature_divides_the_logit(self) -> None:
-        plain = side_model().localise(lungs())[0]
-        hot = side_model(settings=TINY_SIDES.model_copy(update={"temperature": 4.0})).localise(lungs())[0]
+        plain = side_model().localise(lungs()).probabilities
+        hot = side_model(settings=TINY_SIDES.model_copy(update={"temperature": 4.0})).localise(lungs()).probabilities
         np.testing.assert_allclose(np.log(hot / (1 - hot)) * 4.0, np.log(plain / (1 - plain)), atol=1e-9)
+
+
+class TestGradcam:
+    @pytest.mark.parametrize("trunk", ["residual", "efficientnet_lite0"])
+    def test_a_lung_is_as_warm_as_it_is_likely_to_be_infected(
+        self, trunk: Literal["residual", "efficientnet_lite0"]
+    ) -> None:
+        settings = TINY_SIDES.model_copy(update={"trunk": trunk, "size": (32, 64)})
+        judged = side_model(settings=settings).localise(np.random.default_rng(1).random((3, 64, 32), dtype=np.float32))
+        assert judged.gradcam.shape == judged.masks.shape == (3, 64, 32)
+        np.testing.assert_allclose(judged.gradcam.max(axis=(1, 2)), judged.probabilities, atol=1e-5)
+        assert judged.gradcam.min() >= 0.0
+
+    def test_it_is_warm_where_the_evidence_lies(self) -> None:
+        model = side_model(settings=TINY_SIDES.model_copy(update={"trunk": "efficientnet_lite0", "size": (32, 64)}))
+        parts = model.network.photographs
+        for layer, value in ((parts.head.mask, 0.0), (parts.head.classify, 0.0)):
+            layer.weight.data.fill_(value)
+            layer.bias.data.zero_()
+        parts.head.classify.weight.data[0, 0] = 1.0  # the mean of the first channel alone speaks
+        maps = torch.zeros(1, CHANNELS, 4, 2)
+        maps[0, 0, 3, 0] = 1.0
+        maps[0, 0, 0, 1] = -1.0
+        maps[0, 1, 0, 0] = 5.0
+        parts.maps = lambda lungs: maps
+        parts.head.norm = torch.nn.Identity()
+        heat = model.localise(np.zeros((1, 64, 32), np.float32)).gradcam[0]
+        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        assert row >= 48
+        assert column < 16
+        assert not heat[:24].any()
+
+    def test_where_nothing_speaks_for_it_nothing_is_warm(self) -> None:
+        model = side_model(settings=TINY_SIDES)
+        model.network.classify.weight.data.zero_()
+        assert not model.localise(lungs()).gradcam.any()
 
 
 class TestPhotographs:
@@ -130,14 +170,35 @@ class TestPhotographs:
         assert all(name.startswith("photographs.head.") for name in state)
         assert sum(tensor.numel() for tensor in state.values()) < 50_000
 
+    def test_what_learnt_lungs_is_part_of_the_state_and_comes_back(self, tmp_path: Path) -> None:
+        settings = self.SETTINGS.model_copy(update={"tuned_stages": 2})
+        model = side_model(1, settings)
+        parts = model.network.photographs
+        with torch.no_grad():
+            for part in parts.tuned_parameters():
+                part.add_(0.01)
+        state = model.state()
+        stages = {name.split(".")[3] for name in state if ".trunk." in name}
+        assert stages == {"5", "6"}
+        assert len(parts.tuned_parameters()) == sum(1 for name, _ in parts.trunk.named_parameters() if name[7] in "56")
+        ModelStore(tmp_path).publish("cxr_localization", state, {"network": model.card_network(), **CARD})
+        back = LocalizationModel.load(ModelStore(tmp_path).load("cxr_localization"))
+        seen = np.random.default_rng(0).random((2, 64, 32), dtype=np.float32)
+        np.testing.assert_allclose(back.localise(seen).probabilities, model.localise(seen).probabilities, atol=1e-2)
+        assert (
+            np.abs(side_model(1, self.SETTINGS).localise(seen).probabilities - model.localise(seen).probabilities).max()
+            > 0.02
+        )
+
     def test_it_comes_back_from_a_store_with_the_trunk_of_the_program(self, tmp_path: Path) -> None:
         model = side_model(1, self.SETTINGS)
         ModelStore(tmp_path).publish("cxr_localization", model.state(), {"network": model.card_network(), **CARD})
         back = LocalizationModel.load(ModelStore(tmp_path).load("cxr_localization"))
         seen = np.random.default_rng(0).random((2, 64, 32), dtype=np.float32)
-        found, masks = back.localise(seen)
+        judged = back.localise(seen)
+        found, masks = judged.probabilities, judged.masks
         assert masks.shape == (2, 64, 32)
-        np.testing.assert_allclose(found, model.localise(seen)[0], atol=1e-3)
+        np.testing.assert_allclose(found, model.localise(seen).probabilities, atol=1e-3)
 
     def test_weights_without_a_head_are_refused(self) -> None:
         with pytest.raises(RuntimeError, match=r"photographs\.head\.classify\.weight"):
@@ -156,7 +217,7 @@ class TestPhotographs:
         with torch.no_grad():
             normal = head.norm(maps)
             expected = (1.0 + torch.sigmoid(head.mask(normal))) * normal
-            logits, shown = head(maps)
+            logits, shown = head(normal)
         assert shown.shape == (2, 4, 2)
         weights, bias = head.classify.weight[0], head.classify.bias[0]
         m = torch.sigmoid(shown)
@@ -204,7 +265,9 @@ class TestStore:
         store.publish("cxr_localization", model.state(), {"network": model.card_network(), **CARD})
         back = LocalizationModel.load(store.load("cxr_localization"))
         assert back.settings == settings
-        np.testing.assert_allclose(back.localise(lungs())[0], model.localise(lungs())[0], atol=1e-3)
+        np.testing.assert_allclose(
+            back.localise(lungs()).probabilities, model.localise(lungs()).probabilities, atol=1e-3
+        )
 
     def test_another_networks_card_is_refused(self, tmp_path: Path) -> None:
         store = ModelStore(tmp_path)

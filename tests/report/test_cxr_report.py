@@ -89,6 +89,8 @@ def test_no_opacity_is_not_called_healthy_and_both_lungs_are_shown(radiograph, c
     assert "Not looked for" not in page.text
     assert "Neither lung taken by itself" not in page.text
     assert "Left lung as the side network saw it" in [a["alt"] for a in page.all("img")]
+    assert "Grad-CAM: what in each lung spoke for an opacity." in page.text
+    assert "scaled to its own largest value" not in page.text
 
 
 def test_a_table_of_cases_says_the_same(cxr_screening):

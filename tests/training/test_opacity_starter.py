@@ -12,7 +12,7 @@ from pneumoscreen.cxr.lung_boxes import LungBoxModel
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.phantoms import RadiographSpec, generate_radiograph
 from pneumoscreen.phantoms.radiograph_studies import write_picture
-from pneumoscreen.training.lung_heads import HeadSettings
+from pneumoscreen.training.lung_tuning import TuningSettings
 from pneumoscreen.training.opacity_starter import OpacityStarterSettings, leave_types_undecided, make_opacity_weights
 
 FILMS = 6
@@ -42,7 +42,7 @@ def test_weights_with_a_calibration_are_published_and_made_again(folder: Path, t
     store = ModelStore(tmp_path / "models")
     shipped = ModelStore().load("cxr_lung_boxes")
     store.publish("cxr_lung_boxes", shipped.state, {**shipped.card, "network": shipped.card["network"]})
-    settings = OpacityStarterSettings(copies=1, phantoms=2, head=HeadSettings(folds=2))
+    settings = OpacityStarterSettings(phantoms=2, tuning=TuningSettings(epochs=1, batch=4, folds=2))
     for version in (1, 2):
         make_opacity_weights(folder, tmp_path / "work", settings, store)
         assert store.load("cxr_localization").version == version

@@ -1,6 +1,5 @@
 """Grad-CAM: what in the picture spoke for a class (Selvaraju et al. 2017; Wang et al. 2020, figure 4)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +37,6 @@ def judge(
     chosen: int | None = None,
     draws: int = 0,
     seed: int = 0,
-    among: Sequence[int] | None = None,
 ) -> Judgement:
     """Class probabilities of a picture and the Grad-CAM of one class, from one pass through the network.
 
@@ -56,7 +54,6 @@ def judge(
         chosen: index of the class; None takes the likeliest.
         draws: of dropout (Gal and Ghahramani 2016).
         seed: of the draws.
-        among: where no class is chosen, the classes of which the likeliest is; None takes all.
     """
     network = model.network
     batch = torch.from_numpy(picture)[None].to(model.device)
@@ -66,8 +63,7 @@ def judge(
         maps = [level.detach().requires_grad_() for level in found]
         features = network.features(maps, len(batch))
         logits = network.classify(features)
-        left = range(logits.shape[1]) if among is None else among
-        wanted = max(left, key=lambda number: float(logits[0, number])) if chosen is None else chosen
+        wanted = int(logits[0].argmax()) if chosen is None else chosen
         gradients = torch.autograd.grad(logits[0, wanted], maps)
     return Judgement(
         model.probabilities(logits)[0],

@@ -7,6 +7,7 @@ has learnt photographs (``photograph_lungs.py``), lungs whose greys are equalise
 probability of a film is that of its likelier lung.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ from .sampling import cut, equalised
 
 MODEL_NAME = "cxr_localization"
 WIDTH, HEIGHT = 64, 128
+_LEAST = 1e-9
 
 LungTrunk = Literal["residual", "efficientnet_lite0"]
 
@@ -49,7 +51,8 @@ class LocalizationSettings(Settings):
 
     Attributes:
         size: width and height of a lung, in pixels (published: 64 x 128).
-        trunk: ``residual`` (published), or ``efficientnet_lite0``, as ImageNet left it (ours).
+        trunk: ``residual`` (published), or ``efficientnet_lite0``, which begins as ImageNet left it (ours).
+        tuned_stages: how many stages of ``efficientnet_lite0``, counted from the last, have learnt lungs (ours).
         widths: channels of the stages of the residual trunk, each of which halves the picture after the first.
         attention: whether the mask is used; without it H = F.
         equalised: whether the greys of each lung are spread evenly, which takes exposure and unit away (ours).
@@ -62,6 +65,7 @@ class LocalizationSettings(Settings):
 
     size: tuple[int, int] = (WIDTH, HEIGHT)
     trunk: LungTrunk = "residual"
+    tuned_stages: int = Field(0, ge=0, le=7)
     widths: tuple[int, ...] = Field((32, 64, 128), min_length=1)
     attention: bool = True
     equalised: bool = False
@@ -122,7 +126,7 @@ class LocalizationNetwork(nn.Module):
         super().__init__()
         self.settings = settings
         if settings.trunk != "residual":
-            self.photographs = PhotographLungs(settings.attention, settings.dropout)
+            self.photographs = PhotographLungs(settings.attention, settings.dropout, settings.tuned_stages)
             return
         first = settings.widths[0]
         self.stem = nn.Sequential(nn.Conv2d(1, first, 5, 2, 2, bias=False), nn.BatchNorm2d(first), nn.ReLU())
@@ -137,21 +141,46 @@ class LocalizationNetwork(nn.Module):
 
     def forward(self, lungs: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [b], and the mean mask of the finest module, [b, height, width]."""
+        return self.judged(*self.maps(lungs), lungs.shape[2:])
+
+    def maps(self, lungs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The feature maps that a lung is judged by, and the mask where it was made on the way to them."""
         if self.settings.trunk != "residual":
-            found: tuple[Tensor, Tensor] = self.photographs(lungs)
-            return found
+            return self.photographs.head.norm(self.photographs.maps(lungs)), None
         x = self.stem(lungs * 2.0 - 1.0)
         finest: Tensor | None = None
         for stage in self.stages:
             if isinstance(stage, AttentionModule):
                 x, mask = stage(x)
-                finest = mask if finest is None else finest
+                finest = mask.mean(dim=1, keepdim=True) if finest is None else finest
             else:
                 x = stage(x)
-        means = functional.dropout(x.mean(dim=(2, 3)), self.settings.dropout, self.training)
-        assert finest is not None
-        seen = functional.interpolate(finest.mean(dim=1, keepdim=True), lungs.shape[2:], mode="bilinear")
-        return self.classify(means)[:, 0], seen[:, 0]
+        return x, finest
+
+    def judged(self, maps: Tensor, mask: Tensor | None, size: torch.Size) -> tuple[Tensor, Tensor]:
+        """Logits [b] and masks [b, height, width] of what ``maps`` gives."""
+        if mask is None:
+            logits, places = self.photographs.head(maps)
+            mask = torch.sigmoid(places)[:, None]
+        else:
+            means = functional.dropout(maps.mean(dim=(2, 3)), self.settings.dropout, self.training)
+            logits = self.classify(means)[:, 0]
+        return logits, functional.interpolate(mask, size, mode="bilinear", align_corners=False)[:, 0]
+
+
+@dataclass(frozen=True)
+class JudgedLungs:
+    """What a localiser makes of lungs.
+
+    Attributes:
+        probabilities: float64 [n], of infection, calibrated.
+        masks: float32 [n, height, width] in 0 to 1, of the attention.
+        gradcam: float32 [n, height, width], what spoke for an infection: 0 to the lung's probability.
+    """
+
+    probabilities: NDArray[np.float64]
+    masks: NDArray[np.float32]
+    gradcam: NDArray[np.float32]
 
 
 class LocalizationModel(CxrModel[LocalizationSettings, LocalizationNetwork]):
@@ -161,11 +190,27 @@ class LocalizationModel(CxrModel[LocalizationSettings, LocalizationNetwork]):
     network_type = LocalizationNetwork
     what = "radiograph localiser"
 
-    @torch.inference_mode()
-    def localise(self, lungs: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Probabilities [n] and attention masks [n, height, width] of lungs [n, height, width] as ``lung_of`` cuts."""
-        logits, masks = self.network(torch.from_numpy(lungs)[:, None].to(self.device))
-        return self.probabilities(logits), np.asarray(masks.float().cpu().numpy())
+    def localise(self, lungs: NDArray[np.float32]) -> JudgedLungs:
+        """What is made of lungs [n, height, width] as ``lung_of`` cuts them.
+
+        Ours: the Grad-CAM is element-wise (Draelos and Carin 2020), so that it holds what each place added to the
+        logit, and counts where the attention mask, which was taught places, looked. A lung is as warm as it is likely
+        to be infected: with a fixed scale a clear lung would glow like a sick one.
+        """
+        seen = torch.from_numpy(lungs)[:, None].to(self.device)
+        with torch.no_grad():
+            found, mask = self.network.maps(seen)
+        with torch.enable_grad():
+            maps = found.detach().requires_grad_()
+            logits, masks = self.network.judged(maps, mask, seen.shape[2:])
+            gradients = torch.autograd.grad(logits.sum(), maps)[0]
+        spoken = torch.relu((gradients * maps).detach().sum(dim=1, keepdim=True))
+        spoken = functional.interpolate(spoken, seen.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+        spoken = spoken * masks.detach()
+        spoken = spoken / spoken.amax(dim=(1, 2), keepdim=True).clamp(min=_LEAST)
+        probabilities = self.probabilities(logits)
+        warm = spoken.float().cpu().numpy() * probabilities[:, None, None]
+        return JudgedLungs(probabilities, np.asarray(masks.detach().float().cpu().numpy()), warm.astype(np.float32))
 
     def probabilities(self, logits: Tensor) -> NDArray[np.float64]:
         """Calibrated probabilities of infection [n] of logits [n]."""

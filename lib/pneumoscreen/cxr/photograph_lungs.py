@@ -1,8 +1,9 @@
 """A localiser on a trunk that has learnt photographs, with the attention of the published one (ours).
 
-Some hundred lungs read by radiologists are too few to learn edges and textures from. So EfficientNet-Lite0 stays as
-ImageNet left it, and only what follows is learnt: a mask M in 0 to 1 over its feature maps, H = (1 + M) * F, and one
-sigmoid a lung. M is taught where radiologists drew the opacities, so that what it shows can be read as a place.
+Some hundred lungs read by radiologists are too few to learn edges and textures from. So the first stages of
+EfficientNet-Lite0 stay as ImageNet left them; the last ones begin there and may learn lungs. What follows is learnt: a
+mask M in 0 to 1 over the feature maps, H = (1 + M) * F, and one sigmoid a lung. M is taught where radiologists drew the
+opacities, so that what it shows can be read as a place.
 """
 
 import torch
@@ -17,7 +18,7 @@ NOWHERE = -20.0
 
 
 class LungHead(nn.Module):
-    """Feature maps [b, ``CHANNELS``, h, w] of lungs to logits [b] and logits of the mask [b, h, w].
+    """Feature maps [b, ``CHANNELS``, h, w] of lungs, after ``norm``, to logits [b] and logits of the mask [b, h, w].
 
     A lung is judged by mean and maximum of H in every channel, and by those of the mask itself.
 
@@ -34,16 +35,15 @@ class LungHead(nn.Module):
             self.mask = nn.Conv2d(CHANNELS, 1, 1)
         self.classify = nn.Linear(2 * CHANNELS + (2 if attention else 0), 1)
 
-    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        seen, places = self.seen(maps)
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        seen, places = self.seen(features)
         return self.classify(functional.dropout(seen, self.dropout, self.training))[:, 0], places
 
-    def seen(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+    def seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What a lung is judged by, [b, d], and the logits of the mask [b, h, w]."""
-        features = self.norm(maps)
         if not self.attention:
             seen = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-            return seen, features.new_full((len(maps), *maps.shape[2:]), NOWHERE)
+            return seen, features.new_full((len(features), *features.shape[2:]), NOWHERE)
         places = self.mask(features)
         mask = torch.sigmoid(places)
         attended = (1.0 + mask) * features
@@ -52,39 +52,53 @@ class LungHead(nn.Module):
 
 
 class PhotographLungs(nn.Module):
-    """Lungs [b, 1, h, w] in 0 to 1 to logits [b] and attention masks [b, h, w].
+    """Trunk and head; ``localization.py`` leads lungs [b, 1, h, w] in 0 to 1 through both.
 
-    The trunk is no part of the state: it is always the one beside the program.
+    What ImageNet taught is no part of the state: it is always what stands beside the program.
+
+    Args:
+        attention: whether the mask is used.
+        dropout: share of what is seen that a training leaves out at random.
+        tuned_stages: how many of the trunk's stages, counted from the last, have learnt lungs.
     """
 
-    def __init__(self, attention: bool, dropout: float) -> None:
+    def __init__(self, attention: bool, dropout: float, tuned_stages: int = 0) -> None:
         super().__init__()
         self.trunk = EfficientNetLite0()
         self.trunk.load_imagenet()
         self.trunk.freeze(len(self.trunk.stages))
         self.head = LungHead(attention, dropout)
-        self.register_state_dict_post_hook(_without_trunk)
-        self.register_load_state_dict_pre_hook(_with_own_trunk)
+        first = len(self.trunk.stages) - tuned_stages
+        self._tuned = tuple(f"trunk.stages.{number}." for number in range(first, len(self.trunk.stages)))
+        self.register_state_dict_post_hook(_without_photographs)
+        self.register_load_state_dict_pre_hook(_with_photographs)
 
-    @torch.no_grad()
+    def tuned_parameters(self) -> list[nn.Parameter]:
+        """Those of the stages that learn lungs; after this call they may be trained, by their settings frozen."""
+        found = [part for name, part in self.named_parameters() if name.startswith(self._tuned)] if self._tuned else []
+        for part in found:
+            part.requires_grad = True
+        return found
+
+    def knows_from_photographs(self, name: str) -> bool:
+        """Whether a tensor of this name is one that ImageNet taught."""
+        return name.startswith("trunk.") and not name.startswith(self._tuned)
+
     def maps(self, lungs: Tensor) -> Tensor:
         """The feature maps [b, ``CHANNELS``, h / 16, w / 16] of all levels at one stride."""
         fine, middle, coarse = self.trunk(lungs.expand(-1, 3, -1, -1) * 2.0 - 1.0)
         coarse = functional.interpolate(coarse, middle.shape[2:], mode="bilinear", align_corners=False)
         return torch.cat([functional.adaptive_avg_pool2d(fine, middle.shape[2:]), middle, coarse], dim=1)
 
-    def forward(self, lungs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and masks."""
-        logits, places = self.head(self.maps(lungs))
-        mask = torch.sigmoid(places)[:, None]
-        return logits, functional.interpolate(mask, lungs.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
-
-def _without_trunk(module: nn.Module, state: dict[str, Tensor], prefix: str, _: object) -> None:
-    for name in [name for name in state if name.startswith(f"{prefix}trunk.")]:
-        del state[name]
-
-
-def _with_own_trunk(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+def _without_photographs(module: nn.Module, state: dict[str, Tensor], prefix: str, _: object) -> None:
     assert isinstance(module, PhotographLungs)
-    state.update({f"{prefix}trunk.{name}": tensor for name, tensor in module.trunk.state_dict().items()})
+    for name in [name for name in state if name.startswith(prefix)]:
+        if module.knows_from_photographs(name.removeprefix(prefix)):
+            del state[name]
+
+
+def _with_photographs(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    assert isinstance(module, PhotographLungs)
+    own = {f"trunk.{name}": tensor for name, tensor in module.trunk.state_dict().items()}
+    state.update({f"{prefix}{name}": part for name, part in own.items() if module.knows_from_photographs(name)})

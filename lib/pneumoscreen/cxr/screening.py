@@ -44,8 +44,9 @@ class CxrScreening:
 
     Attributes:
         case: the case document; boxes in ``case.cxr.boxes``.
-        gradcam: float32 [y, x] of the whole picture, 0 to 1: what spoke for the class of the verdict; 0 outside the
-            lungs' rectangle.
+        gradcam: float32 [y, x] of the whole picture, 0 to 1, of the network that the verdict begins with: what spoke
+            for an opacity in each lung, up to its probability; published: what spoke for the class of the verdict.
+            0 outside the lungs' rectangle.
         attention: by side, float32 [128, 64] of that lung's box, 0 to 1: the mask of the localiser; empty where
             nothing was localised.
         superpixels: int32 [y, x] of the whole picture, the number of the superpixel, from 1; 0 outside the lungs'
@@ -153,15 +154,15 @@ class CxrScreener:
             boxes = find_lung_boxes(radiograph, self.boxes).by_side()
         with _stage("classify", timings, told):
             calibration = self.localiser.calibration
-            sides, attention = self._localise(radiograph, boxes) if calibration else ({}, {})
-            among = _classes_left(sides) if calibration else None
-            judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws, among)
+            lungs = self._localise(radiograph, boxes) if calibration else NOT_LOCALISED
+            judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws)
             verdict = _verdict(judgement)
             if calibration:
-                verdict = _lungs_first(verdict, sides, calibration, self.discriminator.settings.tells_types)
+                verdict = _lungs_first(verdict, lungs.sides, calibration, self.discriminator.settings.tells_types)
+                gradcam = lungs.gradcam
             elif verdict.label == CXR_POSITIVE:
-                sides, attention = self._localise(radiograph, boxes)
-            location = location_of([sides.get(s, 0.0) >= INFECTED for s in SIDES])
+                lungs = self._localise(radiograph, boxes)
+            location = location_of([lungs.sides.get(s, 0.0) >= INFECTED for s in SIDES])
         told("report", STAGE_STARTS["report"])
         timings["total"] = sum(timings.values())
         case = Case(
@@ -172,48 +173,53 @@ class CxrScreener:
             verdict=verdict,
             models=self.models,
             timings_s=timings,
-            cxr=Cxr(placed(boxes), verdict.probability, sides, location),
+            cxr=Cxr(placed(boxes), verdict.probability, lungs.sides, location),
             notes=(*radiograph.notes, *mirror_notes(radiograph, boxes), *self.notes),
         )
-        return CxrScreening(case, gradcam, attention, labels, judgement)
+        return CxrScreening(case, gradcam, lungs.attention, labels, judgement)
 
     def _discriminate(
-        self, radiograph: Radiograph, boxes: dict[str, Vector], draws: int, among: Sequence[int] | None
+        self, radiograph: Radiograph, boxes: dict[str, Vector], draws: int
     ) -> tuple[Judgement, NDArray[np.float32], NDArray[np.int32]]:
         """The judgement, and what spoke for it and the superpixels, both [y, x] of the whole picture."""
         settings, shape = self.discriminator.settings, radiograph.pixels.shape
         grey = grey_of(radiograph, boxes, settings)
         labels = superpixels(grey)
-        judgement = judge(channels_of(grey, settings, labels), self.discriminator, draws=draws, among=among)
+        judgement = judge(channels_of(grey, settings, labels), self.discriminator, draws=draws)
         part = view_box(radiograph, boxes, settings)
         whole = paste(labels.astype(np.float32), part, shape, nearest=True).astype(np.int32)
         return judgement, paste(judgement.gradcam, part, shape), whole
 
-    def _localise(
-        self, radiograph: Radiograph, boxes: dict[str, Vector]
-    ) -> tuple[dict[str, float], dict[Side, NDArray[np.float32]]]:
-        """Probability of infection and attention mask of each lung."""
-        settings = self.localiser.settings
+    def _localise(self, radiograph: Radiograph, boxes: dict[str, Vector]) -> "_Localised":
+        """What the localiser makes of both lungs, each in its place."""
+        settings, shape = self.localiser.settings, radiograph.pixels.shape
         lungs = np.stack([lung_of(radiograph, boxes[side], side, settings) for side in SIDES])
-        found, masks = self.localiser.localise(lungs)
-        sides = dict(zip(SIDES, found.tolist(), strict=True))
-        left, right = masks
-        return sides, {
-            "left": as_it_lies(left, "left", settings.margin),
-            "right": as_it_lies(right, "right", settings.margin),
-        }
+        found = self.localiser.localise(lungs)
+        left, right = (as_it_lies(mask, side, settings.margin) for mask, side in zip(found.masks, SIDES, strict=True))
+        warm = [
+            paste(as_it_lies(heat, side, settings.margin), boxes[side], shape)
+            for heat, side in zip(found.gradcam, SIDES, strict=True)
+        ]
+        sides = dict(zip(SIDES, found.probabilities.tolist(), strict=True))
+        return _Localised(sides, {"left": left, "right": right}, np.maximum(*warm))
+
+
+@dataclass(frozen=True)
+class _Localised:
+    """Of each lung the probability of infection and the attention mask; the Grad-CAM [y, x] of the whole picture."""
+
+    sides: dict[str, float] = field(default_factory=dict)
+    attention: dict[Side, NDArray[np.float32]] = field(default_factory=dict)
+    gradcam: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+
+NOT_LOCALISED = _Localised()
 
 
 def _verdict(judgement: Judgement) -> Verdict:
     """The likeliest class; the softmax is the confidence (published)."""
     probability = dict(zip(CXR_CLASSES, judgement.probabilities.tolist(), strict=True))
     return Verdict(max(probability, key=lambda name: probability[name]), "softmax", probability, dict(probability))
-
-
-def _classes_left(sides: Mapping[str, float]) -> list[int]:
-    """Numbers of the classes that the lungs leave: healthy alone, or the types of pneumonia."""
-    is_infected = max(sides.values()) >= INFECTED
-    return [number for number, name in enumerate(CXR_CLASSES) if (name != CXR_HEALTHY) == is_infected]
 
 
 def _lungs_first(

@@ -57,7 +57,7 @@ def judge_radiograph(case_id: str, labelled: LabelledRadiograph, screener: CxrSc
     sides: dict[str, float] = {}
     if labelled.sides:
         lungs = np.stack([lung_of(radiograph, boxes[side], side, screener.localiser.settings) for side in SIDES])
-        sides = dict(zip(SIDES, screener.localiser.localise(lungs)[0].tolist(), strict=True))
+        sides = dict(zip(SIDES, screener.localiser.localise(lungs).probabilities.tolist(), strict=True))
     return RadiographOutcome(
         *known,
         probabilities=tuple(screener.discriminator.discriminate(picture[None])[0].tolist()),

@@ -5,12 +5,15 @@ Ours. One command makes it again; every seed is fixed here and in its configurat
     python -m pneumoscreen.training.opacity_starter --films DIR --work DIR
 
 What may teach and what only measures is said in ``importers/public_films.py``. The calibration is fitted on the lungs
-of the training films, each judged by a head that saw nothing of its patient; the measuring films enter nothing.
+of the training films, each judged by weights that saw nothing of its patient; the measuring films enter nothing.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial, reduce
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pydantic import Field
+from safetensors.torch import load_file, save
+from torch import Tensor
 
-from ..case import SIDES, Vector
-from ..config import Settings, load_config
+from ..case import SIDES
+from ..config import load_config
 from ..cxr import discrimination, localization, lung_boxes
 from ..cxr.localization import INFECTED, LocalizationModel, LocalizationSettings, OpacityCalibration
 from ..cxr.lung_boxes import LungBoxModel, find_lung_boxes
@@ -32,10 +37,12 @@ from ..evidence import Calibration
 from ..images.radiograph import Radiograph
 from ..images.radiograph_reader import read_radiograph_file
 from ..importers.public_films import TRAIN, Film, read_films
+from ..models.durable import replace_durably
 from ..models.store import ModelStore
 from ..phantoms.radiograph import generate_radiograph
-from .lung_heads import HeadSettings, JudgedFilms, KeptLungs, cross_validated, train_head
-from .lung_variation import LungVariation, lung_copy
+from .lung_heads import HeadSettings
+from .lung_pictures import JudgedFilms, LungPicture, LungPictures, lung_picture
+from .lung_tuning import Teaching, folds_of, judged_by_others, tuned
 
 COMMAND = "python -m pneumoscreen.training.opacity_starter --films DIR --work DIR"
 DATA = (
@@ -44,114 +51,55 @@ DATA = (
 )
 PHANTOM_SEEDS = 210_001
 PHANTOM_PREFIX = "phantom-"
+FILMS, PHANTOMS = "films.npz", "phantoms.npz"
 
 
-class OpacityStarterSettings(Settings):
+class OpacityStarterSettings(Teaching):
     """The training, as ``configs/starter_opacity.yaml`` describes it.
 
     Attributes:
         network: of the localiser.
-        copies: varied copies of each lung, beside the one that is not varied.
-        variation: how far they are varied.
         phantoms: how many phantoms teach beside the films.
-        head: how the head is trained.
     """
 
     network: LocalizationSettings = LocalizationSettings(
-        trunk="efficientnet_lite0", size=(128, 256), equalised=True, margin=0.05
+        trunk="efficientnet_lite0", tuned_stages=5, size=(128, 256), equalised=True, margin=0.05
     )
-    copies: int = Field(4, ge=0)
-    variation: LungVariation = LungVariation()
     phantoms: int = Field(120, ge=0)
-    head: HeadSettings = HeadSettings()
 
 
-Cut = tuple[NDArray[np.float16], NDArray[np.float16], bool, bool, np.float32, str, str]
-"""Feature maps, drawn opacities, whether it is infected and whether for certain, weight, film and patient of a lung."""
+def lungs_of_films(folder: Path, boxes: LungBoxModel, settings: HeadSettings) -> Iterator[LungPicture]:
+    """The lungs of the films that teach, weighed as the settings say."""
+    films = [film for film in read_films(folder) if film.use == TRAIN]
+    for number, film in enumerate(films):
+        try:
+            radiograph = read_radiograph_file(folder / film.path)
+            drawn = _drawn(film, radiograph.pixels.shape)
+            weights = dict.fromkeys(film.doubtful, settings.doubtful) | dict.fromkeys(film.disputed, settings.disputed)
+            yield from _lungs(radiograph, drawn, film, weights, boxes)
+        except PneumoScreenError as error:
+            print(f"left out: {error}", flush=True)
+        if number % 50 == 0:
+            print(f"films: {number} of {len(films)}", flush=True)
 
 
-@dataclass(frozen=True)
-class Cutter:
-    """Makes what is kept of a lung.
-
-    Attributes:
-        settings: of the training.
-        boxes: finds the lungs.
-        model: whose trunk looks at them.
-    """
-
-    settings: OpacityStarterSettings
-    boxes: LungBoxModel
-    model: LocalizationModel
-
-    def of_films(self, folder: Path) -> Iterator[Cut]:
-        """The lungs of the films that teach."""
-        films = [film for film in read_films(folder) if film.use == TRAIN]
-        for number, film in enumerate(films):
-            try:
-                radiograph = read_radiograph_file(folder / film.path)
-                drawn = _drawn(film, radiograph.pixels.shape)
-                weights = dict.fromkeys(film.disputed, self.settings.head.disputed)
-                yield from self._lungs(radiograph, drawn, film, weights, number)
-            except PneumoScreenError as error:
-                print(f"left out: {error}", flush=True)
-            if number % 50 == 0:
-                print(f"films: {number} of {len(films)}", flush=True)
-
-    def of_phantoms(self) -> Iterator[Cut]:
-        """The lungs of phantoms, each a patient of its own."""
-        weights = dict.fromkeys(SIDES, self.settings.head.phantoms)
-        for seed in range(PHANTOM_SEEDS, PHANTOM_SEEDS + self.settings.phantoms):
-            phantom = generate_radiograph(seed)
-            name, drawn = f"{PHANTOM_PREFIX}{seed}", phantom.lesions.astype(np.float32)
-            film = Film(name, "phantoms", name, phantom.label, phantom.sides)
-            yield from self._lungs(phantom.radiograph, drawn, film, weights, seed)
-
-    def _lungs(
-        self,
-        radiograph: Radiograph,
-        drawn: NDArray[np.float32],
-        film: Film,
-        weights: Mapping[str, float],
-        seed: int,
-    ) -> Iterator[Cut]:
-        places = find_lung_boxes(radiograph, self.boxes).by_side()
-        generator = np.random.default_rng([self.settings.head.seed, seed])
-        for side in (side for side in SIDES if side in film.lungs):
-            maps, opacity = self._features(radiograph.pixels, drawn, places[side], side, generator)
-            weight = np.float32(weights.get(side, 1.0))
-            yield maps, opacity, film.lungs[side], side not in film.doubtful, weight, film.path, film.patient
-
-    def _features(
-        self,
-        pixels: NDArray[np.float32],
-        drawn: NDArray[np.float32],
-        box: Vector,
-        side: str,
-        generator: np.random.Generator,
-    ) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-        """Feature maps [copies, channels, h, w] and drawn opacities [copies, h, w] of a lung."""
-        network, variation = self.settings.network, self.settings.variation
-        copies = [lung_copy(pixels, drawn, box, side, network)]
-        for _ in range(self.settings.copies):
-            copies.append(lung_copy(pixels, drawn, box, side, network, variation, generator))
-        seen = torch.from_numpy(np.stack([copy.lung for copy in copies]))[:, None]
-        maps = self.model.network.photographs.maps(seen.contiguous(memory_format=torch.channels_last))
-        where = torch.from_numpy(np.stack([copy.opacity for copy in copies]))[:, None]
-        places = torch.nn.functional.adaptive_avg_pool2d(where, (maps.shape[2], maps.shape[3]))[:, 0]
-        return maps.half().contiguous().numpy(), places.half().numpy()
+def lungs_of_phantoms(count: int, boxes: LungBoxModel, weight: float) -> Iterator[LungPicture]:
+    """The lungs of phantoms, each a patient of its own."""
+    for seed in range(PHANTOM_SEEDS, PHANTOM_SEEDS + count):
+        phantom = generate_radiograph(seed)
+        name, drawn = f"{PHANTOM_PREFIX}{seed}", phantom.lesions.astype(np.float32)
+        film = Film(name, "phantoms", name, phantom.label, phantom.sides)
+        yield from _lungs(phantom.radiograph, drawn, film, dict.fromkeys(SIDES, weight), boxes)
 
 
-def kept(path: Path, cut: Callable[[], Iterator[Cut]]) -> KeptLungs:
-    """The lungs that a file holds; they are cut and written where it is not there."""
-    names = ("maps", "opacity", "infected", "certain", "weights", "films", "patients")
-    if not path.is_file():
-        found = list(cut())
-        part = path.with_suffix(".part.npz")
-        np.savez(part, **{name: np.array([each[i] for each in found]) for i, name in enumerate(names)})
-        part.replace(path)
-    with np.load(path) as held:
-        return KeptLungs(**{name: held[name] for name in names})
+def _lungs(
+    radiograph: Radiograph, drawn: NDArray[np.float32], film: Film, weights: Mapping[str, float], boxes: LungBoxModel
+) -> Iterator[LungPicture]:
+    places = find_lung_boxes(radiograph, boxes).by_side()
+    for side in (side for side in SIDES if side in film.lungs):
+        pixels, opacity, box = lung_picture(radiograph.pixels, drawn, places[side], side)
+        certain, weight = side not in film.doubtful, weights.get(side, 1.0)
+        yield LungPicture(pixels, opacity, box, film.lungs[side], certain, weight, film.path, film.patient)
 
 
 def _drawn(film: Film, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -161,7 +109,9 @@ def _drawn(film: Film, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.asarray(image)
 
 
-def figures_of(logits: NDArray[np.float64], lungs: KeptLungs, calibration: Calibration) -> dict[str, Any]:
+def figures_of(
+    logits: NDArray[np.float64], lungs: LungPictures, calibration: Calibration, folds: int
+) -> dict[str, Any]:
     """What the card tells of held-out patients: lungs, films and reliability.
 
     Certain: infected, or called clear of every finding by a reader. All: with those that have no opacity in a film
@@ -170,7 +120,7 @@ def figures_of(logits: NDArray[np.float64], lungs: KeptLungs, calibration: Calib
     films = JudgedFilms.of(logits, lungs)
     sure, rows = films.only(films.certain), lungs.certain
     return {
-        "population": "held out: five-fold by patient, each lung judged by a head that saw no film of the patient",
+        "population": f"held out: {folds}-fold by patient, each lung judged by weights that saw no film of the patient",
         "patients": len(set(lungs.patients.tolist())),
         "certain_lungs": _told(logits[rows], lungs.infected[rows], lungs.patients[rows], calibration),
         "all_lungs": _told(logits, lungs.infected, lungs.patients, calibration),
@@ -195,41 +145,78 @@ def _told(
     }
 
 
-def make_opacity_weights(films: Path, work: Path, settings: OpacityStarterSettings, store: ModelStore) -> None:
-    """Keep the features, cross-validate, calibrate, train on all lungs, and publish the localiser."""
+def make_opacity_weights(
+    films: Path, work: Path, settings: OpacityStarterSettings, store: ModelStore, processes: int = 1
+) -> None:
+    """Keep the lungs, cross-validate, calibrate, train on all lungs, and publish the localiser."""
     work.mkdir(parents=True, exist_ok=True)
     boxes = LungBoxModel.load(store.load(lung_boxes.MODEL_NAME))
-    cutter = Cutter(settings, boxes, LocalizationModel.untrained(settings.network))
-    real = lungs = kept(work / "films.npz", lambda: cutter.of_films(films))
-    if settings.phantoms:
-        lungs = real.joined(kept(work / "phantoms.npz", cutter.of_phantoms))
-    attention = settings.network.attention
-    logits = cross_validated(lungs, settings.head, attention)
+    real = LungPictures.kept(work / FILMS, lambda: lungs_of_films(films, boxes, settings.head))
+    made = lambda: lungs_of_phantoms(settings.phantoms, boxes, settings.head.phantoms)  # noqa: E731
+    drawn = LungPictures.kept(work / PHANTOMS, made) if settings.phantoms else None
+    lungs = real if drawn is None else real.joined(drawn)
+    logits, state = _trained(work, settings, lungs, processes)
     judged = JudgedFilms.of(logits[: len(real)], real)
     sure = judged.only(judged.certain)
     told = (
         f"{len(sure.logits)} NIH films of {len(set(sure.patients.tolist()))} patients that radiologists read, held out"
     )
     calibration = fit_calibration(sure.logits.tolist(), sure.infected.tolist(), told)
-    figures = figures_of(logits[: len(real)], real, calibration)
-    if settings.phantoms:
-        drawn = lungs.only(np.arange(len(real), len(lungs)))
+    figures = figures_of(logits[: len(real)], real, calibration, settings.tuning.folds)
+    if drawn is not None:
         figures["phantom_lungs"] = _told(logits[len(real) :], drawn.infected, drawn.patients, calibration)
     opacity = OpacityCalibration(
         intercept=calibration.intercept, slope=calibration.slope, calibrated_on=calibration.calibrated_on
     )
     final = LocalizationModel.untrained(settings.network.model_copy(update={"opacity": opacity}))
-    final.network.photographs.head = train_head(lungs, settings.head, attention)
+    final.network.load_state_dict(state)
     card = {
         "network": final.card_network(),
         "data": f"{DATA}; {settings.phantoms} radiograph phantoms" if settings.phantoms else DATA,
-        "seed": settings.head.seed,
+        "seed": settings.tuning.seed,
         "command": COMMAND,
         "figures": figures,
         "licence": "Apache-2.0",
     }
     version = store.publish(localization.MODEL_NAME, final.state(), card)
     print("published", localization.MODEL_NAME, "version", version, figures, flush=True)
+
+
+def _trained(
+    work: Path, settings: OpacityStarterSettings, lungs: LungPictures, processes: int
+) -> tuple[NDArray[np.float64], dict[str, Tensor]]:
+    """Held-out logits [n] of all lungs, and the weights that have learnt all of them; what is there is taken up."""
+    folds = folds_of(lungs.patients.tolist(), settings.tuning)
+    jobs = [partial(_learn, work, settings, fold) for fold in (None, *range(settings.tuning.folds))]
+    if processes == 1:
+        done = [job() for job in jobs]
+    else:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            done = [each.result() for each in [pool.submit(job) for job in jobs]]
+    logits = np.zeros(len(lungs))
+    for fold, path in enumerate(done[1:]):
+        logits[folds == fold] = load_file(path)["logits"].numpy()
+    return logits, load_file(done[0])
+
+
+def _learn(work: Path, settings: OpacityStarterSettings, fold: int | None) -> Path:
+    """The weights that have learnt all lungs, or the logits of a fold that others judged: a file of the work folder."""
+    name = "all" if fold is None else f"fold-{fold}"
+    path = work / f"{name}-{hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]}.safetensors"
+    if not path.is_file():
+        torch.set_num_threads(1)
+        parts = (FILMS, PHANTOMS) if settings.phantoms else (FILMS,)
+        lungs = reduce(LungPictures.joined, (LungPictures.read(work / part) for part in parts))
+
+        def say(line: str) -> None:
+            print(f"{name}: {line}", flush=True)
+
+        if fold is None:
+            found = tuned(settings.network, lungs, settings, say).state()
+        else:
+            found = {"logits": torch.from_numpy(judged_by_others(settings.network, lungs, settings, fold, say))}
+        replace_durably(path, save(found))
+    return path
 
 
 def leave_types_undecided(store: ModelStore) -> None:
@@ -250,10 +237,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for kept features")
     parser.add_argument("--config", type=Path, default=Path("configs/starter_opacity.yaml"))
     parser.add_argument("--model-dir", type=Path, help="model store to publish to; default: the project's own")
+    parser.add_argument("--processes", type=int, default=2, help="trainings beside each other, one core each")
     arguments = parser.parse_args()
     settings = load_config(arguments.config, OpacityStarterSettings)
     store = ModelStore(arguments.model_dir)
-    make_opacity_weights(arguments.films, arguments.work, settings, store)
+    make_opacity_weights(arguments.films, arguments.work, settings, store, arguments.processes)
     leave_types_undecided(store)
 
 
