@@ -21,6 +21,10 @@ SEEN = "What these weights have learnt from:"
 CXR_LOCATIONS = ("left", "right", "bipulmonary", "none")
 SAME_PIXELS = 0.5
 """Ours: boxes whose places and sizes differ by no more are the same: a client may round."""
+ZONES = ("upper", "middle", "lower")
+"""Thirds of a lung's box from above, as ``Cxr.severity`` names them: ``<side>_<zone>``."""
+MOST_A_ZONE = 3
+"""Ours: the score of a zone that is opaque throughout, as in the Brixia score (Borghesi and Maroldi 2020)."""
 INFECTED = 0.5
 """Ours: a lung counts as infected from this probability."""
 
@@ -44,7 +48,7 @@ class Cxr:
         location: which lungs are infected.
         reader: what a reader said.
         opacity: share of each lung that is opaque, in [0, 1]; None where it was not measured.
-        severity: a number by zone of the lungs; None where it was not measured.
+        severity: score by zone of the lungs, from 0 to ``MOST_A_ZONE``; None where it was not measured.
     """
 
     lung_boxes: Dict[str, LungBox]

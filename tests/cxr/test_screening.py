@@ -175,6 +175,24 @@ class TestLungsFirst:
             # What lies across an edge of the box, or between two pixels, is not in the picture.
             assert 0.5 * screening.case.cxr.sides[side] < warm <= screening.case.cxr.sides[side] + 1e-6
 
+    def test_the_extent_is_measured_by_a_mask_that_was_taught_places(self) -> None:
+        chest = phantom()
+        plain = truth_screener(chest.radiograph, chest.lung_boxes, "covid19")
+        settings = TINY_SIDES.model_copy(update={"opacity": CALIBRATION, "trunk": "efficientnet_lite0"})
+        case = (
+            CxrScreener(plain.boxes, plain.discriminator, side_model(settings=settings)).screen(chest.radiograph).case
+        )
+        assert case.cxr is not None
+        assert case.cxr.opacity is not None
+        assert case.cxr.severity is not None
+        assert len(case.cxr.severity) == 6
+        for side in SIDES:
+            assert (case.cxr.opacity[side] > 0) == (case.cxr.sides[side] >= 0.5)
+        Case.from_json(case.to_json())
+        untaught = lungs_first(2.0).case.cxr
+        assert untaught is not None
+        assert untaught.severity is None
+
     def test_a_lung_that_nothing_speaks_against_stays_grey(self) -> None:
         assert not lungs_first(-2.0).gradcam.any()
 

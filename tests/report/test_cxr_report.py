@@ -93,6 +93,20 @@ def test_no_opacity_is_not_called_healthy_and_both_lungs_are_shown(radiograph, c
     assert "scaled to its own largest value" not in page.text
 
 
+def test_the_extent_stands_zone_by_zone_the_right_lung_first(radiograph, cxr_screening):
+    screening = opaque(cxr_screening, "covid19", decided=False, probability=0.9)
+    zones = {f"{side}_{zone}": 0.0 for side in ("left", "right") for zone in ("upper", "middle", "lower")}
+    zones |= {"right_lower": 3.0, "left_middle": 1.0}
+    findings = replace(screening.case.cxr, opacity={"left": 0.04, "right": 0.25}, severity=zones)
+    page = Page(render_cxr_report(radiograph, replace(screening, case=replace(screening.case, cxr=findings))))
+    assert "Extent: 4 of 18" in page.text
+    assert "Upper 0 0 Middle 0 1 Lower 3 0 Opaque 25 % 4 %" in page.text
+
+
+def test_without_an_extent_nothing_is_said_of_it(page):
+    assert "Extent" not in page.text
+
+
 def test_a_table_of_cases_says_the_same(cxr_screening):
     case = opaque(cxr_screening, "covid19", decided=False, probability=0.9).case
     text = Page(render_index([case], DEFAULT_CLASSES)).text

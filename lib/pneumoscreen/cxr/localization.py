@@ -31,6 +31,7 @@ MODEL_NAME = "cxr_localization"
 WIDTH, HEIGHT = 64, 128
 _LEAST = 1e-9
 
+Side = Literal["left", "right"]
 LungTrunk = Literal["residual", "efficientnet_lite0"]
 
 
@@ -217,6 +218,11 @@ class LocalizationModel(CxrModel[LocalizationSettings, LocalizationNetwork]):
         values, known = logits.detach().double().cpu(), self.settings.opacity
         scaled = values / self.settings.temperature if known is None else known.intercept + known.slope * values
         return np.asarray(torch.sigmoid(scaled).numpy())
+
+    @property
+    def knows_places(self) -> bool:
+        """Whether the mask was taught where readers drew opacities."""
+        return self.settings.trunk != "residual" and self.settings.attention and self.settings.opacity is not None
 
     @property
     def calibration(self) -> Calibration | None:

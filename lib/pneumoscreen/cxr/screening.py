@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -30,12 +29,12 @@ from . import discrimination, localization, lung_boxes
 from .discrimination import DiscriminationModel, channels_of, grey_of, view_box
 from .gradcam import Judgement, judge
 from .localization import INFECTED, LocalizationModel, as_it_lies, location_of, lung_of
+from .localization import Side as Side
 from .lung_boxes import LungBoxModel, find_lung_boxes
 from .mirrored import mirror_notes
 from .sampling import paste
+from .severity import opaque_shares
 from .superpixels import superpixels
-
-Side = Literal["left", "right"]
 
 
 @dataclass(frozen=True)
@@ -162,6 +161,9 @@ class CxrScreener:
                 gradcam = lungs.gradcam
             elif verdict.label == CXR_POSITIVE:
                 lungs = self._localise(radiograph, boxes)
+            shares, zones = None, None
+            if self.localiser.knows_places:
+                shares, zones = opaque_shares(lungs.attention, lungs.sides)
             location = location_of([lungs.sides.get(s, 0.0) >= INFECTED for s in SIDES])
         told("report", STAGE_STARTS["report"])
         timings["total"] = sum(timings.values())
@@ -173,7 +175,7 @@ class CxrScreener:
             verdict=verdict,
             models=self.models,
             timings_s=timings,
-            cxr=Cxr(placed(boxes), verdict.probability, lungs.sides, location),
+            cxr=Cxr(placed(boxes), verdict.probability, lungs.sides, location, opacity=shares, severity=zones),
             notes=(*radiograph.notes, *mirror_notes(radiograph, boxes), *self.notes),
         )
         return CxrScreening(case, gradcam, lungs.attention, labels, judgement)

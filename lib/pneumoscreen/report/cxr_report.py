@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..case import CXR_CLASSES, Case, Cxr
 from ..images.radiograph import Radiograph
-from ..radiograph_findings import SEEN
+from ..radiograph_findings import MOST_A_ZONE, SEEN, ZONES
 from . import wording
 from .cxr_pictures import SIDES, draw, heat_gradient
 from .page import Bar, environment, shared_cards
@@ -48,6 +48,7 @@ def render_cxr_report(radiograph: Radiograph, screening: "CxrScreening") -> str:
         .render(
             verdict=_verdict_view(case),
             side=_side_view(case, case.cxr),
+            extent=_extent_view(case.cxr),
             reader=_reader_view(case.cxr),
             pictures=draw(radiograph, screening),
             heat_gradient=heat_gradient(),
@@ -96,6 +97,24 @@ def _side_view(case: Case, findings: Cxr) -> dict[str, Any]:
             for side in SIDES
             if side in findings.sides
         ],
+    }
+
+
+def _extent_view(findings: Cxr) -> dict[str, Any] | None:
+    """Scores of the zones and opaque share of each lung, the right one first; None where they were not measured."""
+    zones, opacity = findings.severity, findings.opacity
+    if zones is None or opacity is None:
+        return None
+    # Other programs may name other zones.
+    rows = [(zone, [zones.get(f"{side}_{zone}") for side in SIDES]) for zone in ZONES]
+    known = [score for _, scores in rows for score in scores if score is not None]
+    return {
+        "rows": [
+            (zone.capitalize(), ["" if score is None else f"{score:g}" for score in scores]) for zone, scores in rows
+        ],
+        "opacity": [wording.percent(opacity[side]) if side in opacity else "" for side in SIDES],
+        "total": f"{sum(known):g}",
+        "most": f"{MOST_A_ZONE * len(known)}",
     }
 
 
