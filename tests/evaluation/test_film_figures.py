@@ -1,5 +1,6 @@
 """Figures of X-rays within one source, on outcomes whose figures are known by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,17 @@ def test_types_are_told_among_the_sick_alone() -> None:
     assert (group.types.with_it, group.types.without) == (1, 1)
     assert group.types.auc.estimate == 0.5
     assert group.undecided == 1
+
+
+def test_extent_is_set_beside_what_readers_scored() -> None:
+    films = []
+    for number, (reader, model) in enumerate(((0.0, 0.0), (4.0, 3.0), (9.0, 6.0)), start=1):
+        film = outcome(number, "covid19", 0.9, scores={"left": model, "right": 1.0})
+        films.append(replace(film, case=replace(film.case, scores={"left": reader})))
+    (group,) = figures_by_group(films)
+    assert group.extent is not None
+    assert group.extent.lungs == 3
+    assert group.extent.difference.estimate == pytest.approx(4 / 3)
+    assert group.to_dict()["extent"]["lungs"] == 3
+    assert "extent against readers' scores, 3 lungs" in figures_to_text([group])
+    assert films[0].to_dict()["lungs"]["left"]["score_of_reader"] == 0.0

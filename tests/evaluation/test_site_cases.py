@@ -31,6 +31,12 @@ def write(folder: Path, text: str, *scans: str) -> Path:
     return table
 
 
+def test_a_lung_may_have_a_readers_score(tmp_path: Path) -> None:
+    text = "path,class,left,right,score_left,score_right\na.png,cap,,,6.5,\nb.png,cap,,,0,9\n"
+    first, second = read_table(write(tmp_path, text, "a.png", "b.png"))
+    assert (first.scores, second.scores) == ({"left": 6.5}, {"left": 0.0, "right": 9.0})
+
+
 def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
     text = (
         "\ufeffNote;Right;Left;Class;Path;Patient\n\nx;clear; Infected ;COVID19;below/a.nii.gz;P1\n;;;other;b.nii.gz;\n"
@@ -52,6 +58,8 @@ def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
         ("path,class,left\na.nii.gz,covid19,clear\n", "row 1 has no column right"),
         ("path,class,left,right,left\na.nii.gz,cap,,,\n", "names column left twice"),
         (f"{HEAD}a.nii.gz,covid19,infekted,clear\n", "row 2: column left says 'infekted'"),
+        ("path,class,left,right,score_left\na.nii.gz,cap,,,10\n", "row 2: column score_left says '10'"),
+        ("path,class,left,right,score_right\na.nii.gz,cap,,,much\n", "row 2: column score_right says 'much'"),
         (f"{HEAD}a.nii.gz,covid19,,clear\nb.nii.gz,cap,,sick\n", "row 3: column right says 'sick'"),
         (f"{HEAD}gone.nii.gz,covid19,,\n", "row 2: column path names 'gone.nii.gz', which does not exist"),
         (f"{HEAD},covid19,,\n", "row 2: column path is empty"),

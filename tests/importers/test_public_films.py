@@ -74,6 +74,7 @@ def test_other_collections_only_measure(folder: Path) -> None:
         ("cohen/d.jpg", "cohen", MEASURE),
     ]
     assert dict(others[1].lungs) == {"left": False, "right": True}
+    assert [dict(film.scores) for film in others] == [{}, {"left": 0.0, "right": 4.5}, {}]
 
 
 def test_the_table_has_a_row_a_film(folder: Path, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 Wang et al. 2020 name severity as the next step. The attention mask was taught where radiologists drew opacities, so its
 mean over a part of a lung tells which share of that part is opaque. Six zones of 0 to 3 are scored as in the Brixia
-score (Borghesi and Maroldi 2020). Its readers judge the kind of opacity as well; here the extent alone decides. Its zones end
-at the aortic arch and the right lower pulmonary vein; here they are thirds of a lung's box, which end near them.
+score (Borghesi and Maroldi 2020). Its readers judge the kind of opacity as well; here the extent alone decides. Its
+zones end at the aortic arch and the right lower pulmonary vein; here they are thirds of a lung's box.
 """
 
 from collections.abc import Mapping

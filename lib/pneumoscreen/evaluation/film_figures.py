@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..case import CXR_CLASSES, CXR_HEALTHY, CXR_POSITIVE, SIDES, Case
 from .bootstrap import Interval, bootstrap_of_sums
 from .curves import draw_curves
+from .film_extent import ExtentFigures, ScoredLung, extent_figures, lung_score
 from .site_cases import CLEAR, INFECTED, SiteCase
 from .site_figures import Share
 
@@ -34,6 +35,7 @@ class FilmOutcome:
         covid19: probability of COVID-19 if it is pneumonia.
         lungs: probability of infection, by side; empty where no lung was looked at.
         flagged_lungs: whether the verdict calls the lung infected, by side.
+        scores: severity of each lung, the sum of its zones; empty where it was not measured.
         reason: why it was not screened.
     """
 
@@ -44,6 +46,7 @@ class FilmOutcome:
     covid19: float | None = None
     lungs: Mapping[str, float] = field(default_factory=dict)
     flagged_lungs: Mapping[str, bool] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
 
     @classmethod
@@ -61,6 +64,7 @@ class FilmOutcome:
             covid19=classes[CXR_POSITIVE] / sick if sick > 0.0 else 0.5,
             lungs=dict(case.cxr.sides),
             flagged_lungs={side: case.cxr.location in (side, "bipulmonary") for side in SIDES},
+            scores={side: found for side in SIDES if (found := lung_score(case.cxr.severity or {}, side)) is not None},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +83,8 @@ class FilmOutcome:
                     "truth": self.case.lungs.get(side),
                     "probability": self.lungs.get(side),
                     "flagged": self.flagged_lungs.get(side),
+                    "score": self.scores.get(side),
+                    "score_of_reader": self.case.scores.get(side),
                 }
                 for side in SIDES
             },
@@ -134,6 +140,7 @@ class GroupFigures:
         infection: pneumonia against none; None where the films are of one kind only.
         lungs: infected lungs against clear ones; likewise.
         types: COVID-19 against other pneumonia; likewise. Flagged is what is likelier COVID-19.
+        extent: agreement with readers' scores of severity; None where the table has none.
     """
 
     name: str
@@ -144,10 +151,11 @@ class GroupFigures:
     infection: Told | None
     lungs: Told | None
     types: Told | None
+    extent: ExtentFigures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain JSON types."""
-        told = {name: getattr(self, name) for name in ("infection", "lungs", "types")}
+        told = {name: getattr(self, name) for name in ("infection", "lungs", "types", "extent")}
         return {**vars(self), **{name: value.to_dict() if value else None for name, value in told.items()}}
 
 
@@ -190,6 +198,14 @@ def _group(name: str, outcomes: Sequence[FilmOutcome]) -> GroupFigures:
             [outcome.covid19 for outcome in typed],
             [(outcome.covid19 or 0.0) > 0.5 for outcome in typed],
             [outcome.case.patient for outcome in typed],
+        ),
+        extent=extent_figures(
+            [
+                ScoredLung(outcome.case.patient, outcome.case.scores[side], outcome.scores[side])
+                for outcome in seen
+                for side in SIDES
+                if side in outcome.case.scores and side in outcome.scores
+            ]
         ),
     )
 
@@ -243,4 +259,6 @@ def figures_to_text(groups: Sequence[GroupFigures]) -> str:
                     f"found {told.found.interval}; false {told.false.interval}; accuracy {told.accuracy}, "
                     f"over the commonest answer {told.over_commonest}"
                 )
+        if group.extent is not None:
+            lines.append(f"  extent against readers' scores, {group.extent}")
     return "\n".join(lines) + "\n"

@@ -1,14 +1,15 @@
 """The table of a site's own scans: a CSV with a row a scan, its class and the state of each lung.
 
 Columns ``path`` (relative to the table's folder), ``class``, ``left`` and ``right`` (states of the patient's lungs),
-and ``patient`` where scans share one; X-rays may have a ``group``, their source. Further columns are ignored, except
-by a condition that names them. An empty state says that it is not known.
+and ``patient`` where scans share one; X-rays may have a ``group``, their source, and ``score_left`` and
+``score_right``, a reader's severity of each lung. Further columns are ignored, except by a condition that names them.
+An empty state says that it is not known.
 """
 
 import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from ..verdict import Classes
 
 COLUMNS = ("path", "class", "left", "right")
 PATIENT, GROUP = "patient", "group"
+SCORE = "score_"
+MOST_A_LUNG = 9.0
+"""Of the Brixia score: three zones of 0 to 3."""
 INFECTED, CLEAR, OTHER, ABSENT = STATES = ("infected", "clear", "other", "absent")
 OTHER_PNEUMONIA = "cap"
 """Pneumonia of another type than the classifier knows (community-acquired)."""
@@ -60,6 +64,7 @@ class SiteCase:
         lungs: state of each lung by the patient's side; a side whose state is not known is left out.
         counted: whether the row meets the conditions; the others are screened and shown, but enter no figure.
         group: X-rays of one source, which are judged together; empty where the table has no such column.
+        scores: a reader's severity of each lung, from 0 to ``MOST_A_LUNG``; a side without one is left out.
     """
 
     row: int
@@ -70,6 +75,7 @@ class SiteCase:
     lungs: Mapping[str, str]
     counted: bool = True
     group: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 def pneumonias(classes: Classes) -> tuple[str, ...]:
@@ -249,7 +255,22 @@ def _case(table: Path, row: int, values: Mapping[str, str], conditions: Sequence
         lungs=lungs,
         counted=_meets(values, conditions),
         group=values.get(GROUP, ""),
+        scores={side: _score(table, row, values, side) for side in SIDES if values.get(SCORE + side)},
     )
+
+
+def _score(table: Path, row: int, values: Mapping[str, str], side: str) -> float:
+    column = SCORE + side
+    try:
+        found = float(values[column])
+    except ValueError:
+        found = float("nan")
+    if not 0.0 <= found <= MOST_A_LUNG:
+        raise TableError(
+            f"{table} row {row}: column {column} says {values[column]!r}, which is no number from 0 to "
+            f"{MOST_A_LUNG:g}; leave it empty where no reader scored the lung"
+        )
+    return found
 
 
 def _exists(file: Path) -> bool:

@@ -26,7 +26,7 @@ _EXPERTS_SAY = "Google 2019"
 _EXHAUSTIVE = ("RSNA 2018", "ChestX-Det")
 _NIH_PATIENT = 8
 """Digits of an NIH file's name that are the patient."""
-COLUMNS = ("path", "group", "patient", "class", "left", "right", "use")
+COLUMNS = ("path", "group", "patient", "class", "left", "right", "score_left", "score_right", "use")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Film:
         disputed: sides on which two readers differ.
         doubtful: clear sides of films that are not normal: without an opacity, but no reader called them clear.
         opacities: x, y, w, h of the opacities in pixels.
+        scores: Brixia score of each lung, from 0 to 9, the mean of two readers; a side without one is left out.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Film:
     disputed: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
     opacities: tuple[Vector, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_films(folder: Path) -> list[Film]:
@@ -138,7 +140,14 @@ def _expert_films(labels: Iterable[Mapping[str, str]], boxes: Iterable[Mapping[s
 
 def _other_films(index: Iterable[Mapping[str, str]]) -> list[Film]:
     return [
-        Film(row["path"], group, row["patient"] or row["path"], row["diagnosis"], _cohen_lungs(row))
+        Film(
+            row["path"],
+            group,
+            row["patient"] or row["path"],
+            row["diagnosis"],
+            _cohen_lungs(row),
+            scores={side: float(score) for side in SIDES if (score := row[f"brixia_{side}"])},
+        )
         for row in index
         if (group := COHEN if row["source"] == "cohen" else _SET_GROUPS.get(row["set"])) and row["diagnosis"]
     ]
@@ -161,7 +170,8 @@ def write_table(films: Iterable[Film], folder: Path, target: Path) -> None:
             # A lung can be infected in a film that its collection calls healthy; a table may not say so.
             label = "cap" if film.label not in ("covid19", "cap") and "infected" in sides else film.label
             path = os.path.relpath(folder / film.path, target.parent)
-            writer.writerow((path, film.group, film.patient, label, *sides, film.use))
+            scores = [film.scores.get(side, "") for side in SIDES]
+            writer.writerow((path, film.group, film.patient, label, *sides, *scores, film.use))
 
 
 def main() -> None:
