@@ -20,6 +20,7 @@ from ..errors import ModelError
 from ..images.volume import Volume
 from .candidate_network import CandidateNetwork, CandidateNetworkSettings, CandidateOutput
 from .foci import find_foci
+from .freed_memory import keep_freed_memory
 from .precision import half_is_fast
 from .proposals import Proposals, SelectionSettings
 from .working_grid import WorkingGrid, WorkingGridSettings, network_input, pad_to_multiple, place_grid
@@ -84,6 +85,8 @@ class CandidateModel:
         self.device = device
         self.proposals = Proposals(settings.network)
         self._half = half_is_fast(device)
+        if device.type == "cpu":
+            keep_freed_memory()
 
     @classmethod
     def load(cls, weights: _Weights, device: str = "cpu") -> "CandidateModel":
