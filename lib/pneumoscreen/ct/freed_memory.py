@@ -11,7 +11,7 @@ from functools import cache
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of ``mallopt``, from glibc's ``malloc.h``."""
 
-LARGEST_BLOCK = 128 << 20
+LARGEST_BLOCK = 256 << 20
 """Ours: the largest block that is kept, in bytes. A feature map at full resolution fits, a thin-slice scan does not."""
 
 MOST_KEPT = 768 << 20
