@@ -161,6 +161,16 @@ def test_proposals_outside_the_lungs_are_dropped() -> None:
     assert not (probability > 0.5).any()
 
 
+def test_infection_reaches_one_voxel_beyond_the_lungs_in_every_direction() -> None:
+    model = CandidateModel.untrained(SMALL)
+    lungs = torch.zeros(16, 48, 48, dtype=torch.bool)
+    lungs[3:5, 0:9, 20:31] = True
+    _, _, probability = candidates_on_grid(quiet_output((16, 48, 48)), lungs, model)
+    near = torch.zeros_like(lungs)
+    near[2:6, 0:10, 19:32] = True
+    assert torch.equal(probability > 0, near)
+
+
 def test_a_real_scan_gives_candidates(shared_data: Path) -> None:
     from pneumoscreen.ct.lungs import segment_lungs
     from pneumoscreen.images.reader import read_volume

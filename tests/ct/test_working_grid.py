@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from pneumoscreen.ct.working_grid import (
     WorkingGridSettings,
@@ -81,6 +82,22 @@ def test_masks_return_to_the_volume() -> None:
     outside = np.ones(labels.shape, dtype=bool)
     outside[grid.crop] = False
     assert not back[outside].any()
+
+
+def test_a_mask_in_some_slices_is_the_one_of_all_slices_at_once() -> None:
+    labels = lungs_in((210, 70, 90))
+    grid = place_grid(volume_of(np.zeros(labels.shape), (1.4, 1.4, 1.25)), labels, SETTINGS)
+    probability = torch.from_numpy(np.random.default_rng(5).random(grid.shape, dtype=np.float32)) * 0.6
+    probability[[0, 1, 2, 5, 9, 20]] = 0.1
+    found = grid.mask_to_volume(probability, 0.5)
+    size = [stop - start for start, stop in zip(grid.low, grid.high, strict=True)]
+    deep = functional.interpolate(
+        probability.flatten(1)[None, None], (size[0], probability[0].numel()), mode="bilinear"
+    )
+    whole = functional.interpolate(deep.reshape(size[0], 1, *grid.shape[1:]), size[1:], mode="bilinear", antialias=True)
+    assert np.array_equal(found[grid.crop], (whole[:, 0] > 0.5).numpy())
+    used = found.any(axis=(1, 2))
+    assert 32 < np.count_nonzero(used) < size[0] and not used[grid.low[0]]
 
 
 def test_a_mirrored_volume_has_the_mirrored_grid() -> None:

@@ -16,6 +16,19 @@ def test_proper_values_pass_unchanged_in_every_type(chest, kind):
     assert (found.hu.dtype, found.notes, found.approximate) == (np.int16, (), False)
 
 
+def test_values_that_need_no_mending_are_not_copied(chest):
+    values = chest.astype(np.int16)
+    assert np.shares_memory(to_hounsfield(values, "ct").hu, values)
+
+
+def test_mending_leaves_the_given_values_alone(chest):
+    values = chest.astype(np.int16)
+    values[:, :2], values[:, -1] = 3071, 3071
+    before = values.copy()
+    assert (to_hounsfield(values, "ct").hu[:, :2] == -1024).all()
+    np.testing.assert_array_equal(values, before)
+
+
 @pytest.mark.parametrize("kind", [np.uint16, np.int16, np.float32])
 def test_offset_of_1024_is_recognised(chest, kind):
     found = to_hounsfield((chest + 1024).astype(kind), "ct")

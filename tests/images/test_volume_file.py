@@ -42,6 +42,18 @@ def test_left_stays_left_in_every_format_and_orientation(tmp_path, chest, files,
     assert volume.index_to_mm(np.array([z, 0, x]))[0] > files.origin[0] + 23.5 * files.spacing[0]
 
 
+@pytest.mark.parametrize("orientation", ["LPS", "RAS", "RPI", "LAI", "SPL", "PIR"])
+def test_the_number_of_a_stored_slice_is_the_one_it_has_in_the_file(tmp_path, chest, files, orientation):
+    path = files.image(tmp_path / "ct.nii", chest, orientation)
+    volume = read_volume(path)
+    in_file = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    upright = next(axis for axis, letter in enumerate(reversed(orientation)) if letter in "SI")
+    for z, plane in enumerate(volume.hu):
+        # In its plane a slice may be turned; its voxels are those of no other.
+        stored = in_file.take(volume.stored_slice(z), axis=upright)
+        np.testing.assert_array_equal(np.sort(stored, axis=None), np.sort(plane, axis=None))
+
+
 def test_notes_name_what_was_turned(tmp_path, chest, files):
     def note(orientation):
         return read_volume(files.image(tmp_path / f"{orientation}.nii", chest, orientation)).notes[0]

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .lung_body import IN_SLICE, air_reference
 from .lung_grid import LungGrid
+from .lung_morphology import IN_SLICE, box_of
 
 LUMEN_HU = -600
 BRONCHUS_HU = -750
@@ -27,7 +27,7 @@ GULLET_ASIDE_MM = 18.0
 GULLET_DEEP_MM = 25.0
 
 
-def find_airways(grid: LungGrid, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def find_airways(grid: LungGrid, inside: NDArray[np.bool_], free_air: float) -> NDArray[np.bool_]:
     """Lumen of trachea and main bronchi.
 
     Ours: in each slice an airway is a small, compact island of air between tissue, apart from the lungs.
@@ -40,6 +40,7 @@ def find_airways(grid: LungGrid, inside: NDArray[np.bool_]) -> NDArray[np.bool_]
     Args:
         grid: the reduced grid.
         inside: blocks within the skin.
+        free_air: HU of free air around the patient.
 
     Returns:
         bool [z, y, x]; empty when no airway is seen.
@@ -49,7 +50,7 @@ def find_airways(grid: LungGrid, inside: NDArray[np.bool_]) -> NDArray[np.bool_]
         return np.zeros_like(lumen)
     sections = _tube_sections(lumen, grid, SECTION_CM2[1])
     trunk = _best_tube(sections, lumen, grid)
-    thinner = _free_air_threshold(grid, inside, lumen)
+    thinner = _free_air_threshold(grid, free_air, lumen)
     if thinner is not None:
         free = _central(inside & (grid.hu < thinner), lumen, grid)
         free_sections = sections | _tube_sections(free, grid, SECTION_CM2[1])
@@ -59,11 +60,20 @@ def find_airways(grid: LungGrid, inside: NDArray[np.bool_]) -> NDArray[np.bool_]
     if not trunk.any():
         return trunk
     near = _near_trunk(trunk, grid)
+    levels = near.any(axis=(1, 2), keepdims=True)
     for threshold in _bronchus_thresholds(grid, trunk, lumen):
-        found = _tube_sections(inside & (grid.hu < threshold), grid, BRONCHUS_CM2)
+        found = _tube_sections(inside & (grid.hu < threshold) & levels, grid, BRONCHUS_CM2)
         sections |= found & near
-    tubes, _ = ndimage.label(sections & near | trunk)
-    return (tubes == tubes[trunk][0]) | (sections & _behind_trunk(trunk, grid))
+    return _connected_with(trunk, sections & near) | (sections & _behind_trunk(trunk, grid))
+
+
+def _connected_with(trunk: NDArray[np.bool_], sections: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    found = sections | trunk
+    window = box_of(found)
+    assert window is not None, "the trunk holds a block"
+    tubes, _ = ndimage.label(found[window])
+    found[window] &= tubes == tubes[trunk[window]][0]
+    return found
 
 
 def _behind_trunk(trunk: NDArray[np.bool_], grid: LungGrid) -> NDArray[np.bool_]:
@@ -78,10 +88,9 @@ def _behind_trunk(trunk: NDArray[np.bool_], grid: LungGrid) -> NDArray[np.bool_]
     return behind
 
 
-def _free_air_threshold(grid: LungGrid, inside: NDArray[np.bool_], lumen: NDArray[np.bool_]) -> float | None:
+def _free_air_threshold(grid: LungGrid, free_air: float, lumen: NDArray[np.bool_]) -> float | None:
     """A threshold between free air and lung tissue, None when these differ too little (emphysema)."""
     tissue = float(np.median(grid.hu[lumen]))
-    free_air = air_reference(grid, inside)
     return None if tissue - free_air < 2 * LEAST_CONTRAST_HU else (free_air + tissue) / 2
 
 
@@ -124,7 +133,8 @@ def _upright_part(tube: NDArray[np.bool_], grid: LungGrid) -> NDArray[np.bool_]:
 
 def _near_trunk(trunk: NDArray[np.bool_], grid: LungGrid) -> NDArray[np.bool_]:
     """Blocks where a main bronchus can be."""
-    window = ndimage.find_objects(trunk.view(np.uint8))[0]
+    window = box_of(trunk)
+    assert window is not None, "the trunk holds a block"
     near = np.zeros_like(trunk)
     aside = round(MAIN_BRONCHI_MM / grid.spacing[2])
     below = round(BELOW_TRUNK_MM / grid.spacing[0])
@@ -143,8 +153,12 @@ def _bronchus_thresholds(grid: LungGrid, trunk: NDArray[np.bool_], lumen: NDArra
 
 
 def _tube_sections(lumen: NDArray[np.bool_], grid: LungGrid, largest_cm2: float) -> NDArray[np.bool_]:
-    pieces, count = ndimage.label(lumen, IN_SLICE)
-    return _sections(pieces, count, grid, largest_cm2)[pieces]
+    found = np.zeros_like(lumen)
+    window = box_of(lumen)
+    if window is not None:
+        pieces, count = ndimage.label(lumen[window], IN_SLICE)
+        found[window] = _sections(pieces, count, grid, largest_cm2)[pieces]
+    return found
 
 
 def _sections(pieces: NDArray[np.int32], count: int, grid: LungGrid, largest_cm2: float) -> NDArray[np.bool_]:

@@ -13,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 from torch import Tensor
-from torch.nn import functional
 
 from ..config import Settings
 from ..errors import ModelError
 from ..images.volume import Volume
 from .candidate_network import CandidateNetwork, CandidateNetworkSettings, CandidateOutput
 from .foci import find_foci
+from .freed_memory import keep_freed_memory
+from .lung_morphology import grown, grown_in_slice
 from .precision import half_is_fast
 from .proposals import Proposals, SelectionSettings
 from .working_grid import WorkingGrid, WorkingGridSettings, network_input, pad_to_multiple, place_grid
@@ -84,6 +85,8 @@ class CandidateModel:
         self.device = device
         self.proposals = Proposals(settings.network)
         self._half = half_is_fast(device)
+        if device.type == "cpu":
+            keep_freed_memory()
 
     @classmethod
     def load(cls, weights: _Weights, device: str = "cpu") -> "CandidateModel":
@@ -214,7 +217,7 @@ def candidates_on_grid(output: CandidateOutput, sides: Tensor, model: CandidateM
     selection = model.settings.selection
     lung_mask = sides > 0
     depth, height, width = lung_mask.shape
-    near_lungs = functional.max_pool3d(lung_mask.float()[None, None], 3, stride=1, padding=1)[0, 0]
+    near_lungs = torch.from_numpy(grown_in_slice(grown(lung_mask.numpy(), 1, 0), 1))
     probability = output.infection[0, 0, :depth, :height, :width].sigmoid() * near_lungs
     logits, codes = model.proposals.flatten(output.objectness, output.deltas)
     anchors = model.proposals.anchors(output.infection, output.objectness)

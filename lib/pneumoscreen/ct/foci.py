@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..geometry import ONE_FOCUS, distinct, share_of_smaller
+from .lung_morphology import box_of
 from .proposals import SelectionSettings
 
 WITNESS = 0.2
@@ -66,11 +67,16 @@ def _infected_pieces(
     """Boxes [n, 6] of the connected infected pieces of each lung that are large enough, and their mean probability."""
     boxes, means = [], []
     for side in np.unique(sides[sides > 0]):
-        pieces, _ = ndimage.label((probability > selection.infection) & (sides == side))
+        infected = (probability > selection.infection) & (sides == side)
+        box = box_of(infected)
+        if box is None:
+            continue
+        pieces, _ = ndimage.label(infected[box])
+        low = np.array([s.start for s in box] * 2)
         for number, window in enumerate(ndimage.find_objects(pieces), start=1):
-            inside = probability[window][pieces[window] == number]
+            inside = probability[box][window][pieces[window] == number]
             if inside.size * voxel_ml >= selection.component_ml:
-                boxes.append([*(s.start for s in window), *(s.stop for s in window)])
+                boxes.append(low + np.array([*(s.start for s in window), *(s.stop for s in window)]))
                 means.append(float(inside.mean()))
     return np.array(boxes, dtype=np.float64).reshape(-1, 6), np.array(means, dtype=np.float64)
 

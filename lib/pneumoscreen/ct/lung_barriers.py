@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from ..images.volume import LEFT, RIGHT
 from .lung_grid import LungGrid
+from .lung_morphology import eroded_in_slice
 
 LOOK_BELOW_MM = 60.0
 BELOW_SHARE = 0.2
@@ -40,7 +41,7 @@ def above_diaphragm(
         covered |= _lung_below(labels == side, round(LOOK_BELOW_MM / grid.spacing[0])) & columns
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     below = np.bincount(pieces[covered], minlength=count + 1)
-    inner = ndimage.binary_erosion(fill, np.ones((1, 3, 3), dtype=bool))
+    inner = eroded_in_slice(fill, 1)
     aerated = np.bincount(pieces[inner & (hu < AERATED_HU)], minlength=count + 1)
     whole = np.bincount(pieces[inner], minlength=count + 1)
     kept = (below > BELOW_SHARE * sizes) | (aerated > AERATED_SHARE * np.maximum(whole, 1))

@@ -1,12 +1,11 @@
 """The air inside the body: what is neither outside the patient nor in the table."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from .lung_grid import LungGrid
+from .lung_morphology import IN_SLICE, grown_in_slice, shrunk_in_slice
 
 TISSUE_HU = -400
 TABLE_PLATE_MM = 3.0
@@ -15,8 +14,6 @@ LOWEST_AIR_HU = -1100
 LATERAL_CONTACT = 0.4
 THIN_WALL_CM2 = 3.0
 WITHIN_TRUNK = 0.9
-IN_SLICE = np.zeros((3, 3, 3), dtype=bool)
-IN_SLICE[1] = ndimage.generate_binary_structure(2, 1)
 
 
 def inside_body(grid: LungGrid) -> NDArray[np.bool_]:
@@ -34,11 +31,11 @@ def inside_body(grid: LungGrid) -> NDArray[np.bool_]:
     """
     tissue = grid.hu > TISSUE_HU
     radius = int(TABLE_PLATE_MM / grid.spacing[1])
-    trunk = _largest(_open_in_slice(tissue, radius))
+    trunk = _largest(grown_in_slice(shrunk_in_slice(tissue, radius), radius))
     body = trunk
     if radius:
         # A thin chest wall is as thin as a table's plate: what touches the body comes back.
-        body = tissue & _filter_in_slice(trunk, 6 * radius + 1, ndimage.maximum_filter1d)
+        body = tissue & grown_in_slice(trunk, 3 * radius)
     inside = _enclosed(grid, body)
     if radius:
         inside |= _behind_thin_wall(grid, tissue, trunk, inside)
@@ -97,29 +94,21 @@ def _extent(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _spread_outside(pieces: NDArray[np.int32], outside: NDArray[np.bool_], small: NDArray[np.bool_]) -> None:
     """Take small pieces that lie mostly over outside air of the next slice as outside too."""
     depth = len(pieces)
+    candidates = small & ~outside
+    candidates[0] = False
+    levels = candidates[pieces].any(axis=(1, 2))
     for order in (range(1, depth), range(depth - 2, -1, -1)):
         step = -1 if order.step == 1 else 1
         for z in order:
+            if not levels[z]:
+                continue
             here, next_outside = pieces[z], outside[pieces[z + step]]
-            unsettled = small[here] & ~outside[here] & (here > 0)
+            unsettled = candidates[here] & ~outside[here]
             if not (unsettled & next_outside).any():
                 continue
             names, first = np.unique(here[unsettled], return_inverse=True)
             share = np.bincount(first, weights=next_outside[unsettled]) / np.bincount(first)
             outside[names[share > 0.5]] = True
-
-
-def _open_in_slice(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    if radius < 1:
-        return mask
-    size = 2 * radius + 1
-    eroded = _filter_in_slice(mask, size, ndimage.minimum_filter1d)
-    return _filter_in_slice(eroded, size, ndimage.maximum_filter1d)
-
-
-def _filter_in_slice(mask: NDArray[np.bool_], size: int, rank: Callable[..., NDArray[np.uint8]]) -> NDArray[np.bool_]:
-    rows = rank(mask.view(np.uint8), size, axis=1, mode="nearest")
-    return rank(rows, size, axis=2, mode="nearest").astype(bool)
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from .lung_morphology import grown, shrunk, with_neighbours
 
 IN_PLANE_MM = 2.0
 THROUGH_PLANE_MM = 3.0
@@ -103,11 +104,8 @@ def refine_labels(
         uint8 [z, y, x] on the full grid.
     """
     mask = labels > 0
-    cross = ndimage.generate_binary_structure(3, 1)
-    flat = cross.copy()
-    flat[0] = flat[2] = False
-    solid = (mask & ~aerated) | ndimage.binary_erosion(mask, flat, border_value=1)
-    near = ndimage.grey_dilation(labels, footprint=flat)
+    solid = (mask & ~aerated) | (shrunk(mask, 1, 1) & shrunk(mask, 1, 2))
+    near = np.maximum(with_neighbours(labels, 1, np.maximum), with_neighbours(labels, 2, np.maximum))
     reach = np.where(mask, labels, near)
     reach[barred & ~mask] = 0
     refined = np.zeros(grid.shape, dtype=np.uint8)
@@ -115,13 +113,12 @@ def refine_labels(
     used_y, used_x = _full_range(reach, 1, rows), _full_range(reach, 2, columns)
     target = (used_y, used_x)
     rows, columns = rows[used_y], columns[used_x]
-    for z, slab in enumerate(slabs):
-        if not reach[slab].any():
-            continue
-        allowed = reach[slab][rows[:, None], columns]
-        inside = solid[slab][rows[:, None], columns]
-        inside |= hu[z][target] < threshold
-        refined[z][target] = allowed * inside
+    for slab in np.flatnonzero(reach.any(axis=(1, 2))):
+        allowed, whole = (part[slab].take(columns, axis=1).take(rows, axis=0) for part in (reach, solid))
+        for z in np.flatnonzero(slabs == slab):
+            inside = hu[z][target] < threshold
+            inside |= whole
+            np.multiply(allowed, inside, out=refined[z][target])
     return refined
 
 
@@ -146,8 +143,7 @@ def near_by(mask: NDArray[np.bool_], radius: float, spacing: tuple[float, ...]) 
                 continue
             reach = int(np.sqrt(left) / spacing[2])
             if reach not in wide:
-                rows = ndimage.maximum_filter1d(mask.view(np.uint8), 2 * reach + 1, axis=2, mode="constant")
-                wide[reach] = rows.view(bool)
+                wide[reach] = grown(mask, reach, 2)
             to_z, from_z = _shifted(dz)
             to_y, from_y = _shifted(dy)
             found[to_z, to_y] |= wide[reach][from_z, from_y]
@@ -190,6 +186,6 @@ def _mean_blocks(
         after = [full - n - b for full, n, b in zip(padded_shape, total.shape, before, strict=True)]
         edges = list(zip(before, after, strict=True))
         total = np.pad(total, edges, mode="edge")
-    columns = sum(total[:, i :: factors[1]] for i in range(factors[1]))
-    blocks = sum(columns[i :: factors[0]] for i in range(factors[0]))
+    rows = sum(total[i :: factors[0]] for i in range(factors[0]))
+    blocks = sum(rows[:, i :: factors[1]] for i in range(factors[1]))
     return (blocks // (len(slab) * factors[0] * factors[1])).astype(np.int16)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .lung_body import IN_SLICE, air_reference
 from .lung_grid import LungGrid
+from .lung_morphology import beside_in_slice, box_of, shrunk, shrunk_in_slice
 
 GAS_ABOVE_AIR_HU = 60
 SMALLEST_CORE_ML = 1.0
@@ -22,9 +22,7 @@ AIRWAY_ML = 5.0
 CROSS = ndimage.generate_binary_structure(3, 1)
 
 
-def find_gut(
-    grid: LungGrid, air: NDArray[np.bool_], airways: NDArray[np.bool_], inside: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def find_gut(grid: LungGrid, air: NDArray[np.bool_], airways: NDArray[np.bool_], free_air: float) -> NDArray[np.bool_]:
     """Air-bearing blocks that are gas of stomach or bowel.
 
     Ours: gas below the diaphragm is as thin as the trachea's air, has soft tissue around it and no lung under
@@ -35,13 +33,13 @@ def find_gut(
         grid: the reduced grid.
         air: air-bearing blocks inside the body, airways out.
         airways: lumen of trachea and main bronchi.
-        inside: blocks within the skin.
+        free_air: HU of free air around the patient.
 
     Returns:
         bool [z, y, x], a part of ``air``.
     """
-    thin = air & (grid.hu < _gas_reference(grid, airways, inside) + GAS_ABOVE_AIR_HU)
-    cores = _erode_in_slice(thin)
+    thin = air & (grid.hu < _gas_reference(grid, airways, free_air) + GAS_ABOVE_AIR_HU)
+    cores = shrunk_in_slice(thin, 1)
     names, count = ndimage.label(cores)
     volumes = np.bincount(names.ravel(), minlength=count + 1) * grid.voxel_ml
     windows = ndimage.find_objects(names)
@@ -49,24 +47,24 @@ def find_gut(
     walled = [name for name in large if _has_soft_wall(grid, names, name, windows[name - 1], air & ~thin)]
     if not walled:
         return np.zeros_like(air)
-    lung = _lung_core(air & ~ndimage.binary_dilation(np.isin(names, walled), IN_SLICE))
+    lung = _lung_core(air & ~beside_in_slice(_named(names, count, walled)))
     heights = np.cumsum(np.count_nonzero(lung, axis=(1, 2)))
     highest = int(np.searchsorted(heights, LOW_SHARE * heights[-1]))
     under = [name for name in walled if _is_under(names, name, windows[name - 1], lung, highest)]
-    return _spread(grid, np.isin(names, under), air, lung) if under else np.zeros_like(air)
+    return _spread(grid, _named(names, count, under), air, lung) if under else np.zeros_like(air)
 
 
-def _gas_reference(grid: LungGrid, airways: NDArray[np.bool_], inside: NDArray[np.bool_]) -> float:
+def _gas_reference(grid: LungGrid, airways: NDArray[np.bool_], free_air: float) -> float:
     """HU of free air: around the patient or in the trachea, whichever is denser (padding is thinner than air)."""
-    reference = air_reference(grid, inside)
     if np.count_nonzero(airways) * grid.voxel_ml < AIRWAY_ML:
-        return reference
-    return max(reference, float(np.percentile(grid.hu[airways], 20)))
+        return free_air
+    return max(free_air, float(np.percentile(grid.hu[airways], 20)))
 
 
-def _erode_in_slice(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows = ndimage.minimum_filter1d(mask.view(np.uint8), 3, axis=1)
-    return ndimage.minimum_filter1d(rows, 3, axis=2).astype(bool)
+def _named(names: NDArray[np.int32], count: int, chosen: Sequence[int]) -> NDArray[np.bool_]:
+    is_chosen = np.zeros(count + 1, dtype=bool)
+    is_chosen[chosen] = True
+    return is_chosen[names]
 
 
 def _has_soft_wall(
@@ -95,7 +93,9 @@ def _spread(
     grid: LungGrid, gut: NDArray[np.bool_], air: NDArray[np.bool_], core: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Gas with its rim: each block of air goes to the gas or to the lung, whichever reaches it first."""
-    window = _widen(grid, ndimage.find_objects(gut.view(np.uint8))[0], REACH_MM, gut.shape)
+    box = box_of(gut)
+    assert box is not None, "some gas is spread"
+    window = _widen(grid, box, REACH_MM, gut.shape)
     lung, free, gas = core[window], air[window], gut[window]
     for _ in range(int(REACH_MM / min(grid.spacing))):
         more_lung = ndimage.binary_dilation(lung, CROSS, mask=free & ~gas) | lung
@@ -110,7 +110,7 @@ def _spread(
 
 def _lung_core(lung: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The inner parts of the larger pieces."""
-    eroded = ndimage.minimum_filter1d(_erode_in_slice(lung).view(np.uint8), 3, axis=0).astype(bool)
+    eroded = shrunk(shrunk_in_slice(lung, 1), 1, 0)
     pieces, _ = ndimage.label(eroded)
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0

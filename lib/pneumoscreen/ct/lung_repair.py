@@ -16,8 +16,8 @@ from scipy import ndimage
 
 from ..images.volume import LEFT, RIGHT
 from .lung_barriers import above_diaphragm, aorta_zone
-from .lung_body import IN_SLICE
 from .lung_grid import LungGrid, near_by
+from .lung_morphology import IN_SLICE, Window, box_of, opened_in_slice, without_holes
 from .lung_sides import BONE_HU, Sides
 
 ANGLES = 180
@@ -101,9 +101,10 @@ def repair_lungs(
     return result
 
 
-def _window(grid: LungGrid, labels: NDArray[np.uint8]) -> tuple[slice, slice, slice]:
+def _window(grid: LungGrid, labels: NDArray[np.uint8]) -> Window:
     margin = [int(np.ceil(15 / mm)) for mm in grid.spacing]
-    box = ndimage.find_objects((labels > 0).view(np.uint8))[0]
+    box = box_of(labels > 0)
+    assert box is not None, "the lungs hold a block"
     starts = [max(s.start - m, 0) for s, m in zip(box, margin, strict=True)]
     stops = [min(s.stop + m, n) for s, m, n in zip(box, margin, labels.shape, strict=True)]
     return slice(starts[0], stops[0]), slice(starts[1], stops[1]), slice(starts[2], stops[2])
@@ -130,13 +131,13 @@ def _close(
     grid: LungGrid, mask: NDArray[np.bool_], barrier: NDArray[np.bool_]
 ) -> tuple[tuple[slice, ...], NDArray[np.bool_]]:
     """A window around a lung, and the closed lung in it, outside the barrier."""
-    box = ndimage.find_objects(mask.view(np.uint8))
-    if not box:
+    box = box_of(mask)
+    if box is None:
         empty = (slice(0, 0),) * 3
         return empty, mask[empty]
     window = tuple(
         slice(max(s.start - m, 0), s.stop + m)
-        for s, m in zip(box[0], [int(CLOSING_MM / mm) + 2 for mm in grid.spacing], strict=True)
+        for s, m in zip(box, [int(CLOSING_MM / mm) + 2 for mm in grid.spacing], strict=True)
     )
     local, blocked = mask[window], barrier[window]
     filled = _ball_closing(local, CLOSING_MM, grid.spacing) & ~blocked
@@ -149,8 +150,7 @@ def _ball_closing(mask: NDArray[np.bool_], radius: float, spacing: tuple[float, 
 
 def _fill_holes(mask: NDArray[np.bool_], pixel_cm2: float) -> NDArray[np.bool_]:
     """Fill what a lung encloses altogether, and small holes of a slice; the dome of the liver is neither."""
-    padded = np.pad(mask, 1)
-    filled = ndimage.binary_fill_holes(padded)[1:-1, 1:-1, 1:-1]
+    filled = without_holes(mask)
     holes, count = ndimage.label(~filled, IN_SLICE)
     sizes = np.bincount(holes.ravel(), minlength=count + 1) * pixel_cm2
     return filled | (sizes < HOLE_CM2)[holes] & (holes > 0)
@@ -273,13 +273,17 @@ def _fill_from_mirror(
 
 def _lateral_pieces(grid: LungGrid, missing: NDArray[np.bool_], middle: float) -> NDArray[np.bool_]:
     """Pieces of a slice that reach far sideways: a mass in the lung does, the aorta beside the spine does not."""
-    thick = ndimage.binary_opening(missing, np.ones((1, 5, 5), dtype=bool))
-    pieces, count = ndimage.label(thick, IN_SLICE)
-    aside = np.abs(np.arange(missing.shape[2]) - middle) * grid.spacing[2]
+    thick = opened_in_slice(missing, 2)
+    window = box_of(thick)
+    if window is None:
+        return thick
+    pieces, count = ndimage.label(thick[window], IN_SLICE)
+    aside = np.abs(np.arange(missing.shape[2]) - middle)[window[2]] * grid.spacing[2]
     kept = np.zeros(count + 1, dtype=bool)
     kept[pieces[:, :, aside > LATERAL_REACH_MM].ravel()] = True
     kept[0] = False
-    return kept[pieces]
+    thick[window] = kept[pieces]
+    return thick
 
 
 def _wide_sectors(sectors: NDArray[np.bool_], degrees: float) -> NDArray[np.bool_]:
@@ -318,12 +322,15 @@ def _near_spine(grid: LungGrid, shape: tuple[int, ...], middle: float) -> NDArra
 
 def _add_fill(grid: LungGrid, labels: NDArray[np.uint8], fill: NDArray[np.bool_], middle: float) -> NDArray[np.uint8]:
     """Add the connected pieces of a fill that are large enough, each block to its side of the middle."""
-    fill = ndimage.binary_opening(fill, np.ones((1, 3, 3), dtype=bool))
-    if not fill.any():
+    fill = opened_in_slice(fill, 1)
+    window = box_of(fill)
+    if window is None:
         return labels
-    pieces, count = ndimage.label(fill)
+    pieces, count = ndimage.label(fill[window])
     sizes = np.bincount(pieces.ravel(), minlength=count + 1) * grid.voxel_ml
     kept = sizes >= SMALLEST_FILL_ML
     kept[0] = False
     side = np.where(np.arange(labels.shape[2]) > middle, LEFT, RIGHT).astype(np.uint8)
-    return np.where(kept[pieces], side, labels)
+    filled = labels.copy()
+    filled[window] = np.where(kept[pieces], side[window[2]], labels[window])
+    return filled

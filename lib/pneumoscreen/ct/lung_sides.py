@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..images.volume import LEFT, RIGHT
-from .lung_body import air_reference
 from .lung_grid import LungGrid
+from .lung_morphology import with_neighbours
 
 BONE_HU = 140
 MAIN_ML = 60.0
@@ -39,7 +39,7 @@ class Sides:
 
 
 def assign_sides(
-    grid: LungGrid, air: NDArray[np.bool_], airways: NDArray[np.bool_], inside: NDArray[np.bool_]
+    grid: LungGrid, air: NDArray[np.bool_], airways: NDArray[np.bool_], inside: NDArray[np.bool_], free_air: float
 ) -> Sides | None:
     """Choose the lungs among the pieces of air inside the body and tell left from right.
 
@@ -53,6 +53,7 @@ def assign_sides(
         air: air-bearing blocks inside the body, airways out.
         airways: lumen of trachea and main bronchi.
         inside: blocks within the skin.
+        free_air: HU of free air around the patient.
 
     Returns:
         The sides, or None when no piece is large enough to be a lung.
@@ -62,7 +63,7 @@ def assign_sides(
         return None
     volumes = np.bincount(pieces.ravel(), minlength=count + 1) * grid.voxel_ml
     volumes[0] = 0
-    gas = _gas_pieces(grid, pieces, count, inside)
+    gas = _gas_pieces(grid, pieces, count, free_air)
     volumes[gas] = 0
     windows = ndimage.find_objects(pieces)
     first = int(volumes.argmax())
@@ -85,16 +86,14 @@ def assign_sides(
     present = [side for side in (LEFT, RIGHT) if (labels == side).any()]
     if len(present) == 2:
         middle = _between(labels, middle)
-    _add_pieces(grid, labels, pieces, volumes, windows, chosen, air_reference(grid, inside) + GAS_CORE_HU)
+    _add_pieces(grid, labels, pieces, volumes, windows, chosen, free_air + GAS_CORE_HU)
     return Sides(labels, middle, present[0] if len(present) == 1 else 0)
 
 
-def _gas_pieces(grid: LungGrid, pieces: NDArray[np.int32], count: int, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _gas_pieces(grid: LungGrid, pieces: NDArray[np.int32], count: int, free_air: float) -> NDArray[np.bool_]:
     """Pieces that are as thin as free air almost throughout, their partly filled rim left aside."""
-    reference = air_reference(grid, inside)
-    core = ndimage.minimum_filter1d(pieces, 3, axis=1)
-    core = ndimage.minimum_filter1d(core, 3, axis=2)
-    thin = np.bincount(core[grid.hu < reference + GAS_ABOVE_AIR_HU].ravel(), minlength=count + 1)
+    core = with_neighbours(with_neighbours(pieces, 1, np.minimum), 2, np.minimum)
+    thin = np.bincount(core[grid.hu < free_air + GAS_ABOVE_AIR_HU], minlength=count + 1)
     total = np.bincount(core.ravel(), minlength=count + 1)
     gas = (total > 0) & (thin > GAS_SHARE * total)
     gas[0] = False

@@ -9,14 +9,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..errors import NoLungsError
 from ..images.volume import LEFT, RIGHT, Volume
 from .airways import find_airways
-from .lung_body import inside_body
+from .lung_body import air_reference, inside_body
 from .lung_grid import LungGrid, reduce_volume, refine_labels
 from .lung_gut import find_gut
+from .lung_morphology import beside_in_slice, box_of
 from .lung_repair import repair_lungs
 from .lung_sides import Sides, assign_sides
 from .lung_size import body_scale, scaled_spacing
@@ -66,7 +66,8 @@ class Lungs:
 
     def bounding_box(self) -> tuple[int, int, int, int, int, int]:
         """Smallest box of whole voxels around both lungs: (z0, y0, x0, z1, y1, x1), the ends exclusive."""
-        window = ndimage.find_objects((self.labels > 0).view(np.uint8))[0]
+        window = box_of(self.labels > 0)
+        assert window is not None, "lungs hold a voxel"
         starts, stops = [s.start for s in window], [s.stop for s in window]
         return starts[0], starts[1], starts[2], stops[0], stops[1], stops[2]
 
@@ -111,14 +112,16 @@ def segment_lungs(volume: Volume) -> Lungs:
     grid = reduce_volume(volume.hu, scaled_spacing(volume.spacing_zyx, scale))
     whole_inside = inside_body(grid)
     window = _body_window(whole_inside)
-    body, inside = replace(grid, hu=grid.hu[window]), whole_inside[window]
-    airways = find_airways(body, inside)
-    barred = _thicken(airways)
+    body = replace(grid, hu=np.ascontiguousarray(grid.hu[window]))
+    inside = np.ascontiguousarray(whole_inside[window])
+    free_air = air_reference(body, inside)
+    airways = find_airways(body, inside, free_air)
+    barred = beside_in_slice(airways)  # the lumen with its wall
     air = inside & (body.hu < AIR_HU) & ~barred
-    gut = find_gut(body, air, airways, inside)
+    gut = find_gut(body, air, airways, free_air)
     air &= ~gut
     barred |= gut
-    sides = assign_sides(body, air, airways, inside)
+    sides = assign_sides(body, air, airways, inside, free_air)
     if sides is None:
         raise _no_lungs(volume, "no air-filled organ of a lung's size was found")
     _check_plausible(volume, body, sides, airways, scale)
@@ -135,13 +138,6 @@ def _body_window(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
         low, high = (used[0], used[-1]) if len(used) else (0, inside.shape[axis] - 1)
         spans.append(slice(max(int(low) - RIM, 0), int(high) + RIM + 1))
     return spans[0], spans[1], spans[2]
-
-
-def _thicken(airways: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The lumen with its wall, one block in plane."""
-    flat = ndimage.generate_binary_structure(3, 1)
-    flat[0] = flat[2] = False
-    return ndimage.binary_dilation(airways, flat)
 
 
 def _check_plausible(volume: Volume, grid: LungGrid, sides: Sides, airways: NDArray[np.bool_], scale: float) -> None:

@@ -77,7 +77,9 @@ class WorkingGrid:
 
     def sample(self, array: NDArray[np.generic]) -> Tensor:
         """An array on the volume's grid as float32 [z, y, x] on this grid, each voxel an area average."""
-        block = array[self.crop]
+        return self._sample_crop(array[self.crop])
+
+    def _sample_crop(self, block: NDArray[np.generic]) -> Tensor:
         parts = [
             _resize_plane(torch.from_numpy(np.ascontiguousarray(block[first : first + _SLICES_AT_ONCE])), self.shape)
             for first in range(0, block.shape[0], _SLICES_AT_ONCE)
@@ -86,7 +88,8 @@ class WorkingGrid:
 
     def sample_sides(self, labels: NDArray[np.uint8]) -> Tensor:
         """Lungs by side, uint8 [z, y, x] on this grid, of a map on the volume's: a voxel is lung from one half on."""
-        left, right = self.sample(labels == LEFT), self.sample(labels == RIGHT)
+        block = labels[self.crop]
+        left, right = self._sample_crop(block == LEFT), self._sample_crop(block == RIGHT)
         side = torch.where(left >= right, LEFT, RIGHT).to(torch.uint8)
         return torch.where(left + right >= _HALF, side, torch.zeros_like(side))
 
@@ -96,11 +99,12 @@ class WorkingGrid:
         z, y, x = self.crop
         deep = _resize_depth(probability.float(), z.stop - z.start)
         size = (z.stop - z.start, y.stop - y.start, x.stop - x.start)
-        for first in range(0, size[0], _SLICES_AT_ONCE):
-            part = deep[first : first + _SLICES_AT_ONCE]
-            if bool((part > threshold).any()):
-                found = _resize_plane(part, size) > threshold
-                mask[z.start + first : z.start + first + part.shape[0], y, x] = found.numpy()
+        # Interpolated values lie between those of the grid: the other slices hold nothing.
+        levels = np.flatnonzero((deep.flatten(1) > threshold).any(dim=1).numpy())
+        for first in range(0, len(levels), _SLICES_AT_ONCE):
+            some = levels[first : first + _SLICES_AT_ONCE]
+            found = _resize_plane(deep[some], size) > threshold
+            mask[z.start + some, y, x] = found.numpy()
         return mask
 
 

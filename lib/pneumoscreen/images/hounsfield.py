@@ -39,6 +39,8 @@ class Hounsfield:
 def to_hounsfield(values: NDArray[np.generic], name: str) -> Hounsfield:
     """Hounsfield units of an image's values [k, j, i], any integer or floating type.
 
+    The values are not changed; where nothing is to be mended, they themselves are the result.
+
     Raises:
         NonFiniteError: for NaN or infinite values.
         NotCTError: if the values cannot be Hounsfield units (a label map, an 8-bit picture stack, MR or PET).
@@ -63,7 +65,7 @@ def to_hounsfield(values: NDArray[np.generic], name: str) -> Hounsfield:
     approximate = _approximate(body)
     hu = _convert(values, offset)
     if outside is not None:
-        hu[outside] = HU_RANGE[0]
+        hu = np.where(outside, np.int16(HU_RANGE[0]), hu)
     return Hounsfield(hu, (*notes, *approximate), bool(approximate))
 
 
@@ -176,7 +178,9 @@ def _convert(values: NDArray[np.generic], offset: float) -> NDArray[np.int16]:
     """Padding lies below the range, with an offset all the more so: it becomes air like everything there."""
     low, high = HU_RANGE
     if values.dtype == np.int16 and not offset:
-        return np.clip(values, low, high).astype(np.int16, copy=False)
+        hu = values.astype(np.int16, copy=False)
+        # New memory for a whole scan costs more than looking through it.
+        return hu if low <= hu.min() and hu.max() <= high else np.clip(hu, low, high)
     # Slab by slab: a float64 file of a long chest would take several times its memory otherwise.
     hu = np.empty(values.shape, np.int16)
     whole = values.dtype.kind in "iu"
