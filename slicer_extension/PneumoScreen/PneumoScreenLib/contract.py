@@ -58,7 +58,7 @@ from pneumoscreen.case import (  # noqa: E402
 )
 from pneumoscreen.errors import CaseError, PneumoScreenError  # noqa: E402
 from pneumoscreen.evidence import counts, is_overruled  # noqa: E402
-from pneumoscreen.radiograph_findings import SEEN  # noqa: E402
+from pneumoscreen.radiograph_findings import MOST_A_ZONE, SEEN  # noqa: E402
 from pneumoscreen.regions import ACCEPTED, CORRECTED, OPEN, state_of  # noqa: E402
 from pneumoscreen.verdict import (  # noqa: E402
     DEFAULT_CLASSES,
@@ -77,6 +77,7 @@ __all__ = [
     "CXR_HEALTHY",
     "CXR_LOCATIONS",
     "DEFAULT_CLASSES",
+    "MOST_A_ZONE",
     "OPEN",
     "RESEARCH_USE_ONLY",
     "RULE_NONE",

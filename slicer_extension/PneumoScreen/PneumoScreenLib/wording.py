@@ -5,11 +5,13 @@ from typing import Any, Mapping, Optional
 from .contract import (
     CXR_HEALTHY,
     DEFAULT_CLASSES,
+    MOST_A_ZONE,
     RULE_NONE,
     RULE_SINGLE,
     SEEN,
     Case,
     Classes,
+    Cxr,
     Region,
     Verdict,
     is_overruled,
@@ -111,6 +113,21 @@ def film_finding(verdict: Verdict) -> str:
     if verdict.label == CXR_HEALTHY:
         return _("No opacity found")
     return display_name(verdict.label) if verdict.decided else _("Opacity found, type undecided")
+
+
+def extent_in_words(findings: Cxr) -> str:
+    """How much of both lungs of a radiograph is opaque; empty where it was not measured."""
+    zones, opaque = findings.severity, findings.opacity
+    if not zones or not opaque:
+        return ""
+    shares = ", ".join(f"{side} {percent(value)}" for side, value in sorted(opaque.items()))
+    return _("Extent: {score}; opaque: {shares}").format(score=extent_score(zones), shares=shares)
+
+
+def extent_score(zones: Mapping[str, float]) -> str:
+    """The sum of the zones' scores, of how many."""
+    score, most = f"{sum(zones.values()):g}", f"{MOST_A_ZONE * len(zones)}"
+    return _("{score} of {most}").format(score=score, most=most)
 
 
 def film_cautions(case: Case) -> str:

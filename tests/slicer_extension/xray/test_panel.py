@@ -1,6 +1,7 @@
 """The X-ray section of the panel, on a radiograph in the scene and a document of the contract."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,20 @@ def test_class_side_and_picture_are_shown(xray: Panel) -> None:
     assert not xray.ui.xrayPicture.pixmap.isNull() and xray.ui.xrayFrame.visible and xray.ui.xraySideFrame.visible
     assert "Research use only" in xray.ui.xrayResearchLabel.text
     assert not xray.ui.findingsFrame.visible, "regions belong to a CT"
+
+
+def test_the_extent_is_told_where_it_was_measured(xray: Panel) -> None:
+    from PneumoScreenLib.verdict.report_page import page
+    from PneumoScreenLib.wording import extent_in_words
+
+    reading = xray.session.reading
+    zones = {f"{side}_{zone}": 0.0 for side in ("left", "right") for zone in ("upper", "middle", "lower")}
+    found = replace(
+        reading.case.cxr, severity={**zones, "left_lower": 3.0, "left_upper": 1.0}, opacity={"left": 0.4, "right": 0.0}
+    )
+    assert extent_in_words(found) == "Extent: 4 of 18; opaque: left 40 %, right 0 %"
+    assert extent_in_words(reading.case.cxr) == ""
+    assert "4 of 18" in page(replace(reading.case, cxr=found), {}, "dr-a", "2026-01-01")
 
 
 def test_the_readers_class_and_side_are_in_the_document_and_can_be_undone(xray: Panel) -> None:

@@ -9,7 +9,15 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from ..contract import DEFAULT_CLASSES, RESEARCH_USE_ONLY, Case, Classes, Region
 from ..reading.progress import progress_in_words
 from ..translation import _
-from ..wording import display_name, infection_in_words, location_name, percent, rule_in_words, state_of_region
+from ..wording import (
+    display_name,
+    extent_score,
+    infection_in_words,
+    location_name,
+    percent,
+    rule_in_words,
+    state_of_region,
+)
 from .finding import affected_in_words, heading, type_in_words
 from .report_sentence import sentence
 
@@ -89,6 +97,8 @@ def _of_radiograph(case: Case) -> List[str]:
     said: Dict[str, Optional[str]] = cxr.reader or {}
     rows = [[display_name(name), percent(value)] for name, value in cxr.probabilities.items()]
     rows.append([_("Affected side"), location_name(cxr.location)])
+    if cxr.severity:
+        rows.append([_("Extent"), extent_score(cxr.severity)])
     by_reader = [[display_name(str(said["label"])), location_name(str(said.get("location")))]] if said else []
     return [
         _title(_("As the model found it")),
