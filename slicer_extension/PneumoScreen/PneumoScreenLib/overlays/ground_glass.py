@@ -1,6 +1,6 @@
 """Ground glass by its grey values: an amber layer over the lungs of a scan, switched by the reader."""
 
-from typing import Any, Iterable, Optional, Set
+from typing import Any, Iterable, Optional, Set, Tuple
 
 import numpy as np
 import slicer.util
@@ -9,6 +9,7 @@ from ..scene.colours import GROUND_GLASS
 from ..scene.radiograph import is_radiograph
 from ..scene.views import layer_nodes, slice_nodes
 from ..translation import _
+from .label_map import Box, grid_of
 
 GROUND_GLASS_HU = (-750.0, -300.0)
 """From and to, ours: denser than aerated lung, less dense than consolidation; walls of bronchi and vessels, which
@@ -34,27 +35,29 @@ class GroundGlass:
         self.node: Any = None
         self.is_on = False
 
-    def show(self, volume: Any, lungs: Optional[np.ndarray]) -> None:
+    def show(self, volume: Any, lungs: Optional[Tuple[np.ndarray, Box]]) -> None:
         """Compute it for a scan; a radiograph has none.
 
         Args:
             volume: vtkMRMLScalarVolumeNode, in HU.
-            lungs: bool [k, j, i], on the grid of the volume; None: unknown, so that all of the scan is coloured.
+            lungs: bool [k, j, i] and the part of the volume's array that it lies on; None: unknown, so that all of the
+                scan is coloured.
         """
         self._drop()
         if not self.is_on or volume is None or is_radiograph(volume):
             return
-        hu = slicer.util.arrayFromVolume(volume)
+        inside, part = lungs or (True, (slice(None), slice(None), slice(None)))
+        hu = slicer.util.arrayFromVolume(volume)[part]
         low, high = GROUND_GLASS_HU
-        found = (hu >= low) & (hu <= high)
-        if lungs is not None and lungs.shape == found.shape:
-            found &= lungs
+        found = (hu >= low) & (hu <= high) & inside
         node = self._scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", _("Ground glass"))
         # Computed again at any time, so a saved scene need not carry it; and no volume to be sent as a case.
         node.SetSaveWithScene(False)
         node.SetHideFromEditors(True)
         node.CopyOrientation(volume)
-        slicer.util.updateVolumeFromArray(node, found.astype(np.uint8))
+        first = [each.start or 0 for each in part[::-1]]
+        node.SetOrigin(*(grid_of(volume) @ [*first, 1.0])[:3])
+        slicer.util.updateVolumeFromArray(node, found.view(np.uint8))
         node.CreateDefaultDisplayNodes()
         node.GetDisplayNode().SetAndObserveColorNodeID(self._colour_table().GetID())
         self.node = node
