@@ -28,10 +28,12 @@ class Drafts:
             OSError: if it cannot be written; the one before is whole.
         """
         os.makedirs(self.folder, exist_ok=True)
+        # As one text: `json.dump` writes piece by piece, in Python, which takes four times as long.
+        text = json.dumps({"work": work, "draft": draft}, allow_nan=False)
         handle, part = tempfile.mkstemp(dir=self.folder, suffix=".part")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"work": work, "draft": draft}, file, allow_nan=False)
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, self._path(work))
