@@ -5,7 +5,7 @@ from typing import Any, Iterable, Optional, Set, Tuple
 import numpy as np
 import slicer.util
 
-from ..scene.colours import GROUND_GLASS
+from ..palette import GROUND_GLASS
 from ..scene.radiograph import is_radiograph
 from ..scene.views import layer_nodes, slice_nodes
 from ..translation import _

@@ -6,7 +6,7 @@ import numpy as np
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
-from ..scene.colours import INFECTION, LUNGS, Colour
+from ..palette import INFECTION, LUNGS, Colour
 from ..translation import _
 from .label_map import INFECTED, LEFT, RIGHT, LabelMap
 
@@ -73,6 +73,7 @@ class LungSurface:
         display = node.GetDisplayNode()
         display.SetSaveWithScene(False)
         display.SetColor(*colour)
+        display.SetScalarVisibility(False)
         display.SetOpacity(opacity)
         # The far wall of a lung is seen through the near one.
         display.SetBackfaceCulling(False)
@@ -109,6 +110,8 @@ def _surface(inside: np.ndarray, to_ras: np.ndarray) -> Any:
     edges.SetInputConnection(smooth.GetOutputPort())
     edges.SetValue(0, HALF)
     edges.ComputeNormalsOff()
+    # Every point has the value of the surface, which Slicer would colour in the place of our own colour.
+    edges.ComputeScalarsOff()
     transform = vtk.vtkTransform()
     transform.SetMatrix(to_ras.ravel())
     placed = vtk.vtkTransformPolyDataFilter()

@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 import slicer.util
 
-from ..scene.colours import INFECTION, LEFT_LUNG, RIGHT_LUNG
+from ..palette import INFECTION, LEFT_LUNG, RIGHT_LUNG
 from ..scene.views import NOWHERE, slice_nodes
 from ..scene.volumes import SceneError
 from ..translation import _
