@@ -99,16 +99,26 @@ def views_of(double: SlicerDouble) -> list[Any]:
 
 def grab(panel: Panel) -> np.ndarray:
     """The panel as uint8 [row, column, RGB], as high as it wants to be."""
-    panel.settle()
-    # As the scroll area round Slicer's panel does it: `adjustSize` stops at two thirds of the screen.
-    layout, width = panel.window.layout(), panel.window.width
-    panel.window.resize(width, max(layout.totalHeightForWidth(width), layout.totalMinimumSize().height()))
+    _in_scroll_area(panel)
     panel.settle()
     image = panel.window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     width, height = image.width(), image.height()
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
     # A copy: the bytes are the image's, which ends here.
     return rows[:, : 3 * width].reshape(height, width, 3).copy()
+
+
+def _in_scroll_area(panel: Panel) -> None:
+    """Put the panel into a scroll area, as the application has it: it gives each section the height that it asks for."""
+    window = panel.main_window
+    if not isinstance(window.centralWidget(), QtWidgets.QScrollArea):
+        area = QtWidgets.QScrollArea()
+        area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidgetResizable(True)
+        area.setWidget(window.takeCentralWidget())
+        window.setCentralWidget(area)
+        area.widget().show()
 
 
 def save(pixels: np.ndarray, path: Path) -> None:
