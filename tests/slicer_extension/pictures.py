@@ -32,7 +32,7 @@ SCREENSHOTS = REPOSITORY / "slicer_extension/Screenshots"
 MODELS = REPOSITORY / "apps/pneumoscreen/model"
 CASES = {"ct-0007": (7, "covid19"), "ct-0012": (12, "influenza_a"), "ct-0031": (31, None)}
 XRAY = ("xray-0009", 9, "covid19")
-WIDTH = 380
+WIDTH, LOWEST = 380, 100
 VIEW = (420, 400)
 LIGHT = {"Window": "#f1f3f5", "Base": "#ffffff", "Text": "#1c2126", "Button": "#e9ecef", "AlternateBase": "#f6f8fa"}
 DARK = {"Window": "#272a2e", "Base": "#1e2124", "Text": "#e4e7ea", "Button": "#3a3e44", "AlternateBase": "#23262a"}
@@ -100,6 +100,8 @@ def views_of(double: SlicerDouble) -> list[Any]:
 def grab(panel: Panel) -> np.ndarray:
     """The panel as uint8 [row, column, RGB], as high as it wants to be."""
     _in_scroll_area(panel)
+    # Lower than any panel, so that no section is stretched.
+    panel.main_window.resize(panel.window.width, LOWEST)
     panel.settle()
     image = panel.window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     width, height = image.width(), image.height()
@@ -109,7 +111,7 @@ def grab(panel: Panel) -> np.ndarray:
 
 
 def _in_scroll_area(panel: Panel) -> None:
-    """Put the panel into a scroll area, as the application has it: it gives each section the height that it asks for."""
+    """Put the panel into a scroll area, as the application has it: each section has the height that it wants."""
     window = panel.main_window
     if not isinstance(window.centralWidget(), QtWidgets.QScrollArea):
         area = QtWidgets.QScrollArea()
