@@ -32,7 +32,7 @@ SCREENSHOTS = REPOSITORY / "slicer_extension/Screenshots"
 MODELS = REPOSITORY / "apps/pneumoscreen/model"
 CASES = {"ct-0007": (7, "covid19"), "ct-0012": (12, "influenza_a"), "ct-0031": (31, None)}
 XRAY = ("xray-0009", 9, "covid19")
-WIDTH = 380
+WIDTH, LOWEST = 380, 100
 VIEW = (420, 400)
 LIGHT = {"Window": "#f1f3f5", "Base": "#ffffff", "Text": "#1c2126", "Button": "#e9ecef", "AlternateBase": "#f6f8fa"}
 DARK = {"Window": "#272a2e", "Base": "#1e2124", "Text": "#e4e7ea", "Button": "#3a3e44", "AlternateBase": "#23262a"}
@@ -99,16 +99,28 @@ def views_of(double: SlicerDouble) -> list[Any]:
 
 def grab(panel: Panel) -> np.ndarray:
     """The panel as uint8 [row, column, RGB], as high as it wants to be."""
-    panel.settle()
-    # As the scroll area round Slicer's panel does it: `adjustSize` stops at two thirds of the screen.
-    layout, width = panel.window.layout(), panel.window.width
-    panel.window.resize(width, max(layout.totalHeightForWidth(width), layout.totalMinimumSize().height()))
+    _in_scroll_area(panel)
+    # Lower than any panel, so that no section is stretched.
+    panel.main_window.resize(panel.window.width, LOWEST)
     panel.settle()
     image = panel.window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     width, height = image.width(), image.height()
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
     # A copy: the bytes are the image's, which ends here.
     return rows[:, : 3 * width].reshape(height, width, 3).copy()
+
+
+def _in_scroll_area(panel: Panel) -> None:
+    """Put the panel into a scroll area, as the application has it: each section has the height that it wants."""
+    window = panel.main_window
+    if not isinstance(window.centralWidget(), QtWidgets.QScrollArea):
+        area = QtWidgets.QScrollArea()
+        area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidgetResizable(True)
+        area.setWidget(window.takeCentralWidget())
+        window.setCentralWidget(area)
+        area.widget().show()
 
 
 def save(pixels: np.ndarray, path: Path) -> None:

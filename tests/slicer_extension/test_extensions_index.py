@@ -6,13 +6,15 @@ checked: that the links lead somewhere, and the topic of the repository.
 
 import json
 import re
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-ENTRY = REPOSITORY / "slicer_extension/PneumoScreen.json"
+EXTENSION = REPOSITORY / "slicer_extension"
+ENTRY = EXTENSION / "PneumoScreen.json"
 KINDS = {
     **dict.fromkeys(("$schema", "category", "scm_url", "scm_revision", "scm_type", "build_subdirectory"), str),
     "build_dependencies": list,
@@ -39,6 +41,7 @@ def test_the_entry_keeps_to_the_schema_that_it_names(entry: dict[str, object]) -
     assert {"$schema", "category", "scm_url"} <= set(entry) <= set(KINDS)
     assert all(type(value) is KINDS[name] for name, value in entry.items())
     assert all(isinstance(name, str) for name in entry["build_dependencies"])
+    assert entry.get("scm_type", "git") in ("git", "local")
 
 
 def test_the_category_is_a_known_one_and_the_same_everywhere(entry: dict[str, object]) -> None:
@@ -64,7 +67,37 @@ def test_the_file_at_the_root_describes_the_extension() -> None:
     assert 'set(EXTENSION_DEPENDS "NA")' in CMAKE, "as the entry's empty list says"
 
 
+def test_icon_and_screenshots_are_pictures_of_this_repository() -> None:
+    """Their addresses wait for a home; what they name is here, as the Index's check will find it there."""
+    folders = (EXTENSION / "PneumoScreen/Resources/Icons", EXTENSION / "Screenshots")
+    for name, folder in zip(("ICONURL", "SCREENSHOTURLS"), folders, strict=True):
+        (found,) = re.findall(rf'set\s*\(EXTENSION_{name}\s*"([^"]+)"\s*\)', CMAKE)
+        for address in found.split():
+            path = folder / address.rsplit("/", 1)[1]
+            assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"), path
+    width, height = struct.unpack(">II", (folders[0] / "PneumoScreen.png").read_bytes()[16:24])
+    assert width == height == 128, "as the Extensions Manager shows icons"
+
+
+@pytest.mark.parametrize("name", ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION"])
+def test_what_the_extensions_manager_shows_is_said(name: str) -> None:
+    (said,) = re.findall(rf'set\s*\(EXTENSION_{name}\s+"([^"]+)"\s*\)', CMAKE)
+    assert said.strip() and (name != "DESCRIPTION" or "Research use only" in said)
+
+
+def test_every_picture_and_file_that_the_page_names_is_there() -> None:
+    named = re.findall(r"\]\((?!https?://)([^)#]+)\)", README)
+    assert len(named) > 3
+    assert not [name for name in named if not (EXTENSION / name).is_file()]
+
+
+def test_the_page_says_where_scans_go() -> None:
+    assert "Scans and readings go to the server that you name, and nowhere else" in README
+    assert "Research use only" in README
+
+
 def test_the_licence_lies_at_the_root_and_is_named_on_the_page() -> None:
+    # By one of the names that the Index looks for.
     assert "Apache License" in (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
     assert re.search(r"## Licence\n+Apache 2\.0", README)
 

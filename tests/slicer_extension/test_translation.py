@@ -25,12 +25,15 @@ NOT_SEEN = {
     *("Del", "3 of 3", "Note of {}: ", "HTML (*.html)", "PDF (*.pdf)"),
     # What starts the child process.
     "import sys; sys.path.insert(0, sys.argv.pop()); from PneumoScreenLib.client.worker import main; main()",
+    # What a server answers that does not know a route, and how files are sent.
+    *("Not Found", "Method Not Allowed", "Authorization", "Server"),
+    # What OpenSSL and requests say, by which a failure is told from others.
+    *("TLS CA certificate", "has expired", "not yet valid"),
     # For developers: a breach of a contract inside of the extension.
     *("{} is none of {}", "{} ({}) cannot be said of this case"),
+    *("{} cannot be read as a volume", "a line was passed over ({}: {})"),
     "a box has a centre and three edges longer than 0 mm, not {} and {}",
 }
-IN_THE_CHILD = "client"
-"""What the child process says is in English: no Slicer runs there."""
 DAMAGED = "draft_document.py"
 """Its failures are the contract's, and in English like them."""
 
@@ -68,12 +71,12 @@ def is_sentence(text: str) -> bool:
     """Whether a literal reads like something for a person: words with a space, or a capital and small letters."""
     if re.search(r"vtkMRML|PneumoScreen\.|color:|px|font|<[a-z/]", text):
         return False
-    return bool(re.search(r"[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+ ?…?$", text))
+    return bool(re.search(r"[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+ ?[….]?$", text))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(LIBRARY)))
 def test_texts_are_translated(path: Path) -> None:
-    if path.relative_to(LIBRARY).parts[0] == IN_THE_CHILD or path.name == DAMAGED:
+    if path.name == DAMAGED:
         return
     tree = ast.parse(path.read_text(encoding="utf-8"))
     translated = {

@@ -1,4 +1,4 @@
-"""The colours of the region types, in views and as text: the one place for both, so that a box and its row agree."""
+"""The colours of region types and masks, in views and as text: one place for all, so that a box and its row agree."""
 
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
@@ -33,6 +33,13 @@ INFECTIONS = (
 IRRELEVANT = Hue((0.78, 0.37, 0.63), "#97477f", "#dc93c8")
 UNLABELLED = Hue((0.95, 0.90, 0.25), "#5f6b7a", "#b4bfcb")
 NONE_FOUND = Hue((0.06, 0.46, 0.43), "#0f766e", "#5eccbf")
+
+LEFT_LUNG: Colour = (0.30, 0.50, 0.95)
+RIGHT_LUNG: Colour = (0.20, 0.80, 0.50)
+INFECTION: Colour = (0.90, 0.25, 0.20)
+GROUND_GLASS: Colour = (0.98, 0.72, 0.15)
+LUNGS: Colour = (0.86, 0.90, 0.93)
+"""Both lungs, where one surface stands for them: paler than what is infected in it, for readers of any sight."""
 
 
 def hue_of(label: Optional[str], classes: Classes = DEFAULT_CLASSES) -> Hue:

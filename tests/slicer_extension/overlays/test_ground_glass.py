@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk
 import slicer
 import slicer.util
+import vtk
 from tests.slicer_extension.chest import LESION_LPS, chest
 
 from PneumoScreenLib.contract import lps_to_ras
@@ -42,7 +43,15 @@ def scan(tmp_path: Any, stage: Any) -> Any:
 
 
 def shown(view: CaseView) -> np.ndarray:
-    return slicer.util.arrayFromVolume(view.glass.node) > 0
+    """What is coloured, on the voxels of the scan; the layer itself is no larger than the lungs."""
+    found = slicer.util.arrayFromVolume(view.glass.node) > 0
+    shift = np.subtract(view.glass.node.GetOrigin(), view.volume.GetOrigin()) / view.volume.GetSpacing()
+    to_scan = vtk.vtkMatrix4x4()
+    view.volume.GetIJKToRASDirectionMatrix(to_scan)
+    first = np.rint([shift[axis] * to_scan.GetElement(axis, axis) for axis in range(3)]).astype(int)[::-1]
+    whole = np.zeros(slicer.util.arrayFromVolume(view.volume).shape, bool)
+    whole[tuple(slice(start, start + size) for start, size in zip(first, found.shape, strict=True))] = found
+    return whole
 
 
 def test_only_the_grey_values_and_only_inside_the_lungs_where_they_are_known(scan: Any) -> None:

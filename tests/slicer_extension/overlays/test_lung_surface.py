@@ -7,8 +7,11 @@ import pytest
 import SimpleITK as sitk
 import slicer
 import slicer.util
+import vtk
 from tests.slicer_extension.chest import STORED
+from tests.slicer_extension.scene.test_colours import SIGHT, lab, linear
 
+from PneumoScreenLib.contract import lps_to_ras
 from PneumoScreenLib.overlays.masks import Masks
 
 SPACING, SIZE = (2.0, 2.5, 3.0), (80, 70, 60)
@@ -43,6 +46,40 @@ def test_the_surfaces_lie_where_the_masks_lie(stored: str, tmp_path: Any, stage:
     infection.GetRASBounds(bounds)
     assert np.allclose(np.array(bounds).reshape(3, 2).mean(1), [-30, -5, 10], atol=1.0)
     assert lungs.GetDisplayNode().GetOpacity() < 0.3 < infection.GetDisplayNode().GetOpacity()
+
+
+GROUNDS = {
+    "Slicer's own": ((0.76, 0.76, 0.91), (0.46, 0.47, 0.75)),
+    "black": ((0.0,) * 3,) * 2,
+    "white": ((1.0,) * 3,) * 2,
+}
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("sight", SIGHT)
+def test_infection_is_told_from_lung_on_every_ground_and_with_every_sight(
+    tmp_path: Any, stage: Any, ground: str, sight: str
+) -> None:
+    write_masks(tmp_path / "masks.nrrd")
+    masks = Masks(stage.double.scene)
+    masks.show(str(tmp_path / "masks.nrrd"))
+    lower, upper = GROUNDS[ground]
+    stage.space.node.SetBackgroundColor(*lower)
+    stage.space.node.SetBackgroundColor2(*upper)
+    stage.space.fit(azimuth=0.0, elevation=0.0)
+    pixels = stage.space.pixels() / 255.0
+
+    def seen(point_lps: Any) -> Any:
+        place = vtk.vtkCoordinate()
+        place.SetCoordinateSystemToWorld()
+        place.SetValue(*lps_to_ras(point_lps))
+        x, y = place.GetComputedDisplayValue(stage.space.renderer)
+        return pixels[pixels.shape[0] - 1 - y, x]
+
+    infection, lung = seen(LEFT_LPS), seen(np.add(LEFT_LPS, (0.0, 0.0, 16.0)))
+    assert infection[0] > infection[1] + 0.2 and infection[0] > infection[2] + 0.2, "red, as in the slice views"
+    colours = [lab(np.array(SIGHT[sight]) @ linear(colour)) for colour in (infection, lung)]
+    assert np.linalg.norm(colours[0] - colours[1]) > 20
 
 
 def test_they_are_switched_hidden_and_gone_with_the_masks(tmp_path: Any, stage: Any) -> None:

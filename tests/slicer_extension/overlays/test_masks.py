@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from tests.slicer_extension.chest import LESION_LPS, chest
+import slicer.util
+from tests.slicer_extension.chest import LESION_LPS, STORED, chest
 
 from PneumoScreenLib.contract import lps_to_ras
 from PneumoScreenLib.overlays.masks import Masks
@@ -82,3 +83,54 @@ def test_masks_lie_over_the_case_only(stage, write_chest, mask_file):
     assert set(masks.node.GetDisplayNode().GetViewNodeIDs()) == {axial, space}
     masks.show_in(())
     assert set(masks.node.GetDisplayNode().GetViewNodeIDs()) == {space}
+
+
+def part(masks, value, volume):
+    """A segment on the voxels of a volume, as any script of Slicer's asks for it."""
+    return slicer.util.arrayFromSegmentBinaryLabelmap(masks.node, masks._segments[value], volume) > 0
+
+
+@pytest.mark.parametrize("stored", STORED)
+def test_the_segments_are_the_values_of_the_file_and_share_one_picture(stage, write_chest, mask_file, stored):
+    volume = load_volume(str(write_chest(stored)), "chest")
+    masks = Masks(stage.double.scene)
+    masks.show(mask_file, volume)
+    written = slicer.util.arrayFromVolume(slicer.util.loadLabelVolume(mask_file, {"show": False}))
+    turned = sitk.DICOMOrient(sitk.ReadImage(mask_file), stored)
+    for value in (1, 2, 3):
+        assert part(masks, value, volume).sum() == (written == value).sum()
+        assert (sitk.GetArrayFromImage(turned) == value).sum() == part(masks, value, volume).sum()
+    assert len({masks._image_of(segment_id) for segment_id in masks._segments.values()}) == 1
+    assert masks.node.GetSegmentation().GetNumberOfLayers() == 1
+
+
+@pytest.mark.parametrize("stored", STORED)
+def test_the_lungs_stand_on_the_voxels_of_the_scan_as_slicer_resamples_them(stage, write_chest, mask_file, stored):
+    volume = load_volume(str(write_chest(stored)), "chest")
+    masks = Masks(stage.double.scene)
+    masks.show(mask_file, volume)
+    inside, where = masks.lungs_on(volume)
+    whole = np.zeros(slicer.util.arrayFromVolume(volume).shape, bool)
+    whole[where] = inside
+    assert np.array_equal(whole, part(masks, 1, volume) | part(masks, 2, volume) | part(masks, 3, volume))
+    assert inside.size < whole.size / 2, "the part that has lungs in it"
+
+
+def test_the_lungs_are_those_that_the_reader_has_edited_and_on_another_grid_those_that_lie_there(
+    stage, write_chest, mask_file
+):
+    volume = load_volume(str(write_chest("LPS")), "chest")
+    masks = Masks(stage.double.scene)
+    masks.show(mask_file, volume)
+    corner = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8)
+    corner[0, 0, 0] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(corner, masks.node, masks._segments[1], volume)
+    inside, where = masks.lungs_on(volume)
+    whole = np.zeros(corner.shape, bool)
+    whole[where] = inside
+    assert whole[0, 0, 0] and np.array_equal(whole[1:], (part(masks, 2, volume) | part(masks, 3, volume))[1:])
+    masks.node.GetSegmentation().RemoveSegment(masks._segments[1])
+    oblique = load_volume(str(write_chest("LPS", 15)), "oblique")
+    inside, where = masks.lungs_on(oblique)
+    assert inside.shape == corner.shape and where == (slice(None),) * 3
+    assert np.array_equal(inside, part(masks, 2, oblique) | part(masks, 3, oblique))

@@ -105,6 +105,32 @@ def test_only_open_regions_are_listed_where_the_reader_wants_it(panel: Panel) ->
     assert table.rowCount == 6
 
 
+def test_one_correction_writes_one_row_and_another_reading_all_of_them(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PneumoScreenLib.reading.reading import Reading
+
+    (rows,) = [each for each in panel.widget.panels if type(each).__name__ == "RegionsPanel"]
+    written: list[str] = []
+    texts = rows._texts
+    monkeypatch.setattr(rows, "_texts", lambda number, region: (written.append(region.id), texts(number, region))[1])
+    press(panel, "3", "N")
+    assert written == ["r4"]
+    written.clear()
+    press(panel, "Ctrl+Z", "N", "P")
+    assert written == ["r4"]
+    written.clear()
+    regions = panel.session.reading.case.regions
+    panel.session.show(Reading(panel.session.reading.case, reader="dr-b"))
+    assert sorted(written) == sorted(region.id for region in regions), "its state may be another"
+    panel.ui.openOnlyCheck.click()
+    press(panel, "1")
+    assert panel.ui.regionTable.rowCount == 5
+    assert [panel.ui.regionTable.item(row, 0).text() for row in range(5)] == ["2", "3", "4", "5", "6"]
+    panel.ui.openOnlyCheck.click()
+    assert [panel.ui.regionTable.item(row, 0).text() for row in range(6)] == ["1", "2", "3", "4", "5", "6"]
+
+
 def test_a_click_on_a_heading_sorts(panel: Panel) -> None:
     from PneumoScreenLib.reading.arrangement import ML
 

@@ -1,3 +1,5 @@
+import json
+
 import slicer
 import slicer.util
 
@@ -7,8 +9,8 @@ DRAFT = {"case": {"case_id": "a<b>&'\"%;"}, "note": "Größe 3 mm\nzweite Zeile 
 
 
 def test_a_draft_comes_back_from_a_saved_scene(stage, tmp_path):
-    Keeping(stage.double.scene).store({"old": 1})
-    Keeping(stage.double.scene).store(DRAFT)
+    Keeping(stage.double.scene).store('{"old": 1}')
+    Keeping(stage.double.scene).store(json.dumps(DRAFT))
     path = str(tmp_path / "scene.mrml")
     assert slicer.util.saveScene(path)
     stage.double.scene.Clear(True)
@@ -20,14 +22,14 @@ def test_a_draft_comes_back_from_a_saved_scene(stage, tmp_path):
 def test_a_submitted_draft_is_taken_out(stage):
     keeping = Keeping(stage.double.scene)
     keeping.store(None)
-    keeping.store(DRAFT)
+    keeping.store(json.dumps(DRAFT))
     keeping.store(None)
     assert keeping.load() is None
 
 
 def test_a_damaged_draft_is_none(stage):
     keeping = Keeping(stage.double.scene)
-    keeping.store(DRAFT)
+    keeping.store(json.dumps(DRAFT))
     stage.double.scene.GetSingletonNode("PneumoScreen", "vtkMRMLScriptedModuleNode").SetParameter("draft", "{half")
     assert keeping.load() is None
 
@@ -35,7 +37,7 @@ def test_a_damaged_draft_is_none(stage):
 def test_other_scripts_find_the_case_by_the_parameter_node(stage, write_chest):
     keeping = Keeping(stage.double.scene)
     volume = slicer.util.loadVolume(str(write_chest("LPS")))
-    keeping.store(DRAFT)
+    keeping.store(json.dumps(DRAFT))
     keeping.begin("chest", volume)
     roi = stage.double.scene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
     keeping.set_regions([roi])

@@ -5,6 +5,7 @@ import pytest
 import SimpleITK as sitk
 import slicer
 import slicer.util
+import vtk
 from tests.slicer_extension.chest import LESION_LPS, STORED, chest
 
 from PneumoScreenLib.scene.volumes import (
@@ -12,6 +13,7 @@ from PneumoScreenLib.scene.volumes import (
     SceneError,
     load_volume,
     patient_axes,
+    read_volume,
     save_volume,
 )
 
@@ -24,6 +26,33 @@ def test_a_volume_fills_the_views_where_it_lies_in_the_patient(stage, write_ches
     assert np.allclose(bounds, [-128, 128, -112, 112, -125, 125])
     assert all(view.composite.GetBackgroundVolumeID() == volume.GetID() for view in stage.slices)
     assert (volume.GetDisplayNode().GetWindow(), volume.GetDisplayNode().GetLevel()) == (1500, -500)
+
+
+def grid_of(volume):
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return [matrix.GetElement(row, column) for row in range(4) for column in range(4)]
+
+
+@pytest.mark.parametrize("ending", ["nrrd", "nii", "nii.gz", "mha"])
+@pytest.mark.parametrize("stored", STORED)
+def test_a_scan_is_read_as_slicer_itself_reads_it(stage, tmp_path, stored, ending):
+    path = str(tmp_path / f"chest.{ending}")
+    sitk.WriteImage(sitk.DICOMOrient(chest(), stored), path)
+    ours, theirs = read_volume(path, "ours"), slicer.util.loadVolume(path, {"name": "theirs", "show": False})
+    assert np.array_equal(slicer.util.arrayFromVolume(ours), slicer.util.arrayFromVolume(theirs))
+    assert grid_of(ours) == grid_of(theirs)
+    assert ours.GetStorageNode().GetFileName() == path and not ours.GetModifiedSinceRead()
+    assert ours.GetName() == "ours" and read_volume(path, "ours").GetName() != "ours", "as Slicer names a second one"
+    display = ours.GetDisplayNode()
+    assert not display.GetAutoWindowLevel() and (display.GetWindow(), display.GetLevel()) == (1500, -500)
+
+
+def test_a_display_node_is_as_the_user_set_it_in_the_scene(stage, write_chest):
+    usual = slicer.vtkMRMLScalarVolumeDisplayNode()
+    usual.SetInterpolate(False)
+    stage.double.scene.AddDefaultNode(usual)
+    assert not read_volume(str(write_chest("LPS")), "a").GetDisplayNode().GetInterpolate()
 
 
 def test_the_same_file_is_loaded_once_and_another_case_takes_its_place(stage, write_chest):

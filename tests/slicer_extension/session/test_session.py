@@ -180,7 +180,7 @@ def test_a_submission_says_how_long_the_case_was_read(
     panel.session.watch = Stopwatch(lambda: seconds[0])
     monkeypatch.setattr(panel.logic.asking, "run", lambda name, args, *rest: sent.append((name, args)))
     panel.logic.connection.server = {"user": "dr-a", "roles": ["reader"], "is_known": True}
-    panel.session.open_sample(shutil.copy(SAMPLE, tmp_path / "scan.nrrd"))
+    panel.session.open_sample(shutil.copy(SAMPLE, str(tmp_path / "scan.nrrd")))
     seconds[0] = 30.0  # the screening: nothing is read yet
     panel.session.is_on_server = True
     read_findings(panel)

@@ -132,6 +132,11 @@ class Boxes(VTKObservationMixin):
                 Folder(self._scene, self._case_id).remove()
             self._case_id = ""
 
+    @property
+    def is_adding(self) -> bool:
+        """Whether boxes are still to be drawn when nothing else happens."""
+        return self._sightings.is_adding
+
     def node(self, region_id: str) -> Any:
         """The vtkMRMLMarkupsROINode of a region; None where there is none."""
         return self._nodes.get(region_id)

@@ -24,7 +24,7 @@ PIECE_S = 0.02
 """Time for one piece of work in the background."""
 
 Later = Callable[[Callable[[], None]], None]
-Show = Tuple[str, str]
+Show = Tuple[str, Set[str]]
 
 
 def when_idle(work: Callable[[], None]) -> None:
@@ -57,6 +57,11 @@ class Sightings(VTKObservationMixin):
         self._front = ""
         self._queue: List[Show] = []
         self._is_working = False
+
+    @property
+    def is_adding(self) -> bool:
+        """Whether boxes are in sight that no view has yet."""
+        return bool(self._queue)
 
     def set_volume(self, volume: Any) -> None:
         """The volume of the case, over which alone its boxes lie; None: over any."""
@@ -92,8 +97,9 @@ class Sightings(VTKObservationMixin):
                 if node_id == self._front or view_id in self._shown.get(node_id, ())
             }
             self._show(node_id, at_once)
-        self._queue = [(node_id, view) for node_id in ids for view in wanted[node_id] - self._shown[node_id]]
-        self._queue += [(node_id, view) for node_id in ids for view in threed - self._shown[node_id]]
+        # What comes into sight of a plane before what is seen in space alone; a box in all of its views at once.
+        missing = {key: views for key in ids for views in [(wanted[key] | threed) - self._shown[key]] if views}
+        self._queue = sorted(missing.items(), key=lambda each: each[1] <= threed)
         if self._queue and not self._is_working:
             self._is_working = True
             self._later(self._work)
@@ -113,10 +119,10 @@ class Sightings(VTKObservationMixin):
         self._is_working = False
         end = time.monotonic() + PIECE_S
         while self._queue and time.monotonic() < end:
-            node_id, view = self._queue.pop(0)
+            node_id, views = self._queue.pop(0)
             node = self._nodes.get(node_id)
             if node is not None and node.GetScene() is not None:
-                self._show(node_id, self._shown[node_id] | {view})
+                self._show(node_id, self._shown[node_id] | views)
         if self._queue:
             self._is_working = True
             self._later(self._work)

@@ -5,19 +5,21 @@ from typing import Any, Dict, Optional
 
 import requests
 
+from .sentences import said
+
 UNREACHABLE, TIMEOUT, TLS = "unreachable", "timeout", "tls"
 DENIED, MISSING, CONFLICT, REFUSED = "denied", "missing", "conflict", "refused"
 FAULT, RUBBISH, CANCELLED = "fault", "rubbish", "cancelled"
 
 _UNKNOWN_ROUTES = ("Not Found", "Method Not Allowed")
 _SHOWN = 400
-_NO_AUTHORITY = "The file of the certificate authority cannot be read; choose it again under Connect."
 
 
 class ServerError(Exception):
     """The server refused, failed or is not there; ``str(error)`` is shown as it is.
 
     Attributes:
+        sentence: what is shown; with a ``wire`` where it is one of ``SENTENCES``.
         kind: unreachable, timeout, tls, denied, missing, conflict, refused, fault, rubbish or cancelled.
         status: HTTP status, where the server answered.
         detail: what it answered beyond the sentence, such as the other version of a conflict.
@@ -27,28 +29,23 @@ class ServerError(Exception):
         self, kind: str, sentence: str, status: Optional[int] = None, detail: Optional[Dict[str, Any]] = None
     ) -> None:
         super().__init__(sentence)
+        self.sentence = sentence
         self.kind, self.status, self.detail = kind, status, detail or {}
 
 
-def cancelled(what: str = "This") -> ServerError:
-    """What the reader stopped."""
-    return ServerError(CANCELLED, f"{what} was cancelled.")
+def cancelled(name: str = "cancelled") -> ServerError:
+    """What the reader stopped, by the name of its sentence."""
+    return ServerError(CANCELLED, said(name))
 
 
 def rubbish(address: str, status: Optional[int] = None) -> ServerError:
     """An answer that no PneumoScreen server gives."""
-    return ServerError(
-        RUBBISH,
-        f"What answers at {address} cannot be understood; check that this is the address of a PneumoScreen server.",
-        status,
-    )
+    return ServerError(RUBBISH, said("rubbish", address=address), status)
 
 
 def late(address: str, limit_s: float) -> ServerError:
     """A server that takes too long."""
-    return ServerError(
-        TIMEOUT, f"The server at {address} did not answer within {limit_s:g} s; nothing is lost, try again in a while."
-    )
+    return ServerError(TIMEOUT, said("late", address=address, limit=f"{limit_s:g}"))
 
 
 def of_exception(error: Exception, address: str, limit_s: float) -> ServerError:
@@ -61,13 +58,13 @@ def of_exception(error: Exception, address: str, limit_s: float) -> ServerError:
     """
     inner = error.args[0] if error.args else None
     names = {type(each).__name__ for each in (error, inner)}
-    said = str(error)
+    told = str(error)
     if isinstance(error, requests.exceptions.SSLError):
-        if "WRONG_VERSION_NUMBER" in said:
-            return ServerError(TLS, f"The server at {address} does not speak HTTPS; begin its address with http://.")
-        return _untrusted(said, address)
+        if "WRONG_VERSION_NUMBER" in told:
+            return ServerError(TLS, said("no_https", address=address))
+        return _untrusted(told, address)
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return _unreachable(address, "it does not answer")
+        return _unreachable(address, "silent")
     if isinstance(error, requests.exceptions.Timeout) or "ReadTimeoutError" in names:
         return late(address, limit_s)
     url_errors = (
@@ -77,26 +74,24 @@ def of_exception(error: Exception, address: str, limit_s: float) -> ServerError:
         UnicodeError,
     )
     if isinstance(error, url_errors):
-        return ServerError(
-            UNREACHABLE, f"{address!r} is no address of a server; write it like http://127.0.0.1:8000 under Connect."
-        )
+        return ServerError(UNREACHABLE, said("no_address", address=repr(address)))
     is_http_error = isinstance(inner, http.client.HTTPException) or any(
         isinstance(each, http.client.HTTPException) and not isinstance(each, ConnectionError)
         for each in getattr(inner, "args", ())
     )
     if isinstance(error, (http.client.HTTPException, requests.exceptions.ContentDecodingError)) or (
-        is_http_error and "RemoteDisconnected" not in said and "IncompleteRead" not in said
+        is_http_error and "RemoteDisconnected" not in told and "IncompleteRead" not in told
     ):
         return rubbish(address)
-    if isinstance(error, OSError) and "TLS CA certificate" in said:
-        return ServerError(TLS, _NO_AUTHORITY)
-    if "refused" in said or "10061" in said:
-        return _unreachable(address, "nothing listens there")
-    if "NameResolution" in said or "resolve" in said or "getaddrinfo" in said:
-        return _unreachable(address, "no computer of this name is known")
+    if isinstance(error, OSError) and "TLS CA certificate" in told:
+        return ServerError(TLS, said("no_authority"))
+    if "refused" in told or "10061" in told:
+        return _unreachable(address, "nobody_listens")
+    if "NameResolution" in told or "resolve" in told or "getaddrinfo" in told:
+        return _unreachable(address, "no_such_name")
     if {"ProtocolError", "ChunkedEncodingError"} & names:
-        return _unreachable(address, "the connection broke off")
-    return _unreachable(address, "the network does not lead there")
+        return _unreachable(address, "broken_off")
+    return _unreachable(address, "no_way")
 
 
 def of_response(status: int, content: Any, address: str, has_token: bool) -> ServerError:
@@ -108,66 +103,47 @@ def of_response(status: int, content: Any, address: str, has_token: bool) -> Ser
         address: of the server.
         has_token: whether a token was sent.
     """
-    said = _detail_of(content)
+    told = _detail_of(content)
     detail = content if isinstance(content, dict) else {}
     if status < 400:
-        return ServerError(
-            RUBBISH, f"The server at {address} sends its clients elsewhere; enter that address under Connect.", status
-        )
+        return ServerError(RUBBISH, said("elsewhere", address=address), status)
     if status == 401:
-        remedy = "check the token under Connect" if has_token else "enter your API token under Connect"
-        reason = f" ({said})" if said else ""
-        return ServerError(DENIED, f"The server did not let you in{reason}; {remedy}.", status, detail)
+        reason = f" ({told})" if told else ""
+        return ServerError(DENIED, said("not_let_in" if has_token else "token_wanted", reason=reason), status, detail)
     if status == 403:
-        reason = said or "it does not allow this to you"
-        return ServerError(DENIED, f"The server refused: {reason}; ask its administrator.", status, detail)
+        return ServerError(DENIED, said("forbidden", reason=told or said("not_allowed")), status, detail)
     if status in (404, 405):
-        if said is None or said in _UNKNOWN_ROUTES:
-            text = f"The server at {address} does not offer this; check the address, or ask for a newer one."
-            return ServerError(MISSING, text, status, detail)
-        return ServerError(MISSING, _sentence(said), status, detail)
+        if told is None or told in _UNKNOWN_ROUTES:
+            return ServerError(MISSING, said("not_offered", address=address), status, detail)
+        return ServerError(MISSING, _sentence(told), status, detail)
     if status == 409:
-        text = said or "somebody else changed this meanwhile; look at it again before you go on"
-        return ServerError(CONFLICT, _sentence(text), status, detail)
+        return ServerError(CONFLICT, _sentence(told) if told else said("changed"), status, detail)
     if status < 500:
-        text = said or f"the server did not accept this (status {status}); ask its administrator to look into the log"
-        return ServerError(REFUSED, _sentence(text), status, detail)
-    reason = f" ({said})" if said else f" (status {status})"
-    return ServerError(
-        FAULT,
-        f"The server failed at this{reason}; nothing is lost, try again or tell its administrator.",
-        status,
-        detail,
-    )
+        text = _sentence(told) if told else said("not_accepted", status=status)
+        return ServerError(REFUSED, text, status, detail)
+    return ServerError(FAULT, said("failed", reason=told or said("status", status=status)), status, detail)
 
 
-def _untrusted(said: str, address: str) -> ServerError:
+def _untrusted(told: str, address: str) -> ServerError:
     """Why a certificate was not believed, by what OpenSSL said of it."""
-    if "VERIFY_FAILED" not in said and ("X509" in said or "PEM" in said):
-        return ServerError(TLS, _NO_AUTHORITY)
-    if "has expired" in said or "not yet valid" in said:
-        reason = "is not valid today; check this computer's clock, or ask the administrator for a new one"
-    elif "mismatch" in said or "doesn't match" in said:
-        reason = "is made out to another name; write the address under Connect as the administrator gave it"
+    if "VERIFY_FAILED" not in told and ("X509" in told or "PEM" in told):
+        return ServerError(TLS, said("no_authority"))
+    if "has expired" in told or "not yet valid" in told:
+        name = "certificate_dated"
     else:
-        reason = (
-            "could not be verified; choose the file of your site's certificate authority under Connect, "
-            "or ask the administrator"
-        )
-    return ServerError(TLS, f"The certificate of the server at {address} {reason}.")
+        is_of_another = "mismatch" in told or "doesn't match" in told
+        name = "certificate_of_another" if is_of_another else "certificate_unknown"
+    return ServerError(TLS, said(name, address=address))
 
 
 def _unreachable(address: str, reason: str) -> ServerError:
-    return ServerError(
-        UNREACHABLE,
-        f"The server at {address} cannot be reached ({reason}); nothing is lost, "
-        "check that it runs and that the address is right, then try again.",
-    )
+    """By the name of the reason's words."""
+    return ServerError(UNREACHABLE, said("unreachable", address=address, reason=said(reason)))
 
 
 def _detail_of(content: Any) -> Optional[str]:
-    said = content.get("detail") if isinstance(content, dict) else None
-    text = " ".join(said.split()).rstrip(".") if isinstance(said, str) else ""
+    told = content.get("detail") if isinstance(content, dict) else None
+    text = " ".join(told.split()).rstrip(".") if isinstance(told, str) else ""
     return text[:_SHOWN] or None
 
 

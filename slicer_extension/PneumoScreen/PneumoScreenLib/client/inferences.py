@@ -10,9 +10,9 @@ import time
 from typing import Any, Dict, Mapping, Optional, Set
 from urllib.parse import quote
 
-from ..wording import stage_in_words
 from . import failures
 from .failures import ServerError
+from .sentences import said, stage
 from .transport import Cancelled, Progress, Transport
 
 _POLL_S = 0.25
@@ -59,7 +59,7 @@ def run(
             return _document(answer, transport.address)
         if cancelled is not None and cancelled():
             job.cancel()
-            raise failures.cancelled("The screening" if task.endswith("screening") else "This")
+            raise failures.cancelled("screening_cancelled" if task.endswith("screening") else "cancelled")
         try:
             view = job.look()
         except ServerError as error:
@@ -73,7 +73,7 @@ def run(
             continue
         silent_since = time.monotonic()
         if progress is not None:
-            progress(stage_in_words(view), _fraction(view))
+            progress(stage(view), _fraction(view))
 
 
 class _Job:
@@ -121,14 +121,14 @@ def _ask(transport: Transport, task: str, case_id: str, params: Mapping[str, Any
     except ServerError as error:
         answers.put(error)
     except Exception as error:
-        answers.put(ServerError(failures.FAULT, f"The request failed on this computer ({error}); try again."))
+        answers.put(ServerError(failures.FAULT, said("request_failed", error=str(error))))
 
 
 def _document(answer: Any, address: str) -> Dict[str, Any]:
     if isinstance(answer, ServerError):
         if answer.detail.get("cancelled") is True:
             # By somebody else, so it is told: what the reader stops here does not come this far.
-            raise ServerError(failures.CONFLICT, "The screening was stopped on the server; start it again.", 409)
+            raise ServerError(failures.CONFLICT, said("stopped"), 409)
         raise answer
     if not isinstance(answer, dict) or "schema" not in answer or not isinstance(answer.get("regions", []), list):
         raise failures.rubbish(address)

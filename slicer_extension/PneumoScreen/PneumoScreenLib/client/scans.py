@@ -16,6 +16,7 @@ import requests
 
 from . import failures
 from .failures import ServerError
+from .sentences import said
 from .transport import Cancelled, Progress, Transport
 
 KEPT = "kept.json"
@@ -102,9 +103,7 @@ def upload(
             )
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ServerError(
-            failures.FAULT, f"The file {path} cannot be read ({reason}); save the volume again."
-        ) from None
+        raise ServerError(failures.FAULT, said("unreadable", path=path, reason=reason)) from None
     if not isinstance(answer, dict):
         raise failures.rubbish(transport.address)
     return answer
@@ -125,7 +124,7 @@ def _naming(case_id: str) -> Iterator[None]:
     except ServerError as error:
         if error.kind != failures.MISSING:
             raise
-        text = f"The server has no volume of case {case_id[:80]}; refresh the worklist."
+        text = said("no_volume", case_id=case_id[:80])
         raise ServerError(failures.MISSING, text, error.status, error.detail) from None
 
 
@@ -169,12 +168,13 @@ def _store(
         size = 0
         for part in transport.chunks(response):
             if cancelled is not None and cancelled():
-                raise failures.cancelled("The download")
+                raise failures.cancelled("download_cancelled")
             digest.update(part)
             size += len(part)
             if progress is not None:
-                of = f" of {total / _MB:.0f}" if total else ""
-                progress(f"Downloading {size / _MB:.0f}{of} MB", size / total if total else None)
+                here, whole = f"{size / _MB:.0f}", f"{total / _MB:.0f}"
+                text = said("downloading_of", size=here, total=whole) if total else said("downloading", size=here)
+                progress(text, size / total if total else None)
             yield part
         # A content that was packed on its way is longer than its length says.
         if total and size < total:
@@ -193,7 +193,7 @@ def _in_plain_words(write: Any, folder: Path) -> None:
         raise
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        text = f"Nothing can be stored in {folder} ({reason}); make room there or choose another folder."
+        text = said("not_stored", folder=str(folder), reason=reason)
         raise ServerError(failures.FAULT, text) from None
 
 
@@ -240,11 +240,10 @@ class _Form:
         yield self._head
         for part in iter(lambda: self._file.read(_CHUNK), b""):
             if self._cancelled is not None and self._cancelled():
-                raise failures.cancelled("Sending")
+                raise failures.cancelled("sending_cancelled")
             yield part
             self._sent += len(part)
             if self._progress is not None and self._size:
-                self._progress(
-                    f"Sending {self._sent / _MB:.0f} of {self._size / _MB:.0f} MB", min(self._sent / self._size, 1.0)
-                )
+                sent, whole = f"{self._sent / _MB:.0f}", f"{self._size / _MB:.0f}"
+                self._progress(said("sending", size=sent, total=whole), min(self._sent / self._size, 1.0))
         yield self._tail

@@ -14,6 +14,7 @@ import requests
 
 from . import failures
 from .failures import ServerError
+from .sentences import said
 
 CONNECT_S = 5.0
 ANSWER_S = 60.0
@@ -57,9 +58,7 @@ class Transport:
         self.connect_s, self.answer_s = connect_s, answer_s
         self._token, self._verify = (token or "").strip() or None, ca_file or True
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
-            raise ServerError(
-                failures.DENIED, "The token holds characters that no token has; copy it again under Connect."
-            )
+            raise ServerError(failures.DENIED, said("token_unfit"))
 
     def json(self, method: str, path: str, answer_s: Optional[float] = None, **more: Any) -> Any:
         """The JSON values that the server answers.
@@ -188,10 +187,7 @@ def _normal(address: str) -> str:
     except ValueError:
         is_one = False
     if not is_one or any(character.isspace() for character in full) or parts.username is not None:
-        raise ServerError(
-            failures.UNREACHABLE,
-            f"{address!r} is no address of a server; write it like http://127.0.0.1:8000 under Connect.",
-        )
+        raise ServerError(failures.UNREACHABLE, said("no_address", address=repr(address)))
     return full
 
 

@@ -2,7 +2,8 @@
 
 A JSON object a line. In: ``{"id", "call", "server": {"address", "token", "ca_file", "reader"}, "args"}``,
 ``{"id", "cancel": true}``, ``{"quit": true}``. Out: ``{"id", "progress": {"text", "fraction"}}`` any number of times;
-then, once, ``{"id", "result"}`` or ``{"id", "error": {"kind", "message", "status", "detail"}}``.
+then, once, ``{"id", "result"}`` or ``{"id", "error": {"kind", "message", "status", "detail"}}``. A text or a message is
+one of ``sentences``, or what the server said.
 
 Thread contract: a thread a call; ``_Calls._lock`` guards the list of calls and each line that is written.
 """
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO, Dict, Mapping, Optional
 
 from . import failures
 from .failures import ServerError
+from .sentences import said, wire_of
 from .server import Server
 
 CALLS = (
@@ -78,7 +80,7 @@ class _Calls:
             answer = {"id": number, "error": _as_dict(error)}
         except Exception as error:
             traceback.print_exc()
-            fault = ServerError(failures.FAULT, f"The extension failed at this ({type(error).__name__}); try again.")
+            fault = ServerError(failures.FAULT, said("fault", error=type(error).__name__))
             answer = {"id": number, "error": _as_dict(fault)}
         with self._lock:
             if self._running.get(number) is stopped:
@@ -89,7 +91,7 @@ class _Calls:
     def _ask(self, message: Mapping[str, Any], stopped: threading.Event) -> Any:
         name, told_at = message["call"], [0.0]
         if name not in CALLS:
-            raise ServerError(failures.FAULT, f"The extension does not know {name!r}; install it again.")
+            raise ServerError(failures.FAULT, said("unknown_call", call=repr(name)))
 
         def progress(text: str, fraction: Optional[float]) -> None:
             now = time.monotonic()
@@ -98,7 +100,7 @@ class _Calls:
             told_at[0] = now
             with self._lock:
                 if self._running.get(message["id"]) is stopped:
-                    self._write({"id": message["id"], "progress": {"text": text, "fraction": fraction}})
+                    self._write({"id": message["id"], "progress": {"text": wire_of(text), "fraction": fraction}})
 
         method = getattr(Server(**message["server"]), name)
         takes = inspect.signature(method).parameters
@@ -140,7 +142,7 @@ def main() -> None:
 
 
 def _as_dict(error: ServerError) -> Dict[str, Any]:
-    return {"kind": error.kind, "message": str(error), "status": error.status, "detail": error.detail}
+    return {"kind": error.kind, "message": wire_of(error.sentence), "status": error.status, "detail": error.detail}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 import qt
 
+from ..client.sentences import in_words
 from ..translation import _
 
 FOLDER_OF_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -117,7 +118,7 @@ class Calls:
             return
         if self._process is not None:
             self._write({"id": number, "cancel": True})
-        _tell(waiting.failed, Failure(CANCELLED, "Cancelled."))
+        _tell(waiting.failed, Failure(CANCELLED, _("Cancelled.")))
 
     def close(self) -> None:
         """End the worker; calls that wait are given up without a word."""
@@ -176,14 +177,15 @@ class Calls:
             return
         if "progress" in message:
             if waiting.progress is not None:
-                _tell(waiting.progress, message["progress"].get("text", ""), message["progress"].get("fraction"))
+                told = message["progress"]
+                _tell(waiting.progress, in_words(told.get("text", "")), told.get("fraction"))
             return
         del self._waiting[number]
         if "error" in message:
             error = message["error"]
             _tell(
                 waiting.failed,
-                Failure(error["kind"], error["message"], error.get("status"), error.get("detail") or {}),
+                Failure(error["kind"], in_words(error["message"]), error.get("status"), error.get("detail") or {}),
             )
         else:
             _tell(waiting.done, message.get("result"))

@@ -1,14 +1,15 @@
 """Ground glass by its grey values: an amber layer over the lungs of a scan, switched by the reader."""
 
-from typing import Any, Iterable, Optional, Set
+from typing import Any, Optional, Tuple
 
 import numpy as np
 import slicer.util
 
-from ..scene.colours import GROUND_GLASS
+from ..palette import GROUND_GLASS
 from ..scene.radiograph import is_radiograph
-from ..scene.views import layer_nodes, slice_nodes
 from ..translation import _
+from .label_map import Box, grid_of
+from .layer import Layer
 
 GROUND_GLASS_HU = (-750.0, -300.0)
 """From and to, ours: denser than aerated lung, less dense than consolidation; walls of bronchi and vessels, which
@@ -16,7 +17,7 @@ share their voxels with air, have these values, too."""
 OPACITY = 0.4
 
 
-class GroundGlass:
+class GroundGlass(Layer):
     """The layer of the open case; it is computed when it is asked for first.
 
     Args:
@@ -27,87 +28,41 @@ class GroundGlass:
         is_on: whether the reader wants to see it; that holds for the next case, too.
     """
 
+    colour_name = "PneumoScreen ground glass"
+
     def __init__(self, scene: Any) -> None:
-        self._scene = scene
-        self._views: Optional[Set[str]] = None
-        self._colours: Any = None
-        self.node: Any = None
+        super().__init__(scene)
         self.is_on = False
 
-    def show(self, volume: Any, lungs: Optional[np.ndarray]) -> None:
+    def show(self, volume: Any, lungs: Optional[Tuple[np.ndarray, Box]]) -> None:
         """Compute it for a scan; a radiograph has none.
 
         Args:
             volume: vtkMRMLScalarVolumeNode, in HU.
-            lungs: bool [k, j, i], on the grid of the volume; None: unknown, so that all of the scan is coloured.
+            lungs: bool [k, j, i] and the part of the volume's array that it lies on; None: unknown, so that all of the
+                scan is coloured.
         """
         self._drop()
         if not self.is_on or volume is None or is_radiograph(volume):
             return
-        hu = slicer.util.arrayFromVolume(volume)
+        inside, part = lungs or (True, (slice(None), slice(None), slice(None)))
+        hu = slicer.util.arrayFromVolume(volume)[part]
         low, high = GROUND_GLASS_HU
-        found = (hu >= low) & (hu <= high)
-        if lungs is not None and lungs.shape == found.shape:
-            found &= lungs
+        found = (hu >= low) & (hu <= high) & inside
         node = self._scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", _("Ground glass"))
-        # Computed again at any time, so a saved scene need not carry it; and no volume to be sent as a case.
-        node.SetSaveWithScene(False)
-        node.SetHideFromEditors(True)
         node.CopyOrientation(volume)
-        slicer.util.updateVolumeFromArray(node, found.astype(np.uint8))
-        node.CreateDefaultDisplayNodes()
-        node.GetDisplayNode().SetAndObserveColorNodeID(self._colour_table().GetID())
-        self.node = node
-        self._apply()
+        first = [each.start or 0 for each in part[::-1]]
+        node.SetOrigin(*(grid_of(volume) @ [*first, 1.0])[:3])
+        slicer.util.updateVolumeFromArray(node, found.view(np.uint8))
+        self._take(node)
 
-    def hide(self, is_hidden: bool) -> None:
-        """Hide it for a moment, or show it again."""
-        if is_hidden:
-            self._lay(set())
-        else:
-            self._apply()
+    def _shown_over(self, layers: Any) -> Optional[str]:
+        return layers.GetLabelVolumeID()  # type: ignore[no-any-return]
 
-    def show_in(self, slice_views: Iterable[str]) -> None:
-        """Show it in these slice views, by their ids: another picture than the scan has none."""
-        self._views = set(slice_views)
-        self._apply()
+    def _put(self, layers: Any, volume_id: Optional[str]) -> None:
+        layers.SetLabelVolumeID(volume_id)
+        layers.SetLabelOpacity(1.0 if volume_id is None else OPACITY)
 
-    def clear(self) -> None:
-        """The case goes: take it out of the scene."""
-        self._drop()
-        self._views = None
-
-    def _drop(self) -> None:
-        self._lay(set())
-        if self.node is not None and self._scene.IsNodePresent(self.node):
-            self._scene.RemoveNode(self.node)
-        self.node = None
-
-    def _apply(self) -> None:
-        views = slice_nodes()
-        shown = set(views) if self._views is None else self._views & set(views)
-        self._lay({views[each].GetLayoutName() for each in shown})
-
-    def _lay(self, names: Set[str]) -> None:
-        """Lay it over the pictures of the views of these names, and of no other."""
-        if self.node is None or not self._scene.IsNodePresent(self.node):
-            return
-        own = self.node.GetID()
-        for layers in layer_nodes():
-            is_wanted = layers.GetLayoutName() in names
-            if is_wanted != (layers.GetLabelVolumeID() == own):
-                layers.SetLabelVolumeID(own if is_wanted else None)
-                layers.SetLabelOpacity(OPACITY if is_wanted else 1.0)
-
-    def _colour_table(self) -> Any:
-        if self._colours is None or not self._scene.IsNodePresent(self._colours):
-            table = self._scene.AddNewNodeByClass("vtkMRMLColorTableNode", "PneumoScreen ground glass")
-            table.SetTypeToUser()
-            table.SetSaveWithScene(False)
-            table.SetHideFromEditors(True)
-            table.SetNumberOfColors(2)
-            table.SetColor(0, "none", 0.0, 0.0, 0.0, 0.0)
-            table.SetColor(1, _("ground glass"), *GROUND_GLASS, 1.0)
-            table.GetLookupTable().SetTableRange(0, 1)
-            self._colours = table
-        return self._colours
+    def _fill(self, colours: Any) -> None:
+        colours.SetColor(0, "none", 0.0, 0.0, 0.0, 0.0)
+        colours.SetColor(1, _("ground glass"), *GROUND_GLASS, 1.0)

@@ -4,7 +4,7 @@ Slice views know one opacity for all of a volume, so that a picture blended over
 subtracted is: the colours of the Grad-CAM are what it takes from the radiograph's, nothing at 0.
 """
 
-from typing import Any, Iterable, Optional, Set
+from typing import Any, Optional
 
 import numpy as np
 import slicer
@@ -12,12 +12,12 @@ import slicer.util
 import vtk
 
 from ..scene.radiograph import STRENGTH, is_radiograph, taken
-from ..scene.views import layer_nodes, slice_nodes
 from ..scene.volumes import SceneError
 from ..translation import _
+from .layer import Layer
 
 
-class Heat:
+class Heat(Layer):
     """The Grad-CAM of the open radiograph.
 
     Args:
@@ -28,12 +28,11 @@ class Heat:
         strength: how much it takes from the radiograph, from 0 to 1, also from the next one.
     """
 
+    colour_name, colour_count = "PneumoScreen Grad-CAM", 256
+
     def __init__(self, scene: Any) -> None:
-        self._scene = scene
-        self._is_visible, self.strength = True, STRENGTH
-        self._colours: Any = None
-        self._views: Optional[Set[str]] = None
-        self.node: Any = None
+        super().__init__(scene)
+        self.strength = STRENGTH
 
     @property
     def values(self) -> Optional[np.ndarray]:
@@ -62,27 +61,12 @@ class Heat:
             raise SceneError(
                 _("What lies in {path} is no Grad-CAM of a radiograph: screen the case again.").format(path=path)
             )
-        views = self._views
-        self.clear()
-        # Which views show the case has not changed by this, and nobody tells it again.
-        self._views = views
-        # Fetched from the server again, so a saved scene need not carry it; and no volume to be sent as a case.
-        node.SetSaveWithScene(False)
-        node.SetHideFromEditors(True)
         _spread(node, radiograph)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
-        display = node.GetDisplayNode()
-        display.AutoWindowLevelOff()
-        display.SetWindowLevel(255.0, 127.5)
-        display.SetAndObserveColorNodeID(self._colour_table().GetID())
-        self.node = node
-        self._apply()
-
-    def set_visible(self, is_visible: bool) -> None:
-        """Switch it on or off, also for the next case."""
-        self._is_visible = is_visible
-        self._apply()
+        node.GetDisplayNode().AutoWindowLevelOff()
+        node.GetDisplayNode().SetWindowLevel(255.0, 127.5)
+        self._take(node)
 
     def set_strength(self, strength: float) -> None:
         """How much it takes from the radiograph, from 0 to 1, also from the next one."""
@@ -90,58 +74,18 @@ class Heat:
         if self._colours is not None and self._scene.IsNodePresent(self._colours):
             self._fill(self._colours)
 
-    def hide(self, is_hidden: bool) -> None:
-        """Hide it for a moment, or show it again where it is switched on."""
-        if self.node is not None and self._scene.IsNodePresent(self.node):
-            if is_hidden:
-                self._lay(set())
-            else:
-                self._apply()
+    def _shown_over(self, layers: Any) -> Optional[str]:
+        return layers.GetForegroundVolumeID()  # type: ignore[no-any-return]
 
-    def show_in(self, slice_views: Iterable[str]) -> None:
-        """Show it in these slice views, by their ids: another picture than the radiograph has none."""
-        self._views = set(slice_views)
-        self._apply()
+    def _put(self, layers: Any, volume_id: Optional[str]) -> None:
+        layers.SetForegroundVolumeID(volume_id)
+        layers.SetForegroundOpacity(0.0 if volume_id is None else 1.0)
+        layers.SetCompositing(layers.Alpha if volume_id is None else layers.Subtract)
 
-    def clear(self) -> None:
-        """Take it out of the scene."""
-        if self.node is not None and self._scene.IsNodePresent(self.node):
-            self._lay(set())
-            self._scene.RemoveNode(self.node)
-        self.node, self._views = None, None
-
-    def _apply(self) -> None:
-        if self.node is not None:
-            views = slice_nodes()
-            shown = set(views) if self._views is None else self._views & set(views)
-            self._lay({views[each].GetLayoutName() for each in shown} if self._is_visible else set())
-
-    def _lay(self, names: Set[str]) -> None:
-        """Lay it over the pictures of the views of these names, and of no other."""
-        own = self.node.GetID()
-        for layers in layer_nodes():
-            is_wanted = layers.GetLayoutName() in names
-            if is_wanted != (layers.GetForegroundVolumeID() == own):
-                layers.SetForegroundVolumeID(own if is_wanted else None)
-                layers.SetForegroundOpacity(1.0 if is_wanted else 0.0)
-                layers.SetCompositing(layers.Subtract if is_wanted else layers.Alpha)
-
-    def _colour_table(self) -> Any:
-        if self._colours is None or not self._scene.IsNodePresent(self._colours):
-            table = self._scene.AddNewNodeByClass("vtkMRMLColorTableNode", "PneumoScreen Grad-CAM")
-            table.SetTypeToUser()
-            table.SetSaveWithScene(False)
-            table.SetHideFromEditors(True)
-            table.SetNumberOfColors(256)
-            self._fill(table)
-            table.GetLookupTable().SetTableRange(0, 255)
-            self._colours = table
-        return self._colours
-
-    def _fill(self, table: Any) -> None:
+    def _fill(self, colours: Any) -> None:
         """What each value takes from red, green and blue."""
         for value, colour in enumerate(taken(np.arange(256), self.strength)):
-            table.SetColor(value, str(value), *(float(part) for part in colour), 1.0)
+            colours.SetColor(value, str(value), *(float(part) for part in colour), 1.0)
 
 
 def _spread(heat: Any, radiograph: Any) -> None:

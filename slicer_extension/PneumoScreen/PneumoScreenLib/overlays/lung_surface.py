@@ -6,16 +6,16 @@ import numpy as np
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
-from ..scene.colours import INFECTION, LUNGS, Colour
+from ..palette import INFECTION, LUNGS, Colour
 from ..translation import _
-from .lung_sides import index_to_ras, sampled
+from .label_map import INFECTED, LEFT, RIGHT, LabelMap
 
 SMOOTHING = 1.0
 """Standard deviation in samples, ours: the steps of the samples go, lobes and fissures' outlines stay."""
 HALF = 127.5
 SURFACES: Sequence[Tuple[str, Tuple[int, ...], Colour, float]] = (
-    (_("Lungs (surface)"), (1, 2, 3), LUNGS, 0.15),
-    (_("Infection (surface)"), (3,), INFECTION, 0.7),
+    (_("Lungs (surface)"), (LEFT, RIGHT, INFECTED), LUNGS, 0.15),
+    (_("Infection (surface)"), (INFECTED,), INFECTION, 0.7),
 )
 """Name, values of the label map, colour and opacity; what is infected is part of the lungs' surface, too."""
 
@@ -36,18 +36,13 @@ class LungSurface:
         self.nodes: List[Any] = []
         self.is_on = True
 
-    def show(self, labels: Any) -> None:
-        """Make the surfaces of a vtkMRMLLabelMapVolumeNode (1 left lung, 2 right lung, 3 infection).
-
-        The samples of ``lung_sides`` are enough for the eye, and take a tenth of a second.
-        """
+    def show(self, samples: LabelMap) -> None:
+        """Make the surfaces of samples of the masks, which are enough for the eye."""
         self.clear()
-        values, steps = sampled(labels)
-        turn, shift = index_to_ras(labels)
         for name, wanted, colour, opacity in SURFACES:
-            surface = _surface(np.isin(values, wanted), steps, turn, shift)
-            if surface.GetNumberOfPoints():
-                self.nodes.append(self._model(name, surface, colour, opacity))
+            inside = np.isin(samples.values, wanted)
+            if inside.any():
+                self.nodes.append(self._model(name, _surface(inside, samples.to_ras), colour, opacity))
         self._apply(self.is_on)
 
     def set_visible(self, is_visible: bool) -> None:
@@ -78,6 +73,7 @@ class LungSurface:
         display = node.GetDisplayNode()
         display.SetSaveWithScene(False)
         display.SetColor(*colour)
+        display.SetScalarVisibility(False)
         display.SetOpacity(opacity)
         # The far wall of a lung is seen through the near one.
         display.SetBackfaceCulling(False)
@@ -90,14 +86,12 @@ class LungSurface:
                 node.GetDisplayNode().SetVisibility(is_visible)
 
 
-def _surface(inside: np.ndarray, steps: Sequence[int], turn: np.ndarray, shift: np.ndarray) -> Any:
+def _surface(inside: np.ndarray, to_ras: np.ndarray) -> Any:
     """A closed surface round samples.
 
     Args:
         inside: bool [k, j, i].
-        steps: voxels from sample to sample, k, j, i.
-        turn: [3, 3], from voxel indices (i, j, k) to RAS in mm.
-        shift: [3].
+        to_ras: [4, 4], from indices (i, j, k, 1) to RAS in mm.
 
     Returns:
         vtkPolyData in RAS.
@@ -106,6 +100,7 @@ def _surface(inside: np.ndarray, steps: Sequence[int], turn: np.ndarray, shift: 
     padded = np.pad(inside, 1)
     image = vtk.vtkImageData()
     image.SetDimensions(*padded.shape[::-1])
+    image.SetOrigin(-1.0, -1.0, -1.0)
     scalars = (padded * np.float32(2 * HALF)).ravel()
     image.GetPointData().SetScalars(numpy_to_vtk(scalars, deep=1))
     smooth = vtk.vtkImageGaussianSmooth()
@@ -115,15 +110,10 @@ def _surface(inside: np.ndarray, steps: Sequence[int], turn: np.ndarray, shift: 
     edges.SetInputConnection(smooth.GetOutputPort())
     edges.SetValue(0, HALF)
     edges.ComputeNormalsOff()
-    matrix = vtk.vtkMatrix4x4()
-    scale = np.array(steps, dtype=float)[::-1]
-    first = np.array([step // 2 for step in steps], dtype=float)[::-1] - scale
-    for row in range(3):
-        for column in range(3):
-            matrix.SetElement(row, column, turn[row, column] * scale[column])
-        matrix.SetElement(row, 3, float(turn[row] @ first + shift[row]))
+    # Every point has the value of the surface, which Slicer would colour in the place of our own colour.
+    edges.ComputeScalarsOff()
     transform = vtk.vtkTransform()
-    transform.SetMatrix(matrix)
+    transform.SetMatrix(to_ras.ravel())
     placed = vtk.vtkTransformPolyDataFilter()
     placed.SetInputConnection(edges.GetOutputPort())
     placed.SetTransform(transform)

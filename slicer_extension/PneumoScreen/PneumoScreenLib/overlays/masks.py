@@ -1,20 +1,26 @@
 """Masks of lungs and infection as one segmentation over the volume, switched on and off."""
 
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
+import numpy as np
 import slicer
 import slicer.util
 
-from ..scene.colours import INFECTION, LEFT_LUNG, RIGHT_LUNG
+from ..palette import INFECTION, LEFT_LUNG, RIGHT_LUNG
 from ..scene.views import NOWHERE, slice_nodes
 from ..scene.volumes import SceneError
 from ..translation import _
+from .label_map import INFECTED, LEFT, RIGHT, Box, LabelMap, values_on
 from .lung_sides import LungSides
 from .lung_surface import LungSurface
 
-SEGMENTS = {1: (_("left lung"), LEFT_LUNG), 2: (_("right lung"), RIGHT_LUNG), 3: (_("infection"), INFECTION)}
+SEGMENTS = {
+    LEFT: (_("left lung"), LEFT_LUNG),
+    RIGHT: (_("right lung"), RIGHT_LUNG),
+    INFECTED: (_("infection"), INFECTION),
+}
 """Name and colour of each value of the label map."""
-LUNGS = (1, 2)
+LUNGS = (LEFT, RIGHT)
 
 
 class Masks:
@@ -63,12 +69,13 @@ class Masks:
         node.SetSaveWithScene(False)
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume or labels)
-        slicer.vtkSlicerSegmentationsModuleLogic.ImportLabelmapToSegmentationNode(labels, node)
-        self.sides = LungSides(labels)
-        self.surface.show(labels)
+        found = LabelMap.of(labels)
         self._scene.RemoveNode(labels)
         self.node = node
-        self._name_segments()
+        self._add_segments(found)
+        samples = found.sampled()
+        self.sides = LungSides(samples)
+        self.surface.show(samples)
         self._apply()
 
     def set_visible(self, lungs: Optional[bool] = None, infection: Optional[bool] = None) -> None:
@@ -78,15 +85,26 @@ class Masks:
                 self._is_visible[name] = wanted
         self._apply()
 
-    def lungs_on(self, volume: Any) -> Any:
-        """Both lungs with what is infected in them, bool [k, j, i] on the grid of a volume; None where unknown."""
+    def lungs_on(self, volume: Any) -> Optional[Tuple[np.ndarray, Box]]:
+        """Both lungs with what is infected in them, as they stand in the scene; None where they are unknown.
+
+        Returns:
+            bool [k, j, i], and the part of the volume's array that it lies on.
+        """
         if self.node is None or not self._scene.IsNodePresent(self.node):
             return None
-        inside = None
-        for segment_id in self._segments.values():
-            part = slicer.util.arrayFromSegmentBinaryLabelmap(self.node, segment_id, volume) > 0
-            inside = part if inside is None else inside | part
-        return inside
+        images = {self._image_of(segment_id) for segment_id in self._segments.values()} - {None}
+        on_grid = values_on(images.pop(), volume) if len(images) == 1 else None
+        if on_grid is not None:
+            return on_grid[0] > 0, on_grid[1]
+        # Another grid, or segments that somebody edited so that they overlap: resampled, which takes a while.
+        parts = [
+            slicer.util.arrayFromSegmentBinaryLabelmap(self.node, segment_id, volume) > 0
+            for segment_id in self._segments.values()
+            if self._image_of(segment_id) is not None
+        ]
+        everywhere = (slice(None), slice(None), slice(None))
+        return (np.logical_or.reduce(parts), everywhere) if parts else None
 
     def hide(self, is_hidden: bool) -> None:
         """Hide them for a moment, or show them again."""
@@ -106,16 +124,24 @@ class Masks:
         self.surface.clear()
         self.node, self.sides, self._segments, self._views = None, None, {}, None
 
-    def _name_segments(self) -> None:
-        segmentation = self.node.GetSegmentation()
-        for index in range(segmentation.GetNumberOfSegments()):
-            segment = segmentation.GetNthSegment(index)
-            value = segment.GetLabelValue()
-            if value in SEGMENTS:
-                name, colour = SEGMENTS[value]
+    def _add_segments(self, found: LabelMap) -> None:
+        """A segment for each value that there is, all of one picture, as Slicer's own segmentations have them."""
+        image, kind = found.image(), slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+        for value, (name, colour) in SEGMENTS.items():
+            if (found.values == value).any():
+                segment = slicer.vtkSegment()
                 segment.SetName(name)
                 segment.SetColor(*colour)
-                self._segments[value] = segmentation.GetNthSegmentID(index)
+                segment.SetLabelValue(value)
+                segment.AddRepresentation(kind, image)
+                self._segments[value] = f"PneumoScreen_{value}"
+                self.node.GetSegmentation().AddSegment(segment, self._segments[value])
+
+    def _image_of(self, segment_id: str) -> Any:
+        """What a segment holds; None where somebody took it out."""
+        segment = self.node.GetSegmentation().GetSegment(segment_id)
+        kind = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+        return None if segment is None else segment.GetRepresentation(kind)
 
     def _view_ids(self) -> List[str]:
         """Ids for the display node: none stands for all views."""

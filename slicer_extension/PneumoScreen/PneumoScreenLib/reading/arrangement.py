@@ -1,6 +1,6 @@
 """In which order the regions of a case stand in the table, and which of them are shown; the keys step by the same."""
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 from ..contract import DEFAULT_CLASSES, Classes, Region
 from ..wording import display_name, votes_in_words
@@ -66,15 +66,25 @@ def edge_of(region: Region) -> Any:
 
 def sort_key(region: Region, column: int, numbers: Dict[str, int]) -> Any:
     """By what a region is sorted in a column; None where it has no value there."""
-    opinion = region.opinion
-    return {
-        NUMBER: numbers[region.id],
-        SIDE: region.side,
-        TYPE: None if opinion is None else display_name(opinion[0]),
-        SURE: None if opinion is None else opinion[1],
-        ML: region.infected_ml,
-        MM: max(region.size_mm),
-        VOTES: votes_in_words(region) if region.patches else None,
-        EDGE: edge_of(region),
-        STATE: not is_open(region),
-    }[column]
+    return numbers[region.id] if column == NUMBER else VALUES[column](region)
+
+
+def _type_of(region: Region) -> Any:
+    return None if region.opinion is None else display_name(region.opinion[0])
+
+
+def _sureness_of(region: Region) -> Any:
+    return None if region.opinion is None else region.opinion[1]
+
+
+VALUES: Dict[int, Callable[[Region], Any]] = {
+    SIDE: lambda region: region.side,
+    TYPE: _type_of,
+    SURE: _sureness_of,
+    ML: lambda region: region.infected_ml,
+    MM: lambda region: max(region.size_mm),
+    VOTES: lambda region: votes_in_words(region) if region.patches else None,
+    EDGE: edge_of,
+    STATE: lambda region: not is_open(region),
+}
+"""What a region is sorted by in each column but the first."""

@@ -118,7 +118,7 @@ class CorrectingPanel:
         elif session.reading.is_modified:
             ui.savedLabel.text = reason or _("Kept on this computer; not submitted yet.")
         else:
-            ui.savedLabel.text = "Submitted." if session.is_submitted else ""
+            ui.savedLabel.text = _("Submitted.") if session.is_submitted else ""
 
     def _show_conflict(self) -> None:
         ui, submission = self.ui, self.submission

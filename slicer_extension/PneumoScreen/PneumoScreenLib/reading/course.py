@@ -3,7 +3,7 @@
 No word of what a reader says is here; that is ``reading.py``.
 """
 
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..contract import Case, Classes, Region
 from ..signal import Signal
@@ -36,6 +36,7 @@ class Course:
         first = self._judged(case)
         self._opened = self._saved = self._handed_out = first
         self._history: History[Case] = History(first)
+        self._numbered: Optional[Tuple[Case, Case, Dict[str, int]]] = None
 
     @property
     def case(self) -> Case:
@@ -71,7 +72,11 @@ class Course:
     @property
     def numbers(self) -> Dict[str, int]:
         """The number of each region in the table, by id; see ``numbers_of``."""
-        return numbers_of(self._opened.regions, self.case.regions, self.classes)
+        opened, now, known = self._numbered or (None, None, {})
+        if opened is not self._opened or now is not self.case:
+            known = numbers_of(self._opened.regions, self.case.regions, self.classes)
+            self._numbered = self._opened, self.case, known
+        return known
 
     def shown(self) -> List[str]:
         """Ids of the regions as the table has them: in its order, without those that it leaves out."""

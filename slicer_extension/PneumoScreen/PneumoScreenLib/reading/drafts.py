@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import tempfile
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Optional
 
 
 class Drafts:
@@ -21,8 +21,12 @@ class Drafts:
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
-    def store(self, work: str, draft: Mapping[str, Any]) -> None:
+    def store(self, work: str, draft: str) -> None:
         """Keep a draft in the place of the one before.
+
+        Args:
+            work: its name.
+            draft: JSON text of an object.
 
         Raises:
             OSError: if it cannot be written; the one before is whole.
@@ -31,7 +35,7 @@ class Drafts:
         handle, part = tempfile.mkstemp(dir=self.folder, suffix=".part")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"work": work, "draft": draft}, file, allow_nan=False)
+                file.write(f'{{"work": {json.dumps(work)}, "draft": {draft}}}')
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, self._path(work))

@@ -42,8 +42,9 @@ class PatchesPanel:
                 continue
             self._draw(self._picture(index), self.session.view.patch_picture(region, patch))
             colour = style.colour_of(patch.label, self.ui.patchFrame, self.session.classes)
+            place = _("slice {number}").format(number=patch.slice)
             self._label(index).text = (
-                f"slice {patch.slice}<br><span style='color:{colour}'>{display_name(patch.label)}</span> "
+                f"{place}<br><span style='color:{colour}'>{display_name(patch.label)}</span> "
                 f"{percent(patch.confidence)}"
             )
 

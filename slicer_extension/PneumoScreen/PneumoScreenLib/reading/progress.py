@@ -31,11 +31,18 @@ def unread_in_words(regions: Sequence[Region]) -> str:
     unread = len(open_ids(regions))
     if not unread:
         return ""
-    them, are = ("it", "is") if unread == 1 else ("them", "are")
-    return _(
-        "{unread} of {len} regions {are} not read. Submit once more to store {them} as "
-        "not looked at, or accept the rest first (Shift+A)."
-    ).format(unread=unread, len=len(regions), are=are, them=them)
+    text = (
+        _(
+            "1 of {count} regions is not read. Submit once more to store it as not looked at, or accept the rest first "
+            "(Shift+A)."
+        )
+        if unread == 1
+        else _(
+            "{unread} of {count} regions are not read. Submit once more to store them as not looked at, or accept the "
+            "rest first (Shift+A)."
+        )
+    )
+    return text.format(unread=unread, count=len(regions))
 
 
 def problem(regions: Sequence[Region], numbers: Dict[str, int]) -> Optional[str]:

@@ -1,6 +1,6 @@
 """The table of regions: choosing a row moves all views to it, choosing a box chooses the row."""
 
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import qt
 
@@ -44,6 +44,7 @@ class RegionsPanel:
     def __init__(self, ui: Any, session: Any) -> None:
         self.ui, self.session = ui, session
         self._ids: List[str] = []
+        self._written: List[Tuple[Any, int, Region]] = []
         self._is_filling = False
         style.prepare_table(ui.regionTable)
         self._columns = Columns(ui.regionTable, columns_of(session.classes), TYPE)
@@ -60,7 +61,7 @@ class RegionsPanel:
         self.update()
 
     def update(self) -> None:
-        """Write all rows anew; cells that did not change are left alone."""
+        """Write the rows whose region is another than before, or stands elsewhere: one correction changes one row."""
         arrangement = self.session.arrangement
         reading = None if self.session.study.is_hidden else self.session.reading
         self._is_filling = True
@@ -69,8 +70,8 @@ class RegionsPanel:
         numbers = reading.numbers if reading is not None else {}
         regions = {region.id: region for region in reading.case.regions} if reading is not None else {}
         for row, region_id in enumerate(self._ids):
-            self._cells.write(row, self._texts(numbers[region_id], regions[region_id]))
-            self._decorate(row, regions[region_id])
+            self._show_row(row, numbers[region_id], regions[region_id])
+        del self._written[len(self._ids) :]
         self._columns.show_order(arrangement.column, arrangement.is_descending)
         self._is_filling = False
         self.update_selection()
@@ -90,6 +91,17 @@ class RegionsPanel:
         place = _("Region {number} · ").format(number=reading.numbers[selected]) if selected is not None else ""
         self.ui.positionLabel.text = place + progress_in_words(regions)
         self.ui.previousButton.enabled = self.ui.nextRegionButton.enabled = bool(self._ids)
+
+    def _show_row(self, row: int, number: int, region: Region) -> None:
+        """Write a row, where it does not say this already: a region never changes, another one takes its place."""
+        said = (self.session.reading, number, region)
+        if row == len(self._written):
+            self._written.append((None, 0, region))
+        reading, known, written = self._written[row]
+        if reading is not said[0] or known != number or written is not region:
+            self._written[row] = said
+            self._cells.write(row, self._texts(number, region))
+            self._decorate(row, region)
 
     def _texts(self, number: int, region: Region) -> List[str]:
         opinion, edge = region.opinion, edge_of(region)

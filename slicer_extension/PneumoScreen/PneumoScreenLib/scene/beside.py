@@ -10,7 +10,7 @@ import vtk
 from ..translation import _
 from .hanging import LUNG, WINDOWS_HU
 from .views import layer_nodes, slice_nodes
-from .volumes import SceneError
+from .volumes import SceneError, read_volume
 
 OPEN_VIEW, PRIOR_VIEW = "Red", "Yellow"
 """Views of Slicer's layout "side by side"."""
@@ -51,19 +51,15 @@ class Beside:
         """
         self.clear(volume)
         try:
-            prior = slicer.util.loadVolume(path, {"name": name, "singleFile": True, "show": False})
+            prior = read_volume(path, name)
         except RuntimeError:
             raise SceneError(
                 _("Slicer cannot read the prior in {path}: delete the file and try again.").format(path=path)
             ) from None
         # Fetched from the server again, so a saved scene need not carry another examination.
         prior.SetSaveWithScene(False)
-        if prior.GetDisplayNode() is None:
-            prior.CreateDefaultDisplayNodes()
-        prior.GetDisplayNode().AutoWindowLevelOff()
-        prior.GetDisplayNode().SetWindowLevel(*WINDOWS_HU[LUNG])
-        prior.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
         self.volume = prior
+        self.set_window(LUNG)
         self._move_onto(volume)
         manager, kinds = slicer.app.layoutManager(), slicer.vtkMRMLLayoutNode
         if manager is not None:
@@ -74,6 +70,7 @@ class Beside:
     def set_window(self, name: str) -> None:
         """Show it in one of ``WINDOWS_HU``, as the open case."""
         if self.volume is not None and self._scene.IsNodePresent(self.volume):
+            self.volume.GetDisplayNode().AutoWindowLevelOff()
             self.volume.GetDisplayNode().SetWindowLevel(*WINDOWS_HU[name])
 
     def clear(self, volume: Any = None) -> None:

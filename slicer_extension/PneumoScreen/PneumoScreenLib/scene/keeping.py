@@ -44,12 +44,15 @@ class Keeping:
                 node.AddNodeReferenceID(REGION, node_id)
             node.EndModify(paused)
 
-    def store(self, draft: Optional[Dict[str, Any]]) -> None:
-        """Keep a draft in the place of the one before; None takes it out."""
+    def store(self, draft: Optional[str]) -> None:
+        """Keep a draft in the place of the one before; None takes it out.
+
+        Args:
+            draft: JSON text, in plain ASCII: nothing that an XML file could take for its own.
+        """
         node = self._node()
         if draft is not None:
-            # Plain ASCII: nothing that an XML file could take for its own.
-            (node or self._new_node()).SetParameter(DRAFT, json.dumps(draft))
+            (node or self._new_node()).SetParameter(DRAFT, draft)
         elif node is not None:
             node.UnsetParameter(DRAFT)
 

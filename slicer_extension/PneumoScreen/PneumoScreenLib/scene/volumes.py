@@ -13,6 +13,10 @@ from .data_tree import CASE_ATTRIBUTE
 from .hanging import LUNG, WINDOWS_HU
 from .radiograph import grey_range, is_radiograph
 
+SCANS = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
+"""Endings of files that hold one channel; pictures may have colours, for which Slicer makes another node."""
+GREY = "vtkMRMLColorTableNodeGrey"
+
 
 class SceneError(Exception):
     """What could not be put into the scene or taken from it, in one sentence."""
@@ -39,7 +43,7 @@ def load_volume(path: str, case_id: str, before: Any = None) -> Any:
             _remove(before, node)
             return node
     try:
-        volume = slicer.util.loadVolume(path, {"name": case_id, "singleFile": True, "show": False})
+        volume = read_volume(path, case_id)
     except RuntimeError:
         raise SceneError(
             _("Slicer cannot read {path}: delete the file and open the case again.").format(path=path)
@@ -48,6 +52,42 @@ def load_volume(path: str, case_id: str, before: Any = None) -> Any:
     _remove(before, volume)
     show_volume(volume)
     return volume
+
+
+def read_volume(path: str, name: str) -> Any:
+    """Read a volume file into the scene; no view shows it yet.
+
+    For a scan Slicer's own ``loadVolume`` looks through all voxels for a window of grey values, which takes four times
+    as long as reading them; here a scan has its display node, with a window of ours, before it has voxels.
+
+    Args:
+        path: its file.
+        name: that its node gets.
+
+    Returns:
+        Its vtkMRMLScalarVolumeNode.
+
+    Raises:
+        RuntimeError: if Slicer cannot read it.
+    """
+    if not path.lower().endswith(SCANS):
+        return slicer.util.loadVolume(path, {"name": name, "singleFile": True, "show": False})
+    scene = slicer.mrmlScene
+    volume, storage = slicer.vtkMRMLScalarVolumeNode(), slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(path)
+    storage.SetSingleFile(True)
+    # By the scene: it has the user's own settings of display nodes.
+    display = scene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.UnRegister(None)
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(*WINDOWS_HU[LUNG])
+    display.SetAndObserveColorNodeID(GREY)
+    volume.SetName(scene.GetUniqueNameByString(name))
+    if not storage.ReadData(volume):
+        raise RuntimeError(f"{path} cannot be read as a volume")
+    volume.SetAndObserveStorageNodeID(scene.AddNode(storage).GetID())
+    volume.SetAndObserveDisplayNodeID(scene.AddNode(display).GetID())
+    return scene.AddNode(volume)
 
 
 def show_volume(volume: Any) -> None:
@@ -60,7 +100,7 @@ def show_volume(volume: Any) -> None:
         display.SetWindowLevelMinMax(*grey_range(volume))
     else:
         display.SetWindowLevel(*WINDOWS_HU[LUNG])
-    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    display.SetAndObserveColorNodeID(GREY)
     # Nothing of another patient over it: what is not named here would stay.
     slicer.util.setSliceViewerLayers(background=volume, foreground=None, label=None, fit=True)
 

@@ -186,8 +186,8 @@ class CaseView:
         """How much the Grad-CAM takes from the radiograph, from 0 to 1."""
         self.heat.set_strength(strength)
 
-    def keep(self, draft: Optional[Dict[str, Any]]) -> None:
-        """Keep a draft in the scene, so that it is saved with it; None: it has been submitted."""
+    def keep(self, draft: Optional[str]) -> None:
+        """Keep a draft (JSON text) in the scene, so that it is saved with it; None: it has been submitted."""
         self.keeping.store(draft)
 
     def kept(self, case_id: str) -> Optional[Dict[str, Any]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional
 
 from ..connection.calls import CANCELLED, Call, Calls, Failure
+from ..translation import _
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Opening:
 
     def cancel(self) -> None:
         """Give up at once."""
-        self._fail(Failure(CANCELLED, "Cancelled."))
+        self._fail(Failure(CANCELLED, _("Cancelled.")))
 
     def _ask(self, call: str, args: Dict[str, Any], progress: Any = None) -> None:
         def done(result: Any) -> None:

@@ -4,6 +4,7 @@ Whatever fails leaves the reading as it is; every correction is in a local draft
 happens to it.
 """
 
+import json
 from dataclasses import replace
 from typing import Any, Callable, Dict, Optional
 
@@ -87,10 +88,10 @@ class OpenCase:
         draft = self.drafts.restore(self.draft_name) or self._kept_in_scene(opened.case_id)
         try:
             if draft is not None:
-                self._read(Reading.from_draft(draft))
+                self.show(Reading.from_draft(draft))
                 self.asking.say(Message(_("Your unsubmitted work on this case was restored.")))
             elif opened.document is not None:
-                self._read(self._reading_of(opened.document))
+                self.show(self._reading_of(opened.document))
         except (CaseError, KeyError, TypeError, ValueError) as error:
             text = _("This case cannot be shown ({error}); screen it again.").format(error=error)
             self.asking.say(Message(text, None, True))
@@ -159,10 +160,6 @@ class OpenCase:
 
     # Keeping ----------------------------------------------------------------------------------------------------------
 
-    def show(self, reading: Reading, read_only: bool = False) -> None:
-        """Show a reading in the place of the one that was shown; another reader's takes no corrections."""
-        self._read(reading, read_only)
-
     def submitted(self, version: int, reading: Optional[Reading] = None, draft_name: str = "") -> None:
         """A reading is on the server: its local draft has done its work.
 
@@ -185,7 +182,8 @@ class OpenCase:
     def _reading_of(self, document: Dict[str, Any]) -> Reading:
         return Reading(Case.from_dict(document, self.classes), self.base, self.connection.reader, self.classes)
 
-    def _read(self, reading: Reading, read_only: bool = False) -> None:
+    def show(self, reading: Reading, read_only: bool = False) -> None:
+        """Show a reading in the place of the one that was shown; another reader's takes no corrections."""
         self._leave_reading()
         self.reading, self.is_submitted, self.is_read_only = reading, False, read_only
         reading.arrangement = self.arrangement
@@ -200,7 +198,8 @@ class OpenCase:
     def _changed(self) -> None:
         reading = self.reading
         if reading is not None and self.case_id is not None:
-            draft = reading.to_draft() if reading.is_modified else None
+            # Once for both places: with hundreds of regions it is the longest part of a correction.
+            draft = json.dumps(reading.to_draft(), allow_nan=False) if reading.is_modified else None
             self.view.keep(draft)
             self._keep(draft)
             self.is_submitted = self.is_submitted and not reading.is_modified
@@ -220,7 +219,7 @@ class OpenCase:
         if self.reading is not None and not self.is_read_only:
             self.reading.set_note(text)
 
-    def _keep(self, draft: Optional[Dict[str, Any]]) -> None:
+    def _keep(self, draft: Optional[str]) -> None:
         try:
             if draft is None:
                 self.drafts.remove(self.draft_name)

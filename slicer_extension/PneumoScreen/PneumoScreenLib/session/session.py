@@ -30,7 +30,7 @@ class Session(OpenCase):
         screening = os.path.join(os.path.dirname(path), f"{name}.json")
         if os.path.isfile(screening):
             with open(screening, encoding="utf-8") as file:
-                self._read(self._reading_of(json.load(file)))
+                self.show(self._reading_of(json.load(file)))
         self.asking.say(Message(_("This is a synthetic CT with its stored screening: try all keys, nothing is sent.")))
 
     def next_case(self, skip: Optional[bool] = None) -> None:
@@ -82,7 +82,7 @@ class Session(OpenCase):
 
         def screened(document: Dict[str, Any]) -> None:
             if case_id == self.case_id:
-                self._read(self._reading_of(document))
+                self.show(self._reading_of(document))
                 self._ask_for_masks()
 
         if self.why_not_screen() is None:

@@ -56,12 +56,13 @@ def what_would_decide(case: Case, numbers: Dict[str, int], classes: Classes = DE
         return ""
     found = [(label, _in_the_way(case.regions, label, classes)) for label in verdict.confidence]
     label, regions = min(found, key=lambda each: len(each[1]))
-    them = "it" if len(regions) == 1 else "them"
     named = _listed([f"{numbers[region.id]} ({_type_of(region)})" for region in regions])
-    noun = "region" if len(regions) == 1 else "regions"
-    return _("What would decide it: look at {noun} {named}. Without {them} the type is {label}.").format(
-        noun=noun, named=named, them=them, label=display_name(label)
+    text = (
+        _("What would decide it: look at region {named}. Without it the type is {label}.")
+        if len(regions) == 1
+        else _("What would decide it: look at regions {named}. Without them the type is {label}.")
     )
+    return text.format(named=named, label=display_name(label))
 
 
 def affected_in_words(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:

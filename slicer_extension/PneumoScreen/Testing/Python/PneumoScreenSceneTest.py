@@ -3,6 +3,7 @@
 Where this project is tested there is no application: there it runs on the doubles of the project's tests.
 """
 
+import json
 import os
 import sys
 import unittest
@@ -43,7 +44,7 @@ class PneumoScreenSceneTest(unittest.TestCase):
 
     def test_the_scene_carries_the_draft(self):
         """It is there after saving and loading."""
-        self.view.keep({"case_id": "case", "case": self.case.to_dict()})
+        self.view.keep(json.dumps({"case_id": "case", "case": self.case.to_dict()}))
         path = os.path.join(slicer.app.temporaryPath, "pneumoscreen.mrb")
         self.assertTrue(slicer.util.saveScene(path))
         self.view.leave()
