@@ -91,6 +91,16 @@ def test_a_bad_box_is_one_sentence(
     assert not (imported.studies / "labels").exists()
 
 
+def test_more_boxes_than_a_document_holds_are_refused_before_they_are_looked_at(
+    covid: Phantom, tmp_path: Path, run_import: Callable[..., Imported]
+) -> None:
+    write(tmp_path / "in" / "a.nii.gz", covid, covid.volume.hu)
+    (tmp_path / "in" / "boxes.csv").write_text(HEADER + "a,1,1,1,9,9,9,voxel,covid19\n" * 20_000, encoding="utf-8")
+    imported = run_import(tmp_path / "in", layout="boxes", diagnosis="covid19")
+    (refusal,) = [o.reason or "" for o in imported.outcomes if o.action == "refused"]
+    assert "boxes.csv line 1002: at most 1000 regions of a scan are kept" in refusal
+
+
 def test_labels_that_contradict_the_diagnosis_are_refused(
     covid: Phantom, tmp_path: Path, run_import: Callable[..., Imported]
 ) -> None:

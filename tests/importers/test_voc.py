@@ -87,6 +87,10 @@ def test_files_of_other_series_are_remarked_on(
         (voc("A", 5, 1, 2, 2), "ends before it begins"),
         (voc("A", float("nan"), 1, 2, 2), "ends before it begins"),
         ("<annotation><object><name>A</name></object></annotation>", "four numbers"),
+        (
+            voc("A", 1, 1, 2, 2).replace("<annotation>", "<annotation>" + voc("A", 1, 1, 2, 2)[12:-13] * 1000),
+            "object 1001: at most 1000",
+        ),
     ],
 )
 def test_a_bad_file_is_one_sentence(content: str, reason: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextvars
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -192,6 +193,25 @@ def test_radiographs_are_images_and_loose_slices_are_not(folder: Path) -> None:
     assert sorted(datastore.list_images()) == ["a", "b.b", "chest", "p", "q", "r"]
     assert datastore.get_image_uri("q").endswith("q.JPG")
     assert datastore.get_image_uri("a").endswith("a.nii.gz"), "the CT goes before a picture of it"
+
+
+@pytest.mark.parametrize("ending", [".dcm", ".ima", ""])
+def test_slices_in_the_studies_folder_itself_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ending: str
+) -> None:
+    write_slice(tmp_path / "chest.dcm", "CR")
+    (tmp_path / "notes.txt").write_text("no DICOM")
+    datastore = StudiesDatastore(str(tmp_path))
+    assert caplog.messages == []
+    for number in range(5):
+        write_slice(tmp_path / "new.dcm", "CT")
+        (tmp_path / "new.dcm").rename(tmp_path / f"IM{number}{ending}")
+    with caplog.at_level(logging.WARNING, "pneumoscreen"):
+        datastore.refresh()
+        datastore.refresh()
+    assert datastore.list_images() == ["chest"]
+    (line,) = caplog.messages
+    assert "put each series into a folder of its own" in line
 
 
 def test_a_ct_that_comes_later_takes_the_place_of_its_picture(tmp_path: Path) -> None:

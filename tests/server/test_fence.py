@@ -123,6 +123,55 @@ def test_a_hard_link_to_a_foreign_file_is_passed_over(studies: Path, outside: Pa
     assert set(files.search()) == {"plain"}
 
 
+@pytest.mark.parametrize("name", ["key.nii.gz", "key.nii", "key.nrrd", "key.mha", "key.png", "key.jpg", "key.dcm"])
+def test_a_hard_link_shows_no_file_that_is_not_what_its_name_says(studies: Path, outside: Path, name: str) -> None:
+    os.link(outside / "secret.txt", studies / name)
+    assert offered(studies) == {"plain"}
+
+
+def test_a_scan_that_lies_in_the_archive_as_well_is_offered_under_any_format(studies: Path, outside: Path) -> None:
+    scan = sitk.ReadImage(str(outside / "scan.nii.gz"))
+    for name in ("a.nii", "b.nrrd", "c.mha"):
+        sitk.WriteImage(scan, str(outside / name))
+    for name in ("d.png", "e.jpg", "f.bmp", "g.tif"):
+        sitk.WriteImage(sitk.Cast(scan[:, :, 8], sitk.sitkUInt8), str(outside / name))
+    names = [path.name for path in outside.iterdir() if path.is_file() and path.name != "secret.txt"]
+    for name in names:
+        os.link(outside / name, studies / name)
+    shutil.copytree(outside / "series", studies / "linked", copy_function=os.link)
+    assert offered(studies) == {"plain", "scan", "linked", *"abcdefg"}
+
+
+def test_what_a_hard_link_put_in_place_of_a_file_leads_to_is_not_served(studies: Path, outside: Path) -> None:
+    label = studies / "labels" / "original" / "plain.json"
+    label.parent.mkdir(parents=True)
+    label.write_text("{}")
+    series = write_series(studies / "series", make_chest())
+    datastore = StudiesDatastore(str(studies))
+    assert datastore.get_image_uri("plain")
+    assert datastore.get_label_uri("plain", "original")
+    (outside / "tokens.json").write_text('{"schema": "pneumoscreen.tokens/1", "tokens": []}')
+    for source, place in (("secret.txt", studies / "plain.nii.gz"), ("tokens.json", label)):
+        place.unlink()
+        os.link(outside / source, place)
+    os.link(outside / "secret.txt", series / "IM9999")
+    with pytest.raises(ImageNotFoundException):
+        datastore.get_image_uri("plain")
+    with pytest.raises(LabelNotFoundException):
+        datastore.get_label_uri("plain", "original")
+    assert not datastore._files.fence.shows(series / "IM9999")
+    datastore.refresh()
+    assert datastore.list_images() == ["series"]
+
+
+def test_a_label_that_a_copy_of_the_folder_shares_is_served(studies: Path, outside: Path) -> None:
+    label = studies / "labels" / "original" / "plain.json"
+    label.parent.mkdir(parents=True)
+    label.write_text(json.dumps({"schema": "pneumoscreen.case/2", "case_id": "plain"}))
+    os.link(label, outside / "backup.json")
+    assert StudiesDatastore(str(studies)).get_label_uri("plain", "original") == os.path.realpath(label)
+
+
 def test_a_link_that_comes_later_is_not_served(studies: Path, outside: Path) -> None:
     datastore = StudiesDatastore(str(studies))
     (studies / "plain.nii.gz").unlink()

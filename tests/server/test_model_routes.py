@@ -1,5 +1,6 @@
 """Models in a running server: what is listed, published, rolled back and passed over, without a restart."""
 
+import hashlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import SimpleITK as sitk
 
 from pneumoscreen.cli import main
 from pneumoscreen.images.volume import Volume
-from pneumoscreen.models.store import WEIGHTS_FILE, ModelStore
+from pneumoscreen.models.store import CARD_FILE, WEIGHTS_FILE, ModelStore
 from pneumoscreen.studies.audit import AuditLog
 
 from .conftest import RunningServer, copied_models, serving
@@ -139,6 +140,28 @@ def test_a_corrupt_file_falls_back_with_a_note_and_recovers(
     document = screen(clinic, regions)
     assert (version_of(document), [note for note in document["notes"] if NAME in note]) == (2, [])
     assert listed(clinic)["notes"] == []
+
+
+@pytest.mark.parametrize("file", [WEIGHTS_FILE, CARD_FILE])
+def test_weights_that_are_damaged_are_not_handed_out(clinic: RunningServer, store: ModelStore, file: str) -> None:
+    def download(path: str = "") -> requests.Response:
+        return requests.get(f"{clinic.client.address}/model/{path}{NAME}", timeout=60)
+
+    first = (store.folder(NAME, 1) / WEIGHTS_FILE).read_bytes()
+    store.publish(NAME, **altered(store))
+    second = (store.folder(NAME, 2) / WEIGHTS_FILE).read_bytes()
+    assert download().content == second != first
+    damaged = store.folder(NAME, 2) / file
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    assert download().content == first, "the version that an inference takes"
+    assert download("info/").json()["checksum"].endswith(hashlib.sha256(first).hexdigest())
+    damaged = store.folder(NAME, 1) / file
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    for path in ("", "info/"):
+        answer = download(path)
+        assert answer.status_code == 503, answer.text[:200]
+        assert f"no usable weights of {NAME}" in answer.json()["detail"]
+        assert str(clinic.models) not in answer.text
 
 
 def test_a_kept_candidate_is_published_by_hand(

@@ -158,9 +158,41 @@ def test_batch_inference_needs_no_gpu_and_no_parameters(odd: RunningServer) -> N
     assert "a_bad holds" in found["a_bad"]["error"]
     assert found["c_good"]["params"]["case_id"] == "c_good"
     assert (odd.studies / "labels" / "original" / "c_good.json").is_file()
-    refused = requests.post(address, params={"run_sync": True}, json={"max_batch_size": "2"}, timeout=60)
-    assert refused.status_code == 422
-    assert "max_batch_size" in refused.json()["detail"]
+
+
+ODD_TAGS = ["../../x", "a/b", ".hidden", "x\x00", "y" * 300, 5, ["original"], {"a": "b"}]
+
+
+@pytest.mark.parametrize("run_sync", [True, False])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("label_tag", tag) for tag in ODD_TAGS),
+        ("max_batch_size", "2"),
+        ("max_batch_size", -1),
+        ("images", "../../etc"),
+        ("images", {"a": 1}),
+        ("images", [5]),
+        ("result_extension", ".exe"),
+    ],
+)
+def test_a_batch_with_an_odd_parameter_does_not_start(
+    odd: RunningServer, name: str, value: object, run_sync: bool
+) -> None:
+    address = f"{odd.client.address}/batch/infer/ct_screening"
+    refused = requests.post(address, params={"run_sync": run_sync}, json={name: value}, timeout=60)
+    assert refused.status_code == 422, refused.text
+    assert f"parameter {name}" in refused.json()["detail"]
+    assert requests.get(f"{odd.client.address}/batch/infer", timeout=60).status_code == 404, "none has ever run"
+
+
+@pytest.mark.parametrize("tag", ["../../x", "", "y" * 300])
+def test_an_inference_with_an_odd_label_tag_does_not_start(odd: RunningServer, tag: str) -> None:
+    params = json.dumps({"label_tag": tag})
+    address = f"{odd.client.address}/infer/ct_candidates"
+    refused = requests.post(address, params={"image": "c_good"}, files={"params": (None, params)}, timeout=60)
+    assert refused.status_code == 422, refused.text
+    assert "parameter label_tag" in refused.json()["detail"]
 
 
 def test_the_log_is_served(odd: RunningServer) -> None:

@@ -19,6 +19,7 @@ from pneumoscreen.errors import Cancelled, ImageError
 from pneumoscreen.images.faults import AbsentError, DamagedError, DimensionError, MissingSlicesError, NotCTError
 from pneumoscreen.limits import Limits
 from pneumoscreen.server.reading import LimitedReading, OversteppedError, Reading
+from pneumoscreen.server.reading_process import is_out_of_memory
 from pneumoscreen.server.unpacking import ArchiveLimits, LargeArchiveError
 
 from ..images.conftest import make_chest, write_image, write_series
@@ -225,3 +226,11 @@ def test_a_matrix_without_end_costs_its_own_request_only(server: RunningServer, 
     )
     assert label.status_code == 422, label.text
     assert server.client.infer("ct_candidates", "upright", output="json").document["case_id"] == "upright"
+
+
+def test_a_library_that_finds_no_memory_says_so_in_its_own_way() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        sitk.Image([1 << 20, 1 << 20, 1 << 10], sitk.sitkFloat64)
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("something else"))

@@ -15,6 +15,8 @@ from .volume import CANONICAL_ORIENTATION, Volume
 # distances from the edge lose their meaning. Ours; gantry tilt is refused whatever its angle.
 MAX_ROTATION_DEGREES = 20.0
 _MAX_SKEW = 0.01
+_AXES = ("LR", "PA", "SI")
+"""The letters of DICOMOrient's codes: of the patient's x, y and z."""
 
 
 def to_volume(raw: RawImage, case_id: str, source: Path, source_below: str | None = None) -> Volume:
@@ -77,13 +79,23 @@ def orient(raw: RawImage, stored: str) -> tuple[np.ndarray, tuple, tuple, np.nda
     """Values [z, y, x], spacing, origin and direction in canonical orientation."""
     if stored == CANONICAL_ORIENTATION:
         return raw.values, raw.spacing_mm, raw.origin_mm, raw.direction
-    image = sitk.GetImageFromArray(raw.values)
-    image.SetSpacing(raw.spacing_mm)
-    image.SetOrigin(raw.origin_mm)
-    image.SetDirection(raw.direction.ravel().tolist())
-    turned = sitk.DICOMOrient(image, CANONICAL_ORIENTATION)
-    direction = np.array(turned.GetDirection()).reshape(3, 3)
-    return sitk.GetArrayFromImage(turned), turned.GetSpacing(), turned.GetOrigin(), direction
+    # One copy of the scan; ITK's own turn would hold three more, each of which may be a gigabyte.
+    order, flipped = _turn(stored)
+    last = np.zeros(3)  # index of the voxel that comes to be the first
+    last[order] = np.where(flipped, np.array(raw.values.shape[::-1])[order] - 1, 0)
+    x, y, z = (float(mm) for mm in np.array(raw.origin_mm) + raw.direction @ (last * raw.spacing_mm))
+    direction = raw.direction[:, order] * np.where(flipped, -1.0, 1.0)
+    # Arrays are [z, y, x].
+    turned = raw.values.transpose([2 - axis for axis in reversed(order)])
+    turned = turned[tuple(slice(None, None, -1 if flip else 1) for flip in reversed(flipped))]
+    i, j, k = (raw.spacing_mm[axis] for axis in order)
+    return np.ascontiguousarray(turned), (i, j, k), (x, y, z), direction
+
+
+def _turn(stored: str) -> tuple[list[int], list[bool]]:
+    """For x, y and z of the canonical orientation: which axis of the file it is, and whether it runs the other way."""
+    order = [next(axis for axis in range(3) if stored[axis] in pair) for pair in _AXES]
+    return order, [stored[axis] != letter for axis, letter in zip(order, CANONICAL_ORIENTATION, strict=True)]
 
 
 def _check_rotation(direction: np.ndarray, name: str) -> None:

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from ..config import Settings
 from ..images import Input, Refused, Volume
+from ..limits import MOST_REGIONS
 from ..verdict import DEFAULT_CLASSES
-from .found import Finding, FoundCase, Layout, Marks, SourceError
+from .found import TOO_MANY, Finding, FoundCase, Layout, Marks, SourceError
 from .scans import files_below, find_scans, may_belong, name_of, shared_names, stem_of
 
 MAX_BYTES = 32 << 20
@@ -52,10 +54,13 @@ class _Boxes:
     rows: tuple[tuple[str, BoxRow], ...]
 
     def read(self, volume: Volume) -> Marks:
-        return Marks(findings=tuple(_finding(row, where, volume) for where, row in self.rows))
+        if len(self.rows) > MOST_REGIONS:
+            raise SourceError(f"{self.rows[MOST_REGIONS][0]}: {TOO_MANY}")
+        stored = volume.to_sitk(np.zeros(volume.hu.shape, dtype=np.uint8))
+        return Marks(findings=tuple(_finding(row, where, volume, stored) for where, row in self.rows))
 
 
-def _finding(row: BoxRow, where: str, volume: Volume) -> Finding:
+def _finding(row: BoxRow, where: str, volume: Volume, stored: sitk.Image) -> Finding:
     if row.label is not None and row.label not in DEFAULT_CLASSES.patch_labels:
         raise SourceError(f"{where}: label {row.label!r} is not one of {', '.join(DEFAULT_CLASSES.patch_labels)}")
     corners = np.array([[row.x0, row.y0, row.z0], [row.x1, row.y1, row.z1]])
@@ -64,7 +69,6 @@ def _finding(row: BoxRow, where: str, volume: Volume) -> Finding:
             raise SourceError(f"{where}: its last voxel comes before its first; give x0 <= x1, y0 <= y1, z0 <= z1")
         # Voxel k covers k - 0.5 to k + 0.5.
         corners = corners + np.array([[-0.5], [0.5]])
-        stored = volume.to_sitk(np.zeros(volume.hu.shape, dtype=np.uint8))
         corners = np.array([stored.TransformContinuousIndexToPhysicalPoint(c.tolist()) for c in corners])
     box = box_around(volume.mm_to_index(corners))
     return Finding(checked(box, volume, where), row.label)
@@ -184,8 +188,10 @@ def _find(source: Path, annotations: Path) -> Iterator[FoundCase | Refused]:
         if isinstance(item, Refused):
             yield item
             continue
-        mine = [box for box in boxes if box.is_of(item, shared)]
-        boxes = [box for box in boxes if box not in mine]
+        mine, others = list[_Named](), list[_Named]()
+        for box in boxes:
+            (mine if box.is_of(item, shared) else others).append(box)
+        boxes = others
         yield FoundCase(item, _Boxes(tuple((box.where, box.row) for box in mine)).read if mine else None)
     for name, path in sorted({(box.name, box.path) for box in boxes}):
         yield Refused(path, f"{path} has boxes of {name}, which is no scan here; name the case as its scan")

@@ -9,8 +9,9 @@ from ..case import SIDES, Case, LungInfo, ReaderMark, Region
 from ..config import Settings
 from ..ct.lungs import Lungs, segment_lungs
 from ..images.volume import Volume, box_voxels
+from ..limits import MOST_REGIONS
 from ..verdict import DEFAULT_CLASSES, Classes
-from .found import Finding, Marks, MarksError
+from .found import TOO_MANY, Finding, Marks, MarksError
 from .regions import split_lesions
 
 READER = "import"
@@ -76,6 +77,8 @@ def document(
         NoLungsError: if there is something marked on a scan without lungs.
     """
     findings, lesions = marks.findings, None
+    if len(findings) > MOST_REGIONS:
+        raise MarksError(TOO_MANY)
     notes = (*notes, *marks.notes)
     lungs = Lungs(marks.lungs) if marks.lungs is not None else None
     if findings or marks.infection is not None:

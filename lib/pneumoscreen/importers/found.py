@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, Volume, read_input
+from ..limits import MOST_REGIONS
+
+TOO_MANY = f"at most {MOST_REGIONS} regions of a scan are kept; leave the others out"
 
 
 class SourceError(PneumoScreenError):

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from ..images import Refused, Volume
 from ..images.dicom_header import SliceHeader
+from ..limits import MOST_REGIONS
 from ..verdict import DEFAULT_CLASSES
 from .boxes import box_around, checked, read_text
-from .found import Finding, FoundCase, Layout, Marks, Remark, SourceError
+from .found import TOO_MANY, Finding, FoundCase, Layout, Marks, Remark, SourceError
 from .markups import label_in
 from .scans import files_below, find_scans, stem_of
 
@@ -69,6 +70,8 @@ def read_boxes(path: Path) -> list[PixelBox]:
         raise SourceError(f"{path} is no Pascal VOC annotation; leave it out")
     found = []
     for number, item in enumerate(root.iter("object"), start=1):
+        if number > MOST_REGIONS:
+            raise SourceError(f"{path} object {number}: {TOO_MANY}")
         try:
             x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{n}", "")) for n in ("xmin", "ymin", "xmax", "ymax"))
         except ValueError:

@@ -142,6 +142,14 @@ class ModelStore:
         remedy = f"put another into use (pneumoscreen models rollback {name} --to {others[-1]})" if others else "train"
         raise ModelError(f"no usable weights of {name} in {self.root} ({reason}); {remedy} or copy them there")
 
+    def weights_file(self, name: str) -> Path:
+        """The file that ``load`` reads of a model: whole, and of the version that an inference would take.
+
+        Raises:
+            ModelError: as ``load`` does.
+        """
+        return self.folder(name, self.load(name).version) / WEIGHTS_FILE
+
     def candidates(self, name: str) -> list[Candidate]:
         """The candidates of a model, oldest first."""
         return self._candidates(name).listing()

@@ -290,11 +290,13 @@ class PneumoScreenApp(MONAILabelApp):
         start_scoring(self)
 
     def model_file(self, model: str, validate: bool = True) -> str | None:
-        """Weights file of a network, for ``GET /model/{model}``."""
+        """Weights file of a network, for ``GET /model/{model}``: of the version that an inference would take.
+
+        Raises:
+            ModelError: if every version that it could be is damaged.
+        """
         versions = {**self.engine.versions(), **self.engine.cxr_versions()}
-        if versions.get(model) is None:
-            return None
-        return str(self.engine.store.root / model / str(versions[model]) / "model.safetensors")
+        return str(self.engine.store.weights_file(model)) if versions.get(model) is not None else None
 
     def _is_of_kind(self, path: Path, modality: Modality) -> bool:
         """Whether an image is of a task's kind, as far as it can be told: the wrong task says nothing of the image."""

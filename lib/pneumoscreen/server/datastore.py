@@ -253,7 +253,7 @@ class StudiesDatastore(StudiesIndex):
         return write_archive(
             [(name, [Path(image), *self._reading.more_of(Path(image))], Path(label)) for name, image, label in pairs],
             index,
-            self._files.fence.holds,
+            self._files.fence.shows,
         )
 
     def status(self) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..studies.audit import case_digest
+from .hard_links import problem_of_hard_link
 
 FOLLOW_VARIABLE = "PNEUMOSCREEN_FOLLOW_LINKS"
 """Folders outside of the studies that links in them may lead to, separated as in ``PATH``."""
 
 LEADS_OUT = "it is a link that leads out of the studies folder (the option --follow-links names where links may lead)"
-FOREIGN = "it is a hard link to a file of another owner"
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,13 @@ class Fence:
         """Whether a path leads to where images may lie, links and all."""
         real = os.path.realpath(path)
         return any(real == folder or real.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._inside)
+
+    def shows(self, path: str | Path) -> bool:
+        """Whether a path may be served now: something else may have been put in its place since it was found."""
+        try:
+            return self.holds(path) and problem_of_hard_link(path, os.stat(path), self._owners) is None
+        except OSError:
+            return self.holds(path)  # it is gone, or may not be read: opening it says so
 
     def admits(self, path: str | Path) -> bool:
         """Whether a file or folder is taken; what is not is remembered and said once."""
@@ -82,6 +89,9 @@ class Fence:
             return None if os.access(path, os.R_OK | os.X_OK) else "it is a folder that may not be entered"
         if not stat.S_ISREG(status.st_mode):
             return "it is a device, pipe or socket"
-        if self._owners is not None and status.st_nlink > 1 and status.st_uid not in self._owners:
-            return FOREIGN
-        return None if os.access(path, os.R_OK) else "it may not be read"
+        if not os.access(path, os.R_OK):
+            return "it may not be read"
+        try:
+            return problem_of_hard_link(path, status, self._owners)
+        except OSError as error:
+            return f"it cannot be opened ({error.strerror})"

@@ -7,9 +7,10 @@
 - An image whose own name no label could have (too long, with characters that do not show) has such an id as well.
 - A series that lies in several folders is one image, that of its first folder.
 
-Hidden files, the folders of labels and annotations, loose CT slices and DICOM objects without an image are no images.
-What ``Fence`` does not admit is passed over. Where two have the same id, the CT goes before a picture of it. While
-``waits_for_copies``, an image that was put there or grew only now is no image yet: somebody is copying it.
+Hidden files, the folders of labels and annotations, loose CT slices (a line in the log says so) and DICOM objects
+without an image are no images. What ``Fence`` does not admit is passed over. Where two have the same id, the CT goes
+before a picture of it. While ``waits_for_copies``, an image that was put there or grew only now is no image yet:
+somebody is copying it.
 """
 
 import logging
@@ -25,7 +26,8 @@ from ..images.dicom_start import looks_like_dicom
 from ..models.durable import changed_ns, fsync_folder
 from ..studies.layout import ANNOTATIONS, AUDIT, PICTURE_ENDINGS, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
 from .failures import RequestError
-from .fence import FOREIGN, LEADS_OUT, Fence
+from .fence import LEADS_OUT, Fence
+from .hard_links import FOREIGN
 from .reading import Reading
 from .split_series import SplitSeries
 
@@ -34,6 +36,10 @@ _FILES_PROBED = 8
 _QUIET_FILE_S, _QUIET_FOLDER_S = 2.0, 6.0
 """Ours: an image whose files have not changed for so long is complete. Between two slices a copy can take a while."""
 _DEEPEST = 8
+_LOOSE = (
+    "DICOM files that lie in the studies folder itself are not offered, but for X-rays whose name ends in .dcm: "
+    "put each series into a folder of its own"
+)
 _IMAGE_ENDINGS = (*VOLUME_ENDINGS, *RADIOGRAPH_ENDINGS)
 
 logger = logging.getLogger(__name__)
@@ -94,6 +100,7 @@ class ImageFiles:
         self._split = SplitSeries(self._reading.folders_of_series)
         self._known: dict[str, tuple[int, bool]] = {}
         self._complained: set[str] = set()
+        self._not_dicom: dict[str, int] = {}
         self._searching = threading.Lock()
         self._whole: dict[str, tuple[int, int]] = {}
         self._folders: dict[str, int] = {}
@@ -159,7 +166,10 @@ class ImageFiles:
 
     def _candidates(self) -> Iterator[Path]:
         for entry in _visible(self._studies):
-            if entry.name in _NOT_SEARCHED or not (_is_folder(entry) or is_image_name(entry.name)):
+            if entry.name in _NOT_SEARCHED:
+                continue
+            if not (_is_folder(entry) or is_image_name(entry.name)):
+                self._name_if_loose(Path(entry.path))
                 continue
             if not self.fence.admits(entry.path):
                 continue
@@ -167,6 +177,20 @@ class ImageFiles:
                 yield from self._series(Path(entry.name), 1)
             elif self._is_offered(Path(entry.path)):
                 yield Path(entry.name)
+            else:
+                self._name_if_loose(Path(entry.path))
+
+    def _name_if_loose(self, path: Path) -> None:
+        """Say once, for all of them, that a DICOM file in the studies folder itself is not offered."""
+        changed = changed_ns(path)
+        if _LOOSE in self._complained or self._not_dicom.get(str(path)) == changed:
+            return
+        if self.waits_for_copies and _is_young(path, self._now()):
+            return  # an X-ray of which the rest is still to come looks like a slice
+        if self.fence.problem_of(path) is None and _looks_like_dicom(path):
+            self._complained.add(_LOOSE)
+            logger.warning(_LOOSE)
+        self._not_dicom[str(path)] = changed
 
     def _series(self, folder: Path, depth: int) -> Iterator[Path]:
         """The folders that hold DICOM files, this one and those in it; links inside are not followed."""

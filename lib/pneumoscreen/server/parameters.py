@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..case import SCHEMA, Case, Region
 from ..errors import CaseError
 from ..verdict import Classes
+from .datastore_checks import require_safe
 from .failures import RequestError
 
 MAX_REGIONS = 200
@@ -46,9 +47,11 @@ class InferParameters(BaseModel):
             RequestError: if one has a wrong type or value; the message names it.
         """
         try:
-            return cls.model_validate(dict(values))
+            found = cls.model_validate(dict(values))
         except ValidationError as error:
             raise RequestError(in_words(error.errors()[0], "parameter")) from None
+        require_safe("parameter label_tag", found.label_tag)  # here, so that no inference is done for nothing
+        return found
 
 
 def in_words(error: Mapping[str, Any], kind: str) -> str:

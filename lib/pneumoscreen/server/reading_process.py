@@ -32,6 +32,9 @@ from .unpacking import ArchiveLimits, unpack
 
 Reply = tuple[dict[str, Any], NDArray[Any] | None]
 
+_NO_MEMORY = "Failed to allocate memory"
+"""ITK's words."""
+
 
 def main(memory_mb: int, seconds: int) -> int:
     """Serve orders until standard input ends."""
@@ -71,6 +74,11 @@ def limit_time(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used.ru_utime + used.ru_stime) + seconds, most))
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was wanted that is not there; ITK says so in an error of another type."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY in str(error))
+
+
 def serve(order: dict[str, Any], answers: IO[bytes]) -> None:
     """Do one order and write its answer."""
     array = None
@@ -80,12 +88,10 @@ def serve(order: dict[str, Any], answers: IO[bytes]) -> None:
         answer = {"values": values}
     except PneumoScreenError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
-    except MemoryError:
-        answer = {"memory": True}
     except OSError as error:
         answer = {"errno": error.errno or 0, "message": error.strerror or ""}
-    except BaseException:
-        answer = {"fault": traceback.format_exc()}
+    except BaseException as error:
+        answer = {"memory": True} if is_out_of_memory(error) else {"fault": traceback.format_exc()}
     if array is not None:
         answer["array"] = {"dtype": array.dtype.str, "shape": array.shape}
     answers.write(json.dumps(answer).encode() + b"\n")

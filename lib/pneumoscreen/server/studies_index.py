@@ -90,10 +90,10 @@ class StudiesIndex(LocalDatastore):
         """Path of an image's file or folder, links resolved; empty for an unknown one.
 
         Raises:
-            ImageNotFoundException: if a link was put in its place that leads out of the studies.
+            ImageNotFoundException: if a link was put in its place that may not be followed.
         """
         path = str(super().get_image_uri(image_id))
-        if path and not self._files.fence.holds(path):
+        if path and not self._files.fence.shows(path):
             raise ImageNotFoundException(f"image {image_id} is not in the studies folder")
         return path
 
@@ -101,10 +101,10 @@ class StudiesIndex(LocalDatastore):
         """Path of a label's file, links resolved; empty for an unknown one.
 
         Raises:
-            LabelNotFoundException: if a link was put in its place that leads out of the studies.
+            LabelNotFoundException: if a link was put in its place that may not be followed.
         """
         path = str(super().get_label_uri(label_id, label_tag))
-        if path and not self._files.fence.holds(path):
+        if path and not self._files.fence.shows(path):
             raise LabelNotFoundException(f"the label of image {label_id} is not in the studies folder")
         return path
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..case import Case, ModelInfo
 from ..case_upgrade import BOX_MODEL
 from ..images.volume import Volume
+from ..limits import MOST_REGIONS
 from ..radiograph_findings import with_sources
 from ..studies.annotations import AnnotationStore, StorageError
 from ..studies.audit import AuditLog, Detail, utc_text
@@ -37,8 +38,6 @@ from .reading import Reading
 from .screenings import last_screening, screened_at, shown_regions
 
 _reading = threading.Lock()
-MOST_REGIONS = 1000
-"""Of a document, ours: fifty times what a screening proposes; five thousand took a server 18 s."""
 
 
 class Submissions:

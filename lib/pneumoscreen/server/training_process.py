@@ -17,15 +17,19 @@ from .parent import end_with_parent
 
 LOWER_PRIORITY = 10
 """Nice steps below the server."""
+MENDABLE = 2
+"""Exit status of a training that failed for a reason which its user can mend; the last line says which."""
+FULL_DISK = "the disk is full or may not be written to; make room, and the same request resumes the training"
 
 
 def main(task: str, studies: Path, models: Path, request: str) -> int:
-    """Train; returns the exit status: 0 done, 2 a mistake that its user can mend, which is printed."""
+    """Train; returns the exit status: 0 or ``MENDABLE``."""
     end_with_parent(lambda: os.killpg(os.getpgrp(), signal.SIGKILL))
     os.nice(LOWER_PRIORITY)
     # Only now, because they take seconds.
     from ..errors import PneumoScreenError
     from ..models.store import ModelStore
+    from .failures import has_no_room, is_full_disk
     from .settings import apply_defaults
     from .train_tasks import train_tasks
 
@@ -34,7 +38,12 @@ def main(task: str, studies: Path, models: Path, request: str) -> int:
         train_tasks(studies, ModelStore(models))[task](json.loads(request))
     except PneumoScreenError as error:
         print(" ".join(str(error).split()), flush=True)
-        return 2
+        return MENDABLE
+    except Exception as error:
+        if not is_full_disk(error) and not has_no_room(str(studies)):
+            raise
+        print(FULL_DISK, flush=True)
+        return MENDABLE
     return 0
 
 

@@ -19,10 +19,11 @@ import sys
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from ..studies.audit import utc_text
 from ..training.status import ENDED, TrainingState, TrainStatus, read_status, write_status
 from .parent import PARENT_VARIABLE
 from .train_tasks import training_folder
+from .training_process import MENDABLE
 
 LAST_FILE = "last.json"
 _LINES = 20
@@ -225,7 +227,7 @@ class Trainings:
             self._process = None
             if training.status == "RUNNING":
                 training.status, training.end_ts = "DONE" if status == 0 else "ERROR", stamp()
-                self._close(training, TrainingState.FAILED, _how_it_ended(status))
+                self._close(training, TrainingState.FAILED, _how_it_ended(status, training.details))
                 publication = training.progress.publication if training.progress is not None else None
             self._wake.notify_all()
         logger.info("training %s of %s ended: %s", training.id, training.model, training.status)
@@ -242,7 +244,7 @@ class Trainings:
         if training.progress is None and (found is None or found.state not in ENDED):
             found = replace(found or TrainStatus(training.model), state=state, message=message, updated=_now())
             found = replace(found, time_left_s=None)
-            write_status(folder, found)
+            _keep(partial(write_status, folder, found))
         training.progress = training.progress or found
         self._remember(training)
 
@@ -284,7 +286,7 @@ class Trainings:
         path = training_folder(self._studies, training.model).parent / LAST_FILE
         names = ("id", "model", "request", "reader", "status", "start_ts", "end_ts")
         content = {**{name: getattr(training, name) for name in names}, "details": list(training.details)}
-        replace_durably(path, (json.dumps(content, indent=1) + "\n").encode())
+        _keep(partial(replace_durably, path, (json.dumps(content, indent=1) + "\n").encode()))
 
     def _recall(self) -> Training | None:
         """The newest training before this server; one that was not finished ended with its server."""
@@ -304,12 +306,22 @@ class Trainings:
         return training
 
 
+def _keep(write: Callable[[], None]) -> None:
+    """Write what the next server is to know; on a full disk this one goes on without, and starts what comes later."""
+    try:
+        write()
+    except OSError as error:
+        logger.warning("how a training goes cannot be kept (%s)", error.strerror)
+
+
 def _kill_group(process: "subprocess.Popen[str]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _how_it_ended(status: int) -> str:
+def _how_it_ended(status: int, said: Sequence[str]) -> str:
+    if status == MENDABLE and said:
+        return said[-1]
     if status < 0:
         return f"the training process was ended by signal {-status}; the same request resumes it"
     return f"the training process ended with status {status}; the server's log has the reason"

@@ -51,6 +51,7 @@ from ..errors import Cancelled, PneumoScreenError
 from ..limits import Limits
 from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
+from .batch import require_sound
 from .body_limit import BodyLimit
 from .datastore import StudiesDatastore
 from .door import guard
@@ -206,6 +207,8 @@ def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
     if path in known and values["model"] not in known[path]:
         there = ", ".join(known[path]) or "none"
         raise UnknownError(f"there is no task {values['model']!r} here; there are: {there}")
+    if path == "/batch/infer/{model}":
+        require_sound(values["params"] or {})
     if (
         path == "/session/{session_id}"
         and values.get("image")
