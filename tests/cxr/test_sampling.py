@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from pneumoscreen.case import Vector
 from pneumoscreen.cxr.sampling import cut, enclosing, paste
@@ -110,3 +111,26 @@ def test_the_enclosing_box_is_the_smallest_that_holds_all(boxes: list[Vector]) -
     for number, low, size in ((0, x, w), (1, y, h)):
         assert low == min(box[number] for box in boxes)
         assert low + size == pytest.approx(max(box[number] + box[number + 2] for box in boxes))
+
+
+def test_where_parts_overlap_the_larger_value_stays() -> None:
+    low, high = np.full((4, 4), 0.25, np.float32), np.full((4, 4), 0.75, np.float32)
+    for first, second in ((low, high), (high, low)):
+        whole = paste(first, (2.0, 2.0, 8.0, 8.0), (20, 20))
+        assert paste(second, (6.0, 6.0, 8.0, 8.0), (20, 20), over=whole) is whole
+        assert whole[8, 8] == 0.75
+        assert whole[3, 3] == first[0, 0]
+        assert whole[12, 12] == second[0, 0]
+        assert not whole[15:].any()
+
+
+@pytest.mark.parametrize("box", [(3.3, 5.1, 20.7, 17.2), (-4.0, 30.0, 30.0, 60.0), (40.5, 1.0, 6.0, 9.0)])
+@pytest.mark.parametrize("size", [(9, 7), (64, 96)])
+def test_a_part_is_what_pillow_makes_of_the_whole_picture(
+    box: tuple[float, float, float, float], size: tuple[int, int]
+) -> None:
+    pixels = np.random.default_rng(4).random((70, 60), dtype=np.float32)
+    x0, y0 = max(box[0], 0.0), max(box[1], 0.0)
+    corners = (x0, y0, min(box[0] + box[2], 60.0), min(box[1] + box[3], 70.0))
+    whole = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, box=corners)
+    np.testing.assert_allclose(cut(pixels, box, size), np.clip(np.asarray(whole), 0.0, 1.0), atol=1e-5)

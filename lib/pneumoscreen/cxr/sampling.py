@@ -6,6 +6,9 @@ from PIL import Image
 
 from ..case import Vector
 
+_CUBIC = 2.0
+"""How far Pillow's cubic filter reaches, in pixels of the result."""
+
 
 def cut(pixels: NDArray[np.float32], box: Vector, size: tuple[int, int]) -> NDArray[np.float32]:
     """A part of a picture, resized by cubic interpolation (Wang et al. 2020, Discrimination-DL).
@@ -25,7 +28,12 @@ def cut(pixels: NDArray[np.float32], box: Vector, size: tuple[int, int]) -> NDAr
     x0, y0 = (float(np.clip(v, 0, limit - 1)) for v, limit in zip(box[:2], (width, height), strict=True))
     x1 = float(np.clip(box[0] + box[2], x0 + 1, width))
     y1 = float(np.clip(box[1] + box[3], y0 + 1, height))
-    resized = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, box=(x0, y0, x1, y1))
+    # Pillow copies the picture that it is given: only what the filter reaches.
+    reach_x, reach_y = (_CUBIC * max(1.0, (x1 - x0) / size[0]) + 1, _CUBIC * max(1.0, (y1 - y0) / size[1]) + 1)
+    left, top = max(0, int(x0 - reach_x)), max(0, int(y0 - reach_y))
+    near = np.ascontiguousarray(pixels[top : int(y1 + reach_y) + 1, left : int(x1 + reach_x) + 1])
+    box_near = (x0 - left, y0 - top, x1 - left, y1 - top)
+    resized = Image.fromarray(near).resize(size, Image.Resampling.BICUBIC, box=box_near)
     return np.clip(np.asarray(resized, dtype=np.float32), 0.0, 1.0)
 
 
@@ -44,15 +52,24 @@ def enclosing(boxes: list[Vector]) -> Vector:
     return (x0, y0, x1 - x0, y1 - y0)
 
 
-def paste(part: NDArray[np.float32], box: Vector, shape: tuple[int, ...], nearest: bool = False) -> NDArray[np.float32]:
-    """The inverse of ``cut`` on an empty picture [y, x] of this shape: a part back in its place, 0 elsewhere."""
+def paste(
+    part: NDArray[np.float32],
+    box: Vector,
+    shape: tuple[int, ...],
+    nearest: bool = False,
+    over: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """The inverse of ``cut`` on an empty picture [y, x] of this shape: a part back in its place, 0 elsewhere.
+
+    With ``over`` the part is laid over that picture, which is changed; the larger value stays.
+    """
     height, width = shape
     x0, y0 = int(np.clip(round(box[0]), 0, width - 1)), int(np.clip(round(box[1]), 0, height - 1))
     x1 = int(np.clip(round(box[0] + box[2]), x0 + 1, width))
     y1 = int(np.clip(round(box[1] + box[3]), y0 + 1, height))
-    whole = np.zeros(shape, dtype=np.float32)
-    resized = Image.fromarray(part).resize(
-        (x1 - x0, y1 - y0), Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
-    )
-    whole[y0:y1, x0:x1] = np.asarray(resized)
+    whole = np.zeros(shape, dtype=np.float32) if over is None else over
+    resample = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
+    resized = np.asarray(Image.fromarray(part).resize((x1 - x0, y1 - y0), resample))
+    place = whole[y0:y1, x0:x1]
+    place[:] = resized if over is None else np.maximum(place, resized)
     return whole

@@ -154,13 +154,16 @@ class CxrScreener:
         with _stage("classify", timings, told):
             calibration = self.localiser.calibration
             lungs = self._localise(radiograph, boxes) if calibration else NOT_LOCALISED
-            judgement, gradcam, labels = self._discriminate(radiograph, boxes, draws)
+            judgement, labels = self._discriminate(radiograph, boxes, draws)
             verdict = _verdict(judgement)
+            gradcam = lungs.gradcam
             if calibration:
                 verdict = _lungs_first(verdict, lungs.sides, calibration, self.discriminator.settings.tells_types)
-                gradcam = lungs.gradcam
-            elif verdict.label == CXR_POSITIVE:
-                lungs = self._localise(radiograph, boxes)
+            else:
+                part = view_box(radiograph, boxes, self.discriminator.settings)
+                gradcam = paste(judgement.gradcam, part, radiograph.pixels.shape)
+                if verdict.label == CXR_POSITIVE:
+                    lungs = self._localise(radiograph, boxes)
             shares, zones = None, None
             if self.localiser.knows_places:
                 shares, zones = opaque_shares(lungs.attention, lungs.sides)
@@ -182,15 +185,15 @@ class CxrScreener:
 
     def _discriminate(
         self, radiograph: Radiograph, boxes: dict[str, Vector], draws: int
-    ) -> tuple[Judgement, NDArray[np.float32], NDArray[np.int32]]:
-        """The judgement, and what spoke for it and the superpixels, both [y, x] of the whole picture."""
-        settings, shape = self.discriminator.settings, radiograph.pixels.shape
+    ) -> tuple[Judgement, NDArray[np.int32]]:
+        """The judgement, and the superpixels [y, x] of the whole picture."""
+        settings = self.discriminator.settings
         grey = grey_of(radiograph, boxes, settings)
         labels = superpixels(grey)
         judgement = judge(channels_of(grey, settings, labels), self.discriminator, draws=draws)
         part = view_box(radiograph, boxes, settings)
-        whole = paste(labels.astype(np.float32), part, shape, nearest=True).astype(np.int32)
-        return judgement, paste(judgement.gradcam, part, shape), whole
+        whole = paste(labels.astype(np.float32), part, radiograph.pixels.shape, nearest=True).astype(np.int32)
+        return judgement, whole
 
     def _localise(self, radiograph: Radiograph, boxes: dict[str, Vector]) -> "_Localised":
         """What the localiser makes of both lungs, each in its place."""
@@ -198,12 +201,12 @@ class CxrScreener:
         lungs = np.stack([lung_of(radiograph, boxes[side], side, settings) for side in SIDES])
         found = self.localiser.localise(lungs)
         left, right = (as_it_lies(mask, side, settings.margin) for mask, side in zip(found.masks, SIDES, strict=True))
-        warm = [
-            paste(as_it_lies(heat, side, settings.margin), boxes[side], shape)
-            for heat, side in zip(found.gradcam, SIDES, strict=True)
-        ]
+        warm: NDArray[np.float32] | None = None
+        for heat, side in zip(found.gradcam, SIDES, strict=True):
+            warm = paste(as_it_lies(heat, side, settings.margin), boxes[side], shape, over=warm)
+        assert warm is not None
         sides = dict(zip(SIDES, found.probabilities.tolist(), strict=True))
-        return _Localised(sides, {"left": left, "right": right}, np.maximum(*warm))
+        return _Localised(sides, {"left": left, "right": right}, warm)
 
 
 @dataclass(frozen=True)
