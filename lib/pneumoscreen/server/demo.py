@@ -33,7 +33,7 @@ from .tokens import NO_TOKENS
 
 CASES = (("covid19", 41), ("influenza_a", 46), ("no_infection_found", 53))
 """Diagnosis and seed of the phantoms: chosen to be clear cases, so three right verdicts here are no accuracy."""
-XRAY_CASE = ("covid19", 7)
+XRAY_CASE = ("covid19", 12)
 """Class and seed of the X-ray phantom: a clear case as well."""
 TASKS = {"CT": "ct_screening", "CXR": "cxr_screening"}
 START_LIMIT_S = 120.0
