@@ -62,7 +62,14 @@ def short_name(label: str) -> str:
 
 def location_name(location: str) -> str:
     """Where a radiograph is affected; the patient's side."""
-    return {"bipulmonary": _("Both"), "none": _("Neither")}.get(location, display_name(location))
+    names = {"left": _("Left"), "right": _("Right"), "bipulmonary": _("Both"), "none": _("Neither")}
+    return names.get(location, display_name(location))
+
+
+def by_side(values: Mapping[str, float]) -> str:
+    """Shares or probabilities of the patient's lungs."""
+    names = {"left": _("left"), "right": _("right")}
+    return ", ".join(f"{names.get(side, side)} {percent(value)}" for side, value in sorted(values.items()))
 
 
 def percent(value: float) -> str:
@@ -120,8 +127,7 @@ def extent_in_words(findings: Cxr) -> str:
     zones, opaque = findings.severity, findings.opacity
     if not zones or not opaque:
         return ""
-    shares = ", ".join(f"{side} {percent(value)}" for side, value in sorted(opaque.items()))
-    return _("Extent: {score}; opaque: {shares}").format(score=extent_score(zones), shares=shares)
+    return _("Extent: {score}; opaque: {shares}").format(score=extent_score(zones), shares=by_side(opaque))
 
 
 def extent_score(zones: Mapping[str, float]) -> str:

@@ -14,7 +14,7 @@ from ..translation import _
 from ..widgets import style
 from ..widgets.bars import Bars
 from ..widgets.buttons import lay_out
-from ..wording import extent_in_words, film_cautions, film_verdict_in_words, location_name, percent, short_name
+from ..wording import by_side, extent_in_words, film_cautions, film_verdict_in_words, location_name, short_name
 
 COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
 
@@ -72,8 +72,8 @@ class XrayPanel:
         ui.xrayVerdictLabel.text = film_verdict_in_words(case)
         ui.xrayVerdictLabel.toolTip = film_cautions(case)
         self._bars.show(findings.probabilities)
-        sides = ", ".join(f"{side} {percent(value)}" for side, value in sorted(findings.sides.items()))
-        location = _("Location: {location}").format(location=findings.location) + (f" ({sides})" if sides else "")
+        location = _("Affected lung: {location}").format(location=location_name(findings.location))
+        location += f" ({by_side(findings.sides)})" if findings.sides else ""
         ui.xrayLocationLabel.text = "\n".join(filter(None, (location, extent_in_words(findings))))
         for widget in (ui.xrayHeatCheck, ui.xrayHeatTitle, ui.xrayHeatSlider):
             widget.visible = self.session.view.has_heat
