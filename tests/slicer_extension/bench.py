@@ -9,14 +9,14 @@ at once.
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from tests.slicer_extension.cases import measured
+from tests.slicer_extension.cases import many, measured
 from tests.slicer_extension.doubles.headless_views import SliceView, ThreeDView
 from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 
@@ -70,7 +70,7 @@ class Clock:
 
     def rest(self) -> None:
         """Let all happen that waits until nothing else does."""
-        while self._panel.session.view.boxes.is_adding:
+        while self._panel.session.view.boxes.is_at_work:
             self._panel.settle()
         self._panel.settle()
         self._draw()
@@ -85,7 +85,7 @@ class Clock:
         return time.process_time() - before
 
 
-def opened(case_id: str, scan: Path, regions: list[Any] | None = None) -> Any:
+def opened(case_id: str, scan: Path, regions: Sequence[Any] | None = None) -> Any:
     """What the server has of a case."""
     from PneumoScreenLib.session.download import Opened
 
@@ -111,14 +111,12 @@ def bench(panel: Panel, folder: Path) -> None:
     clock.measure("label and go on", lambda: session.correct("irrelevant"), 5)
     clock.measure("ground glass on", session.view.toggle_ground_glass)
     clock.measure("ground glass off", session.view.toggle_ground_glass)
-    first = measured().regions[0]
-    places = [(80.0 - i % 20 * 8.0, 50.0 - i // 20 * 10.0, -60.0 + i / 2) for i in range(REGIONS)]
-    many = [replace(first, id=f"r{i}", center_mm=place) for i, place in enumerate(places)]
-    clock.measure(f"{REGIONS} regions: open", lambda: session._opened(opened("many", before, many)))
+    clock.measure(f"{REGIONS} regions: open", lambda: session._opened(opened("many", before, many(REGIONS).regions)))
     clock.measure(f"{REGIONS} regions: select the next", lambda: session.correct("select_next"), 10)
     clock.measure(f"{REGIONS} regions: label and go on", lambda: session.correct("irrelevant"), 10)
     node = views[0].node
     clock.measure(f"{REGIONS} regions: a slice on", lambda: node.SetSliceOffset(node.GetSliceOffset() + 2.5), 10)
+    clock.measure(f"{REGIONS} regions: leave", lambda: session._opened(opened("ct-0008", scan)))
 
 
 if __name__ == "__main__":

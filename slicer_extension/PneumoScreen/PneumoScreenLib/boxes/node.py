@@ -63,6 +63,15 @@ def set_visible(node: Any, is_visible: bool) -> None:
         display.SetVisibility(is_visible)
 
 
+def forsake(node: Any) -> None:
+    """Let no view show a box that goes in a moment: it belongs to no case any more and is not saved."""
+    node.RemoveAttribute(CASE_ATTRIBUTE)
+    for each in (node, *_displays(node)):
+        if each is not None:
+            each.SetSaveWithScene(False)
+    set_visible(node, False)
+
+
 def geometry(node: Any) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
     """Centre (RAS) and size of a node's box in mm."""
     center = [0.0, 0.0, 0.0]
