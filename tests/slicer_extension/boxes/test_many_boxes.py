@@ -13,6 +13,8 @@ from PneumoScreenLib.scene.colours import colour_of
 from PneumoScreenLib.scene.volumes import load_volume
 
 COUNT = 200
+FEW = 40
+"""Enough where boxes are still missing after some turns."""
 
 
 @pytest.fixture
@@ -93,34 +95,34 @@ def test_the_nodes_are_told_once_all_are_there(stage, boxes, regions):
 
 
 def test_a_box_that_is_not_there_yet_is_made_when_it_is_selected(stage, boxes, regions):
-    boxes.show(case_of(*regions), "r0")
+    boxes.show(case_of(*regions[:FEW]), "r0")
     turn(stage)
-    missing = next(each.id for each in reversed(regions) if boxes.node(each.id) is None)
+    missing = next(each.id for each in reversed(regions[:FEW]) if boxes.node(each.id) is None)
     boxes.select(missing)
     assert boxes.node(missing).GetNthDisplayNode(0).GetOutlineOpacity() == 1.0
     boxes.edit(True)
     assert not boxes.node(missing).GetLocked()
     stage.background.finish()
-    assert len(nodes()) == COUNT
+    assert len(nodes()) == FEW
 
 
 def test_a_region_that_is_corrected_or_deleted_before_its_box_is_there(stage, boxes, regions):
-    boxes.show(case_of(*regions[:50]), "r0")
+    boxes.show(case_of(*regions[:FEW]), "r0")
     turn(stage)
-    labelled, moved, deleted = [each for each in regions[:50] if boxes.node(each.id) is None][-3:]
+    labelled, moved, deleted = [each for each in regions[:FEW] if boxes.node(each.id) is None][-3:]
     corrected = {
         labelled.id: replace(labelled, label="irrelevant"),
         moved.id: replace(moved, center_mm=(1.0, 2.0, 3.0)),
     }
-    kept = [corrected.get(each.id, each) for each in regions[:50] if each.id != deleted.id]
+    kept = [corrected.get(each.id, each) for each in regions[:FEW] if each.id != deleted.id]
     boxes.show(case_of(*kept), labelled.id)
     assert np.allclose(boxes.node(labelled.id).GetDisplayNode().GetColor(), colour_of("irrelevant")), "at once"
     stage.background.finish()
     assert np.allclose(boxes.node(moved.id).GetCenter(), (-1.0, -2.0, 3.0))
-    assert boxes.node(deleted.id) is None and len(nodes()) == 49
-    boxes.show(case_of(*regions[:50]), labelled.id)
+    assert boxes.node(deleted.id) is None and len(nodes()) == FEW - 1
+    boxes.show(case_of(*regions[:FEW]), labelled.id)
     stage.background.finish()
-    assert len(nodes()) == 50, "undone"
+    assert len(nodes()) == FEW, "undone"
 
 
 def test_a_box_that_comes_while_all_are_hidden_is_hidden(stage, boxes, regions):
@@ -150,7 +152,7 @@ def test_a_case_that_is_left_is_seen_no_more_at_once_and_goes_a_few_boxes_a_turn
 
 def test_leaving_amid_the_filling_leaves_no_box(stage, boxes, regions):
     empty = pictures(stage)
-    boxes.show(case_of(*regions), "r0")
+    boxes.show(case_of(*regions[:FEW]), "r0")
     for _ in range(5):
         turn(stage)
     boxes.clear()
@@ -160,7 +162,7 @@ def test_leaving_amid_the_filling_leaves_no_box(stage, boxes, regions):
 
 
 def test_the_next_case_takes_none_of_the_boxes_that_still_go(stage, boxes, regions, tmp_path):
-    boxes.show(case_of(*regions[:40]), "r0")
+    boxes.show(case_of(*regions[:FEW]), "r0")
     stage.background.finish()
     old = set(nodes())
     boxes.clear()
@@ -181,7 +183,7 @@ def test_the_next_case_takes_none_of_the_boxes_that_still_go(stage, boxes, regio
 
 
 def test_a_panel_that_goes_takes_its_boxes_along_in_one_turn(stage, boxes, regions):
-    boxes.show(case_of(*regions[:40]), "r0")
+    boxes.show(case_of(*regions[:FEW]), "r0")
     turn(stage)
     boxes.close()
     assert not nodes()

@@ -156,11 +156,9 @@ class Boxes(VTKObservationMixin):
         """The node of a region, which is made now where it is not there yet."""
         node = self._nodes.of.get(region_id)
         if node is None:
-            node = self._nodes.make(self._regions[region_id], self._axes)
-            if self.is_hidden:
-                set_visible(node, False)
-            if region_id == self.selected:
-                self._draw(region_id)
+            is_selected = region_id == self.selected
+            state = {"is_selected": is_selected, "is_edited": is_selected and self.is_editing}
+            node = self._nodes.make(self._regions[region_id], self._axes, is_hidden=self.is_hidden, **state)
         return node
 
     def _keep_nodes(self) -> None:

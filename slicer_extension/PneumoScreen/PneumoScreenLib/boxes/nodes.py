@@ -42,8 +42,8 @@ class Nodes:
         self.of = {key: node for key, node in before.items() if key in regions and node.GetScene() is not None}
         self.leaving.add(self._folder, [node for key, node in before.items() if key not in self.of])
 
-    def make(self, region: Region, axes: np.ndarray) -> Any:
-        """The node of a region, in no view yet."""
-        self.of[region.id] = node = new_node(self._scene, self._case_id, region, axes)
+    def make(self, region: Region, axes: np.ndarray, **state: bool) -> Any:
+        """The node of a region, as it stands and in no view yet; ``state`` is that of ``new_node``."""
+        self.of[region.id] = node = new_node(self._scene, self._case_id, region, axes, **state)
         self._folder.put(node)
         return node
