@@ -189,3 +189,12 @@ def test_a_panel_that_goes_takes_its_boxes_along_in_one_turn(stage, boxes, regio
     assert not nodes()
     stage.background.finish()
     assert not nodes()
+
+
+def test_a_case_whose_regions_have_the_same_names_gets_boxes_of_its_own(stage, boxes, regions):
+    boxes.show(case_of(*regions[:9]), "r0")
+    stage.background.finish()
+    old = set(nodes())
+    boxes.show(replace(case_of(*regions[:9]), case_id="another"), "r0")
+    stage.background.finish()
+    assert len(nodes()) == 9 and not old & set(nodes())

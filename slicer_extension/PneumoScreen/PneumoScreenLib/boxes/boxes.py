@@ -11,10 +11,10 @@ from ..background import Later, when_idle
 from ..contract import Case, Region, lps_to_ras
 from ..scene.volumes import patient_axes
 from ..signal import Signal
+from .case_nodes import Nodes
 from .clicks import Clicks, Line, first_hit
 from .losses import Losses
 from .node import draw, geometry, is_elsewhere, set_visible
-from .nodes import Nodes
 from .placing import Placing
 from .sightings import Sightings
 from .tag import Tag
@@ -72,6 +72,7 @@ class Boxes(VTKObservationMixin):
             if case.case_id != self._case_id:
                 self._case_id = case.case_id
                 self._nodes.begin(case.case_id)
+                self._sightings.forget(self._regions)
             regions = {region.id: region for region in case.regions}
             axes = box_axes(self._volume)
             unchanged = self._regions if np.allclose(axes, self._axes) else {}
