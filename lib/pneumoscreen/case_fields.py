@@ -125,7 +125,10 @@ def may_be_shares(values: Dict[str, float], labels: Sequence[str]) -> bool:
 
 def is_text(value: Any) -> bool:
     """Whether it is a text that can be written to a file: JSON may escape half a surrogate pair."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    if not isinstance(value, str):
+        return False
+    # Nearly all are plain, and a case of 200 regions has thousands of texts.
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def number(value: Any, path: str, low: float = -math.inf, high: float = math.inf) -> float:

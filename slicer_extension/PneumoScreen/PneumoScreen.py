@@ -97,6 +97,7 @@ class PneumoScreenLogic(ScriptedLoadableModuleLogic):
         """Leave the case and end the helper process; unsubmitted work is in its drafts."""
         self.ahead.close()
         self.session.leave()
+        self.session.view.close()
         self.trainings.close()
         self.calls.close()
 

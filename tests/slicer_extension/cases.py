@@ -50,3 +50,12 @@ def measured() -> Case:
         for i, (label, sure, ml) in enumerate(places, start=1)
     ]
     return screened(regions=tuple(regions))
+
+
+def many(count: int = 200) -> Case:
+    """A case of many small regions, beside and over one another."""
+    first = measured().regions[0]
+    places = [(80.0 - i % 20 * 8.0, 50.0 - i // 20 * 10.0, -60.0 + i / 2) for i in range(count)]
+    return screened(
+        case_id="many", regions=tuple(replace(first, id=f"r{i}", center_mm=place) for i, place in enumerate(places))
+    )

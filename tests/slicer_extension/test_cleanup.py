@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.slicer_extension.cases import many
 from tests.slicer_extension.doubles.headless_views import SliceView, ThreeDView
 from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 from tests.slicer_extension.doubles.slicer_double import SlicerDouble
@@ -47,6 +48,24 @@ def test_a_panel_that_goes_leaves_no_observer_and_no_box(panel: Panel) -> None:
     panel.session.place_box()
     assert watched(panel) != before
     panel.widget.cleanup()
+    assert watched(panel) == before
+    assert panel.double.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROINode") == 0
+
+
+def test_a_panel_that_goes_amid_the_filling_of_a_large_case_leaves_neither(panel: Panel) -> None:
+    from PneumoScreenLib.reading.reading import Reading
+
+    panel.widget.cleanup()
+    panel._set_up()
+    panel.widget.cleanup()
+    before = watched(panel)
+    panel._set_up()
+    read_a_case(panel)
+    panel.session.show(Reading(many(), reader="dr-a"))
+    panel.settle()
+    assert 1 < panel.double.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROINode") < 100
+    panel.widget.cleanup()
+    panel.settle()
     assert watched(panel) == before
     assert panel.double.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROINode") == 0
 

@@ -67,7 +67,7 @@ def test_without_masks_nothing_is_said(stage):
 
 def test_masks_without_lungs_say_nothing_and_the_next_case_forgets(stage, sides, write_chest, tmp_path):
     assert sides(midline=300.0)((12.0, 0.0, 0.0)) == "right"
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     empty = chest() * 0
     sitk.WriteImage(sitk.Cast(empty, sitk.sitkUInt8), str(tmp_path / "empty.nrrd"))
     masks.show(str(tmp_path / "empty.nrrd"))

@@ -36,8 +36,9 @@ def write_masks(path: Any, stored: str = "LPS") -> None:
 @pytest.mark.parametrize("stored", STORED)
 def test_the_surfaces_lie_where_the_masks_lie(stored: str, tmp_path: Any, stage: Any) -> None:
     write_masks(tmp_path / "masks.nrrd", stored)
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(str(tmp_path / "masks.nrrd"))
+    stage.background.finish()
     lungs, infection = masks.surface.nodes
     bounds = [0.0] * 6
     lungs.GetRASBounds(bounds)
@@ -61,8 +62,9 @@ def test_infection_is_told_from_lung_on_every_ground_and_with_every_sight(
     tmp_path: Any, stage: Any, ground: str, sight: str
 ) -> None:
     write_masks(tmp_path / "masks.nrrd")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(str(tmp_path / "masks.nrrd"))
+    stage.background.finish()
     lower, upper = GROUNDS[ground]
     stage.space.node.SetBackgroundColor(*lower)
     stage.space.node.SetBackgroundColor2(*upper)
@@ -84,8 +86,9 @@ def test_infection_is_told_from_lung_on_every_ground_and_with_every_sight(
 
 def test_they_are_switched_hidden_and_gone_with_the_masks(tmp_path: Any, stage: Any) -> None:
     write_masks(tmp_path / "masks.nrrd")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(str(tmp_path / "masks.nrrd"))
+    stage.background.finish()
     before = stage.space.pixels()
     displays = [node.GetDisplayNode() for node in masks.surface.nodes]
     masks.hide(True)
@@ -98,6 +101,7 @@ def test_they_are_switched_hidden_and_gone_with_the_masks(tmp_path: Any, stage: 
     assert not any(display.GetVisibility() for display in displays), "switched off stays off"
     assert not np.array_equal(before, stage.space.pixels())
     masks.show(str(tmp_path / "masks.nrrd"))
+    stage.background.finish()
     assert not masks.surface.nodes[0].GetDisplayNode().GetVisibility(), "also for the next case"
     masks.clear()
     names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLModelNode")]
@@ -106,9 +110,29 @@ def test_they_are_switched_hidden_and_gone_with_the_masks(tmp_path: Any, stage: 
 
 def test_masks_that_are_shown_anew_stay_out_of_the_views_of_another_patient(tmp_path: Any, stage: Any) -> None:
     write_masks(tmp_path / "masks.nrrd")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(str(tmp_path / "masks.nrrd"))
+    stage.background.finish()
     masks.show_in([stage.axial.node.GetID()])
     masks.show(str(tmp_path / "masks.nrrd"))
+    stage.background.finish()
     assert stage.coronal.node.GetID() not in masks.node.GetDisplayNode().GetViewNodeIDs()
     assert masks.node.GetDisplayNode().GetViewNodeIDs()
+
+
+def test_the_surfaces_come_a_turn_later_and_only_to_masks_that_are_still_there(tmp_path: Any, stage: Any) -> None:
+    write_masks(tmp_path / "masks.nrrd")
+    masks = Masks(stage.double.scene, stage.background.later)
+    masks.show(str(tmp_path / "masks.nrrd"))
+    assert masks.node.GetSegmentation().GetNumberOfSegments() == 3 and not masks.surface.nodes
+    masks.clear()
+    stage.background.finish()
+    names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLModelNode")]
+    assert not masks.surface.nodes and not [name for name in names if "surface" in name]
+    masks.show(str(tmp_path / "masks.nrrd"))
+    masks.hide(True)
+    stage.background.finish()
+    assert len(masks.surface.nodes) == 2
+    assert not any(node.GetDisplayNode().GetVisibility() for node in masks.surface.nodes), "while all are hidden"
+    masks.hide(False)
+    assert all(node.GetDisplayNode().GetVisibility() for node in masks.surface.nodes)

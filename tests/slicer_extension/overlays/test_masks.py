@@ -36,7 +36,7 @@ def colour_at(view, point_lps):
 def test_masks_lie_over_what_they_mean_and_are_switched(stage, write_chest, mask_file, stored):
     volume = load_volume(str(write_chest(stored)), "chest")
     jump_to(LESION_LPS)
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(mask_file, volume)
     names = [masks.node.GetSegmentation().GetNthSegment(i).GetName() for i in range(3)]
     assert names == ["left lung", "right lung", "infection"]
@@ -52,7 +52,7 @@ def test_masks_lie_over_what_they_mean_and_are_switched(stage, write_chest, mask
 
 def test_the_choice_outlives_the_case_and_nothing_is_left_behind(stage, write_chest, mask_file):
     load_volume(str(write_chest("LPS")), "chest")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.set_visible(lungs=True, infection=False)
     for _ in range(2):
         masks.show(mask_file)
@@ -66,7 +66,7 @@ def test_the_choice_outlives_the_case_and_nothing_is_left_behind(stage, write_ch
 
 def test_a_file_that_is_no_label_map_leaves_the_masks_before(stage, write_chest, mask_file, tmp_path):
     load_volume(str(write_chest("LPS")), "chest")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(mask_file)
     (tmp_path / "rubbish.nrrd").write_text("no")
     with pytest.raises(SceneError, match="screen the case again"):
@@ -75,7 +75,7 @@ def test_a_file_that_is_no_label_map_leaves_the_masks_before(stage, write_chest,
 
 
 def test_masks_lie_over_the_case_only(stage, write_chest, mask_file):
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(mask_file, load_volume(str(write_chest("LPS")), "chest"))
     assert list(masks.node.GetDisplayNode().GetViewNodeIDs() or ()) == [], "no id stands for all views"
     axial, space = stage.axial.node.GetID(), stage.space.node.GetID()
@@ -93,7 +93,7 @@ def part(masks, value, volume):
 @pytest.mark.parametrize("stored", STORED)
 def test_the_segments_are_the_values_of_the_file_and_share_one_picture(stage, write_chest, mask_file, stored):
     volume = load_volume(str(write_chest(stored)), "chest")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(mask_file, volume)
     written = slicer.util.arrayFromVolume(slicer.util.loadLabelVolume(mask_file, {"show": False}))
     turned = sitk.DICOMOrient(sitk.ReadImage(mask_file), stored)
@@ -107,7 +107,7 @@ def test_the_segments_are_the_values_of_the_file_and_share_one_picture(stage, wr
 @pytest.mark.parametrize("stored", STORED)
 def test_the_lungs_stand_on_the_voxels_of_the_scan_as_slicer_resamples_them(stage, write_chest, mask_file, stored):
     volume = load_volume(str(write_chest(stored)), "chest")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(mask_file, volume)
     inside, where = masks.lungs_on(volume)
     whole = np.zeros(slicer.util.arrayFromVolume(volume).shape, bool)
@@ -120,7 +120,7 @@ def test_the_lungs_are_those_that_the_reader_has_edited_and_on_another_grid_thos
     stage, write_chest, mask_file
 ):
     volume = load_volume(str(write_chest("LPS")), "chest")
-    masks = Masks(stage.double.scene)
+    masks = Masks(stage.double.scene, stage.background.later)
     masks.show(mask_file, volume)
     corner = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8)
     corner[0, 0, 0] = 1

@@ -200,6 +200,7 @@ def test_200_regions_cost_a_key_no_more_than_six(panel: Panel, monkeypatch: pyte
     places = [(80.0 - i % 20 * 8.0, 50.0 - i // 20 * 10.0, -200.0 + i) for i in range(200)]
     regions = [replace(first, id=f"r{i}", center_mm=place) for i, place in enumerate(places)]
     panel.session.show(Reading(replace(measured(), regions=tuple(regions)), reader="dr-a"))
+    panel.wait(lambda: not panel.session.view.boxes.is_at_work)
     drawn: list[str] = []
     draw = boxes.draw
     monkeypatch.setattr(boxes, "draw", lambda node, region, *rest: (drawn.append(region.id), draw(node, region, *rest)))

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.slicer_extension.cases import many
 from tests.slicer_extension.doubles.headless_views import SliceView, ThreeDView
 from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 from tests.slicer_extension.session.test_session import SAMPLE, read_a_case
 
 from PneumoScreenLib.keys import KEYS
+from PneumoScreenLib.reading.reading import Reading
+from PneumoScreenLib.scene.views import NOWHERE
 
 
 @pytest.fixture
@@ -55,8 +58,9 @@ def drafts_in_scene() -> list[str]:
     return [node.GetParameter("draft") for node in nodes("vtkMRMLScriptedModuleNode") if node.GetParameter("draft")]
 
 
-def views_of_boxes() -> set[str]:
-    displays = [node.GetNthDisplayNode(i) for node in nodes("vtkMRMLMarkupsROINode") for i in range(2)]
+def views_of_boxes(boxes: list[Any] | None = None) -> set[str]:
+    boxes = nodes("vtkMRMLMarkupsROINode") if boxes is None else boxes
+    displays = [node.GetNthDisplayNode(i) for node in boxes for i in range(2)]
     return {view for display in displays for view in display.GetViewNodeIDs()}
 
 
@@ -79,11 +83,41 @@ def test_a_closed_scene_leaves_nothing_to_the_next_patient(reading: Panel, caplo
     assert not [record for record in caplog.records if record.exc_info]
 
 
+def settled(panel: Panel) -> list[Any]:
+    """The boxes once nothing waits any more."""
+    panel.wait(lambda: not panel.session.view.boxes.is_at_work)
+    return nodes("vtkMRMLMarkupsROINode")
+
+
+def test_a_scene_that_is_closed_amid_the_filling_leaves_no_box_to_the_next_patient(
+    reading: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading.session.show(Reading(many(), reader="dr-a"))
+    reading.settle()
+    assert 1 < len(nodes("vtkMRMLMarkupsROINode")) < 100
+    reading.double.scene.Clear(False)
+    volume = another_patient()
+    press_all(reading)
+    assert settled(reading) == [] and nodes("vtkMRMLScalarVolumeNode") == [volume]
+    assert not [record for record in caplog.records if record.exc_info]
+    read_a_case(reading)
+    assert len(settled(reading)) == 3
+
+
+def test_a_case_that_is_left_amid_the_filling_leaves_no_box_to_the_next_one(reading: Panel) -> None:
+    reading.session.show(Reading(many(), reader="dr-a"))
+    reading.settle()
+    left = nodes("vtkMRMLMarkupsROINode")
+    read_a_case(reading)
+    assert not [node for node in left if node.GetScene() is not None and views_of_boxes([node]) - {NOWHERE}]
+    assert len(settled(reading)) == 3
+
+
 def test_a_case_can_be_read_again_after_the_scene_was_closed(reading: Panel) -> None:
     reading.double.scene.Clear(False)
     another = another_patient()
     read_a_case(reading)
-    assert len(nodes("vtkMRMLMarkupsROINode")) == 3 and reading.double.scene.IsNodePresent(another)
+    assert len(settled(reading)) == 3 and reading.double.scene.IsNodePresent(another)
     reading.session.correct("irrelevant")
     assert len(drafts_in_scene()) == 1
 

@@ -36,14 +36,16 @@ def begin(panel: Panel, seconds: list[float]) -> None:
     read_findings(panel)
 
 
-def boxes() -> int:
+def boxes(panel: Panel) -> int:
+    """How many there are once none is still to come or to go."""
+    panel.wait(lambda: not panel.session.view.boxes.is_at_work)
     return len(slicer.util.getNodesByClass("vtkMRMLMarkupsROINode"))
 
 
 def test_nothing_of_the_model_is_seen_or_taken_before_the_diagnosis(panel: Panel, sent: list[Any]) -> None:
     panel.show()
     begin(panel, [0.0])
-    assert not panel.ui.findingsFrame.visible and boxes() == 0 and panel.ui.regionTable.rowCount == 0
+    assert not panel.ui.findingsFrame.visible and boxes(panel) == 0 and panel.ui.regionTable.rowCount == 0
     assert panel.ui.submissionFrame.visible, "the diagnosis is given there"
     for action in ("accept", "accept_rest", "covid19", "delete"):
         panel.session.correct(action)
@@ -51,7 +53,7 @@ def test_nothing_of_the_model_is_seen_or_taken_before_the_diagnosis(panel: Panel
     panel.logic.submission.submit()
     assert not sent
     panel.session.reading.set_diagnosis("influenza_a")
-    assert panel.ui.findingsFrame.visible and boxes() == 3 and panel.session.reading.selected == "r1"
+    assert panel.ui.findingsFrame.visible and boxes(panel) == 3 and panel.session.reading.selected == "r1"
 
 
 def test_the_submission_tells_an_unaided_diagnosis_and_its_time(panel: Panel, sent: list[Any]) -> None:
@@ -72,4 +74,4 @@ def test_the_switch_is_kept_and_off_by_default(panel: Panel, tmp_path: Path) -> 
     assert panel.logic.settings.value("PneumoScreen/blind") == "true" and panel.session.study.is_on
     panel.ui.blindCheck.click()
     begin(panel, [0.0])
-    assert boxes() == 3
+    assert boxes(panel) == 3

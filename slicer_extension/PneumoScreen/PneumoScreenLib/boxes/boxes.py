@@ -7,15 +7,16 @@ import slicer
 import slicer.util
 from slicer.util import VTKObservationMixin
 
+from ..background import Later, when_idle
 from ..contract import Case, Region, lps_to_ras
-from ..scene.data_tree import Folder, remove_leftovers
 from ..scene.volumes import patient_axes
 from ..signal import Signal
+from .case_nodes import Nodes
 from .clicks import Clicks, Line, first_hit
 from .losses import Losses
-from .node import draw, geometry, is_elsewhere, new_node, set_visible
+from .node import draw, geometry, is_elsewhere, set_visible
 from .placing import Placing
-from .sightings import Later, Sightings, when_idle
+from .sightings import Sightings
 from .tag import Tag
 
 
@@ -44,19 +45,21 @@ class Boxes(VTKObservationMixin):
         self.selected: Optional[str] = None
         self.is_editing, self.is_hidden = False, False
         self.nodes_changed = Signal()
-        self._scene, self._volume = scene, None
-        self._nodes: Dict[str, Any] = {}
+        self._volume: Any = None
+        self._nodes = Nodes(scene, later)
+        self._told_nodes: List[Any] = []
         self._regions: Dict[str, Region] = {}
         self._case_id = ""
         self._axes = np.eye(3)
-        self._sightings = Sightings(later)
+        self._sightings = Sightings(self._box_of, later)
         self.views_changed = self._sightings.views_changed
+        self._sightings.completed.connect(self._tell_nodes)
         self._later, self._clicks = later, Clicks(self._click, self._dragged)
         self._placing = Placing(scene, self.placed.emit)
         self._dragged_node: Any = None
         self._tag = Tag(scene)
         self.views_changed.connect(self._tag.show_in)
-        self._loss = Losses(scene, lambda: self._nodes, self._tell_deleted, later)
+        self._loss = Losses(scene, lambda: self._nodes.of, self._tell_deleted, later)
 
     def set_volume(self, volume: Any) -> None:
         """The vtkMRMLVolumeNode of the open case: its axes are those of the boxes, and they lie over no other."""
@@ -67,19 +70,19 @@ class Boxes(VTKObservationMixin):
         """Draw the regions of a case as they stand."""
         with slicer.util.RenderBlocker():
             if case.case_id != self._case_id:
-                self._begin(case.case_id)
+                self._case_id = case.case_id
+                self._nodes.begin(case.case_id)
+                self._sightings.forget(self._regions)
             regions = {region.id: region for region in case.regions}
             axes = box_axes(self._volume)
             unchanged = self._regions if np.allclose(axes, self._axes) else {}
-            self._axes = axes
-            self._match_nodes(regions)
-            for region_id, region in regions.items():
-                is_known = region_id not in self._regions or unchanged.get(region_id) == region
-                if not is_known or region_id in (selected, self.selected):
-                    is_edited = self.is_editing and region_id == selected == self.selected
-                    draw(self._nodes[region_id], region, axes, region_id == selected, is_edited)
-            self._regions = regions
+            again = {selected, self.selected}
+            self._regions, self._axes = regions, axes
+            self._keep_nodes()
             self._choose(selected)
+            for region_id in self._nodes.of:
+                if region_id in again or unchanged.get(region_id) != regions[region_id]:
+                    self._draw(region_id)
             self._after_change()
 
     def select(self, region_id: Optional[str]) -> None:
@@ -87,25 +90,25 @@ class Boxes(VTKObservationMixin):
         with slicer.util.RenderBlocker():
             before = self.selected
             self._choose(region_id)
-            self._match_nodes(self._regions)
-            for changed in {before, self.selected} - {None}:
-                if changed in self._regions:
+            self._keep_nodes()
+            for changed in {before, self.selected}:
+                if changed in self._nodes.of:
                     self._draw(changed)
             self._after_change()
 
     def edit(self, is_on: bool) -> None:
         """Give the selected box its handles, or take them; another one that is selected has none."""
         self.is_editing = is_on and self.selected is not None
-        if self.selected in self._nodes and self._scene.IsNodePresent(self._nodes[self.selected]):
+        if self.selected is not None and self._is_here(self.selected):
             self._draw(self.selected)
 
     def hide(self, is_hidden: bool) -> None:
         """Show the pictures alone for a moment, or all boxes again."""
         self.is_hidden = is_hidden
         with slicer.util.RenderBlocker():
-            for node in self._nodes.values():
-                if self._scene.IsNodePresent(node):
-                    set_visible(node, not is_hidden)
+            for region_id in self._nodes.of:
+                if self._is_here(region_id):
+                    set_visible(self._nodes.of[region_id], not is_hidden)
             self._tag.set_visible(not is_hidden)
 
     def watch(self) -> None:
@@ -118,7 +121,7 @@ class Boxes(VTKObservationMixin):
         self._placing.start()
 
     def clear(self) -> None:
-        """Take all boxes out of the scene and stop watching the views."""
+        """Let no view show a box any more, take them all out of the scene, and stop watching the views."""
         with slicer.util.RenderBlocker():
             self._placing.cancel()
             self._tag.clear()
@@ -126,44 +129,51 @@ class Boxes(VTKObservationMixin):
             self._sightings.close()
             self._watch_drag(None)
             self._regions, self.selected, self.is_editing, self.is_hidden = {}, None, False, False
-            self._match_nodes({})
             self._loss.close()
-            if self._case_id:
-                Folder(self._scene, self._case_id).remove()
+            self._nodes.begin("")
             self._case_id = ""
+            self._tell_nodes()
+
+    def close(self) -> None:
+        """The panel goes: nothing waits for the event loop any more."""
+        self.clear()
+        self._nodes.leaving.finish()
 
     @property
-    def is_adding(self) -> bool:
-        """Whether boxes are still to be drawn when nothing else happens."""
-        return self._sightings.is_adding
+    def is_at_work(self) -> bool:
+        """Whether boxes are still to be drawn or to go when nothing else happens."""
+        return self._sightings.is_adding or self._nodes.leaving.is_waiting
 
     def node(self, region_id: str) -> Any:
         """The vtkMRMLMarkupsROINode of a region; None where there is none."""
-        return self._nodes.get(region_id)
+        return self._nodes.of.get(region_id)
 
-    def _begin(self, case_id: str) -> None:
-        self._match_nodes({})
-        remove_leftovers(self._scene, case_id)
-        self._case_id = case_id
+    def _is_here(self, region_id: str) -> bool:
+        """Whether a region has a node, and nobody took it out of the scene."""
+        node = self._nodes.of.get(region_id)
+        return node is not None and node.GetScene() is not None
 
-    def _match_nodes(self, regions: Dict[str, Region]) -> None:
-        """A node for every region and none beside them."""
-        self._loss.pause()
-        before, self._nodes = self._nodes, {}
-        folder = Folder(self._scene, self._case_id)
-        for region_id, node in before.items():
-            if self._scene.IsNodePresent(node):
-                if region_id in regions:
-                    self._nodes[region_id] = node
-                else:
-                    folder.take_out(node)
-        for region_id, region in regions.items():
-            if region_id not in self._nodes:
-                self._nodes[region_id] = node = new_node(self._scene, self._case_id, region, self._axes)
-                folder.put(node)
+    def _box_of(self, region_id: str) -> Any:
+        """The node of a region, which is made now where it is not there yet."""
+        node = self._nodes.of.get(region_id)
+        if node is None:
+            is_selected = region_id == self.selected
+            state = {"is_selected": is_selected, "is_edited": is_selected and self.is_editing}
+            node = self._nodes.make(self._regions[region_id], self._axes, is_hidden=self.is_hidden, **state)
+        return node
+
+    def _keep_nodes(self) -> None:
+        """No node beside those of the regions, and none that somebody took out: it is made again."""
+        before = set(self._nodes.of)
+        self._nodes.keep(self._regions)
+        self._sightings.forget(before - set(self._nodes.of))
         self._loss.watch()
-        if self._nodes != before:
-            self.nodes_changed.emit(list(self._nodes.values()))
+
+    def _tell_nodes(self) -> None:
+        nodes = list(self._nodes.of.values())
+        if nodes != self._told_nodes:
+            self._told_nodes = nodes
+            self.nodes_changed.emit(nodes)
 
     def _choose(self, region_id: Optional[str]) -> None:
         chosen = region_id if region_id in self._regions else None
@@ -173,19 +183,19 @@ class Boxes(VTKObservationMixin):
     def _draw(self, region_id: str) -> None:
         is_selected = region_id == self.selected
         is_edited = is_selected and self.is_editing
-        draw(self._nodes[region_id], self._regions[region_id], self._axes, is_selected, is_edited)
+        draw(self._nodes.of[region_id], self._regions[region_id], self._axes, is_selected, is_edited)
 
     def _tell_deleted(self, region_ids: List[str]) -> None:
         self.deleted.emit([region_id for region_id in region_ids if region_id in self._regions])
 
     def _after_change(self) -> None:
-        nodes = {self._nodes[key].GetID(): self._nodes[key] for key in self._regions}
-        selected = self._nodes.get(self.selected) if self.selected else None
-        self._sightings.set_boxes(nodes, *self._arrays(), self._axes)
-        self._sightings.bring_to_front(selected.GetID() if selected is not None else "")
+        self._sightings.set_boxes(list(self._regions), *self._arrays(), self._axes)
+        self._sightings.bring_to_front(self.selected)
         self._sightings.update()
+        if not self._sightings.is_adding:
+            self._tell_nodes()
         self._clicks.watch()
-        self._watch_drag(selected)
+        self._watch_drag(self._nodes.of.get(self.selected or ""))
         if self.selected:
             self._tag.show(self._regions[self.selected], self._axes)
         else:

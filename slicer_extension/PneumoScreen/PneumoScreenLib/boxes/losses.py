@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, List
 
 from slicer.util import VTKObservationMixin
 
-from .sightings import Later
+from ..background import Later
 
 
 class Losses(VTKObservationMixin):
@@ -26,17 +26,12 @@ class Losses(VTKObservationMixin):
     ) -> None:
         VTKObservationMixin.__init__(self)
         self._scene, self._nodes, self._lost, self._later = scene, nodes, lost, later
-        self._is_paused, self._is_waiting = False, False
+        self._is_waiting = False
 
     def watch(self) -> None:
         """Tell of what goes from now on."""
-        self._is_paused = False
         if not self.hasObserver(self._scene, self._scene.NodeRemovedEvent, self._removed):
             self.addObserver(self._scene, self._scene.NodeRemovedEvent, self._removed)
-
-    def pause(self) -> None:
-        """What goes now goes by the panel's own hand."""
-        self._is_paused = True
 
     def close(self) -> None:
         """Stop watching."""
@@ -44,7 +39,7 @@ class Losses(VTKObservationMixin):
 
     def _removed(self, scene: Any, event: str) -> None:
         # A scene that ends has no Python object any more.
-        if scene is None or self._is_paused or self._is_waiting or scene.IsClosing() or scene.IsBatchProcessing():
+        if scene is None or self._is_waiting or scene.IsClosing() or scene.IsBatchProcessing():
             return
         if self._gone():
             # A node is not to be put back, nor others removed, amid its removal.
@@ -58,4 +53,5 @@ class Losses(VTKObservationMixin):
             self._lost(gone)
 
     def _gone(self) -> List[str]:
-        return [region_id for region_id, node in self._nodes().items() if not self._scene.IsNodePresent(node)]
+        # Not asked of the scene, which looks through all of its nodes for each.
+        return [region_id for region_id, node in self._nodes().items() if node.GetScene() is None]

@@ -1,11 +1,13 @@
 """Masks of lungs and infection as one segmentation over the volume, switched on and off."""
 
+from functools import partial
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 import slicer
 import slicer.util
 
+from ..background import Later, when_idle
 from ..palette import INFECTION, LEFT_LUNG, RIGHT_LUNG
 from ..scene.views import NOWHERE, slice_nodes
 from ..scene.volumes import SceneError
@@ -28,15 +30,16 @@ class Masks:
 
     Args:
         scene: MRML scene.
+        later: starts work in the background.
 
     Attributes:
         node: their vtkMRMLSegmentationNode; None where there are none.
         sides: says which lung a box lies in; None where there are none.
-        surface: the lungs in the 3-D views.
+        surface: the lungs in the 3-D views, a turn of the event loop later.
     """
 
-    def __init__(self, scene: Any) -> None:
-        self._scene = scene
+    def __init__(self, scene: Any, later: Later = when_idle) -> None:
+        self._scene, self._later = scene, later
         self._is_visible = {"lungs": False, "infection": True}
         self._segments: Dict[int, str] = {}
         self._views: Optional[List[str]] = None
@@ -75,8 +78,8 @@ class Masks:
         self._add_segments(found)
         samples = found.sampled()
         self.sides = LungSides(samples)
-        self.surface.show(samples)
         self._apply()
+        self._later(partial(self._add_surface, node, samples))
 
     def set_visible(self, lungs: Optional[bool] = None, infection: Optional[bool] = None) -> None:
         """Switch masks on or off; what is not named stays as it is, also for the next case."""
@@ -123,6 +126,12 @@ class Masks:
             self._scene.RemoveNode(self.node)
         self.surface.clear()
         self.node, self.sides, self._segments, self._views = None, None, {}, None
+
+    def _add_surface(self, node: Any, samples: LabelMap) -> None:
+        # The case may have been left since, or other masks have come.
+        if node is self.node and node.GetScene() is not None:
+            self.surface.show(samples)
+            self.surface.hide(not node.GetDisplayNode().GetVisibility())
 
     def _add_segments(self, found: LabelMap) -> None:
         """A segment for each value that there is, all of one picture, as Slicer's own segmentations have them."""

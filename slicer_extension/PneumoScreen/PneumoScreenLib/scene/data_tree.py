@@ -40,11 +40,11 @@ class Folder:
             tree.RemoveItem(item, False)
         remove_markup(self._scene, node)
 
-    def remove(self) -> None:
-        """Take the folder out, which is empty by now."""
+    def remove_empty(self) -> None:
+        """Take the folder out where nothing stands in it any more."""
         tree = self._tree()
         folder = self._item(tree)
-        if folder:
+        if folder and not tree.GetNumberOfItemChildren(folder):
             tree.RemoveItem(folder)
 
     def _item(self, tree: Any) -> int:
@@ -68,4 +68,4 @@ def remove_leftovers(scene: Any, case_id: str) -> None:
     for node in slicer.util.getNodesByClass("vtkMRMLMarkupsROINode"):
         if node.GetAttribute(CASE_ATTRIBUTE) == case_id:
             folder.take_out(node)
-    folder.remove()
+    folder.remove_empty()

@@ -73,6 +73,10 @@ class CaseView:
         self.boxes.set_volume(None)
         self.keeping.end()
 
+    def close(self) -> None:
+        """The panel goes: nothing of it waits for the event loop any more."""
+        self.boxes.close()
+
     def _clear(self) -> None:
         for shown in (self.boxes, self.masks, self.heat, self.glass, self.rulers):
             shown.clear()
