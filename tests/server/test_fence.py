@@ -15,8 +15,9 @@ import SimpleITK as sitk
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
 from pneumoscreen.server.datastore import StudiesDatastore
-from pneumoscreen.server.fence import FOLLOW_VARIABLE, Fence
+from pneumoscreen.server.fence import Fence
 from pneumoscreen.server.image_files import ImageFiles
+from pneumoscreen.studies.layout import FOLLOW_VARIABLE
 
 from ..images.conftest import make_chest, write_series
 from .conftest import serving

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..studies.audit import case_digest
+from ..studies.layout import FOLLOW_VARIABLE
 from .hard_links import problem_of_hard_link
-
-FOLLOW_VARIABLE = "PNEUMOSCREEN_FOLLOW_LINKS"
-"""Folders outside of the studies that links in them may lead to, separated as in ``PATH``."""
 
 LEADS_OUT = "it is a link that leads out of the studies folder (the option --follow-links names where links may lead)"
 

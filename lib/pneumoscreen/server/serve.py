@@ -18,8 +18,8 @@ from typing import Any
 
 from ..limits import Limits
 from ..models.places import app_folder
+from ..studies.layout import FOLLOW_VARIABLE
 from .failures import ServeError
-from .fence import FOLLOW_VARIABLE
 from .log_lines import LogLines
 from .loopback import is_loopback
 from .parent import end_with_parent

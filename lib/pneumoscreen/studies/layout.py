@@ -20,6 +20,9 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 RADIOGRAPH_ENDINGS = (".dcm", *PICTURE_ENDINGS)
 _ENDINGS = (".json", *VOLUME_ENDINGS, *RADIOGRAPH_ENDINGS)
 
+FOLLOW_VARIABLE = "PNEUMOSCREEN_FOLLOW_LINKS"
+"""Folders outside of the studies that links in them may lead to, separated as in ``PATH``."""
+
 LONGEST_NAME = 200
 _LONGEST_PATIENT = 100
 
