@@ -44,6 +44,18 @@ def server(clinic: RunningServer) -> Server:
 
 
 @pytest.fixture(scope="module")
+def patient_server(model_root: Path, phantom: Volume, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over a scan so large that there is time to cancel its screening."""
+    studies = tmp_path_factory.mktemp("studies")
+    image = sitk.GetImageFromArray(phantom.hu.repeat(10, 0).repeat(4, 1).repeat(4, 2))
+    small = phantom.to_sitk(phantom.hu)
+    image.CopyInformation(sitk.Expand(small, [4, 4, 10], sitk.sitkNearestNeighbor))
+    sitk.WriteImage(image, studies / "large.nrrd")
+    with serving(studies, copied_models(model_root, tmp_path_factory.mktemp("models")), tmp_path_factory) as running:
+        yield Server(running.client.address, reader="dr-a")
+
+
+@pytest.fixture(scope="module")
 def screening(server: Server) -> dict[str, Any]:
     """Document of a screening, with what was said meanwhile."""
     said: list[tuple[str, float | None]] = []
@@ -289,7 +301,8 @@ def test_models_and_the_way_back(server: Server) -> None:
     assert caught.value.kind == "missing"
 
 
-def test_a_cancelled_screening_ends_on_the_server(server: Server) -> None:
+def test_a_cancelled_screening_ends_on_the_server(patient_server: Server) -> None:
+    server = patient_server
     stop, seen = threading.Event(), []
 
     def progress(text: str, fraction: float | None) -> None:
@@ -297,13 +310,13 @@ def test_a_cancelled_screening_ends_on_the_server(server: Server) -> None:
         stop.set()
 
     with pytest.raises(ServerError) as caught:
-        server.screen("second", progress, stop.is_set)
+        server.screen("large", progress, stop.is_set)
     assert caught.value.kind == "cancelled" and seen
     end = time.monotonic() + 20
-    while job_of(server, "second")["state"] in ("queued", "running"):
+    while job_of(server, "large")["state"] in ("queued", "running"):
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert job_of(server, "second")["state"] == "cancelled"
+    assert job_of(server, "large")["state"] == "cancelled"
 
 
 @pytest.mark.parametrize(
@@ -346,18 +359,19 @@ def test_the_helper_survives_rubbish(worker: Worker) -> None:
     assert all("Traceback" not in error["message"] for error in answers.values())
 
 
-def test_a_helper_that_is_told_to_end_stops_its_screening(clinic: RunningServer, server: Server) -> None:
-    worker = Worker(clinic.client.address)
-    worker.ask(1, "screen", case_id="second")
+def test_a_helper_that_is_told_to_end_stops_its_screening(patient_server: Server) -> None:
+    server = patient_server
+    worker = Worker(server.address)
+    worker.ask(1, "screen", case_id="large")
     worker.hear()
-    job = job_of(server, "second")["id"]
+    job = job_of(server, "large")["id"]
     worker.process.stdin.close()
     assert worker.process.wait(20) == 0
     end = time.monotonic() + 20
-    while job_of(server, "second")["state"] in ("queued", "running"):
+    while job_of(server, "large")["state"] in ("queued", "running"):
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert job_of(server, "second") | {"id": job, "state": "cancelled"} == job_of(server, "second")
+    assert job_of(server, "large") | {"id": job, "state": "cancelled"} == job_of(server, "large")
 
 
 def test_a_killed_server_loses_nothing(
