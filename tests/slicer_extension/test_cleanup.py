@@ -31,6 +31,16 @@ def watched(panel: Panel) -> dict[str, int]:
     return {name: observers(thing) for name, thing in {**things, "interaction": interaction}.items()}
 
 
+def set_up_again(panel: Panel) -> dict[str, int]:
+    """Set a panel up anew; returns what was watched without it."""
+    panel.widget.cleanup()
+    panel._set_up()
+    panel.widget.cleanup()
+    before = watched(panel)
+    panel._set_up()
+    return before
+
+
 @pytest.fixture
 def panel(tmp_path: Path) -> Iterator[Panel]:
     with running_panel(tmp_path) as running:
@@ -39,11 +49,7 @@ def panel(tmp_path: Path) -> Iterator[Panel]:
 
 
 def test_a_panel_that_goes_leaves_no_observer_and_no_box(panel: Panel) -> None:
-    panel.widget.cleanup()
-    panel._set_up()
-    panel.widget.cleanup()
-    before = watched(panel)
-    panel._set_up()
+    before = set_up_again(panel)
     read_a_case(panel)
     panel.session.place_box()
     assert watched(panel) != before
@@ -55,11 +61,7 @@ def test_a_panel_that_goes_leaves_no_observer_and_no_box(panel: Panel) -> None:
 def test_a_panel_that_goes_amid_the_filling_of_a_large_case_leaves_neither(panel: Panel) -> None:
     from PneumoScreenLib.reading.reading import Reading
 
-    panel.widget.cleanup()
-    panel._set_up()
-    panel.widget.cleanup()
-    before = watched(panel)
-    panel._set_up()
+    before = set_up_again(panel)
     read_a_case(panel)
     panel.session.show(Reading(many(), reader="dr-a"))
     panel.settle()

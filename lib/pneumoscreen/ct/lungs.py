@@ -132,12 +132,10 @@ def segment_lungs(volume: Volume) -> Lungs:
 
 def _body_window(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
     """The rows and columns that hold the body, with a rim of air around; every slice."""
-    spans = [slice(0, len(inside))]
-    for axis in (1, 2):
-        used = np.flatnonzero(inside.any(axis=(0, 3 - axis)))
-        low, high = (used[0], used[-1]) if len(used) else (0, inside.shape[axis] - 1)
-        spans.append(slice(max(int(low) - RIM, 0), int(high) + RIM + 1))
-    return spans[0], spans[1], spans[2]
+    depth, height, width = inside.shape
+    _, y, x = box_of(inside) or (slice(0, depth), slice(0, height), slice(0, width))
+    rows, columns = (slice(max(span.start - RIM, 0), span.stop + RIM) for span in (y, x))
+    return slice(0, depth), rows, columns
 
 
 def _check_plausible(volume: Volume, grid: LungGrid, sides: Sides, airways: NDArray[np.bool_], scale: float) -> None:

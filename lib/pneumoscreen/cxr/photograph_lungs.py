@@ -74,8 +74,8 @@ class PhotographLungs(nn.Module):
         self.register_load_state_dict_pre_hook(_with_photographs)
 
     def tuned_parameters(self) -> list[nn.Parameter]:
-        """Those of the stages that learn lungs; after this call they may be trained, by their settings frozen."""
-        found = [part for name, part in self.named_parameters() if name.startswith(self._tuned)] if self._tuned else []
+        """Those of the stages that learn lungs, no longer frozen."""
+        found = [part for name, part in self.named_parameters() if name.startswith(self._tuned)]
         for part in found:
             part.requires_grad = True
         return found

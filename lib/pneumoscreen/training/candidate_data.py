@@ -5,7 +5,6 @@ Ours throughout but for cropping and flipping, which are the paper's (section 2.
 
 import glob
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Sequence
@@ -26,8 +25,8 @@ from ..ct.working_grid import WorkingGrid, WorkingGridSettings, network_input, p
 from ..errors import PneumoScreenError
 from ..evaluation.truth import TrueLesion
 from ..images.volume import Volume
-from ..models.durable import replace_durably
 from ..verdict import DEFAULT_CLASSES, Classes
+from .array_files import write_arrays
 
 _CACHE_VERSION = 1
 _PAD_HU = -1100
@@ -124,12 +123,7 @@ class CaseCache:
         path = self.path(case.volume.case_id, origin)
         if not path.exists():
             prepared = prepare_case(case, self._settings, classes)
-            content = io.BytesIO()
-            np.savez(
-                content, **{name: value for name, value in vars(prepared).items() if isinstance(value, np.ndarray)}
-            )
-            path.parent.mkdir(exist_ok=True)
-            replace_durably(path, content.getvalue())
+            write_arrays(path, {name: value for name, value in vars(prepared).items() if isinstance(value, np.ndarray)})
         return path
 
     def drop_others(self, case_id: str, origin: str) -> None:

@@ -6,7 +6,6 @@ to be retrained with every new candidate network.
 """
 
 import hashlib
-import io
 import os
 import tempfile
 import zipfile
@@ -24,9 +23,9 @@ from ..ct.lungs import Lungs
 from ..ct.patches import PatchImage, PatchSettings, RegionError, extract_patches
 from ..errors import PneumoScreenError
 from ..evaluation.truth import TrueCase, label_patch
-from ..models.durable import replace_durably
 from ..studies.split import Side, SplitSettings, side_of
 from ..verdict import DEFAULT_CLASSES, Classes
+from .array_files import write_arrays
 
 SOURCES = ("candidate", "finding", "loosened", "random")
 """Where a region comes from: the candidate network, a true box, a true box moved and scaled, anywhere."""
@@ -92,10 +91,7 @@ class PatchSet:
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file; a killed run never leaves half a file under the name."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = io.BytesIO()
-        np.savez_compressed(content, **{f.name: getattr(self, f.name) for f in fields(self)})
-        replace_durably(path, content.getvalue())
+        write_arrays(path, {f.name: getattr(self, f.name) for f in fields(self)}, is_compressed=True)
 
     @classmethod
     def load(cls, path: Path, with_pixels: bool = True) -> "PatchSet":

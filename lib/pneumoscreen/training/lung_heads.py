@@ -79,17 +79,17 @@ def train_head(lungs: LungMaps, settings: HeadSettings, attention: bool = True, 
 
 def _fit_mask(head: LungHead, lungs: LungMaps, settings: HeadSettings) -> None:
     """The mask from places of lungs whose opacities were drawn or that have none."""
-    is_drawn = (lungs.opacity.max(axis=(1, 2)) > 0) | ~lungs.infected
-    features = torch.from_numpy(lungs.maps[is_drawn].astype(np.float32))
+    chosen = is_drawn(lungs.opacity, lungs.infected)
+    features = torch.from_numpy(lungs.maps[chosen].astype(np.float32))
     with torch.inference_mode():
         places = np.moveaxis(head.norm(features).numpy(), 1, -1).reshape(-1, lungs.maps.shape[1])
-    drawn = lungs.opacity[is_drawn].reshape(-1) > 0.5
+    drawn = lungs.opacity[chosen].reshape(-1) > 0.5
     if drawn.all() or not drawn.any():
         # Nothing was drawn: the mask stays nowhere.
         _fill(head.mask, np.zeros((1, places.shape[1], 1, 1)), NOWHERE)
         return
-    chosen = np.random.default_rng(settings.seed).permutation(len(places))[: settings.places]
-    fitted = LogisticRegression(C=settings.mask, max_iter=_ROUNDS).fit(places[chosen], drawn[chosen])
+    some = np.random.default_rng(settings.seed).permutation(len(places))[: settings.places]
+    fitted = LogisticRegression(C=settings.mask, max_iter=_ROUNDS).fit(places[some], drawn[some])
     _fill(head.mask, fitted.coef_[0][None, :, None, None], float(fitted.intercept_[0]))
 
 
@@ -105,6 +105,11 @@ def _seen(head: LungHead, lungs: LungMaps) -> NDArray[np.float64]:
         for start in range(0, len(lungs.infected), _AT_ONCE)
     ]
     return np.asarray(torch.cat(parts).double().numpy())
+
+
+def is_drawn(opacity: NDArray[np.number], infected: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether what was drawn [n, h, w] is all there is: lungs with drawn opacities, and those that have none; [n]."""
+    return np.asarray(opacity.any(axis=(1, 2)) | ~infected)
 
 
 def balanced(infected: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:

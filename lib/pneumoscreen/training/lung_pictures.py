@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..case import Vector
 from ..cxr.localization import LocalizationSettings
 from ..cxr.sampling import cut
+from .array_files import write_arrays
 from .lung_variation import LungCopy, LungVariation, lung_copy
 
 SIZE = (320, 640)
@@ -65,9 +66,7 @@ class LungPictures:
     def kept(cls, path: Path, make: Callable[[], Iterable[LungPicture]]) -> "LungPictures":
         """The lungs that a file holds; they are made and written where it is not there."""
         if not path.is_file():
-            part = path.with_suffix(".part.npz")
-            np.savez_compressed(part, **vars(cls.of(make())))
-            part.replace(path)
+            write_arrays(path, vars(cls.of(make())), is_compressed=True)
         return cls.read(path)
 
     @classmethod

@@ -19,7 +19,7 @@ from torch.nn import functional
 from ..config import Settings
 from ..cxr.localization import LocalizationModel, LocalizationSettings
 from ..cxr.photograph_lungs import PhotographLungs
-from .lung_heads import HeadSettings, LungMaps, balanced, train_head
+from .lung_heads import HeadSettings, LungMaps, balanced, is_drawn, train_head
 from .lung_pictures import LungPictures
 from .lung_variation import LungVariation
 
@@ -105,7 +105,7 @@ def _tune(
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
     weights = torch.from_numpy(balanced(lungs.infected, lungs.weights).astype(np.float32))
-    drawn = _is_drawn(lungs)
+    drawn = torch.from_numpy(is_drawn(lungs.opacity, lungs.infected).astype(np.float32))
     generator = np.random.default_rng([settings.seed, 1])
     per_epoch = math.ceil(len(lungs) / settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -166,9 +166,10 @@ def _mask_loss(masks: Tensor, places: Tensor, weights: Tensor) -> Tensor:
     return (each * weights).mean()
 
 
-def _is_drawn(lungs: LungPictures) -> Tensor:
-    """1 [n] where what was drawn is all there is: lungs with drawn opacities, and those that have none."""
-    return torch.from_numpy((lungs.opacity.any(axis=(1, 2)) | ~lungs.infected).astype(np.float32))
+def _in_order(lungs: LungPictures, network: LocalizationSettings) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of all lungs as they are."""
+    for start in range(0, len(lungs), _AT_ONCE):
+        yield _batch(lungs, range(start, min(start + _AT_ONCE, len(lungs))), network)
 
 
 @torch.inference_mode()
@@ -176,8 +177,7 @@ def _maps(parts: PhotographLungs, lungs: LungPictures, network: LocalizationSett
     """What the trunk sees of lungs that are not varied."""
     parts.eval()
     maps, opacity = [], []
-    for start in range(0, len(lungs), _AT_ONCE):
-        pictures, places = _batch(lungs, range(start, min(start + _AT_ONCE, len(lungs))), network)
+    for pictures, places in _in_order(lungs, network):
         seen = parts.maps(pictures)
         maps.append(seen.half().numpy())
         opacity.append(functional.adaptive_avg_pool2d(places, (seen.shape[2], seen.shape[3]))[:, 0].numpy())
@@ -187,10 +187,7 @@ def _maps(parts: PhotographLungs, lungs: LungPictures, network: LocalizationSett
 @torch.inference_mode()
 def logits_of(model: LocalizationModel, lungs: LungPictures) -> NDArray[np.float64]:
     """Logits [n] of lungs that are not varied."""
-    found = []
-    for start in range(0, len(lungs), _AT_ONCE):
-        rows = range(start, min(start + _AT_ONCE, len(lungs)))
-        found.append(model.network(_batch(lungs, rows, model.settings)[0])[0].double().numpy())
+    found = [model.network(pictures)[0].double().numpy() for pictures, _ in _in_order(lungs, model.settings)]
     return np.concatenate(found) if found else np.zeros(0)
 
 

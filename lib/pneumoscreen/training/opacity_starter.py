@@ -151,9 +151,9 @@ def make_opacity_weights(
     """Keep the lungs, cross-validate, calibrate, train on all lungs, and publish the localiser."""
     work.mkdir(parents=True, exist_ok=True)
     boxes = LungBoxModel.load(store.load(lung_boxes.MODEL_NAME))
-    real = LungPictures.kept(work / FILMS, lambda: lungs_of_films(films, boxes, settings.head))
-    made = lambda: lungs_of_phantoms(settings.phantoms, boxes, settings.head.phantoms)  # noqa: E731
-    drawn = LungPictures.kept(work / PHANTOMS, made) if settings.phantoms else None
+    real = LungPictures.kept(work / FILMS, partial(lungs_of_films, films, boxes, settings.head))
+    make_phantoms = partial(lungs_of_phantoms, settings.phantoms, boxes, settings.head.phantoms)
+    drawn = LungPictures.kept(work / PHANTOMS, make_phantoms) if settings.phantoms else None
     lungs = real if drawn is None else real.joined(drawn)
     logits, state = _trained(work, settings, lungs, processes)
     judged = JudgedFilms.of(logits[: len(real)], real)

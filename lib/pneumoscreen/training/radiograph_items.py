@@ -1,6 +1,5 @@
 """What a labelled radiograph gives each of the three trainings."""
 
-import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from ..cxr.discrimination import DiscriminationSettings, channels_of, grey_of
 from ..cxr.localization import LocalizationSettings, lung_of
 from ..cxr.lung_boxes import LungBoxSettings, picture_of, to_shares
 from ..errors import PneumoScreenError
-from ..models.durable import replace_durably
 from ..studies.radiographs import LabelledRadiograph
+from .array_files import write_arrays
 from .radiograph_data import PictureSet, as_bytes
 
 Pictures = NDArray[np.uint8]
@@ -73,10 +72,7 @@ def gather(items: Iterable[tuple[str, Items]]) -> PictureSet:
 
 def write_items(path: Path, items: Items) -> None:
     """Keep the pictures of one radiograph."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    np.savez(content, pictures=items.pictures, targets=items.targets)
-    replace_durably(path, content.getvalue())
+    write_arrays(path, {"pictures": items.pictures, "targets": items.targets})
 
 
 def read_items(path: Path) -> Items:

@@ -25,6 +25,7 @@ from ..evaluation.radiograph_cases import labelled_phantom
 from ..models.store import ModelStore
 from ..phantoms.radiograph import generate_radiograph
 from ..studies.split import Side, SplitSettings, side_of
+from .array_files import write_arrays
 from .radiograph_data import PictureSet
 from .radiograph_items import (
     Items,
@@ -92,9 +93,8 @@ def make_sets(work: Path, settings: StarterSettings, processes: int) -> dict[str
             done = list(pool.map(_Sets.of, parts, [settings] * processes))
         for name, path in files.items():
             gathered = gather(item for part in done for item in getattr(part, name))
-            np.savez(
-                path, pictures=gathered.pictures, targets=gathered.targets.numpy(), patients=np.array(gathered.patients)
-            )
+            columns = {"targets": gathered.targets.numpy(), "patients": np.array(gathered.patients)}
+            write_arrays(path, {"pictures": gathered.pictures, **columns})
     return {name: _read(path) for name, path in files.items()}
 
 

@@ -4,6 +4,7 @@ from typing import Any, Iterable, List, Sequence, Tuple
 
 import numpy as np
 import slicer
+import slicer.util
 import vtk
 
 from ..contract import Region, lps_to_ras
@@ -139,5 +140,4 @@ def _draw(
 
 
 def _axes(node: Any) -> np.ndarray:
-    matrix = node.GetObjectToNodeMatrix()
-    return np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
+    return slicer.util.arrayFromVTKMatrix(node.GetObjectToNodeMatrix())[:3, :3]  # type: ignore[no-any-return]

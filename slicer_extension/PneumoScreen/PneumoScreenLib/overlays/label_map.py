@@ -50,9 +50,7 @@ class LabelMap:
         image = slicer.vtkOrientedImageData()
         image.SetDimensions(*self.values.shape[::-1])
         image.GetPointData().SetScalars(numpy_to_vtk(self.values.ravel(), deep=1))
-        matrix = vtk.vtkMatrix4x4()
-        matrix.DeepCopy(self.to_ras.ravel())
-        image.SetGeometryFromImageToWorldMatrix(matrix)
+        image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(self.to_ras))
         return image
 
 
@@ -68,7 +66,7 @@ def values_on(image: Any, volume: Any) -> Optional[Tuple[np.ndarray, Box]]:
     """
     matrix, scalars = vtk.vtkMatrix4x4(), image.GetPointData().GetScalars()
     image.GetImageToWorldMatrix(matrix)
-    between = np.linalg.inv(grid_of(volume)) @ _as_array(matrix)
+    between = np.linalg.inv(grid_of(volume)) @ slicer.util.arrayFromVTKMatrix(matrix)
     turn = np.rint(between[:3, :3])
     if scalars is None or not np.allclose(between[:3, :3], turn, atol=1e-4) or (np.abs(turn).sum(axis=0) != 1).any():
         return None
@@ -92,7 +90,7 @@ def grid_of(volume: Any) -> np.ndarray:
     """[4, 4] from voxel indices (i, j, k, 1) of a volume to RAS in mm."""
     matrix = vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(matrix)
-    return _as_array(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)  # type: ignore[no-any-return]
 
 
 def _extent_of(values: np.ndarray) -> Box:
@@ -111,7 +109,3 @@ def _moved(to_ras: np.ndarray, first: Sequence[int]) -> np.ndarray:
     moved = to_ras.copy()
     moved[:3, 3] += to_ras[:3, :3] @ np.asarray(first, dtype=float)
     return moved
-
-
-def _as_array(matrix: Any) -> np.ndarray:
-    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])

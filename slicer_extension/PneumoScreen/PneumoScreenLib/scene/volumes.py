@@ -133,7 +133,7 @@ def patient_axes(volume: Any) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     matrix = vtk.vtkMatrix4x4()
     volume.GetIJKToRASDirectionMatrix(matrix)
-    stored = np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
+    stored = slicer.util.arrayFromVTKMatrix(matrix)[:3, :3]
     to_lps = stored * np.array([[-1.0], [-1.0], [1.0]])
     order = np.zeros(3, dtype=int)
     left = np.abs(to_lps)
