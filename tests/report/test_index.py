@@ -6,7 +6,7 @@ from pneumoscreen.evidence import Calibration
 from pneumoscreen.report import render_index, summary_line, write_index
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
-from .conftest import Page
+from .pages import Page
 
 
 def test_every_case_leads_to_its_report(screening, tmp_path):
