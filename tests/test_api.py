@@ -10,8 +10,11 @@ import pytest
 from pneumoscreen import Screeners, screen
 from pneumoscreen.case import Case
 from pneumoscreen.cli import main
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec
+from pneumoscreen.cxr.phantoms.studies import write_radiograph_studies
 from pneumoscreen.errors import Cancelled, ImageError, ModelError
-from pneumoscreen.phantoms import PhantomSpec, RadiographSpec, write_radiograph_studies, write_studies
 
 
 @pytest.fixture(scope="module")

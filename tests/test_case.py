@@ -27,7 +27,7 @@ from pneumoscreen.errors import CaseError
 from pneumoscreen.verdict import Classes
 
 SHIPPED = ("case.py", "case_changes.py", "case_fields.py", "case_upgrade.py", "errors.py", "evidence.py",
-           "radiograph_findings.py", "regions.py", "verdict.py")  # fmt: skip
+           "xray_findings.py", "regions.py", "verdict.py")  # fmt: skip
 
 
 class TestRoundTrip:
@@ -234,7 +234,7 @@ class TestRefusal:
             Case.from_dict(document)
 
     @pytest.mark.parametrize(("path", "value"), [("cxr", RADIOGRAPH["cxr"])])
-    def test_a_ct_has_no_radiograph_findings(self, path: str, value: Any) -> None:
+    def test_a_ct_has_no_xray_findings(self, path: str, value: Any) -> None:
         with pytest.raises(CaseError, match="cxr belongs to an X-ray"):
             Case.from_dict(changed(path, value))
 

@@ -15,11 +15,11 @@ import pytest
 import pneumoscreen
 from pneumoscreen.case import Case
 from pneumoscreen.cli import main
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import PhantomSpec
-from pneumoscreen.phantoms.studies import write_studies
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(pneumoscreen.__file__).parents[1])}
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec
+from pneumoscreen.cxr.phantoms.studies import write_radiograph_studies
 from pneumoscreen.models.places import app_folder
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import RadiographSpec, write_radiograph_studies
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = ("pyproject.toml", "setup.py", "requirements.txt", "README.md", "LICENSE")

@@ -16,18 +16,6 @@ from .case_fields import SCHEMA, SCHEMA_1, FieldReader, Vector, integer, is_text
 from .case_upgrade import upgraded
 from .errors import CaseError
 from .evidence import Calibration, affected, counted, infection_of
-from .radiograph_findings import (
-    CXR_CLASSES,
-    CXR_HEALTHY,
-    CXR_LOCATIONS,
-    CXR_POSITIVE,
-    Cxr,
-    LungBox,
-    derived_findings,
-    parse_cxr,
-    placed,
-    require_place,
-)
 from .regions import (
     MODEL,
     OPEN,
@@ -43,6 +31,18 @@ from .regions import (
     state_of,
 )
 from .verdict import DEFAULT_CLASSES, RULES, Classes, Infection, Verdict, decide
+from .xray_findings import (
+    CXR_CLASSES,
+    CXR_HEALTHY,
+    CXR_LOCATIONS,
+    CXR_POSITIVE,
+    Cxr,
+    LungBox,
+    derived_findings,
+    parse_cxr,
+    placed,
+    require_place,
+)
 
 __all__ = [
     "CXR_CLASSES",

@@ -8,9 +8,9 @@ left as they are: the reading names them. Standard library only and Python 3.9 s
 from typing import Any, Dict
 
 from .case_fields import SCHEMA, SCHEMA_1, is_text, may_be_shares
-from .radiograph_findings import CXR_CLASSES
 from .regions import MODEL, READER, state_of
 from .verdict import Classes
+from .xray_findings import CXR_CLASSES
 
 BOX_MODEL = "cxr_lung_boxes"
 """The network that finds lung boxes, by its name in ``models``."""

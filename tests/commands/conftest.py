@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from pneumoscreen.cli import main
-from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.network import CandidateNetworkSettings
+from pneumoscreen.ct.candidates.proposals import SelectionSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
-from pneumoscreen.ct.proposals import SelectionSettings
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import PhantomSpec
-from pneumoscreen.phantoms.studies import write_studies
 
 NARROW: dict[str, Any] = {
     "channels": (8, 8),

@@ -10,10 +10,10 @@ from pneumoscreen.case import Case
 from pneumoscreen.cxr.discrimination import DiscriminationModel, DiscriminationSettings
 from pneumoscreen.cxr.localization import LocalizationModel, LocalizationSettings
 from pneumoscreen.cxr.lung_boxes import LungBoxModel, LungBoxSettings
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec
+from pneumoscreen.cxr.phantoms.studies import write_radiograph_studies
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms.radiograph import RadiographSpec
-from pneumoscreen.phantoms.radiograph_studies import write_radiograph_studies
-from pneumoscreen.phantoms.studies import DOCUMENTS
+from pneumoscreen.studies.layout import FINAL_LABELS
 
 TINY = ["--folds", 2, "--epochs", 1, "--device", "cpu"]
 SMALL = ["--size", 32, "--widths", "8,8,8,8"]
@@ -115,7 +115,7 @@ def test_the_audit_says_what_is_left_without_lungs(run: Any, xrays: Path, tmp_pa
 def test_xrays_without_boxes_need_the_network(run: Any, xray_models: Path, tmp_path: Path) -> None:
     studies = tmp_path / "studies"
     write_radiograph_studies(studies, 12, 7000, RadiographSpec(size=96))
-    for path in (studies / DOCUMENTS).iterdir():
+    for path in (studies / FINAL_LABELS).iterdir():
         case = Case.from_json(path.read_text(encoding="utf-8")).to_dict()
         case["cxr"]["lung_boxes"] = {}
         path.write_text(json.dumps(case), encoding="utf-8")

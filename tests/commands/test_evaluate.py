@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from pneumoscreen.ct.classifier import MODEL_NAME, ClassifierModel
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import PhantomSpec
-from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, write_studies
+from pneumoscreen.studies.layout import FINAL_LABELS, LESION_MASKS
 from pneumoscreen.studies.split import Side, side_of
 
 FILES = ("evaluation.json", "evaluation.txt", "evaluation.html")
@@ -100,10 +101,10 @@ def test_calibration_is_fitted_on_validation_published_and_used(
 
 def test_boxes_without_masks_are_evaluated_too(run: Any, studies: Path, narrow_models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "studies"
-    (folder / DOCUMENTS).mkdir(parents=True)
+    (folder / FINAL_LABELS).mkdir(parents=True)
     for scan in sorted(studies.glob("*.nii.gz"))[:1]:
         shutil.copy(scan, folder)
-        shutil.copy(studies / DOCUMENTS / f"{scan.name.removesuffix('.nii.gz')}.json", folder / DOCUMENTS)
+        shutil.copy(studies / FINAL_LABELS / f"{scan.name.removesuffix('.nii.gz')}.json", folder / FINAL_LABELS)
         # The phantom's lungs are so small that only its own mask shows them.
         (folder / "labels" / "lungs").mkdir()
         shutil.copy(studies / "labels" / "lungs" / scan.name, folder / "labels" / "lungs")
@@ -119,7 +120,7 @@ def test_a_damaged_label_is_named_and_left_out(
     folder = tmp_path / "studies"
     shutil.copytree(split_studies, folder)
     seeds = seeds_of(Side.TEST)
-    damaged, good = (folder / DOCUMENTS / f"{name_of(next(seeds))}.json" for _ in range(2))
+    damaged, good = (folder / FINAL_LABELS / f"{name_of(next(seeds))}.json" for _ in range(2))
     damaged.write_text("{", encoding="utf-8")
     words = ["evaluate", "--studies", folder, "--out", tmp_path / "out", "--model-dir", narrow_models]
     ended = run(*words)

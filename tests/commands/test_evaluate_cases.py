@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pneumoscreen.case import Case
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.ct.screening import Screener
-from pneumoscreen.phantoms import PhantomSpec
-from pneumoscreen.phantoms.studies import write_studies
 
 SPEC = PhantomSpec(matrix=96, slices=32)
 DIAGNOSES = {"phantom-000021": "covid19", "phantom-000022": "influenza_a", "phantom-000023": "no_infection_found"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.cxr.radiographs import box_model, class_model, side_model
 
-from pneumoscreen.cxr.screening import NETWORKS
+from pneumoscreen.cxr.networks import NETWORKS
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
+from pneumoscreen.cxr.phantoms.studies import write_picture
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import RadiographSpec, generate_radiograph
-from pneumoscreen.phantoms.radiograph_studies import write_picture
 
 from .conftest import Ended
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pneumoscreen.phantoms import Phantom, PhantomSpec, generate_phantom
+from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 
 from .conftest import Ended
 

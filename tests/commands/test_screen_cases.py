@@ -15,9 +15,9 @@ import SimpleITK as sitk
 from pneumoscreen.case import Case
 from pneumoscreen.commands.screen_results import LeftOut, Shown
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings, ClassSettings
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
+from pneumoscreen.cxr.phantoms.studies import write_picture
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms.radiograph import RadiographSpec, generate_radiograph
-from pneumoscreen.phantoms.radiograph_studies import write_picture
 
 from .conftest import Ended
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import pneumoscreen
-from pneumoscreen.ct.candidates import CandidateModel
+from pneumoscreen.ct.candidates.finding import CandidateModel
 from pneumoscreen.ct.classifier import ClassifierModel
 from pneumoscreen.models.store import CARD_FIELDS, ModelStore
 

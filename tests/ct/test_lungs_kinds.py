@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pneumoscreen.ct.lungs import Lungs, segment_lungs
+from pneumoscreen.ct.lungs.segmentation import Lungs, segment_lungs
 from pneumoscreen.errors import NoLungsError
 from pneumoscreen.images.volume import Volume
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pneumoscreen.ct.lungs import Lungs
+from pneumoscreen.ct.lungs.segmentation import Lungs
 from pneumoscreen.ct.patches import PatchSettings, RegionError, central_slices, extract_patches
 from pneumoscreen.images.volume import Volume
 

@@ -13,12 +13,12 @@ import numpy as np
 import pydicom
 import pytest
 
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.ct.screening import Screener, Screening
 from pneumoscreen.errors import NoLungsError
 from pneumoscreen.images import read_volume
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import PhantomSpec, generate_phantom
 
 # Sides with disease by the text of cases.csv, and the side that it calls worse.
 COVID = {

@@ -9,12 +9,12 @@ import pytest
 from scipy import ndimage
 
 from pneumoscreen.case import Case
+from pneumoscreen.ct.phantoms.acquisition import Acquisition, Kernel
+from pneumoscreen.ct.phantoms.phantom import generate_phantom
 from pneumoscreen.ct.screening import Screener
 from pneumoscreen.images import read_volume
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import generate_phantom
-from pneumoscreen.phantoms.acquisition import Acquisition, Kernel
 
 SOFT, SHARP = Kernel(0.7, 0.0, 0.6), Kernel(0.7, 0.8, 0.4)
 

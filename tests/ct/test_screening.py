@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from pneumoscreen.case import Case, Region
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.proposals import SelectionSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
-from pneumoscreen.ct.lungs import Lungs
+from pneumoscreen.ct.lungs.segmentation import Lungs
 from pneumoscreen.ct.patches import RegionError
-from pneumoscreen.ct.proposals import SelectionSettings
+from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from pneumoscreen.ct.screening import Screener, Screening
 from pneumoscreen.errors import Cancelled
 from pneumoscreen.evidence import is_overruled
-from pneumoscreen.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pneumoscreen.cxr.discrimination import DiscriminationModel, DiscriminationSettings
 from pneumoscreen.cxr.localization import LocalizationModel, LocalizationSettings
 from pneumoscreen.cxr.lung_boxes import LungBoxModel, LungBoxSettings
+from pneumoscreen.cxr.phantoms.radiograph import RadiographPhantom, RadiographSpec, generate_radiograph
 from pneumoscreen.images.radiograph import Radiograph
-from pneumoscreen.phantoms import RadiographPhantom, RadiographSpec, generate_radiograph
 
 TINY_BOXES = LungBoxSettings(size=32, stages=(4, 4), features=8, mirrored=False)
 TINY_CLASSES = DiscriminationSettings(size=32, widths=(4, 4, 4, 4), pyramid_channels=4)

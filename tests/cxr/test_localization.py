@@ -18,13 +18,13 @@ from pneumoscreen.cxr.localization import (
     LocalizationSettings,
     OpacityCalibration,
     as_it_lies,
-    location_of,
     lung_of,
 )
 from pneumoscreen.cxr.photograph_lungs import CHANNELS
 from pneumoscreen.cxr.sampling import cut, equalised
 from pneumoscreen.errors import ModelError
 from pneumoscreen.models.store import ModelStore
+from pneumoscreen.xray_findings import location_of
 
 CARD = {"data": "none", "seed": 0, "command": "test", "figures": {}, "licence": "Apache-2.0"}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pneumoscreen.cxr.figures.film_figures import FilmOutcome, GroupFigures, figures_by_group
+from pneumoscreen.cxr.importers.public_films import ACTUALMED, EXPERTS, MEASURE, read_films
 from pneumoscreen.cxr.screening import CxrScreener
-from pneumoscreen.evaluation.film_figures import FilmOutcome, GroupFigures, figures_by_group
 from pneumoscreen.evaluation.site_cases import SiteCase
 from pneumoscreen.images.radiograph_reader import read_radiograph_file
-from pneumoscreen.importers.public_films import ACTUALMED, EXPERTS, MEASURE, read_films
 from pneumoscreen.models.store import ModelStore
 
 

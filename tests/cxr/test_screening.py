@@ -20,8 +20,9 @@ from tests.cxr.radiographs import (
 from pneumoscreen.case import CXR_CLASSES, SIDES, Case, Vector
 from pneumoscreen.cxr.localization import OpacityCalibration
 from pneumoscreen.cxr.lung_boxes import to_shares
+from pneumoscreen.cxr.networks import NETWORKS
 from pneumoscreen.cxr.sampling import enclosing
-from pneumoscreen.cxr.screening import NETWORKS, CxrScreener, CxrScreening
+from pneumoscreen.cxr.screening import CxrScreener, CxrScreening
 from pneumoscreen.errors import Cancelled, ModelError, NoLungsError
 from pneumoscreen.images.radiograph import Radiograph
 from pneumoscreen.models.store import ModelStore

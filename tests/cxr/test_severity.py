@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pneumoscreen.cxr.severity import DRAWN, STEPS, opaque_shares, score
-from pneumoscreen.radiograph_findings import MOST_A_ZONE, ZONES
+from pneumoscreen.xray_findings import MOST_A_ZONE, ZONES
 
 SICK = {"left": 0.9, "right": 0.9}
 

@@ -10,12 +10,12 @@ from sklearn.metrics import cohen_kappa_score
 
 from pneumoscreen.case import Case, Reading
 from pneumoscreen.errors import PneumoScreenError
-from pneumoscreen.evaluation.agreement import Agreement
 from pneumoscreen.evaluation.reader_figures import EVERYBODY, between_readers, differences, reader_rows
 from pneumoscreen.evaluation.reader_page import render_reader_page
 from pneumoscreen.evaluation.reader_study import Condition, ReadingsFound, readings_of
 from pneumoscreen.evaluation.reader_summary import ReaderSummary, summarize_readers
 from pneumoscreen.evaluation.reader_text import readers_to_text
+from pneumoscreen.metrics.agreement import Agreement
 from pneumoscreen.studies.cases import find_scans
 from pneumoscreen.studies.split import DEFAULT_SPLIT
 from pneumoscreen.verdict import Verdict

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from pneumoscreen.case import Case, ReaderMark
-from pneumoscreen.evaluation.agreement import reader_agreements
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.evaluation.readers import read_cases
-from pneumoscreen.phantoms.phantom import PhantomSpec
-from pneumoscreen.phantoms.studies import DOCUMENTS, TRUTH_READER, write_studies
+from pneumoscreen.metrics.agreement import reader_agreements
+from pneumoscreen.phantoms.studies import TRUTH_READER
 from pneumoscreen.studies.annotations import AnnotationStore
 from pneumoscreen.studies.cases import Study, find_studies
+from pneumoscreen.studies.layout import FINAL_LABELS
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 NAME = "phantom-000001"
@@ -28,7 +30,7 @@ def studies(folder: Path) -> list[Study]:
 
 
 def marked(folder: Path, reader: str, label: str) -> Case:
-    case = Case.from_json((folder / DOCUMENTS / f"{NAME}.json").read_text(encoding="utf-8"))
+    case = Case.from_json((folder / FINAL_LABELS / f"{NAME}.json").read_text(encoding="utf-8"))
     mark = ReaderMark(label, reader, "2026-01-01T00:00:00Z")
     return replace(case, regions=tuple(replace(region, reader=mark) for region in case.regions))
 
@@ -63,5 +65,5 @@ def test_a_plain_label_is_that_of_its_one_reader(folder):
 
 def test_a_damaged_label_says_nothing(folder):
     listed = studies(folder)
-    (folder / DOCUMENTS / f"{NAME}.json").write_text("{", encoding="utf-8")
+    (folder / FINAL_LABELS / f"{NAME}.json").write_text("{", encoding="utf-8")
     assert read_cases(folder, listed, DEFAULT_CLASSES) == []

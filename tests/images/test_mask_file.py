@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from pneumoscreen.images.faults import DamagedError, DimensionError, GeometryError
 from pneumoscreen.images.mask_file import read_mask
-from pneumoscreen.phantoms import Phantom, PhantomSpec, generate_phantom
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.images.radiographs import make_radiograph, write_dataset
 
+from pneumoscreen.ct.phantoms.views import chest_views, lateral_less_frontal
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
 from pneumoscreen.images import read_radiograph_file
 from pneumoscreen.images.faults import NotRadiographError
 from pneumoscreen.images.radiograph_view import LATERAL_LESS_FRONTAL
-from pneumoscreen.phantoms.radiograph import RadiographSpec, generate_radiograph
-from pneumoscreen.phantoms.views import chest_views, lateral_less_frontal
 
 SEEDS = range(7, 13)
 

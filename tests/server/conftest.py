@@ -20,14 +20,14 @@ import SimpleITK as sitk
 from tests.cxr.radiographs import TINY_CLASSES, box_model, class_model, side_model
 
 from pneumoscreen.case import CXR_CLASSES
-from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.network import CandidateNetworkSettings
+from pneumoscreen.ct.candidates.proposals import SelectionSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
-from pneumoscreen.ct.proposals import SelectionSettings
-from pneumoscreen.cxr.screening import NETWORKS as CXR_NETWORKS
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.cxr.networks import NETWORKS as CXR_NETWORKS
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.server.client import Client
 
 REPOSITORY = Path(__file__).resolve().parents[2]

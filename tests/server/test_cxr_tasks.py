@@ -18,22 +18,23 @@ from tests.images.radiographs import write_dataset
 
 from pneumoscreen.active_learning.epistemic import DRAWS
 from pneumoscreen.active_learning.score_file import ScoreStore
-from pneumoscreen.active_learning.scoring import score_radiograph
 from pneumoscreen.case import CXR_CLASSES, SIDES, Case, Cxr, LungBox
+from pneumoscreen.cxr.networks import NETWORKS
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
+from pneumoscreen.cxr.phantoms.studies import write_radiograph
 from pneumoscreen.cxr.sampling import enclosing
-from pneumoscreen.cxr.screening import NETWORKS, CxrScreener, CxrScreening
+from pneumoscreen.cxr.scoring import score_radiograph
+from pneumoscreen.cxr.screening import CxrScreener, CxrScreening
+from pneumoscreen.cxr.truth import load_radiograph
 from pneumoscreen.images import read_radiograph_file
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import RadiographSpec, generate_radiograph
-from pneumoscreen.phantoms.radiograph_studies import write_radiograph
-from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.client import Answer
 from pneumoscreen.server.engine import Engine
 from pneumoscreen.server.scoring import models_in_use, score_cases, score_image
 from pneumoscreen.studies.cases import Study, find_studies, read_document
-from pneumoscreen.studies.radiographs import load_radiograph
+from pneumoscreen.studies.layout import FINAL_LABELS, LESION_MASKS, LUNG_MASKS
 
 from .conftest import RunningServer, copied_models, serving
 
@@ -44,7 +45,7 @@ CHEST = "xray-000001"
 def folder(phantom: Volume, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """X-rays that can be screened, some that cannot, and a CT."""
     studies = tmp_path_factory.mktemp("clinic")
-    for name in (DOCUMENTS, LESION_MASKS, LUNG_MASKS):
+    for name in (FINAL_LABELS, LESION_MASKS, LUNG_MASKS):
         (studies / name).mkdir(parents=True)
     write_radiograph(studies, generate_radiograph(1, "covid19", RadiographSpec(size=160)))
     for made in (studies / "labels").rglob("*.*"):

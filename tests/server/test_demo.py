@@ -21,7 +21,7 @@ SMALL = """
 import sys
 from pathlib import Path
 from pneumoscreen import cli
-from pneumoscreen.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
 from pneumoscreen.server import demo
 
 run = demo.run_demo

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 
+from pneumoscreen.ct.networks import CANDIDATES, CLASSIFIER
 from pneumoscreen.errors import ModelError
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import WEIGHTS_FILE, ModelStore
-from pneumoscreen.server.engine import CANDIDATES, CLASSIFIER, Engine
+from pneumoscreen.server.engine import Engine
 from pneumoscreen.server.tasks import ScreeningTask
 
 from .conftest import copied_models

@@ -13,8 +13,8 @@ import requests
 import SimpleITK as sitk
 
 from pneumoscreen.case import Case
-from pneumoscreen.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
-from pneumoscreen.phantoms.studies import truth_document
+from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
+from pneumoscreen.ct.phantoms.studies import truth_document
 from pneumoscreen.studies.split import Side, side_of
 
 from .conftest import RunningServer, copied_models, serving

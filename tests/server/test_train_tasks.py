@@ -18,15 +18,16 @@ import requests
 import torch
 from monailabel.tasks.train.basic_train import main_worker
 
-from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.network import CandidateNetworkSettings
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.ct.phantoms.studies import write_phantom
+from pneumoscreen.methods import networks
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
-from pneumoscreen.phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS, write_phantom
 from pneumoscreen.server.train_tasks import train_tasks
 from pneumoscreen.studies.folder_split import SPLIT_FILE
+from pneumoscreen.studies.layout import FINAL_LABELS, LESION_MASKS, LUNG_MASKS
 from pneumoscreen.studies.split import Side, side_of
-from pneumoscreen.training.recipe_book import RECIPES
 
 from .conftest import RunningServer, copied_models, free_port, serving
 
@@ -49,7 +50,7 @@ TEST_CASE = f"phantom-{_seeds(Side.TEST, 1)[0]:06d}"
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Labelled phantoms; not to be changed."""
     folder = tmp_path_factory.mktemp("labelled")
-    for name in (DOCUMENTS, LESION_MASKS, LUNG_MASKS):
+    for name in (FINAL_LABELS, LESION_MASKS, LUNG_MASKS):
         (folder / name).mkdir(parents=True)
     for seed in (*_seeds(Side.TRAINING, 4), *_seeds(Side.VALIDATION, 2), *_seeds(Side.TEST, 1)):
         write_phantom(folder, generate_phantom(seed, ("covid19", "influenza_a")[seed % 2], SPEC))
@@ -131,7 +132,7 @@ def _training_processes(server: RunningServer) -> list[psutil.Process]:
 
 def test_a_training_tells_its_progress_and_its_publication(clinic: RunningServer) -> None:
     info = clinic.client.get("/info/").json()
-    assert set(info["trainers"]) == set(RECIPES)
+    assert set(info["trainers"]) == set(networks())
     assert info["trainers"]["ct_classifier"]["config"]["max_epochs"] == 6
     nothing = requests.get(f"{clinic.client.address}/train/", timeout=30)
     assert (nothing.status_code, nothing.json()["detail"]) == (404, "nothing has been trained here yet")
@@ -251,7 +252,7 @@ def test_all_networks_are_trained_in_turn_and_a_failure_is_a_sentence(server: Ru
     address = f"{server.client.address}/train/?run_sync=true"
     answer = requests.post(address, json={"ct_classifier": {"max_epochs": 1}}, timeout=600)
     assert answer.status_code == 200, answer.text
-    assert set(answer.json()) == set(RECIPES)
+    assert set(answer.json()) == set(networks())
     for model, entry in answer.json().items():
         task = entry["result"]
         assert (task["model"], task["status"], task["progress"]["state"]) == (model, "ERROR", "failed")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pneumoscreen.ct.candidate_network import CandidateNetworkSettings
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
-from pneumoscreen.ct.proposals import SelectionSettings
-from pneumoscreen.ct.working_grid import WorkingGridSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.network import CandidateNetworkSettings
+from pneumoscreen.ct.candidates.proposals import SelectionSettings
+from pneumoscreen.ct.candidates.working_grid import WorkingGridSettings
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.simulation.ledger import Ledger
 from pneumoscreen.simulation.settings import Plan, SimulationSettings

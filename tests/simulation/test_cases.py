@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumoscreen.ct.candidates import CandidateModel, find_candidates
-from pneumoscreen.ct.lungs import segment_lungs
+from pneumoscreen.ct.candidates.finding import CandidateModel, find_candidates
+from pneumoscreen.ct.learning.classifier_data import SOURCES
+from pneumoscreen.ct.lungs.segmentation import segment_lungs
 from pneumoscreen.ct.patches import extract_patches
-from pneumoscreen.evaluation.truth import label_patch, label_region
+from pneumoscreen.ct.phantoms.phantom import Phantom, generate_phantom
+from pneumoscreen.ct.truth import label_patch, label_region
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import Phantom, generate_phantom
 from pneumoscreen.simulation.cases import CaseFolder, PreparedCase, patch_images, prepare_case
 from pneumoscreen.simulation.pool import Recipe
-from pneumoscreen.training.classifier_data import SOURCES
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 from .conftest import SETTINGS

@@ -23,9 +23,9 @@ from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 from tests.slicer_extension.doubles.slicer_double import SlicerDouble
 
 from pneumoscreen.case import lps_to_ras
-from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
-from pneumoscreen.phantoms.radiograph import generate_radiograph
-from pneumoscreen.phantoms.radiograph_studies import write_picture
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.cxr.phantoms.radiograph import generate_radiograph
+from pneumoscreen.cxr.phantoms.studies import write_picture
 
 REPOSITORY = Path(__file__).parents[2]
 SCREENSHOTS = REPOSITORY / "slicer_extension/Screenshots"

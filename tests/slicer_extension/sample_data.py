@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from pneumoscreen.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 
 SAMPLE = Path(__file__).parents[2] / "slicer_extension/PneumoScreen/Resources/SampleData/phantom.nrrd"
 # The screening beside it, phantom.json, is that of ``pneumoscreen screen`` without its times.

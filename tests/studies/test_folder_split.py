@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pneumoscreen.ct.figures.cases import studies_of_side
 from pneumoscreen.errors import ConfigError, PneumoScreenError
-from pneumoscreen.evaluation.cases import studies_of_side
-from pneumoscreen.phantoms.studies import DOCUMENTS
 from pneumoscreen.studies.cases import find_studies
 from pneumoscreen.studies.folder_split import SPLIT_FILE, folder_split, keep_split
+from pneumoscreen.studies.layout import FINAL_LABELS
 from pneumoscreen.studies.split import DEFAULT_SPLIT, Side, SplitSettings, side_of
 from pneumoscreen.training.plan import choose_cases
 
@@ -25,10 +25,10 @@ SHARES = st.tuples(st.floats(0.05, 0.45), st.floats(0.05, 0.45)).map(
 
 def listed(folder: Path, count: int) -> Path:
     """Labelled studies that can be listed; listing opens neither scans nor labels."""
-    (folder / DOCUMENTS).mkdir(parents=True)
+    (folder / FINAL_LABELS).mkdir(parents=True)
     for number in range(count):
         (folder / f"case-{number:03d}.nii.gz").touch()
-        (folder / DOCUMENTS / f"case-{number:03d}.json").touch()
+        (folder / FINAL_LABELS / f"case-{number:03d}.json").touch()
     return folder
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pneumoscreen.phantoms import PhantomSpec
-from pneumoscreen.phantoms.studies import write_studies
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.studies.cases import find_scans
 from pneumoscreen.studies.split import DEFAULT_SPLIT, Side, SplitSettings, place_of, side_of
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import pneumoscreen
+from pneumoscreen.ct.learning.classifier_data import PatchSet
 from pneumoscreen.studies.split import Side, side_of
-from pneumoscreen.training.classifier_data import PatchSet
 
 PER_FILE = 5000
 SMALL, LARGE = 20_000, 200_000
@@ -24,8 +24,8 @@ PROGRAM = """
 import json, re, sys, threading, time
 from pathlib import Path
 from pneumoscreen.errors import Cancelled
-from pneumoscreen.training.classifier import ClassifierTrainingSettings, train_classifier
-from pneumoscreen.training.classifier_data import gather
+from pneumoscreen.ct.learning.classifier import ClassifierTrainingSettings, train_classifier
+from pneumoscreen.ct.learning.classifier_data import gather
 
 peak, ended = 0, threading.Event()
 def watch():

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import pneumoscreen
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import PhantomSpec
-from pneumoscreen.phantoms.studies import write_studies
 
 from .test_runs import SETTINGS, TASKS
 
@@ -20,12 +20,12 @@ PROGRAM = """
 import hashlib, json, os, sys
 from pathlib import Path
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.training import recipe_book
+from pneumoscreen.methods import recipe_for
 from pneumoscreen.training.device import Workplace
 from pneumoscreen.training.runs import run_training
 
 task, settings, studies, root = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
-kind = recipe_book.recipe_for(task)
+kind = recipe_for(task)
 learnt, found = [], []
 
 def digest(tensors):
@@ -44,7 +44,7 @@ def train_and_look(self, *parts):
     train(self, *parts)
     found.append(digest(self._trained.model.state().items()))
 kind.train = train_and_look
-publication = run_training(task, studies, kind.settings_type.model_validate(settings), root / "out",
+publication = run_training(recipe_for(task), studies, kind.settings_type.model_validate(settings), root / "out",
                            ModelStore(root / "models"), device="cpu", say=lambda line: None)
 rank = os.environ["RANK"]
 ended = {"weights": found, "learnt": learnt[-1], "start": learnt[0], "sentence": publication.sentence}

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pneumoscreen.evaluation.bootstrap import Interval, bootstrap_of_sums
-from pneumoscreen.evaluation.confusion import mean_f1
-from pneumoscreen.training.comparison import Comparison, _mean_f1_and_difference
+from pneumoscreen.ct.learning.comparison import _mean_f1_and_difference
+from pneumoscreen.metrics.bootstrap import Interval, bootstrap_of_sums
+from pneumoscreen.metrics.confusion import mean_f1
+from pneumoscreen.training.comparison import Comparison
 from pneumoscreen.training.gate import DEFAULT_GATE, GateSettings
 
 TRAININGS, DRAWS = 200, 300

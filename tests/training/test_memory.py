@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pneumoscreen.ct.candidate_network import CandidateNetwork
+from pneumoscreen.ct.candidates.network import CandidateNetwork
 from pneumoscreen.ct.classifier import ClassifierNetwork
-from pneumoscreen.training.candidate_data import PreparedCase, prepare_case
-from pneumoscreen.training.candidates import train_candidates
-from pneumoscreen.training.classifier import train_classifier
+from pneumoscreen.ct.learning.candidate_data import PreparedCase, prepare_case
+from pneumoscreen.ct.learning.candidates import train_candidates
+from pneumoscreen.ct.learning.classifier import train_classifier
 from pneumoscreen.training.memory import MemoryShortageError, PartedBatch, is_out_of_memory
 
-from .test_candidates import SHORT
-from .test_classifier import SETTINGS, quiet, toy
+from ..ct.learning.test_candidates import SHORT
+from ..ct.learning.test_classifier import SETTINGS, quiet, toy
 
 CLASSIFIER = SETTINGS.model_copy(update={"epochs": 1})
 

@@ -12,20 +12,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
+from pneumoscreen.ct.learning.candidate_data import CaseCache, read_prepared
+from pneumoscreen.ct.learning.candidate_validation import candidates_of
+from pneumoscreen.ct.learning.classifier_data import PatchSet
+from pneumoscreen.ct.learning.comparison import FALSE_REGIONS, mean_sensitivity
+from pneumoscreen.ct.learning.offers import offer_candidates, offer_classifier
 from pneumoscreen.errors import Cancelled, ModelError
-from pneumoscreen.evaluation.bootstrap import Interval
-from pneumoscreen.evaluation.detection import Detection, froc
+from pneumoscreen.methods import publish_by_hand
+from pneumoscreen.metrics.bootstrap import Interval
+from pneumoscreen.metrics.detection import Detection, froc
 from pneumoscreen.models.store import CARD_FIELDS, WEIGHTS_FILE, ModelStore, UnknownModelError
-from pneumoscreen.training.candidate_data import CaseCache, read_prepared
-from pneumoscreen.training.candidate_validation import candidates_of
-from pneumoscreen.training.classifier_data import PatchSet
-from pneumoscreen.training.comparison import FALSE_REGIONS, Comparison, mean_sensitivity
+from pneumoscreen.training.comparison import Comparison
 from pneumoscreen.training.gate import DEFAULT_GATE, GateSettings
-from pneumoscreen.training.publishing import Contest, Publication, offer_candidates, offer_classifier, publish_by_hand
+from pneumoscreen.training.publishing import Contest, Publication
 
-from .conftest import ToyCase, make_toy_case
+from ..ct.learning.conftest import ToyCase, make_toy_case
 
 NARROW = ClassifierSettings.model_validate({"widths": [8, 8, 16, 16], "patches": {"size": 32}})
 NARROW_CANDIDATES = CandidateSettings.model_validate(

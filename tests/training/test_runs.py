@@ -12,16 +12,18 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from pneumoscreen.ct.candidates import CandidateModel, CandidateSettings
+from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
+from pneumoscreen.ct.figures.cases import studies_of_side
+from pneumoscreen.ct.learning.candidates import CandidateTrainingSettings
+from pneumoscreen.ct.learning.classifier import ClassifierTrainingSettings
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec
+from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.errors import Cancelled, ConfigError, PneumoScreenError
-from pneumoscreen.evaluation.cases import studies_of_side
+from pneumoscreen.methods import recipe_for
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.phantoms import PhantomSpec
-from pneumoscreen.phantoms.studies import DOCUMENTS, write_studies
+from pneumoscreen.studies.layout import FINAL_LABELS
 from pneumoscreen.studies.split import Side
-from pneumoscreen.training.candidates import CandidateTrainingSettings
-from pneumoscreen.training.classifier import ClassifierTrainingSettings
 from pneumoscreen.training.plan import TrainingPlan
 from pneumoscreen.training.publishing import Publication
 from pneumoscreen.training.runs import LOCK_FILE, can_resume, run_training
@@ -72,7 +74,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven labelled phantoms, of which the last is not labelled yet; not to be changed."""
     folder = tmp_path_factory.mktemp("phantoms")
     write_studies(folder, 7, 1, PhantomSpec(matrix=64, slices=20))
-    (folder / DOCUMENTS / "phantom-000007.json").rename(folder / "later.json")
+    (folder / FINAL_LABELS / "phantom-000007.json").rename(folder / "later.json")
     return folder
 
 
@@ -84,7 +86,9 @@ def studies(phantoms: Path, tmp_path: Path) -> Path:
 def _train(task: str, studies: Path, root: Path, name: str = "run", **options: Any) -> Publication:
     options = {"device": "cpu", "say": quiet, **options}
     settings = options.pop("settings", SETTINGS[task])
-    return run_training(task, studies, settings, root / name, ModelStore(root / f"{name}-models"), **options)
+    return run_training(
+        recipe_for(task), studies, settings, root / name, ModelStore(root / f"{name}-models"), **options
+    )
 
 
 def _weights(root: Path, name: str, task: str) -> dict[str, Tensor]:
@@ -100,7 +104,7 @@ def _stop_when(holds: Callable[[TrainStatus], bool]) -> Callable[[TrainStatus], 
 
 
 def _relabel(studies: Path, number: int) -> None:
-    path = studies / DOCUMENTS / f"phantom-{number:06d}.json"
+    path = studies / FINAL_LABELS / f"phantom-{number:06d}.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document["regions"] = document["regions"][:1]
     path.write_text(json.dumps(document), encoding="utf-8")
@@ -123,8 +127,8 @@ def test_a_resumed_run_trains_on_what_it_began_with(task: str, moment: str, stud
     assert can_resume(task, SETTINGS[task], out)
     # Meanwhile readers correct a case, withdraw another and label a third.
     _relabel(studies, 1)
-    (studies / DOCUMENTS / "phantom-000002.json").unlink()
-    (studies / "later.json").rename(studies / DOCUMENTS / "phantom-000007.json")
+    (studies / FINAL_LABELS / "phantom-000002.json").unlink()
+    (studies / "later.json").rename(studies / FINAL_LABELS / "phantom-000007.json")
     publication = _train(task, studies, tmp_path, "parts", resume=True)
     assert publication.published
     whole, parts = _weights(tmp_path, "whole", task), _weights(tmp_path, "parts", task)
@@ -147,7 +151,7 @@ def test_the_next_run_takes_the_labels_of_its_day(task: str, studies: Path, tmp_
     for folder in ("cases", "patches"):
         assert not list((tmp_path / "first" / folder).rglob("*phantom-000006*"))
     _relabel(studies, 1)
-    (studies / "later.json").rename(studies / DOCUMENTS / "phantom-000007.json")
+    (studies / "later.json").rename(studies / FINAL_LABELS / "phantom-000007.json")
     _train(task, studies, tmp_path, "second")
     second = TrainingPlan.load(tmp_path / "second")
     assert second is not None
@@ -204,7 +208,7 @@ def test_a_failure_is_told_in_the_status(studies: Path, tmp_path: Path) -> None:
 
 def test_a_contradiction_is_named_and_the_others_are_trained_on(studies: Path, tmp_path: Path) -> None:
     for number, diagnosis in ((1, "no_infection_found"), (2, None)):
-        path = studies / DOCUMENTS / f"phantom-{number:06d}.json"
+        path = studies / FINAL_LABELS / f"phantom-{number:06d}.json"
         document = json.loads(path.read_text(encoding="utf-8"))
         document["diagnosis"] = diagnosis
         for region, label in zip(document["regions"], ("covid19", "influenza_a"), strict=False):
@@ -329,7 +333,7 @@ def test_two_trainings_do_not_share_a_folder(studies: Path, tmp_path: Path, monk
 
 def test_an_unknown_task_is_refused(studies: Path, tmp_path: Path) -> None:
     with pytest.raises(PneumoScreenError, match="ct_lungs cannot be trained"):
-        run_training("ct_lungs", studies, SETTINGS["ct_classifier"], tmp_path, ModelStore(tmp_path / "m"))
+        run_training(recipe_for("ct_lungs"), studies, SETTINGS["ct_classifier"], tmp_path, ModelStore(tmp_path / "m"))
 
 
 def test_a_status_of_something_else_is_none(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def _made(kind: str, path: Path, size: int) -> Path:
 def _write_ct(path: Path, slices: int) -> None:
     import SimpleITK as sitk
 
-    from ..phantoms import PhantomSpec, generate_phantom
+    from ..ct.phantoms.phantom import PhantomSpec, generate_phantom
 
     volume = generate_phantom(SEED, "covid19", PhantomSpec(matrix=MATRIX, slices=slices)).volume
     sitk.WriteImage(volume.to_sitk(volume.hu), str(path), useCompression=True)
@@ -42,7 +42,7 @@ def _write_radiograph(path: Path, side: int) -> None:
     import numpy as np
     import SimpleITK as sitk
 
-    from ..phantoms import RadiographSpec, generate_radiograph
+    from ..cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
 
     pixels = generate_radiograph(SEED, "covid19", RadiographSpec(size=side)).radiograph.pixels
     image = sitk.GetImageFromArray(np.rint(pixels * 4095.0).astype(np.uint16)[None])

@@ -127,9 +127,9 @@ def _throughput(device: str) -> Throughput:
 def _patches_per_second(device: str, steps: int) -> float:
     import numpy as np
 
+    from ..ct.learning.classifier import ClassifierTrainingSettings, train_classifier
+    from ..ct.learning.classifier_data import PatchSet
     from ..studies.split import Side, side_of
-    from ..training.classifier import ClassifierTrainingSettings, train_classifier
-    from ..training.classifier_data import PatchSet
 
     settings = ClassifierTrainingSettings(epochs=1)
     rng = np.random.default_rng(0)
@@ -151,9 +151,9 @@ def _patches_per_second(device: str, steps: int) -> float:
 
 
 def _volumes_per_second(device: str, steps: int, folder: Path) -> float:
-    from ..phantoms import PhantomSpec, generate_phantom
-    from ..training.candidate_data import CaseCache
-    from ..training.candidates import CandidateTrainingSettings, train_candidates
+    from ..ct.learning.candidate_data import CaseCache
+    from ..ct.learning.candidates import CandidateTrainingSettings, train_candidates
+    from ..ct.phantoms.phantom import PhantomSpec, generate_phantom
 
     settings = CandidateTrainingSettings(steps=steps + _WARM_UP, save_every=10**6, device=device)
     cache = CaseCache(folder, settings.model.grid)
@@ -184,12 +184,13 @@ class _Clock:
 
 def _write_studies(folder: Path) -> None:
     """Small labelled phantoms, of which one validates, and the settings of a training of one epoch."""
-    from ..phantoms import PhantomSpec, generate_phantom
-    from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS, write_phantom
+    from ..ct.phantoms.phantom import PhantomSpec, generate_phantom
+    from ..ct.phantoms.studies import write_phantom
+    from ..studies.layout import FINAL_LABELS, LESION_MASKS, LUNG_MASKS
     from ..studies.split import Side, side_of
 
     seeds = {side: [n for n in range(1, 100) if side_of(f"phantom-{n:06d}") is side] for side in Side}
-    for name in (DOCUMENTS, LESION_MASKS, LUNG_MASKS):
+    for name in (FINAL_LABELS, LESION_MASKS, LUNG_MASKS):
         (folder / "studies" / name).mkdir(parents=True)
     for seed in (*seeds[Side.TRAINING][:3], *seeds[Side.VALIDATION][:1]):
         write_phantom(folder / "studies", generate_phantom(seed, "covid19", PhantomSpec(matrix=128, slices=30)))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..crossvalidation.arms import Arm, Frame, TaskName, ablation_arms, audit_arms, single
-from ..crossvalidation.folds import Grouping
-from ..crossvalidation.page import NAME, write_results
-from ..crossvalidation.run import begin_from, box_finder, prepare, run_arm
+from ..cxr.crossvalidation.arms import Arm, Frame, TaskName, ablation_arms, audit_arms, single
+from ..cxr.crossvalidation.folds import Grouping
+from ..cxr.crossvalidation.page import NAME, write_results
+from ..cxr.crossvalidation.run import begin_from, box_finder, prepare, run_arm
 from ..errors import ConfigError
 from ..models.store import ModelStore
 from ..studies.cases import find_studies

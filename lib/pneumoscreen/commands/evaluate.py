@@ -5,17 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..ct.classifier import MODEL_NAME
+from ..ct.figures.cases import LabelledCase, labelled_cases, phantom_cases, studies_of_side, trained_otherwise
+from ..ct.figures.cohort import CohortResult, evaluate_cases
+from ..ct.figures.outcome_folder import OutcomeFolder
+from ..ct.figures.page import render_page
+from ..ct.figures.recalibration import fit_heads, publish_temperatures
+from ..ct.figures.summary import Population, Summary, summarize
+from ..ct.figures.text import to_text
 from ..ct.screening import Screener
 from ..errors import ConfigError
-from ..evaluation.agreement import ReadCase
-from ..evaluation.cases import LabelledCase, labelled_cases, phantom_cases, studies_of_side, trained_otherwise
-from ..evaluation.cohort import CohortResult, evaluate_cases
-from ..evaluation.outcome_folder import OutcomeFolder
-from ..evaluation.page import render_page
 from ..evaluation.readers import read_cases
-from ..evaluation.recalibration import fit_heads, publish_temperatures
-from ..evaluation.summary import Population, Summary, summarize
-from ..evaluation.text import to_text
+from ..metrics.agreement import ReadCase
 from ..models.store import ModelStore
 from ..studies.cases import Study
 from ..studies.folder_split import folder_split, source_in_words

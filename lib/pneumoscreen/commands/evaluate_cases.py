@@ -10,21 +10,21 @@ from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
 from ..case import Case
+from ..ct.figures.site_figures import verdict_word
+from ..ct.figures.site_folder import SiteFolder
+from ..ct.figures.site_outcome import SiteOutcome
+from ..ct.figures.site_page import render_site_page
+from ..ct.figures.site_summary import SiteSummary
+from ..ct.figures.site_text import site_to_text
+from ..ct.report.case_report import write_report
+from ..ct.report.overview import Overview, coronal_overview
 from ..ct.screening import Screener
 from ..errors import PneumoScreenError
 from ..evaluation.site_cases import SiteCase, check_classes, find_scans, parse_conditions, pneumonias, read_table
-from ..evaluation.site_figures import verdict_word
-from ..evaluation.site_folder import SiteFolder
-from ..evaluation.site_outcome import SiteOutcome
-from ..evaluation.site_page import render_site_page
-from ..evaluation.site_summary import SiteSummary
-from ..evaluation.site_text import site_to_text
 from ..images.digest import input_digest
 from ..images.inputs import Input, Refused
 from ..images.reader import read_input
 from ..models.store import ModelStore
-from ..report import write_report
-from ..report.overview import Overview, coronal_overview
 from ..report.wording import plural
 from .device import pick_device
 from .folders import OutputError, prepare_folder, write_evaluation

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import RESEARCH_USE_ONLY
+from ..cxr.figures.film_figures import SICK, FilmOutcome, figures_by_group, figures_to_text
 from ..cxr.screening import CxrScreener
 from ..errors import PneumoScreenError
-from ..evaluation.film_figures import SICK, FilmOutcome, figures_by_group, figures_to_text
 from ..evaluation.site_cases import SiteCase, check_classes, parse_conditions, read_table
 from ..images.radiograph_reader import read_radiograph_file
 from ..models.store import ModelStore

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
+from ..ct.figures.cases import studies_of_side, trained_otherwise
+from ..cxr.figures.cases import phantom_radiographs, radiograph_cases
+from ..cxr.figures.cohort import KeptOutcomes, evaluate_radiographs
+from ..cxr.figures.files import write_summary
+from ..cxr.figures.readers import operating_points, read_readers
+from ..cxr.figures.summary import RadiographPopulation, summarize_radiographs
+from ..cxr.figures.text import radiographs_to_text
 from ..cxr.screening import CxrScreener
 from ..errors import ConfigError
-from ..evaluation.cases import studies_of_side, trained_otherwise
-from ..evaluation.radiograph_cases import phantom_radiographs, radiograph_cases
-from ..evaluation.radiograph_cohort import KeptOutcomes, evaluate_radiographs
-from ..evaluation.radiograph_files import write_summary
-from ..evaluation.radiograph_readers import operating_points, read_readers
-from ..evaluation.radiograph_summary import RadiographPopulation, summarize_radiographs
-from ..evaluation.radiograph_text import radiographs_to_text
 from ..models.store import ModelStore
 from ..studies.folder_split import source_in_words
 from ..studies.split import Side

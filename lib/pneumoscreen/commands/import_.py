@@ -4,14 +4,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ..importers.documents import READER, ImportSettings
-from ..importers.found import Remark, SourceError
-from ..importers.layouts import pick_layout
-from ..importers.radiograph_import import import_radiographs
-from ..importers.radiograph_table import NAME as RADIOGRAPH_TABLE
-from ..importers.run import Action, Outcome, import_cases
+from ..ct.importers.run import import_cases
+from ..cxr.importers.run import import_radiographs
+from ..cxr.importers.table import NAME as RADIOGRAPH_TABLE
+from ..importers.found import READER, ImportSettings, Remark, SourceError
+from ..importers.outcomes import Action, Outcome
 from ..models.store import ModelStore
 from .folders import prepare_folder, require_folder
+from .import_layouts import pick_layout
 from .terminal import complain
 
 STATUS_OK = 0

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .. import methods
 from ..models.catalogue import catalogue
 from ..models.store import ModelStore
 from ..models.weights import read_card
 from ..studies.audit import AuditLog, Detail
-from ..training.publishing import publish_by_hand
 from .folders import require_folder
 
 WIDE = 150
@@ -75,7 +75,7 @@ def publish_candidate(name: str, candidate_id: str, *, model_dir: Path | None, s
     store, logs = _store(model_dir), _audit_logs(model_dir, studies)
     before = store.current(name)
     reason = next((kept.reason for kept in store.candidates(name) if kept.id == candidate_id), None)
-    version = publish_by_hand(store, name, candidate_id, BY)
+    version = methods.publish_by_hand(store, name, candidate_id, BY)
     _record(logs, "publish", model=name, version=version, before=before, candidate=candidate_id)
     history = f"; it had been kept because: {reason}" if reason else "; it had never been compared"
     print(f"{_changed(name, before, version)}: candidate {candidate_id} was published by hand{history}")

@@ -6,10 +6,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..case import CXR_CLASSES
+from ..ct.learning.real_scans import CLEAR_SIDES, RealScan
+from ..ct.phantoms.phantom import PhantomSpec
+from ..ct.phantoms.studies import write_implants, write_studies
+from ..cxr.phantoms.radiograph import RadiographSpec
+from ..cxr.phantoms.studies import write_radiograph_studies
 from ..errors import ConfigError, NoLungsError
-from ..phantoms import PhantomSpec, RadiographSpec, write_radiograph_studies
-from ..phantoms.studies import write_implants, write_studies
-from ..training.real_scans import CLEAR_SIDES, RealScan
 from ..verdict import DEFAULT_CLASSES
 from .folders import prepare_folder
 from .terminal import Meter

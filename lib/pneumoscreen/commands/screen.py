@@ -256,8 +256,9 @@ def screen_with_report(read: Reading, screeners: Screeners, progress: Progress) 
     Raises:
         PneumoScreenError: if the image cannot be screened.
     """
+    from ..ct.report.case_report import write_report
+    from ..cxr.report.case_report import write_cxr_report
     from ..images.radiograph import Radiograph
-    from ..report import write_cxr_report, write_report
 
     image = read.image
     if isinstance(image, Radiograph):

@@ -33,7 +33,7 @@ def train_task(
     """Train one network, offer it for publication and print what became of it.
 
     Args:
-        task: one of ``recipe_book.RECIPES``.
+        task: name of the network; see ``methods.networks``.
         studies: folder of scans with case documents as labels.
         config: settings of the run.
         out: folder of the run: plan, prepared cases, checkpoints, status; made where missing.
@@ -47,18 +47,19 @@ def train_task(
     """
     with _announced(task, prepare_folder(out), resume):
         from ..config import load_config
+        from ..methods import recipe_for
         from ..models.store import ModelStore
-        from ..training.recipe_book import recipe_for
         from ..training.runs import run_training
         from .device import pick_device
 
         pick_device(device)
-        settings = load_config(config, recipe_for(task).settings_type)
+        recipe = recipe_for(task)
+        settings = load_config(config, recipe.settings_type)
         store = ModelStore(model_dir)
         # Before hours of training, not after them.
         prepare_folder(store.root)
         publication = run_training(
-            task,
+            recipe,
             studies,
             settings,
             out,

@@ -21,10 +21,11 @@ from ..errors import ModelError
 from ..evidence import Calibration
 from ..models.store import Weights
 from ..verdict import Classes
+from .networks import CLASSIFIER
 from .patches import PatchImage, PatchSettings
 from .resnet18 import ResNet18
 
-MODEL_NAME = "ct_classifier"
+MODEL_NAME = CLASSIFIER
 BATCH = 64
 MONTE_CARLO_DROPOUT = 0.3
 """Ours: share of the features left out in a draw of dropout, for weights that were trained without it."""

@@ -16,7 +16,7 @@ from ..config import Settings
 from ..errors import PneumoScreenError
 from ..images.volume import Volume
 from .location import relative_distance_from_edge
-from .lungs import Lungs
+from .lungs.segmentation import Lungs
 
 NEIGHBOURS = 1
 """Slices taken on each side of the centre slice."""

@@ -19,10 +19,11 @@ from ..evidence import Calibration
 from ..images.volume import Volume, box_voxels
 from ..models.store import ModelStore
 from ..verdict import Classes
-from .candidates import CandidateModel, Candidates, find_candidates
+from .candidates.finding import CandidateModel, Candidates, find_candidates
+from .candidates.infected import infected_ml, lung_infos
 from .classifier import ClassifierModel, Head, Judgement, judge
-from .infected import infected_ml, lung_infos
-from .lungs import Lungs, segment_lungs
+from .lungs.segmentation import Lungs, segment_lungs
+from .networks import CANDIDATES, CLASSIFIER
 from .patches import PatchImage, RegionError, extract_patches
 
 Progress = Callable[[str, float], None]
@@ -107,7 +108,7 @@ class Screener:
             ModelError: if a network is not there or does not fit the program.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        candidates, classifier = store.load("ct_candidates"), store.load("ct_classifier")
+        candidates, classifier = store.load(CANDIDATES), store.load(CLASSIFIER)
         return cls(
             CandidateModel.load(candidates, device),
             ClassifierModel.load(classifier, device),

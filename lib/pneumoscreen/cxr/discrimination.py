@@ -22,10 +22,11 @@ from ..config import Settings
 from ..images.radiograph import Radiograph
 from .efficientnet import LEVELS, EfficientNetLite0
 from .network import CxrModel
+from .networks import DISCRIMINATION
 from .sampling import cut, enclosing
 from .superpixels import mean_picture, superpixels
 
-MODEL_NAME = "cxr_discrimination"
+MODEL_NAME = DISCRIMINATION
 
 View = Literal["lungs", "whole", "blanked"]
 Trunk = Literal["resnet18", "efficientnet_lite0"]

@@ -21,13 +21,12 @@ from ..case import Vector
 from ..config import Settings
 from ..evidence import Calibration
 from ..images.radiograph import Radiograph
-from ..radiograph_findings import INFECTED as INFECTED
-from ..radiograph_findings import location_of as location_of
 from .network import CxrModel
+from .networks import LOCALIZATION
 from .photograph_lungs import PhotographLungs
 from .sampling import cut, equalised
 
-MODEL_NAME = "cxr_localization"
+MODEL_NAME = LOCALIZATION
 WIDTH, HEIGHT = 64, 128
 _LEAST = 1e-9
 

@@ -26,10 +26,11 @@ from ..errors import NoLungsError
 from ..images.radiograph import Radiograph
 from .efficientnet import LEVELS, PhotographTrunk
 from .network import CxrModel
+from .networks import LUNG_BOXES
 from .sampling import cut
 from .stomach_gas import end_above_gas
 
-MODEL_NAME = "cxr_lung_boxes"
+MODEL_NAME = LUNG_BOXES
 
 Anchor = tuple[float, float, float, float]
 """Centre x, centre y, width, height, as shares of the content of a picture."""

@@ -23,15 +23,16 @@ from ..evidence import Calibration
 from ..images.radiograph import Radiograph
 from ..models.store import ModelStore
 from ..models.weights import Weights
-from ..radiograph_findings import SEEN
 from ..verdict import Infection, Verdict
+from ..xray_findings import INFECTED, SEEN, location_of
 from . import discrimination, localization, lung_boxes
 from .discrimination import DiscriminationModel, channels_of, grey_of, view_box
 from .gradcam import Judgement, judge
-from .localization import INFECTED, LocalizationModel, as_it_lies, location_of, lung_of
+from .localization import LocalizationModel, as_it_lies, lung_of
 from .localization import Side as Side
 from .lung_boxes import LungBoxModel, find_lung_boxes
 from .mirrored import mirror_notes
+from .networks import NETWORKS
 from .sampling import paste
 from .severity import opaque_shares
 from .superpixels import superpixels
@@ -74,8 +75,6 @@ Progress = Callable[[str, float], None]
 
 STAGE_STARTS = {"read": 0.0, "lungs": 0.4, "classify": 0.5, "report": 0.8}
 """Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""
-
-NETWORKS = (lung_boxes.MODEL_NAME, discrimination.MODEL_NAME, localization.MODEL_NAME)
 
 
 class CxrScreener:

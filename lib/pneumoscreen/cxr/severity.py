@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ..radiograph_findings import INFECTED, ZONES
+from ..xray_findings import INFECTED, ZONES
 from .localization import Side
 
 STEPS = (0.05, 1 / 3, 2 / 3)

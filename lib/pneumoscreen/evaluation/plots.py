@@ -16,12 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..metrics.calibration import ReliabilityBin
+from ..metrics.curves import Curves
+from ..metrics.detection import FrocPoint
 from ..report.wording import IRRELEVANT_COLOUR, PALETTE
 from ..verdict import Classes
-from .calibration import ReliabilityBin
-from .curves import Curves
-from .detection import FrocPoint
-from .summary import ANY_INFECTION
 
 INK, QUIET, LINE, ACCENT, SURFACE = "#17202b", "#56626f", "#dbe1e7", "#1f6f78", "#ffffff"
 SIZE_INCHES = (4.7, 3.9)
@@ -185,3 +184,7 @@ def _svg(figure: Figure, name: str) -> str:
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
     return svg
+
+
+ANY_INFECTION = "any_infection"
+"""Curve of the question that screening asks first: is there an infection of any type?"""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.agreement import MODEL, Agreement, agreement_of, marks_and_votes, matched_regions
+from ..metrics.bootstrap import Interval, cluster_weights, percentile_interval
 from ..verdict import Classes
-from .agreement import MODEL, Agreement, agreement_of, marks_and_votes, matched_regions
-from .bootstrap import Interval, cluster_weights, percentile_interval
 from .reader_study import Condition, ReadingsFound, StudyReading, first_readings
 
 TRUTH = "truth"

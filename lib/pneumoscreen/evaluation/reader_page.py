@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ..metrics.bootstrap import Interval
 from ..report import wording
-from ..report.case_report import environment
-from .bootstrap import Interval
-from .page import MINUS, Figure, agreement_view
+from ..report.page import environment
+from .figures import MINUS, Figure, agreement_view
 from .reader_figures import EVERYBODY, Difference, ReaderRow, ReadingTime
 from .reader_study import CONDITION_NAMES, Condition, StudyReading
 from .reader_summary import HOW, ReaderSummary

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from ..case import CXR_CLASSES, Case
 from ..errors import PneumoScreenError
+from ..metrics.agreement import signed_label, voted_label
 from ..studies.annotations import AnnotationStore
 from ..studies.cases import Study
 from ..studies.versions import ADJUDICATION, IMPORT, READER, Annotation, valid
 from ..verdict import DEFAULT_CLASSES, Classes
-from .agreement import signed_label, voted_label
 
 
 class Condition(StrEnum):

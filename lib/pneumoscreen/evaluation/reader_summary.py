@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..metrics.agreement import Agreement
+from ..metrics.bootstrap import LEVEL, RESAMPLES
 from ..report.wording import plural
 from ..studies.split import Side, SplitSettings, side_of
-from .agreement import Agreement
-from .bootstrap import LEVEL, RESAMPLES
 from .cautions import few_patients
 from .reader_figures import (
     Between,

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from ..metrics.agreement import MODEL, Agreement
+from ..metrics.bootstrap import Interval
 from ..report.wording import plural
-from .agreement import MODEL, Agreement
-from .bootstrap import Interval
+from .figures import interval
 from .reader_figures import Between, Difference, ReaderRow, ReadingTime
 from .reader_study import CONDITION_NAMES
 from .reader_summary import HOW, ReaderSummary
-from .text import interval
 
 FIRST_READINGS = "first readings"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ..case import Case
 from ..errors import PneumoScreenError
+from ..metrics.agreement import ReadCase
 from ..studies.annotations import AnnotationStore
 from ..studies.cases import Study
 from ..studies.versions import IMPORT, READER, WITHDRAWAL, Annotation, current_of
 from ..verdict import Classes
-from .agreement import ReadCase
 
 
 def read_cases(folder: Path, studies: Sequence[Study], classes: Classes) -> list[ReadCase]:

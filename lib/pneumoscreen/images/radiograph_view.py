@@ -16,7 +16,7 @@ from .radiograph_likeness import likeness, standard_thumbnail
 # the least (an arm beside the chest), of turned ones below -0.35 in 94 %.
 _TURNED = -0.35
 # How the features of a chest from the side differ from those from the front, in the mean of 60 phantoms: the middle is
-# not brighter than the sides, and the halves are not alike. `python -m pneumoscreen.phantoms.views` prints it.
+# not brighter than the sides, and the halves are not alike. `python -m pneumoscreen.ct.phantoms.views` prints it.
 LATERAL_LESS_FRONTAL = np.array([[
     [0.38, 0.01, -0.11, -0.26],
     [-0.23, 0.21, 0.44, -0.26],

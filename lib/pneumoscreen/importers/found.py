@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import Settings
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, Volume, read_input
 from ..limits import MOST_REGIONS
@@ -100,3 +101,39 @@ class Layout:
     holds: Callable[[Path, Path], bool]
     find: Callable[[Path, Path], Iterable["FoundCase | Refused | Remark"]]
     assumed_diagnosis: str | None = None
+
+
+READER = "import"
+
+
+class ImportSettings(Settings):
+    """What the user says of the data.
+
+    Attributes:
+        diagnosis: clinical diagnosis of the cases whose data do not give it.
+        label: patch label of the regions whose data do not give it; None takes it from the diagnosis.
+        reader: who marked the regions.
+    """
+
+    diagnosis: str | None = None
+    label: str | None = None
+    reader: str = READER
+
+
+MAX_BYTES = 32 << 20
+
+
+def read_text(path: Path) -> str:
+    """The text of an annotation file.
+
+    Raises:
+        SourceError: if it cannot be read, is no text, or is too large to be one.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SourceError(f"{path} is larger than {MAX_BYTES >> 20} MB and so no file of annotations; leave it out")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}); check that it may be opened") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"{path} is no UTF-8 text; save it as UTF-8") from None

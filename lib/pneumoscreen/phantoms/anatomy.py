@@ -235,3 +235,6 @@ class Anatomy:
         table = np.abs(v - np.float32(self.half_extent[1] + self.table_y) + 0.0012 * u * u) < 4.0
         hu[table & (body < 0.0)] = -420.0
         return hu
+
+
+Axes = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]

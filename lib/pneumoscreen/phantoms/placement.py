@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .anatomy import Axes
 from .lesion_kinds import Manifestation, draw_lesion
 from .lesions import LesionModel, oriented, place
 
@@ -141,3 +142,12 @@ def _axes(lesion: LesionModel, normal: NDArray[np.float64], rng: np.random.Gener
     if lesion.kind == "dependent atelectasis":
         return np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     return oriented(normal, rng)
+
+
+def window_of(grid: Axes, low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[slice, slice, slice]:
+    """Index window (z, y, x) of the grid points between two corners (x, y, z in mm)."""
+    found = []
+    for i in (2, 1, 0):
+        first, last = np.searchsorted(grid[i], [low[i], high[i]])
+        found.append(slice(int(first), int(last)))
+    return found[0], found[1], found[2]

@@ -22,6 +22,7 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..ct.networks import CANDIDATES, CLASSIFIER
 from ..errors import ImageError, NoLungsError, PneumoScreenError
 from ..images.inputs import Modality
 from ..limits import Limits
@@ -32,7 +33,7 @@ from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
 from .cxr_tasks import CxrScreeningTask
 from .datastore import StudiesDatastore
-from .engine import CANDIDATES, CLASSIFIER, Engine, scan_state
+from .engine import Engine, scan_state
 from .failures import RequestError, UnknownError
 from .hand_labels import HandLabels
 from .identity import speaker

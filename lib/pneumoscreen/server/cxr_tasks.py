@@ -5,9 +5,9 @@ import SimpleITK as sitk
 from monailabel.interfaces.tasks.infer_v2 import InferType
 
 from ..active_learning.epistemic import DRAWS
-from ..active_learning.scoring import score_radiograph
 from ..case import CXR_CLASSES
-from ..report import write_cxr_report
+from ..cxr.report.case_report import write_cxr_report
+from ..cxr.scoring import score_radiograph
 from .engine import Engine
 from .tasks import CaseTask, TaskRequest, TaskResult, staged
 

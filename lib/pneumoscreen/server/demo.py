@@ -19,11 +19,11 @@ from rich.table import Table
 
 from .. import RESEARCH_USE_ONLY
 from ..case import SIDES, Case
+from ..ct.phantoms.phantom import PhantomSpec, generate_phantom
+from ..cxr.phantoms.radiograph import generate_radiograph
+from ..cxr.phantoms.studies import write_picture
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
-from ..phantoms.phantom import PhantomSpec, generate_phantom
-from ..phantoms.radiograph import generate_radiograph
-from ..phantoms.radiograph_studies import write_picture
 from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
 from . import WORK_FOLDER

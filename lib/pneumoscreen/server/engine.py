@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ..case import ModelInfo
-from ..ct.candidates import find_candidates
+from ..ct.candidates.finding import find_candidates
 from ..ct.classifier import ClassifierSettings
-from ..ct.lungs import Lungs, segment_lungs
+from ..ct.lungs.segmentation import Lungs, segment_lungs
+from ..ct.networks import CANDIDATES, CLASSIFIER, NETWORKS
 from ..ct.screening import Screener
-from ..cxr.screening import NETWORKS as CXR_NETWORKS
+from ..cxr.networks import NETWORKS as CXR_NETWORKS
 from ..cxr.screening import CxrScreener
 from ..errors import ModelError
 from ..images import Radiograph
@@ -31,8 +32,6 @@ from ..images.volume import Volume
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES, Classes
 from .reading import Check, Reading
-
-CANDIDATES, CLASSIFIER = NETWORKS = ("ct_candidates", "ct_classifier")
 
 Progress = Callable[[str, float], None]
 Fingerprint = tuple[tuple[str, int, int], ...]

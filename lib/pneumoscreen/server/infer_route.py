@@ -24,9 +24,9 @@ from monailabel.utils.others.generic import get_mime_type
 from requests_toolbelt import MultipartEncoder
 from starlette.concurrency import run_in_threadpool
 
+from ..ct.networks import CLASSIFIER
 from ..errors import Cancelled
 from .app import CXR_SCREENING, PneumoScreenApp
-from .engine import CLASSIFIER
 from .failures import RequestError
 from .jobs import Job, JobBoard
 from .parameters import parse_infer_params

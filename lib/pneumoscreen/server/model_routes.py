@@ -10,10 +10,10 @@ from fastapi import APIRouter
 from monailabel.config import RBAC_USER
 from pydantic import Field
 
+from .. import methods
 from ..config import Settings
 from ..models.catalogue import catalogue
 from ..studies.audit import AuditLog
-from ..training.publishing import publish_by_hand
 from .app import PneumoScreenApp
 from .identity import speaker
 from .infer_route import CurrentUser
@@ -56,7 +56,7 @@ def model_router(app: PneumoScreenApp) -> APIRouter:
     @router.post("/{name}/publish", summary=f"{RBAC_USER}Publish a kept candidate")
     def publish(name: str, user: CurrentUser, body: PublishRequest) -> dict[str, Any]:
         before = store.current(name)
-        version = publish_by_hand(store, name, body.candidate, speaker().reader)
+        version = methods.publish_by_hand(store, name, body.candidate, speaker().reader)
         return record("publish", name, version=version, before=before, candidate=body.candidate)
 
     return router

@@ -26,9 +26,10 @@ from ..active_learning.score_file import StoredScore
 from ..active_learning.scores import CaseScore
 from ..active_learning.strategies import DESCRIPTIONS, STRATEGIES, choose
 from ..case import ModelInfo
+from ..ct.networks import CLASSIFIER
 from ..cxr import discrimination
 from ..studies.layout import LONGEST_NAME, is_reader_name
-from .engine import CLASSIFIER, scan_state
+from .engine import scan_state
 from .failures import RequestError, UnknownError
 from .identity import speaker
 from .leases import HeldError, Lease

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from ..case import Case, ModelInfo
 from ..case_upgrade import BOX_MODEL
+from ..ct.label_maps import Painting, case_from_label_map, read_label_map, segment_names, sides_of
 from ..images.volume import Volume
 from ..limits import MOST_REGIONS
-from ..radiograph_findings import with_sources
 from ..studies.annotations import AnnotationStore, StorageError
 from ..studies.audit import AuditLog, Detail, utc_text
-from ..studies.label_maps import Painting, case_from_label_map, read_label_map, segment_names, sides_of
 from ..studies.marks import author_of, marks_of, signed_by
 from ..studies.versions import ADJUDICATION, IMPORT, READER, Annotation, counting_of
 from ..verdict import Classes
+from ..xray_findings import with_sources
 from . import WORK_FOLDER
 from .blind import may_see
 from .failures import RequestError

@@ -17,16 +17,17 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from .. import RESEARCH_USE_ONLY
 from ..active_learning.epistemic import DRAWS
 from ..active_learning.scores import CaseScore
-from ..active_learning.scoring import score_screening
 from ..case import Case, ModelInfo, Region
-from ..ct.candidates import find_candidates
-from ..ct.infected import lung_infos, measured
-from ..ct.lungs import Lungs
+from ..ct.candidates.finding import find_candidates
+from ..ct.candidates.infected import lung_infos, measured
+from ..ct.lungs.segmentation import Lungs
+from ..ct.networks import CANDIDATES
+from ..ct.report.case_report import write_report
+from ..ct.scoring import score_screening
 from ..ct.screening import Screener, Screening
 from ..images.inputs import Modality
 from ..images.volume import Volume
-from ..report.case_report import write_report
-from .engine import CANDIDATES, Engine
+from .engine import Engine
 from .failures import RequestError
 from .jobs import Job
 from .parameters import InferParameters, parse_regions

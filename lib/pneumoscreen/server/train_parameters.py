@@ -8,16 +8,12 @@ from monailabel.utils.others.generic import device_map
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from ..config import Settings
-from ..ct.candidates import CandidateSettings
+from ..ct.candidates.finding import CandidateSettings
 from ..ct.classifier import ClassifierSettings, Head
-from ..training.candidates import CandidateTrainingSettings
-from ..training.classifier import ClassifierTrainingSettings
-from ..training.radiograph_lessons import (
-    DiscriminationTrainingSettings,
-    LocalizationTrainingSettings,
-    LungBoxTrainingSettings,
-)
-from ..training.radiograph_run import RadiographTrainingSettings
+from ..ct.learning.candidates import CandidateTrainingSettings
+from ..ct.learning.classifier import ClassifierTrainingSettings
+from ..cxr.learning.lessons import DiscriminationTrainingSettings, LocalizationTrainingSettings, LungBoxTrainingSettings
+from ..cxr.learning.run import RadiographTrainingSettings
 from .failures import RequestError
 from .parameters import in_words
 

@@ -34,22 +34,20 @@ from monailabel.tasks.train.basic_train import BasicTrainTask
 from monailabel.utils.others.generic import device_map
 
 from .. import RESEARCH_USE_ONLY
+from ..ct.learning.candidates import CandidateTrainingSettings
+from ..ct.learning.classifier import ClassifierTrainingSettings
+from ..ct.networks import CANDIDATES, CLASSIFIER
+from ..cxr.learning.lessons import DiscriminationTrainingSettings, LocalizationTrainingSettings, LungBoxTrainingSettings
+from ..cxr.learning.run import RadiographTrainingSettings
+from ..cxr.networks import DISCRIMINATION, LOCALIZATION, LUNG_BOXES
+from ..methods import recipe_for
 from ..models.durable import replace_durably
 from ..models.store import ModelStore
-from ..training.candidates import CandidateTrainingSettings
-from ..training.classifier import ClassifierTrainingSettings
 from ..training.plan import clear_run
 from ..training.publishing import Publication
-from ..training.radiograph_lessons import (
-    DiscriminationTrainingSettings,
-    LocalizationTrainingSettings,
-    LungBoxTrainingSettings,
-)
-from ..training.radiograph_run import RadiographTrainingSettings
 from ..training.runs import can_resume, run_training
 from ..training.status import read_status
 from . import WORK_FOLDER
-from .engine import CANDIDATES, CLASSIFIER
 from .train_logs import TrackingSettings, TrainLogs
 from .train_parameters import AS_IN_USE, CANDIDATE_EPOCHS, TrainParameters, check
 
@@ -129,7 +127,7 @@ class StudyTrainTask(BasicTrainTask):
             _say(f"parameter {name} has no effect on this training")
         with logs or nullcontext():
             publication = run_training(
-                self.name,
+                recipe_for(self.name),
                 self._studies,
                 settings,
                 self.folder,
@@ -220,7 +218,7 @@ class RadiographTrainTask(StudyTrainTask):
 class LungBoxTrainTask(RadiographTrainTask):
     """Training of the lung-box regressor."""
 
-    name = "cxr_lung_boxes"
+    name = LUNG_BOXES
     what = "Trains the network that finds the lungs of a chest X-ray, on readers' boxes."
     settings_type = LungBoxTrainingSettings
 
@@ -228,7 +226,7 @@ class LungBoxTrainTask(RadiographTrainTask):
 class DiscriminationTrainTask(RadiographTrainTask):
     """Training of the discriminator."""
 
-    name = "cxr_discrimination"
+    name = DISCRIMINATION
     what = "Trains the network that names the class of a chest X-ray, on clinical diagnoses and readers' classes."
     settings_type = DiscriminationTrainingSettings
 
@@ -236,7 +234,7 @@ class DiscriminationTrainTask(RadiographTrainTask):
 class LocalizationTrainTask(RadiographTrainTask):
     """Training of the localiser."""
 
-    name = "cxr_localization"
+    name = LOCALIZATION
     what = "Trains the network that names the affected lung of a COVID-19 chest X-ray, on readers' sides."
     settings_type = LocalizationTrainingSettings
 

@@ -2,7 +2,7 @@
 
 Real: lungs, candidate regions, patches and their labels come from the code that screens a scan and that trains the
 classifier on a studies folder. Simulated: the scan, a phantom, and the reader, who knows the phantom's truth voxel by
-voxel, labels every patch of every candidate region by the rule of ``evaluation.truth`` and marks the lesions that no
+voxel, labels every patch of every candidate region by the rule of ``ct.truth`` and marks the lesions that no
 region shows. The candidate network stays the same throughout.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ct.candidates import CandidateModel, find_candidates
-from ..ct.lungs import Lungs, segment_lungs
+from ..ct.candidates.finding import CandidateModel, find_candidates
+from ..ct.learning.classifier_data import SOURCES, PatchSet, collect_patches
+from ..ct.lungs.segmentation import Lungs, segment_lungs
 from ..ct.patches import PatchImage, PatchSettings, RegionError, extract_patches
-from ..evaluation.truth import label_region
+from ..ct.phantoms.phantom import Phantom, generate_phantom
+from ..ct.truth import label_region
 from ..images.volume import Volume
 from ..models.durable import replace_durably
-from ..phantoms import Phantom, generate_phantom
-from ..training.classifier_data import SOURCES, PatchSet, collect_patches
 from .pool import Recipe
 from .settings import SimulationSettings
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..evaluation.bootstrap import LEVEL, Interval
+from ..metrics.bootstrap import LEVEL, Interval
 from .ledger import Ledger, Turn
 from .reaching import labels_to_match
 from .settings import Plan, SimulationSettings

@@ -12,12 +12,12 @@ import numpy as np
 
 from ..active_learning.epistemic import DRAWS
 from ..active_learning.scores import CaseScore
-from ..active_learning.scoring import score_case
 from ..ct.classifier import ClassifierModel, judge
-from ..evaluation.confusion import ConfusionMatrix
-from ..evaluation.outcome import HeadOutcome
-from ..training.classifier import train_classifier
-from ..training.classifier_data import PatchSet
+from ..ct.figures.outcome import HeadOutcome
+from ..ct.learning.classifier import train_classifier
+from ..ct.learning.classifier_data import PatchSet
+from ..ct.scoring import score_case
+from ..metrics.confusion import ConfusionMatrix
 from .cases import PreparedCase, patch_images
 from .settings import SimulationSettings
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..active_learning.strategies import DEFAULT, DESCRIPTIONS
 from ..models.durable import replace_durably
-from ..report.case_report import environment
+from ..report.page import environment
 from ..report.wording import display_name
 from .curves import BASELINE, FIGURES, LOWER_IS_BETTER, Curves
 from .picture import colours, curves_figure

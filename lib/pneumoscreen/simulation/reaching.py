@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from ..evaluation.bootstrap import LEVEL, Interval, cluster_weights
+from ..metrics.bootstrap import LEVEL, Interval, cluster_weights
 
 
 def rising(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from ..config import Settings
-from ..phantoms import PhantomSpec
-from ..training.classifier import ClassifierTrainingSettings
+from ..ct.learning.classifier import ClassifierTrainingSettings
+from ..ct.phantoms.phantom import PhantomSpec
 from ..verdict import DEFAULT_CLASSES
 
 NARROW: dict[str, Any] = {

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from ..ct.candidates import CandidateModel
+from ..ct.candidates.finding import CandidateModel
 from ..errors import ConfigError
 from ..models.store import ModelStore
 from ..training.progress import TrainingProgress

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ..evaluation.bootstrap import Interval
+from ..metrics.bootstrap import Interval
 from .curves import BASELINE, FIGURES, LOWER_IS_BETTER, Curves
 
 _WIDTH = 240

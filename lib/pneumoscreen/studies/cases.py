@@ -12,51 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..case import Case
-from ..ct.lungs import segment_lungs
 from ..errors import CaseError, PneumoScreenError
 from ..images.inputs import Input, Modality, Refused, file_input, find_inputs
-from ..images.mask_file import read_mask
-from ..images.reader import read_input
-from ..images.volume import Volume
-from ..phantoms.studies import DOCUMENTS, LESION_MASKS, LUNG_MASKS
 from ..verdict import DEFAULT_CLASSES, Classes
-from .layout import PICTURE_ENDINGS, VOLUME_ENDINGS, image_id
-from .lesion_masks import numbers_of
+from .layout import FINAL_LABELS, LESION_MASKS, LUNG_MASKS, PICTURE_ENDINGS, VOLUME_ENDINGS, image_id
 from .patients import patient_of, read_patients
-
-
-@dataclass(frozen=True)
-class MarkedLesion:
-    """A region of a document: number in the mask (0: the mask does not show it), patch label, index box."""
-
-    number: int
-    label: str
-    box: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class StudyCase:
-    """A case with its truth, in the form that phantoms have.
-
-    Attributes:
-        volume: the scan.
-        lungs: uint8 [z, y, x], 1 left, 2 right: the mask in the folder, else segmented.
-        infection: uint8 [z, y, x], lesion numbers; None where the folder holds boxes only.
-        lesions: the marked regions.
-        diagnosis: clinical diagnosis, or None where the site does not know it.
-        patient: whose scan it is.
-    """
-
-    volume: Volume
-    lungs: NDArray[np.uint8]
-    infection: NDArray[np.uint8] | None
-    lesions: tuple[MarkedLesion, ...]
-    diagnosis: str | None
-    patient: str
 
 
 @dataclass(frozen=True)
@@ -99,25 +60,6 @@ class Study:
         parts = json.dumps([document, self.scan.series_uid, stamps])
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
-    def load(self, classes: Classes = DEFAULT_CLASSES) -> StudyCase:
-        """Read scan, document and masks.
-
-        Raises:
-            PneumoScreenError: if one of them cannot be used; the message names the file.
-        """
-        case = read_document(self.document, classes)
-        volume = read_input(self.scan)
-        infection = _mask(self.folder / LESION_MASKS, self.case_id, volume)
-        lungs = _mask(self.folder / LUNG_MASKS, self.case_id, volume)
-        return StudyCase(
-            volume,
-            segment_lungs(volume).labels if lungs is None else lungs,
-            infection,
-            _lesions(case, infection, volume),
-            case.diagnosis,
-            self.patient,
-        )
-
 
 def read_document(path: Path, classes: Classes = DEFAULT_CLASSES) -> Case:
     """The case document in a file.
@@ -152,7 +94,8 @@ def find_scans(folder: Path, say: Callable[[str], None] | None = None) -> list[S
             say(f"left out: {item.reason}")
     scans = _named_as_labels([item for item in found if isinstance(item, Input)], folder)
     studies = [
-        Study(scan, folder / DOCUMENTS / f"{scan.case_id}.json", folder, patient_of(scan, patients)) for scan in scans
+        Study(scan, folder / FINAL_LABELS / f"{scan.case_id}.json", folder, patient_of(scan, patients))
+        for scan in scans
     ]
     return sorted(studies, key=lambda study: study.case_id)
 
@@ -177,7 +120,7 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None, modalit
     if not labelled:
         scan, more = ("scan", "") if modality == "CT" else ("X-ray", " --modality cxr")
         raise PneumoScreenError(
-            f"{folder} holds no labelled {scan}: {DOCUMENTS}/<case>.json is needed beside the {scan}s; "
+            f"{folder} holds no labelled {scan}: {FINAL_LABELS}/<case>.json is needed beside the {scan}s; "
             f"label cases or make phantoms with `pneumoscreen phantom{more}`"
         )
     return labelled
@@ -210,31 +153,10 @@ def _named_as_labels(scans: Sequence[Input], folder: Path) -> list[Input]:
     named = []
     for scan in scans:
         name = image_id(folder, scan.path.relative_to(folder))
-        is_by_hand = (folder / DOCUMENTS / f"{scan.case_id}.json").is_file()
-        is_served = (folder / DOCUMENTS / f"{name}.json").is_file() or not is_by_hand
+        is_by_hand = (folder / FINAL_LABELS / f"{scan.case_id}.json").is_file()
+        is_served = (folder / FINAL_LABELS / f"{name}.json").is_file() or not is_by_hand
         if holds[scan.path] > 1 or name in taken or not is_served:
             name = scan.case_id
         taken.add(name)
         named.append(replace(scan, case_id=name))
     return named
-
-
-def _lesions(case: Case, infection: NDArray[np.uint8] | None, volume: Volume) -> tuple[MarkedLesion, ...]:
-    """The regions a label is known for: the reader's, else the one that the document votes for.
-
-    Ours: whoever submits a document stands for all of it, so that a region that the reader left as the model
-    labelled it counts as labelled so.
-    """
-    regions = [region for region in case.regions if region.opinion is not None]
-    boxes = [volume.box_from_mm(np.asarray(r.center_mm), np.asarray(r.size_mm)) for r in regions]
-    numbers = [0] * len(regions) if infection is None else numbers_of(regions, boxes, infection)
-    opinions = [region.opinion[0] for region in regions if region.opinion is not None]
-    return tuple(map(MarkedLesion, numbers, opinions, boxes))
-
-
-def _mask(folder: Path, case_id: str, volume: Volume) -> NDArray[np.uint8] | None:
-    """A mask on the volume's grid, or None if the folder holds none for the case."""
-    path = folder / f"{case_id}.nii.gz"
-    if not path.is_file():
-        return None
-    return read_mask(path, volume).astype(np.uint8)

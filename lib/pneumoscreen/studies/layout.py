@@ -104,3 +104,9 @@ def nested_id(path: PurePath) -> str:
         patient = patient[:-1]
     digest = hashlib.sha256(path.as_posix().encode("utf-8", "surrogateescape")).digest()
     return f"{patient}_t{int.from_bytes(digest[:4], 'big'):010d}"
+
+
+LESION_MASKS = Path("labels") / "lesions"
+
+
+LUNG_MASKS = Path("labels") / "lungs"

@@ -15,8 +15,8 @@ import torch
 from pydantic import StringConstraints
 from torch import distributed, nn
 
-from ..ct.precision import half_is_fast
 from ..errors import ConfigError
+from ..models.precision import half_is_fast
 
 DeviceName = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$")]
 """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""

@@ -6,35 +6,16 @@ it must show; a refused one is kept with the reason and can be published by hand
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..ct.candidates import CandidateModel
-from ..ct.classifier import ClassifierModel
-from ..cxr import discrimination, localization, lung_boxes
-from ..cxr.discrimination import DiscriminationModel
-from ..cxr.localization import LocalizationModel
-from ..cxr.lung_boxes import LungBoxModel
 from ..errors import ModelError
-from ..evaluation.bootstrap import Interval
+from ..metrics.bootstrap import Interval
 from ..models.candidates import PUBLICATION
 from ..models.store import ModelStore, Weights
-from .classifier_data import PatchSet
-from .comparison import Comparison, compare_candidates, compare_classifiers
+from .comparison import Comparison
 from .gate import DEFAULT_GATE, GateSettings
-from .progress import ProgressCallback
-
-CANDIDATES, CLASSIFIER = "ct_candidates", "ct_classifier"
-
-LOADERS: Mapping[str, Callable[[Weights], object]] = {
-    CANDIDATES: CandidateModel.load,
-    CLASSIFIER: ClassifierModel.load,
-    lung_boxes.MODEL_NAME: LungBoxModel.load,
-    discrimination.MODEL_NAME: DiscriminationModel.load,
-    localization.MODEL_NAME: LocalizationModel.load,
-}
 
 ModelT = TypeVar("ModelT")
 
@@ -91,84 +72,9 @@ class Publication:
         return {**vars(self), **values, "also": also, "sentence": self.sentence}
 
 
-def offer_classifier(
-    store: ModelStore,
-    model: ClassifierModel,
-    card: Mapping[str, Any],
-    validation: PatchSet,
-    progress: ProgressCallback | None = None,
-    gate: GateSettings = DEFAULT_GATE,
-) -> Publication:
-    """Keep a trained classifier as a candidate, compare it with the one in use and publish it if it is not worse.
-
-    Args:
-        store: where both lie.
-        model: the trained network.
-        card: at least ``models.store.CARD_FIELDS``.
-        validation: patches of the validation patients, labelled in the order of the trained network's classes.
-        progress: called with (task, fraction of the judging); may raise ``Cancelled``, the candidate stays kept.
-        gate: what it must show.
-
-    Raises:
-        PneumoScreenError: if the store cannot be written.
-    """
-
-    def obstacle(candidate: ClassifierModel, current: ClassifierModel) -> str | None:
-        if candidate.classes.patch_labels != current.classes.patch_labels:
-            lists = (", ".join(model.classes.patch_labels) for model in (candidate, current))
-            return "its classes are {}, those of the one in use {}".format(*lists)
-        if candidate.settings.patches != current.settings.patches:
-            return "its patches are cut otherwise than those of the one in use"
-        return None
-
-    contest = Contest(
-        CLASSIFIER,
-        lambda weights: ClassifierModel.load(weights, model.device),
-        obstacle,
-        lambda candidate, current: compare_classifiers(candidate, current, validation, progress),
-    )
-    patients = set(validation.patients.tolist())
-    return contest.hold(store, store.stage(CLASSIFIER, model.state(), card), len(patients), gate)
-
-
-def offer_candidates(
-    store: ModelStore,
-    model: CandidateModel,
-    card: Mapping[str, Any],
-    validation: Sequence[tuple[str, Path]],
-    progress: ProgressCallback | None = None,
-    gate: GateSettings = DEFAULT_GATE,
-) -> Publication:
-    """Keep a trained candidate network, compare it with the one in use and publish it if it is not worse.
-
-    Args:
-        store: where both lie.
-        model: the trained network.
-        card: at least ``models.store.CARD_FIELDS``.
-        validation: patient and prepared file of each validation case, on the trained network's working grid.
-        progress: called with (task, fraction of the judging); may raise ``Cancelled``, the candidate stays kept.
-        gate: what it must show.
-
-    Raises:
-        PneumoScreenError: if the store cannot be written or a prepared case is damaged.
-    """
-
-    def obstacle(candidate: CandidateModel, current: CandidateModel) -> str | None:
-        same = candidate.settings.grid == current.settings.grid
-        return None if same else "its working grid is not that of the one in use"
-
-    contest = Contest(
-        CANDIDATES,
-        lambda weights: CandidateModel.load(weights, str(model.device)),
-        obstacle,
-        lambda candidate, current: compare_candidates(candidate, current, validation, progress),
-    )
-    return contest.hold(
-        store, store.stage(CANDIDATES, model.state(), card), len({patient for patient, _ in validation}), gate
-    )
-
-
-def publish_by_hand(store: ModelStore, name: str, candidate_id: str, by: str) -> int:
+def publish_by_hand(
+    store: ModelStore, name: str, candidate_id: str, by: str, load: Callable[[Weights], object] | None = None
+) -> int:
     """Publish a kept candidate whatever its comparison said; returns the new version's number.
 
     Args:
@@ -176,13 +82,14 @@ def publish_by_hand(store: ModelStore, name: str, candidate_id: str, by: str) ->
         name: of the model.
         candidate_id: as the store lists it.
         by: who decided so; stands in the card.
+        load: makes the network of the weights; None for a model that is no network of this program.
 
     Raises:
         ModelError: if there is no such candidate, it is damaged or does not fit the program.
     """
     weights = store.load_candidate(name, candidate_id)
-    if name in LOADERS:
-        LOADERS[name](weights)
+    if load is not None:
+        load(weights)
     earlier = weights.card.get(PUBLICATION)
     publication = {**(earlier if isinstance(earlier, dict) else {}), "published": True, "by_hand": by}
     version = store.promote(name, candidate_id, {PUBLICATION: publication})

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 from ..errors import Cancelled, ConfigError, PneumoScreenError
 from ..models.durable import replace_durably
 from ..models.store import ModelStore
-from ..phantoms.studies import DOCUMENTS
 from ..studies.audit import utc_text
 from ..studies.cases import Study, find_studies
 from ..studies.folder_split import folder_split, keep_split
+from ..studies.layout import FINAL_LABELS
 from ..studies.split import Side, SplitSettings
 from .checkpoints import CheckpointFolder
 from .device import Workplace, find_workplace
@@ -40,7 +40,6 @@ from .plan import (
 )
 from .progress import TrainingObserver, say_on_stderr
 from .publishing import Publication
-from .recipe_book import recipe_for
 from .recipes import Recipe, asked_split, shares_of
 from .status import StatusReporter, TrainingState, TrainStatus, read_status
 
@@ -52,7 +51,7 @@ Say = Callable[[str], None]
 
 
 def run_training(
-    task: str,
+    recipe_type: type[Recipe],
     studies: Path,
     settings: Any,
     out: Path,
@@ -69,7 +68,7 @@ def run_training(
     """Train one network on the labelled cases of a folder and offer it for publication.
 
     Args:
-        task: one of ``recipe_book.RECIPES``.
+        recipe_type: the training; see ``methods.recipe_for``.
         studies: the studies folder.
         settings: of the recipe's ``settings_type``.
         out: folder of the run; made where missing.
@@ -86,7 +85,7 @@ def run_training(
         PneumoScreenError: if studies, settings, folder or device cannot be used, or another training runs in ``out``.
         Cancelled: if a callback raised it; the run can be resumed.
     """
-    recipe_type = recipe_for(task)
+    task = recipe_type.task
     place = find_workplace(device)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -309,7 +308,7 @@ def _prepare_one(recipe: Recipe, case: PlannedCase, study: Study | None) -> str 
         recipe.prepare(study, case)
     except PneumoScreenError as error:
         # The copy that the run keeps says nothing to whoever is to mend the label.
-        return str(error).replace(str(study.document), str(DOCUMENTS / f"{case.case_id}.json"))
+        return str(error).replace(str(study.document), str(FINAL_LABELS / f"{case.case_id}.json"))
     return None
 
 

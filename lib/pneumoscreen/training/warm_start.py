@@ -12,16 +12,10 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from ..config import Settings
-from ..ct.candidates import CandidateSettings
-from ..ct.classifier import ClassifierSettings
 from ..errors import ConfigError
 from ..models.weights import Weights
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
-
-_FREE_OF_THE_CLASSIFIER = {"dropout", "temperatures", "infection"}
-"""Settings of a network that its weights do not depend on."""
-_FREE_OF_THE_CANDIDATES = {"selection", "inference"}
 
 
 def follow(wanted: SettingsT, current: Mapping[str, Any] | None) -> SettingsT:
@@ -38,11 +32,6 @@ def follow(wanted: SettingsT, current: Mapping[str, Any] | None) -> SettingsT:
     return found.model_copy(update={name: getattr(wanted, name) for name in wanted.model_fields_set})
 
 
-def follow_classifier(wanted: ClassifierSettings, current: Mapping[str, Any] | None) -> ClassifierSettings:
-    """As ``follow``; what was fitted on the confidences of the old weights is fitted anew after the training."""
-    return follow(wanted, current).model_copy(update={"temperatures": {}, "infection": None})
-
-
 def state_for(wanted: Settings, weights: Weights, free: set[str]) -> dict[str, Tensor]:
     """The weights of a network for one of the same settings to train.
 
@@ -54,35 +43,8 @@ def state_for(wanted: Settings, weights: Weights, free: set[str]) -> dict[str, T
     Raises:
         ConfigError: if they do not fit; the message says why.
     """
-    current = _settings_of(weights, type(wanted))
-    _require_same(weights, wanted.model_dump(exclude=free), current.model_dump(exclude=free))
-    return dict(weights.state)
-
-
-def classifier_state(wanted: ClassifierSettings, weights: Weights) -> dict[str, Tensor]:
-    """The weights of a classifier for a network to train; one with fewer heads takes only those.
-
-    Raises:
-        ConfigError: if they do not fit; the message says why.
-    """
-    current = _settings_of(weights, ClassifierSettings)
-    free = _FREE_OF_THE_CLASSIFIER | {"heads"}
-    _require_same(weights, wanted.model_dump(exclude=free), current.model_dump(exclude=free))
-    if not set(wanted.heads) <= set(current.heads):
-        raise ConfigError(f"{_name(weights)} holds {' and '.join(current.heads)}, not {' and '.join(wanted.heads)}")
-    kept = tuple(f"heads.{head}." for head in wanted.heads)
-    return {key: value for key, value in weights.state.items() if not key.startswith("heads.") or key.startswith(kept)}
-
-
-def candidates_state(wanted: CandidateSettings, weights: Weights) -> dict[str, Tensor]:
-    """The weights of a candidate network for a network to train.
-
-    Raises:
-        ConfigError: if they do not fit; the message says why.
-    """
-    current = _settings_of(weights, CandidateSettings)
-    free = _FREE_OF_THE_CANDIDATES
-    _require_same(weights, wanted.model_dump(exclude=free), current.model_dump(exclude=free))
+    current = settings_of(weights, type(wanted))
+    require_same(weights, wanted.model_dump(exclude=free), current.model_dump(exclude=free))
     return dict(weights.state)
 
 
@@ -105,18 +67,20 @@ def start_from(network: nn.Module, state: Mapping[str, Tensor] | None, task: str
     return found.hexdigest()[:16]
 
 
-def _settings_of(weights: Weights, kind: type[SettingsT]) -> SettingsT:
+def settings_of(weights: Weights, kind: type[SettingsT]) -> SettingsT:
     try:
         return kind.model_validate(weights.card.get("network"))
     except ValidationError:
-        raise ConfigError(f"the card of {_name(weights)} does not describe a network of this program") from None
+        raise ConfigError(f"the card of {name_of(weights)} does not describe a network of this program") from None
 
 
-def _require_same(weights: Weights, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+def require_same(weights: Weights, wanted: Mapping[str, Any], current: Mapping[str, Any]) -> None:
     other = [name for name in wanted if wanted[name] != current[name]]
     if other:
-        raise ConfigError(f"{_name(weights)} is another network (its {', '.join(other)} are not those of the settings)")
+        raise ConfigError(
+            f"{name_of(weights)} is another network (its {', '.join(other)} are not those of the settings)"
+        )
 
 
-def _name(weights: Weights) -> str:
+def name_of(weights: Weights) -> str:
     return f"{weights.name} version {weights.version}"

@@ -58,7 +58,6 @@ from pneumoscreen.case import (  # noqa: E402
 )
 from pneumoscreen.errors import CaseError, PneumoScreenError  # noqa: E402
 from pneumoscreen.evidence import counts, is_overruled  # noqa: E402
-from pneumoscreen.radiograph_findings import MOST_A_ZONE, SEEN  # noqa: E402
 from pneumoscreen.regions import ACCEPTED, CORRECTED, OPEN, state_of  # noqa: E402
 from pneumoscreen.verdict import (  # noqa: E402
     DEFAULT_CLASSES,
@@ -69,6 +68,7 @@ from pneumoscreen.verdict import (  # noqa: E402
     Verdict,
     decide,
 )
+from pneumoscreen.xray_findings import MOST_A_ZONE, SEEN  # noqa: E402
 
 __all__ = [
     "ACCEPTED",

@@ -6,7 +6,7 @@ import torch
 from tests.slicer_extension.chest import LESION_LPS, LESION_SIZE, STORED, region
 from torch.nn import functional
 
-from pneumoscreen.ct.lungs import Lungs
+from pneumoscreen.ct.lungs.segmentation import Lungs
 from pneumoscreen.ct.patches import extract_patches
 from pneumoscreen.images import read_volume
 from PneumoScreenLib.scene.patches import patch_picture

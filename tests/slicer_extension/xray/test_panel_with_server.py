@@ -9,8 +9,8 @@ import requests
 from tests.server.conftest import RunningServer, both_models, model_root, phantom, serving
 from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 
-from pneumoscreen.phantoms import RadiographSpec, generate_radiograph
-from pneumoscreen.phantoms.radiograph_studies import write_picture
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
+from pneumoscreen.cxr.phantoms.studies import write_picture
 
 # The fixtures of the server's tests, used here by their names.
 __all__ = ["both_models", "model_root", "phantom"]

@@ -1,0 +1,150 @@
+"""The X-ray method on a cohort of radiographs with known truth.
+
+The networks are judged one by one, on what each of them is for: the boxes, the class, and on radiographs that truly
+show COVID-19 the affected side, whatever class the networks gave them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ... import __version__
+from ...case import SIDES
+from ...errors import NoLungsError, PneumoScreenError
+from ...evaluation.figures import LeftOut
+from ...models.durable import replace_durably
+from ..discrimination import channels_of, grey_of
+from ..localization import lung_of
+from ..lung_boxes import find_lung_boxes
+from ..screening import CxrScreener
+from ..truth import LabelledRadiograph
+from .cases import RadiographCase
+from .outcome import RadiographOutcome
+
+FORMAT = 1
+
+Progress = Callable[[int, str], None]
+"""Told of each radiograph done: how many so far, and a line on it."""
+
+
+@dataclass(frozen=True)
+class RadiographCohort:
+    """What came of a cohort.
+
+    Attributes:
+        outcomes: one a radiograph; those that could not be screened hold the reason and count as wrong.
+        left_out: radiographs whose picture or label cannot be used; they count for nothing.
+    """
+
+    outcomes: tuple[RadiographOutcome, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def judge_radiograph(case_id: str, labelled: LabelledRadiograph, screener: CxrScreener) -> RadiographOutcome:
+    """What the networks make of a radiograph, beside its truth."""
+    radiograph = labelled.radiograph
+    known = (case_id, labelled.patient, labelled.label)
+    try:
+        boxes = find_lung_boxes(radiograph, screener.boxes).by_side()
+    except NoLungsError as error:
+        return RadiographOutcome(*known, reason=str(error))
+    settings = screener.discriminator.settings
+    picture = channels_of(grey_of(radiograph, boxes, settings), settings)
+    sides: dict[str, float] = {}
+    if labelled.sides:
+        lungs = np.stack([lung_of(radiograph, boxes[side], side, screener.localiser.settings) for side in SIDES])
+        sides = dict(zip(SIDES, screener.localiser.localise(lungs).probabilities.tolist(), strict=True))
+    return RadiographOutcome(
+        *known,
+        probabilities=tuple(screener.discriminator.discriminate(picture[None])[0].tolist()),
+        true_sides=labelled.sides,
+        side_probabilities=sides,
+        true_boxes=labelled.lung_boxes,
+        found_boxes=boxes,
+    )
+
+
+class KeptOutcomes:
+    """Finished outcomes under one folder, a JSON file each: an interrupted evaluation goes on where it stopped.
+
+    Args:
+        folder: made by the first outcome that is kept.
+        screener: the networks; outcomes of others are not used.
+    """
+
+    def __init__(self, folder: Path, screener: CxrScreener) -> None:
+        self.folder = folder
+        parts = (screener.boxes, screener.discriminator, screener.localiser)
+        networks = [[part.settings.model_dump(mode="json") for part in parts]]
+        networks += [{name: model.sha256 for name, model in screener.models.items()}]  # type: ignore[list-item]
+        self._made_by = [FORMAT, __version__, networks]
+
+    def find(self, case: RadiographCase) -> RadiographOutcome | None:
+        """The outcome of a radiograph, if it was judged before under the same conditions."""
+        try:
+            document = json.loads(self._path(case).read_text(encoding="utf-8"))
+            found = RadiographOutcome.from_dict(document["outcome"]) if document["key"] == self._key(case) else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return found
+
+    def keep(self, case: RadiographCase, outcome: RadiographOutcome) -> None:
+        """Keep the outcome of a radiograph.
+
+        Raises:
+            OSError: if the folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        document = {"key": self._key(case), "outcome": outcome.to_dict()}
+        replace_durably(self._path(case), json.dumps(document, allow_nan=False).encode())
+
+    def _path(self, case: RadiographCase) -> Path:
+        return self.folder / f"{case.case_id}.json"
+
+    def _key(self, case: RadiographCase) -> str:
+        made_from = [*self._made_by, case.case_id, case.patient, case.origin]
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+
+def evaluate_radiographs(
+    cases: Sequence[RadiographCase],
+    screener: CxrScreener,
+    progress: Progress | None = None,
+    kept: KeptOutcomes | None = None,
+) -> RadiographCohort:
+    """Judge every radiograph of a cohort.
+
+    Raises:
+        PneumoScreenError: if not a single radiograph could be screened.
+    """
+    outcomes: list[RadiographOutcome] = []
+    left_out: list[LeftOut] = []
+    for number, case in enumerate(cases, start=1):
+        found = kept.find(case) if kept else None
+        if found is None:
+            try:
+                found = judge_radiograph(case.case_id, case.load(), screener)
+            except PneumoScreenError as error:
+                left_out.append(LeftOut(case.case_id, str(error)))
+                if progress is not None:
+                    progress(number, f"{case.case_id}: left out: {error}")
+                continue
+            if kept is not None:
+                kept.keep(case, found)
+        outcomes.append(found)
+        if progress is not None:
+            progress(number, _line(found))
+    if not any(outcome.probabilities for outcome in outcomes):
+        reasons = [outcome.reason for outcome in outcomes] + [case.reason for case in left_out]
+        raise PneumoScreenError(f"no X-ray of the cohort could be screened: {reasons[0] if reasons else 'no X-ray'}")
+    return RadiographCohort(tuple(outcomes), tuple(left_out))
+
+
+def _line(found: RadiographOutcome) -> str:
+    if found.verdict is None:
+        return f"{found.case_id}: not screened: {found.reason}"
+    return f"{found.case_id}: {found.label} taken for {found.verdict}"
