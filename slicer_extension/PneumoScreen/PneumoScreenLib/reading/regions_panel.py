@@ -32,7 +32,7 @@ def columns_of(classes: Any) -> List[Column]:
         Column("mm", _("Longest side of the box, in millimetres."), ("888",), RIGHT, 3),
         Column(_("Votes"), _("How many of its patches stand behind the type."), ("3 of 3",), CENTRE, 4),
         Column(_("Edge"), _("Relative distance from the edge of the lung: 0 at the pleura."), ("0.88",), RIGHT, 5),
-        Column(_("State"), _("What you did to it; open: nobody has looked at it."), ("corrected", "accepted"), LEFT),
+        Column(_("State"), _("What you did to it; open: nobody has looked at it."), ("corrected", "accepted")),
     ]
 
 
@@ -75,6 +75,8 @@ class RegionsPanel:
         del self._written[len(self._ids) :]
         if reading is not None:
             self._show_rows(reading, range(min(len(self._ids), len(self._written) + NEW_ROWS)))
+        # Filtered to nothing it stays: its head says what was looked for.
+        self.ui.regionTable.visible = bool(self._ids) or arrangement.only_open
         self._columns.show_order(arrangement.column, arrangement.is_descending)
         self._is_filling = False
         self.update_selection()
