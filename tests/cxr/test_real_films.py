@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from pneumoscreen.cxr.figures.film_figures import FilmOutcome, GroupFigures, figures_by_group
-from pneumoscreen.cxr.importers.public_films import ACTUALMED, EXPERTS, MEASURE, read_films
+from pneumoscreen.cxr.importers.public_films import ACTUALMED, EXPERTS, MEASURE, read_boxed_films, read_films
+from pneumoscreen.cxr.learning.lung_box_starter import figures_of
+from pneumoscreen.cxr.lung_boxes import LungBoxModel
+from pneumoscreen.cxr.networks import LUNG_BOXES
 from pneumoscreen.cxr.screening import CxrScreener
 from pneumoscreen.evaluation.site_cases import SiteCase
 from pneumoscreen.images.radiograph_reader import read_radiograph_file
@@ -45,3 +48,12 @@ def test_no_type_is_told_that_was_not_shown_on_patients(groups: dict[str, GroupF
     for figures in groups.values():
         assert figures.infection is not None
         assert figures.undecided == figures.infection.found.part + figures.infection.false.part
+
+
+def test_lung_boxes_overlap_with_a_readers_as_two_readers_boxes_do(shared_data: Path) -> None:
+    folder = shared_data / "cxr"
+    films = [film for film in read_boxed_films(folder) if film.use == MEASURE][::4]
+    assert len(films) == 105
+    figures = figures_of(folder, films, LungBoxModel.load(ModelStore().load(LUNG_BOXES)))
+    assert (figures["refused"], figures["exchanged"]) == (0, 0)
+    assert figures["overlap"]["all"]["estimate"] >= 0.84

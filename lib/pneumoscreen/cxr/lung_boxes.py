@@ -28,7 +28,6 @@ from .efficientnet import LEVELS, PhotographTrunk
 from .network import CxrModel
 from .networks import LUNG_BOXES
 from .sampling import cut
-from .stomach_gas import end_above_gas
 
 MODEL_NAME = LUNG_BOXES
 
@@ -267,17 +266,8 @@ def find_lung_boxes(radiograph: Radiograph, model: LungBoxModel) -> LungBoxes:
     picture = picture_of(radiograph, model.settings)
     shares = model.boxes(picture[None])[0]
     _require_lungs(shares, radiograph)
-    shares[0] = _above_gas(picture, shares)
     left, right = (to_pixels(share, radiograph) for share in shares)
     return LungBoxes(left, right)
-
-
-def _above_gas(picture: NDArray[np.float32], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The left lung's box (centre x, centre y, w, h) without gas below the diaphragm."""
-    left, right = corners(torch.from_numpy(shares)).numpy()
-    x, _, width, _ = shares[0]
-    end = end_above_gas(picture, left, right)
-    return np.array([x, (left[1] + end) / 2, width, end - left[1]])
 
 
 def picture_of(radiograph: Radiograph, settings: LungBoxSettings) -> NDArray[np.float32]:
