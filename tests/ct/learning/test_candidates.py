@@ -12,7 +12,7 @@ from pneumoscreen.ct.learning.candidate_data import PreparedCase, prepare_case
 from pneumoscreen.ct.learning.candidates import CandidateTrainingSettings, train_candidates
 from pneumoscreen.errors import Cancelled, ConfigError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 SETTINGS = CandidateTrainingSettings.model_validate(
     {
         "model": {

@@ -19,7 +19,7 @@ from pneumoscreen.errors import Cancelled, ConfigError
 from pneumoscreen.metrics.confusion import mean_f1
 from pneumoscreen.studies.split import Side, side_of
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 SETTINGS = ClassifierTrainingSettings.model_validate(
     {
         "network": {"widths": [8, 8, 16, 16], "patches": {"size": 32}},

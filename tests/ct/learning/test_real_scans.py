@@ -10,7 +10,7 @@ from pneumoscreen.config import load_config
 from pneumoscreen.ct.learning.real_scans import RealScan, ScansSettings
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 
-CONFIG = Path(__file__).resolve().parents[2] / "configs" / "starter_scans.yaml"
+CONFIG = Path(__file__).resolve().parents[3] / "configs" / "starter_scans.yaml"
 
 
 @pytest.fixture(scope="module")

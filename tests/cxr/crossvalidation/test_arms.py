@@ -6,7 +6,7 @@ from pneumoscreen.config import load_config
 from pneumoscreen.cxr.crossvalidation.arms import Frame, ablation_arms, audit_arms, single
 from pneumoscreen.cxr.learning.lessons import DiscriminationTrainingSettings
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 def test_a_trunk_that_has_learnt_trains_as_its_configuration_says() -> None:

@@ -30,7 +30,7 @@ from pneumoscreen.cxr.learning.lessons import (
 from pneumoscreen.cxr.learning.run import RadiographTrainingSettings
 from pneumoscreen.cxr.lung_boxes import decode, encode
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 COVID, HEALTHY, CAP = (CXR_CLASSES.index(name) for name in ("covid19", "healthy", "cap"))
 BOXES = LungBoxTrainingSettings(network=TINY_BOXES)
 CLASSES = DiscriminationTrainingSettings(network=TINY_CLASSES)
