@@ -219,6 +219,9 @@ def _with_state(region: Region) -> Region:
 
 
 def _plain(value: Any) -> Any:
+    # Nearly all are: a case of 200 regions has tens of thousands of them, and a draft is written at every correction.
+    if value is None or type(value) in (str, float, int, bool):
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):

@@ -175,12 +175,13 @@ class TestPhotographs:
         model = side_model(1, settings)
         parts = model.network.photographs
         with torch.no_grad():
-            for part in parts.tuned_parameters():
+            for part in parts.trunk.tuned_parameters():
                 part.add_(0.01)
         state = model.state()
         stages = {name.split(".")[3] for name in state if ".trunk." in name}
         assert stages == {"5", "6"}
-        assert len(parts.tuned_parameters()) == sum(1 for name, _ in parts.trunk.named_parameters() if name[7] in "56")
+        tuned = sum(name[7] in "56" for name, _ in parts.trunk.named_parameters())
+        assert len(parts.trunk.tuned_parameters()) == tuned
         ModelStore(tmp_path).publish("cxr_localization", state, {"network": model.card_network(), **CARD})
         back = LocalizationModel.load(ModelStore(tmp_path).load("cxr_localization"))
         seen = np.random.default_rng(0).random((2, 64, 32), dtype=np.float32)

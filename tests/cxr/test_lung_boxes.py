@@ -143,6 +143,26 @@ class TestNetwork:
         found = network.eval()(torch.rand(2, 1, 128, 128))
         torch.testing.assert_close(found, torch.zeros(2, 2, 4), atol=1e-5, rtol=0)
 
+    def test_a_trunk_that_learnt_photographs_gives_the_anchors_and_is_no_part_of_the_state(self) -> None:
+        settings = LungBoxSettings(size=64, trunk="efficientnet_lite0", features=8)
+        model = LungBoxModel.untrained(settings, 3)
+        assert {name.split(".")[0] for name in model.state()} == {"narrow", "read"}
+        back = LungBoxModel.untrained(settings, 4)
+        back.network.load_state_dict(model.state())
+        picture = np.random.default_rng(0).random((1, 64, 64), dtype=np.float32)
+        np.testing.assert_array_equal(back.boxes(picture), model.boxes(picture))
+        model.network.read[-1].weight.data.zero_()
+        model.network.read[-1].bias.data.zero_()
+        np.testing.assert_allclose(model.boxes(picture)[0], model.anchors.numpy(), atol=1e-5)
+
+    def test_a_training_leaves_what_photographs_taught_as_it_is(self) -> None:
+        network = LungBoxNetwork(LungBoxSettings(size=64, trunk="efficientnet_lite0", features=8)).train()
+        before = {name: tensor.clone() for name, tensor in network.trunk.named_buffers()}
+        network(torch.rand(4, 1, 64, 64)).sum().backward()
+        assert all(part.grad is None for part in network.trunk.parameters())
+        assert all(torch.equal(tensor, before[name]) for name, tensor in network.trunk.named_buffers())
+        assert all(part.grad is not None for part in network.narrow.parameters())
+
     def test_a_heatmap_with_one_place_gives_the_edge_there(self) -> None:
         network = LungBoxNetwork(LungBoxSettings())
         heatmaps = torch.zeros(1, 2, 4, 18, 18)  # a cell more on each side

@@ -196,8 +196,9 @@ def test_more_slices_of_another_orientation_are_nobodys_scout_views(tmp_path, ch
         read_volume(files.series(tmp_path / "slanted", chest, slanted))
 
 
-def test_a_ct_without_a_modality_is_one_by_its_sop_class(tmp_path, chest, files):
-    np.testing.assert_array_equal(read_volume(files.series(tmp_path / "ct", chest, Modality=None)).hu, chest)
+@pytest.mark.parametrize("modality", [None, "OT"])
+def test_a_ct_without_a_modality_of_its_own_is_one_by_its_sop_class(tmp_path, chest, files, modality):
+    np.testing.assert_array_equal(read_volume(files.series(tmp_path / "ct", chest, Modality=modality)).hu, chest)
 
 
 def test_padding_of_63536_that_no_header_names_is_air(tmp_path, chest, files):

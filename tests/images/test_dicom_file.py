@@ -157,6 +157,16 @@ def test_slices_whose_pixels_run_out_into_zeros_spoil_their_series(tmp_path, che
     assert all(path.name in str(caught.value) for path in by_height[-3:])
 
 
+@pytest.mark.parametrize("number", [0, 5, -1])
+def test_one_slice_whose_last_eighth_is_zeros_spoils_its_series(tmp_path, chest, files, number):
+    folder = files.series(tmp_path / "ct", chest)
+    path = sorted(folder.iterdir(), key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2])[number]
+    content = path.read_bytes()
+    path.write_bytes(content[: -chest[0].nbytes // 8] + bytes(chest[0].nbytes // 8))
+    with pytest.raises(DamagedError, match=rf"holds damaged DICOM files \({path.name}\)"):
+        read_volume(folder)
+
+
 def test_blank_slices_and_air_that_is_stored_as_zeros_are_no_damage(tmp_path, chest, files):
     hu = chest.copy()
     hu[-2:] = -1024  # resampled scans end so

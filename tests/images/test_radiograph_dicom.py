@@ -331,8 +331,8 @@ def test_other_modalities_are_refused(tmp_path, modality):
         written(tmp_path, Modality=modality)
 
 
-@pytest.mark.parametrize("modality", ["", None])
-def test_without_a_modality_the_sop_class_decides(tmp_path, modality):
+@pytest.mark.parametrize("modality", ["", None, "OT"])
+def test_without_a_modality_of_its_own_the_sop_class_decides(tmp_path, modality):
     for sop_class in (ComputedRadiographyImageStorage, f"{ComputedRadiographyImageStorage}.1.1"):
         np.testing.assert_array_equal(written(tmp_path, Modality=modality, SOPClassUID=sop_class).values, UPRIGHT)
     with pytest.raises(NotRadiographError, match="modality"):

@@ -66,3 +66,13 @@ def test_an_undecided_type_and_the_probability_of_infection(screening):
     assert "calibrated on 60 phantoms." in text
     # The line that programs read keeps its form: the label of the verdict.
     assert summary_line(unsure).startswith("unsure covid19 ")
+
+
+def test_an_index_of_both_modalities(screening, cxr_screening):
+    text = Page(render_index([screening.case, cxr_screening.case], DEFAULT_CLASSES)).text
+    assert "2 cases screened Chest screening" in text
+    assert "CT COVID-19 1 Influenza A 0 No infection found 0" in text
+    assert "X-ray COVID-19 1 Healthy 0 Community-acquired pneumonia 0" in text
+    assert "chest COVID-19 80.0 % – – – Left lung 0.5 s" in text
+    assert "CT probability: Noisy-OR" in text
+    assert "X-ray probability: softmax over COVID-19, healthy, community-acquired pneumonia" in text

@@ -72,6 +72,7 @@ def keys(panel: Panel) -> None:
     reading(panel)
     panel.session.is_on_server = True
     panel.logic.connection.server = SERVER
+    panel.logic.connection.server_changed.emit()
     panel.ui.keysButton.click()
     panel.ui.submitButton.click()
 

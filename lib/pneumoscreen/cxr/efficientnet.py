@@ -1,4 +1,4 @@
-"""A trunk for the discriminator that has seen photographs before: EfficientNet-Lite0 (Tan and Le 2019).
+"""A trunk that has seen photographs before: EfficientNet-Lite0 (Tan and Le 2019).
 
 Ours, in place of the published ResNet where a site has few radiographs: its weights were learnt on ImageNet, and a
 thousand X-rays are too few to learn edges and textures from. Lite: no squeeze-and-excitation and ReLU6, so that it is
@@ -81,6 +81,54 @@ class EfficientNetLite0(nn.Module):
             if number in _LEVEL_STAGES:
                 maps.append(x)
         return maps
+
+
+class PhotographTrunk(EfficientNetLite0):
+    """The trunk as ImageNet left it, but for the last stages where they have learnt radiographs.
+
+    What ImageNet taught is no part of the state: it is always what stands beside the program.
+
+    Args:
+        tuned_stages: how many stages, counted from the last, have learnt radiographs.
+    """
+
+    def __init__(self, tuned_stages: int = 0) -> None:
+        super().__init__()
+        self.load_imagenet()
+        self.freeze(len(self.stages))
+        first = len(self.stages) - tuned_stages
+        self._tuned = tuple(f"stages.{number}." for number in range(first, len(self.stages)))
+        self.register_state_dict_post_hook(_without_photographs)
+        self.register_load_state_dict_pre_hook(_with_photographs)
+
+    def tuned_parameters(self) -> list[nn.Parameter]:
+        """Those of the stages that learn radiographs, no longer frozen."""
+        found = [part for name, part in self.named_parameters() if name.startswith(self._tuned)]
+        for part in found:
+            part.requires_grad = True
+        return found
+
+    def knows_from_photographs(self, name: str) -> bool:
+        """Whether a tensor of this name is one that ImageNet taught."""
+        return not name.startswith(self._tuned)
+
+
+def _own_state(module: nn.Module) -> dict[str, Tensor]:
+    return dict((*module.named_parameters(), *module.named_buffers()))
+
+
+def _without_photographs(module: nn.Module, state: dict[str, Tensor], prefix: str, _: object) -> None:
+    assert isinstance(module, PhotographTrunk)
+    for name in [name for name in state if name.startswith(prefix)]:
+        if module.knows_from_photographs(name.removeprefix(prefix)):
+            del state[name]
+
+
+def _with_photographs(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    assert isinstance(module, PhotographTrunk)
+    state.update(
+        {f"{prefix}{name}": part for name, part in _own_state(module).items() if module.knows_from_photographs(name)}
+    )
 
 
 class _Convolution(nn.Module):

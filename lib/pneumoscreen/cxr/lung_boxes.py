@@ -5,10 +5,13 @@ an anchor box. Ours: the anchor of a lung is the mean box of the training set; t
 which boxes are shares of the width and the height; batch normalisation and narrower stages than VGG's; and in place of
 VGG's fully connected layers, which learn the mean box where boxes are few, a heatmap of each edge, whose expected place
 is the edge (Sun et al. 2018, integral regression).
+
+Ours as well: the heatmaps can be read from a trunk that has learnt photographs (``efficientnet.py``) in place of the
+VGG stages. Radiographs with drawn boxes whose licence lets them teach are some hundred; on that trunk they are enough.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +24,7 @@ from ..case import SIDES, Vector
 from ..config import Settings
 from ..errors import NoLungsError
 from ..images.radiograph import Radiograph
+from .efficientnet import LEVELS, PhotographTrunk
 from .network import CxrModel
 from .networks import LUNG_BOXES
 from .sampling import cut
@@ -33,9 +37,11 @@ Anchor = tuple[float, float, float, float]
 
 _LEVELS = 3
 """Of the last stages, which the heatmaps are read from at the resolution of the finest of them."""
+_PHOTOGRAPH_STRIDE = 8
+"""Of the finest level of the trunk that has learnt photographs."""
 _GUESS_WIDTH = 0.25
 """Standard deviation of the guess around an anchor's edge, as a share of the picture."""
-_SMALLEST = 0.01
+SMALLEST = 0.01
 """Width and height of a box, as a share, whose edges have passed each other."""
 
 SMALLEST_SHARE, LARGEST_SHARE = 0.08, 1.1
@@ -47,6 +53,7 @@ class LungBoxSettings(Settings):
 
     Attributes:
         size: side of the square that it looks at, in pixels.
+        trunk: what the heatmaps are read from: VGG stages, or what ImageNet taught.
         stages: channels of the VGG stages, each of which halves the picture.
         features: channels that the heatmaps are read from.
         anchors: of the patient's left and right lung.
@@ -54,6 +61,7 @@ class LungBoxSettings(Settings):
     """
 
     size: int = Field(128, ge=32)
+    trunk: Literal["vgg", "efficientnet_lite0"] = "vgg"
     stages: tuple[int, ...] = Field((16, 32, 64, 96, 128), min_length=2)
     features: int = Field(64, gt=0)
     anchors: dict[str, Anchor] = Field(
@@ -63,7 +71,7 @@ class LungBoxSettings(Settings):
 
 
 class LungBoxNetwork(nn.Module):
-    """VGG stages and a heatmap of each edge: pictures [b, 1, size, size] to offsets [b, 2, 4], left lung first."""
+    """A trunk and a heatmap of each edge: pictures [b, 1, size, size] to offsets [b, 2, 4], left lung first."""
 
     anchors: Tensor
     guess: Tensor
@@ -72,21 +80,20 @@ class LungBoxNetwork(nn.Module):
     def __init__(self, settings: LungBoxSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.stages = nn.ModuleList()
-        channels = 1
-        for number, width in enumerate(settings.stages):
-            layers: list[nn.Module] = []
-            for _ in range(1 if number < 2 else 2):  # as VGG-11
-                layers += _convolution(channels, width)
-                channels = width
-            self.stages.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
+        if settings.trunk == "vgg":
+            self.stages = _vgg_stages(settings.stages)
+            widths, stride = settings.stages[-_LEVELS:], 2 ** max(len(settings.stages) - _LEVELS + 1, 1)
+        else:
+            self.trunk = PhotographTrunk()
+            self.narrow = nn.ModuleList(_narrowed(width, settings.features) for width in LEVELS)
+            widths, stride = (settings.features,) * len(LEVELS), _PHOTOGRAPH_STRIDE
         self.read = nn.Sequential(
-            *_convolution(sum(settings.stages[-_LEVELS:]), settings.features),
+            *_convolution(sum(widths), settings.features),
             *_convolution(settings.features, settings.features),
             nn.Conv2d(settings.features, 4 * len(SIDES), 1),
         )
         anchors = torch.tensor([settings.anchors[side] for side in SIDES])
-        count = settings.size // 2 ** max(len(settings.stages) - _LEVELS + 1, 1) + 2
+        count = settings.size // stride + 2
         self.register_buffer("anchors", anchors, persistent=False)
         edges = corners(anchors)
         guess = _guess(edges, count)
@@ -102,17 +109,23 @@ class LungBoxNetwork(nn.Module):
         return encode((found + mirror(mirrored)) / 2, self.anchors)
 
     def _regress(self, pictures: Tensor) -> Tensor:
-        levels = []
-        x = pictures * 2.0 - 1.0
-        for stage in self.stages:
-            x = stage(x)
-            levels.append(x)
-        levels = levels[-_LEVELS:]
+        levels = self._levels(pictures * 2.0 - 1.0)
         finest = levels[0].shape[2:]
         joined = [functional.interpolate(level, finest, mode="bilinear", align_corners=False) for level in levels[1:]]
         # A cell more on each side, so that an edge can lie on that of the picture.
         heatmaps: Tensor = self.read(functional.pad(torch.cat([levels[0], *joined], dim=1), (1, 1, 1, 1)))
         return self._offsets(heatmaps.unflatten(1, (len(SIDES), 4)))
+
+    def _levels(self, x: Tensor) -> list[Tensor]:
+        """Feature maps that the heatmaps are read from, the finest first."""
+        if self.settings.trunk != "vgg":
+            maps = self.trunk(x.expand(-1, 3, -1, -1))
+            return [narrow(level) for narrow, level in zip(self.narrow, maps, strict=True)]
+        levels = []
+        for stage in self.stages:
+            x = stage(x)
+            levels.append(x)
+        return levels[-_LEVELS:]
 
     def _offsets(self, heatmaps: Tensor) -> Tensor:
         """Offsets [b, 2, 4] of heatmaps [b, 2, 4, n, n]: of the left, upper, right and lower edge.
@@ -125,8 +138,26 @@ class LungBoxNetwork(nn.Module):
         x = _expected(heatmaps[:, :, 0::2] + self.guess[:, 0::2, None, :], along=4) + self.shift[:, 0::2]
         y = _expected(heatmaps[:, :, 1::2] + self.guess[:, 1::2, :, None], along=3) + self.shift[:, 1::2]
         found = torch.stack([x, y], dim=-1)  # [b, 2, first and last edge, 2]
-        size = (found[:, :, 1] - found[:, :, 0]).clamp(min=_SMALLEST)
+        size = (found[:, :, 1] - found[:, :, 0]).clamp(min=SMALLEST)
         return encode(torch.cat([found.mean(dim=2), size], dim=-1), self.anchors)
+
+
+def _vgg_stages(widths: tuple[int, ...]) -> nn.ModuleList:
+    stages, channels = nn.ModuleList(), 1
+    for number, width in enumerate(widths):
+        layers: list[nn.Module] = []
+        for _ in range(1 if number < 2 else 2):  # as VGG-11
+            layers += _convolution(channels, width)
+            channels = width
+        stages.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
+    return stages
+
+
+def _narrowed(inside: int, outside: int) -> nn.Sequential:
+    """A level of the trunk, as wide as the others."""
+    return nn.Sequential(
+        nn.BatchNorm2d(inside), nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()
+    )
 
 
 def _convolution(inside: int, outside: int) -> list[nn.Module]:

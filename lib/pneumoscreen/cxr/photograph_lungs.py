@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .efficientnet import LEVELS, EfficientNetLite0
+from .efficientnet import LEVELS, PhotographTrunk
 
 CHANNELS = sum(LEVELS)
 NOWHERE = -20.0
@@ -54,8 +54,6 @@ class LungHead(nn.Module):
 class PhotographLungs(nn.Module):
     """Trunk and head; ``localization.py`` leads lungs [b, 1, h, w] in 0 to 1 through both.
 
-    What ImageNet taught is no part of the state: it is always what stands beside the program.
-
     Args:
         attention: whether the mask is used.
         dropout: share of what is seen that a training leaves out at random.
@@ -64,41 +62,11 @@ class PhotographLungs(nn.Module):
 
     def __init__(self, attention: bool, dropout: float, tuned_stages: int = 0) -> None:
         super().__init__()
-        self.trunk = EfficientNetLite0()
-        self.trunk.load_imagenet()
-        self.trunk.freeze(len(self.trunk.stages))
+        self.trunk = PhotographTrunk(tuned_stages)
         self.head = LungHead(attention, dropout)
-        first = len(self.trunk.stages) - tuned_stages
-        self._tuned = tuple(f"trunk.stages.{number}." for number in range(first, len(self.trunk.stages)))
-        self.register_state_dict_post_hook(_without_photographs)
-        self.register_load_state_dict_pre_hook(_with_photographs)
-
-    def tuned_parameters(self) -> list[nn.Parameter]:
-        """Those of the stages that learn lungs, no longer frozen."""
-        found = [part for name, part in self.named_parameters() if name.startswith(self._tuned)]
-        for part in found:
-            part.requires_grad = True
-        return found
-
-    def knows_from_photographs(self, name: str) -> bool:
-        """Whether a tensor of this name is one that ImageNet taught."""
-        return name.startswith("trunk.") and not name.startswith(self._tuned)
 
     def maps(self, lungs: Tensor) -> Tensor:
         """The feature maps [b, ``CHANNELS``, h / 16, w / 16] of all levels at one stride."""
         fine, middle, coarse = self.trunk(lungs.expand(-1, 3, -1, -1) * 2.0 - 1.0)
         coarse = functional.interpolate(coarse, middle.shape[2:], mode="bilinear", align_corners=False)
         return torch.cat([functional.adaptive_avg_pool2d(fine, middle.shape[2:]), middle, coarse], dim=1)
-
-
-def _without_photographs(module: nn.Module, state: dict[str, Tensor], prefix: str, _: object) -> None:
-    assert isinstance(module, PhotographLungs)
-    for name in [name for name in state if name.startswith(prefix)]:
-        if module.knows_from_photographs(name.removeprefix(prefix)):
-            del state[name]
-
-
-def _with_photographs(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    assert isinstance(module, PhotographLungs)
-    own = {f"trunk.{name}": tensor for name, tensor in module.trunk.state_dict().items()}
-    state.update({f"{prefix}{name}": part for name, part in own.items() if module.knows_from_photographs(name)})

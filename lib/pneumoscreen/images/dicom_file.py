@@ -18,6 +18,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, UID_dictionary
 
 from ..errors import ImageError
 from .content_kind import DICOM, not_readable
+from .dicom_deflated import check_inflated
 from .dicom_header import (
     FLOAT_PIXELS,
     HEADER_TAGS,
@@ -133,6 +134,7 @@ def _read(path: Path) -> tuple[Dataset, _Pixels]:
         return tag >= _PIXEL_DATA
 
     with path.open("rb") as file:
+        check_inflated(file, path)
         dataset = read_partial(file, at_pixels, force=looks_like_dicom(path), specific_tags=HEADER_TAGS)
         if not lengths:
             return dataset, _Pixels(any(keyword in dataset for keyword in FLOAT_PIXELS))

@@ -33,7 +33,7 @@ HEADER_TAGS = [Tag(keyword) for keyword in (*_KEYWORDS, *FLOAT_PIXELS)]
 # Of slices of one volume; two acquisitions or reconstructions differ in one of them.
 _TAKING = _KEYWORDS[-6:]
 _CT, _CR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.1"
-# By the SOP class, where a writer left the modality out.
+# By the SOP class, where a writer left the modality out or called it OT, "other".
 _MODALITIES = {_CT: "CT", f"{_CT}.1": "CT", f"{_CT}.2": "CT", _CR: "CR", f"{_CR}.1": "DX", f"{_CR}.1.1": "DX"}
 _LETTERS = re.compile(r"[\W\d_]+")
 _NO_NAMES = {"anonymous", "anon", "anonymized", "case", "chest", "dicom", "lung", "patient", "phantom", "test"}
@@ -163,7 +163,7 @@ def slice_header(dataset: Dataset, path: Path, frame: int, frames: int, groups: 
         frames=frames,
         transfer_syntax=syntax_of(dataset),
         sop_class=sop_class,
-        modality=modality_of_file(dataset) or _MODALITIES.get(sop_class, ""),
+        modality=_modality(dataset, sop_class),
         image_type=tuple(str(part).upper() for part in ([image_type] if isinstance(image_type, str) else image_type)),
         study_uid=str(dataset.get("StudyInstanceUID") or ""),
         series_uid=str(dataset.get("SeriesInstanceUID") or ""),
@@ -220,6 +220,11 @@ def syntax_of(dataset: Dataset) -> str:
 def modality_of_file(dataset: Dataset) -> str:
     """The modality in capitals; empty where the file names none."""
     return str(dataset.get("Modality") or "").strip().upper()
+
+
+def _modality(dataset: Dataset, sop_class: str) -> str:
+    named = modality_of_file(dataset)
+    return named if named not in ("", "OT") else _MODALITIES.get(sop_class, named)
 
 
 def _whole(dataset: Dataset, keyword: str) -> int | None:

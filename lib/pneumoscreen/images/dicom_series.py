@@ -37,7 +37,9 @@ _ACROSS = 0.1
 _NEAR = 3
 """Slices on each side that a slice is compared with."""
 _CUT_OFF = 0.25
-"""Of the pixels: how much more zeros at the end than those around it a slice may have."""
+"""Of the pixels: how much more zeros at the end than any of those around it a slice may have."""
+_CUT_OFF_ALONE = 0.04
+"""The same, where neither the slices below nor those above lead up to it: real ones differ by far less."""
 
 
 @dataclass(frozen=True)
@@ -229,14 +231,24 @@ def _check_ends(slices: Sequence[SliceHeader], name: str) -> None:
 
     Ours: a slice without any picture may be meant so, and where air is stored as zeros its share changes slowly.
     """
-    cut = []
-    for number, header in enumerate(slices):
-        near = [*slices[max(0, number - _NEAR) : number], *slices[number + 1 : number + 1 + _NEAR]]
-        least = min((other.blank_end for other in near), default=0.0)
-        if header.blank_end < 1.0 and header.blank_end - least > _CUT_OFF:
-            cut.append(header.path)
+    ends = [header.blank_end for header in slices]
+    cut = [header.path for number, header in enumerate(slices) if ends[number] < 1.0 and _runs_out(ends, number)]
     if cut:
         raise DamagedError(f"{name} holds damaged DICOM files ({names_of(cut)}); copy the series again")
+
+
+def _runs_out(ends: Sequence[float], number: int) -> bool:
+    """Whether the zeros at a slice's end are more than the slices around it explain.
+
+    Args:
+        ends: share of each slice's pixels that are zeros at its end.
+        number: of the slice.
+    """
+    below, above = ends[max(0, number - _NEAR) : number][::-1], ends[number + 1 : number + 1 + _NEAR]
+    if ends[number] - min((*below, *above), default=ends[number]) > _CUT_OFF:
+        return True
+    led_up_to = [max(side[0], 2 * side[0] - side[1]) for side in (below, above) if len(side) > 1]
+    return ends[number] - max(led_up_to, default=1.0) > _CUT_OFF_ALONE
 
 
 def _check_tilt(

@@ -119,6 +119,17 @@ def test_black_stays_black_and_all_else_changes() -> None:
     assert len(torch.unique(changes)) == 20, "each picture is varied on its own"
 
 
+def test_a_gamma_bends_the_greys_and_leaves_black_and_white() -> None:
+    how = NOTHING.model_copy(update={"gamma": 0.5})
+    pictures = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]).expand(12, 1, 5, 5)
+    generator = torch.Generator().manual_seed(3)
+    varied = vary(pictures, draw(12, how, generator), how, generator)
+    exponents = torch.log(varied[:, 0, 2, 1:4]) / torch.log(pictures[:, 0, 2, 1:4])
+    torch.testing.assert_close(exponents, exponents[:, :1].expand(-1, 3), rtol=1e-3, atol=1e-3)
+    assert (exponents[:, 0].log().abs() < 0.5).all() and len(torch.unique(exponents[:, 0])) == 12
+    torch.testing.assert_close(varied[..., [0, -1]], pictures[..., [0, -1]])
+
+
 def test_what_comes_from_beyond_the_edge_is_black() -> None:
     how = RadiographAugmentation(contrast=0.5)
     right_by_a_quarter = Variation(torch.tensor([[[1.0, 0.0, -0.5], [0.0, 1.0, 0.0]]]), torch.tensor([False]))

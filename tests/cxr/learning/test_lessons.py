@@ -14,6 +14,7 @@ from pneumoscreen.case import CXR_CLASSES
 from pneumoscreen.config import load_config
 from pneumoscreen.cxr.discrimination import DiscriminationSettings
 from pneumoscreen.cxr.efficientnet import EfficientNetLite0
+from pneumoscreen.cxr.learning.augmentation import Variation
 from pneumoscreen.cxr.learning.data import PictureSet
 from pneumoscreen.cxr.learning.lessons import (
     DiscriminationLesson,
@@ -25,6 +26,7 @@ from pneumoscreen.cxr.learning.lessons import (
     balanced,
     joint_weights,
     multi_focal_loss,
+    vary_boxes,
     with_anchors,
 )
 from pneumoscreen.cxr.learning.run import RadiographTrainingSettings
@@ -119,6 +121,12 @@ class TestLungBoxes:
         assert offsets.grad is not None
         # The left lung's box has to go right, the right one's left.
         assert offsets.grad[0, 0, 0] < 0 < offsets.grad[0, 1, 0]
+
+    def test_what_of_a_box_lies_beyond_the_picture_is_cut_off(self) -> None:
+        right_by_a_quarter = Variation(torch.tensor([[[1.0, 0.0, -0.5], [0.0, 1.0, 0.0]]]), torch.tensor([False]))
+        boxes = torch.tensor([[[0.7, 0.5, 0.4, 0.8], [0.25, 0.5, 0.3, 0.6]]])
+        wanted = torch.tensor([[[0.875, 0.5, 0.25, 0.8], [0.5, 0.5, 0.3, 0.6]]])
+        torch.testing.assert_close(vary_boxes(boxes, right_by_a_quarter), wanted)
 
     def test_few_pictures_make_no_short_epoch(self) -> None:
         lesson = LungBoxLesson(BOXES)

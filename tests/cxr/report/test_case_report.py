@@ -276,13 +276,3 @@ def test_the_line_and_the_index_of_an_x_ray(cxr_screening):
     assert "well Healthy 70.0 % – 0.5 s" in text
     assert "Noisy-OR" not in text
     assert "Regions" not in text
-
-
-def test_an_index_of_both_modalities(screening, cxr_screening):
-    text = Page(render_index([screening.case, cxr_screening.case], DEFAULT_CLASSES)).text
-    assert "2 cases screened Chest screening" in text
-    assert "CT COVID-19 1 Influenza A 0 No infection found 0" in text
-    assert "X-ray COVID-19 1 Healthy 0 Community-acquired pneumonia 0" in text
-    assert "chest COVID-19 80.0 % – – – Left lung 0.5 s" in text
-    assert "CT probability: Noisy-OR" in text
-    assert "X-ray probability: softmax over COVID-19, healthy, community-acquired pneumonia" in text

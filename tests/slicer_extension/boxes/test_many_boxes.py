@@ -10,6 +10,7 @@ from tests.slicer_extension.chest import case_of, region
 from PneumoScreenLib.background import MOST
 from PneumoScreenLib.boxes.boxes import Boxes
 from PneumoScreenLib.scene.colours import colour_of
+from PneumoScreenLib.scene.views import NOWHERE
 from PneumoScreenLib.scene.volumes import load_volume
 
 COUNT = 200
@@ -141,7 +142,7 @@ def test_a_case_that_is_left_is_seen_no_more_at_once_and_goes_a_few_boxes_a_turn
     stage.background.finish()
     assert not any(map(np.array_equal, pictures(stage), empty))
     boxes.clear()
-    assert COUNT - MOST <= len(nodes()) < COUNT and boxes.is_at_work
+    assert len(nodes()) == COUNT and boxes.is_at_work, "to hide them is enough for one turn"
     assert all(map(np.array_equal, pictures(stage), empty))
     steps = turns(stage)
     assert min(steps) >= -MOST and not nodes() and not boxes.is_at_work
@@ -198,3 +199,84 @@ def test_a_case_whose_regions_have_the_same_names_gets_boxes_of_its_own(stage, b
     boxes.show(replace(case_of(*regions[:9]), case_id="another"), "r0")
     stage.background.finish()
     assert len(nodes()) == 9 and not old & set(nodes())
+
+
+def colours(boxes, regions):
+    return [boxes.node(each.id).GetDisplayNode().GetColor() for each in regions]
+
+
+def test_regions_that_change_together_are_drawn_a_few_a_turn_and_the_selected_one_at_once(stage, boxes, regions):
+    boxes.show(case_of(*regions[:FEW]), "r30")
+    stage.background.finish()
+    changed = [replace(each, label="influenza_a") for each in regions[:FEW]]
+    boxes.show(case_of(*changed), "r30")
+    is_new = [np.allclose(each, colour_of("influenza_a")) for each in colours(boxes, changed)]
+    assert is_new[30] and sum(is_new) <= MOST + 1 and boxes.is_at_work
+    while stage.background.waiting:
+        before = sum(is_new)
+        turn(stage)
+        is_new = [np.allclose(each, colour_of("influenza_a")) for each in colours(boxes, changed)]
+        assert sum(is_new) <= before + MOST
+    assert all(is_new) and not boxes.is_at_work
+
+
+def test_a_box_that_waits_to_be_drawn_anew_is_drawn_as_its_region_stands_then(stage, boxes, regions):
+    boxes.show(case_of(*regions[:FEW]), None)
+    stage.background.finish()
+    boxes.show(case_of(*(replace(each, label="influenza_a") for each in regions[:FEW])), None)
+    again = [replace(each, label="irrelevant") for each in regions[:FEW]]
+    boxes.show(case_of(*again), None)
+    stage.background.finish()
+    assert all(np.allclose(each, colour_of("irrelevant")) for each in colours(boxes, again))
+
+
+def test_a_drag_of_a_box_that_waited_to_be_drawn_is_not_taken_back(stage, boxes, regions):
+    boxes.show(case_of(*regions[:FEW]), None)
+    stage.background.finish()
+    moved = [replace(each, center_mm=tuple(np.add(each.center_mm, 1.0))) for each in regions[:FEW]]
+    boxes.show(case_of(*moved), None)
+    boxes.select(moved[-1].id)
+    boxes.edit(True)
+    boxes.node(moved[-1].id).SetCenter(1.0, 2.0, 3.0)
+    stage.background.finish()
+    assert np.allclose(boxes.node(moved[-1].id).GetCenter(), (1.0, 2.0, 3.0))
+
+
+def test_what_waits_to_be_drawn_anew_touches_no_box_of_the_next_case(stage, boxes, regions):
+    boxes.show(case_of(*regions[:FEW]), None)
+    stage.background.finish()
+    boxes.show(case_of(*(replace(each, label="influenza_a") for each in regions[:FEW])), None)
+    boxes.clear()
+    few = regions[:3]
+    boxes.show(replace(case_of(*few), case_id="another"), None)
+    stage.background.finish()
+    assert len(nodes()) == 3
+    assert not any(np.allclose(each, colour_of("influenza_a")) for each in colours(boxes, few))
+
+
+def test_a_box_that_somebody_takes_out_while_it_waits_to_be_drawn_is_told_as_deleted(stage, boxes, regions):
+    told = []
+    boxes.deleted.connect(told.extend)
+    boxes.show(case_of(*regions[:FEW]), None)
+    stage.background.finish()
+    boxes.show(case_of(*(replace(each, label="influenza_a") for each in regions[:FEW])), None)
+    stage.double.scene.RemoveNode(boxes.node("r39"))
+    stage.background.finish()
+    assert told == ["r39"]
+
+
+def test_the_boxes_of_a_case_that_is_left_are_hidden_a_number_a_turn_and_do_not_come_back(stage, boxes, regions):
+    empty = pictures(stage)
+    boxes.show(case_of(*regions), "r0")
+    stage.background.finish()
+    parts = boxes.withdraw()
+    seen = []
+    for _ in parts:
+        displays = [node.GetNthDisplayNode(index) for node in nodes() for index in range(2)]
+        seen.append(sum(NOWHERE not in display.GetViewNodeIDs() for display in displays))
+        # The reader scrolls meanwhile.
+        stage.axial.node.SetSliceOffset(stage.axial.node.GetSliceOffset() + 1.0)
+    assert len(seen) > 2 and seen == sorted(seen, reverse=True) and seen[-1] == 0
+    boxes.clear()
+    stage.axial.node.SetSliceOffset(stage.axial.node.GetSliceOffset() - len(seen))
+    assert all(map(np.array_equal, pictures(stage), empty))

@@ -29,7 +29,12 @@ def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
 
         monkeypatch.setattr(asking, "ask", ask)
         monkeypatch.setattr(asking, "run", run)
-        monkeypatch.setattr(session, "open", lambda case_id: session._opened(opened(case_id)))
+
+        def arrive(case_id: str) -> None:
+            session.arrive(opened(case_id))
+            running.wait(lambda: not session.is_arriving)
+
+        monkeypatch.setattr(session, "open", arrive)
         yield running
 
 

@@ -11,6 +11,8 @@ from tests.slicer_extension.chest import chest
 from tests.slicer_extension.doubles.headless_views import SliceView, ThreeDView
 from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 
+from PneumoScreenLib.background import in_one_turn
+
 CASES = [
     {"id": "now", "patient": "f3", "acquired": "2026-05-02T10:00:00", "modality": "CT", "state": "new"},
     {"id": "older", "patient": "f3", "acquired": "2026-01-20T09:00:00", "modality": "CT", "state": "done"},
@@ -55,7 +57,7 @@ def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
 
         monkeypatch.setattr(running.logic.asking, "run", run)
         running.logic.connection.cases = CASES
-        running.session._show("now", str(tmp_path / "now.nrrd"), on_server=True)
+        in_one_turn(running.session._show("now", str(tmp_path / "now.nrrd"), on_server=True))
         yield running
 
 
@@ -72,7 +74,7 @@ def test_it_is_shown_and_put_away_by_one_button(panel: Panel) -> None:
 
 def test_it_goes_with_the_case(panel: Panel, tmp_path: Path) -> None:
     panel.ui.priorButton.click()
-    panel.session._show("oldest", str(tmp_path / "older.nrrd"), on_server=True)
+    in_one_turn(panel.session._show("oldest", str(tmp_path / "older.nrrd"), on_server=True))
     assert panel.session.view.beside.volume is None
     assert not panel.ui.priorButton.enabled and "knows of no" in panel.ui.priorButton.toolTip
     panel.session.view.boxes.watch()

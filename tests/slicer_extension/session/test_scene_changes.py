@@ -162,7 +162,7 @@ def test_nothing_foreign_stays_over_the_next_case_and_no_foreign_volume_goes(rea
 
 
 def test_the_axes_of_the_boxes_are_those_of_the_case(reading: Panel) -> None:
-    from PneumoScreenLib.boxes.boxes import box_axes
+    from PneumoScreenLib.scene.volumes import box_axes
 
     foreign = another_patient()
     foreign.SetAttribute("PneumoScreen.case", "phantom")

@@ -77,8 +77,8 @@ def test_no_xray_no_section(panel: Panel) -> None:
 
 def test_class_side_and_picture_are_shown(xray: Panel) -> None:
     xray.show()
-    assert xray.ui.xrayVerdictLabel.text == "COVID-19  70 %"
-    assert xray.ui.xrayLocationLabel.text == "Affected lung: Left (left 90 %, right 20 %)"
+    assert xray.ui.xrayVerdictLabel.text == "COVID-19  70\u00a0%"
+    assert xray.ui.xrayLocationLabel.text == "Affected lung: Left (left 90\u00a0%, right 20\u00a0%)"
     assert not xray.ui.xrayPicture.pixmap.isNull() and xray.ui.xrayFrame.visible and xray.ui.xraySideFrame.visible
     assert "Research use only" in xray.ui.xrayResearchLabel.text
     assert not xray.ui.findingsFrame.visible, "regions belong to a CT"

@@ -40,7 +40,7 @@ def test_an_xray_is_screened_explained_corrected_and_submitted(panel: Panel, cli
     panel.screen()
     findings = panel.session.reading.case.cxr
     best = max(findings.probabilities.values())
-    assert panel.ui.xrayVerdictLabel.text.endswith(f"{100 * best:.0f} %")
+    assert panel.ui.xrayVerdictLabel.text.endswith(f"{100 * best:.0f}\u00a0%")
     assert findings.boxes["left"][0] > findings.boxes["right"][0], "the patient's left is on the right"
 
     panel.wait(lambda: panel.session.view.has_heat)

@@ -10,7 +10,7 @@ import argparse
 import csv
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...case import SIDES, Vector
@@ -26,6 +26,7 @@ _EXPERTS_SAY = "Google 2019"
 _EXHAUSTIVE = ("RSNA 2018", "ChestX-Det")
 _NIH_PATIENT = 8
 """Digits of an NIH file's name that are the patient."""
+_OPEN_LICENCES = ("CC0", "CC BY 3.0", "CC BY 4.0")
 COLUMNS = ("path", "group", "patient", "class", "left", "right", "score_left", "score_right", "use")
 
 
@@ -74,6 +75,57 @@ def read_films(folder: Path) -> list[Film]:
         return [*teaching, *experts, *_other_films(index)]
     except (KeyError, ValueError) as error:
         raise PneumoScreenError(f"{folder}: a table of films lacks {error}; see public_films.py") from None
+
+
+@dataclass(frozen=True)
+class BoxedFilm:
+    """An X-ray with a box that a reader drew around each lung.
+
+    Attributes:
+        path: below the folder.
+        group: its collection.
+        patient: whose it is.
+        boxes: x, y, w, h in pixels, by the patient's side.
+        second: those of a second reader; empty where there is none.
+        use: whether weights that are handed on may learn from it.
+    """
+
+    path: str
+    group: str
+    patient: str
+    boxes: Mapping[str, Vector]
+    second: Mapping[str, Vector]
+    use: str
+
+
+def read_boxed_films(folder: Path) -> list[BoxedFilm]:
+    """The films of ``index.csv`` with a box around each lung.
+
+    Those whose licence asks for no more than the author's name teach, if that holds for all films of their patient.
+
+    Raises:
+        PneumoScreenError: if the table is missing, lacks a column or has a box that is none.
+    """
+    try:
+        found = [_boxed(row) for row in _rows(folder / "index.csv")]
+    except (KeyError, ValueError) as error:
+        raise PneumoScreenError(f"{folder / 'index.csv'} lacks a column or has a wrong box: {error}") from None
+    closed = {film.patient for film in found if film.use == MEASURE}
+    films = [film for film in found if len(film.boxes) == len(SIDES)]
+    return [replace(film, use=MEASURE) if film.patient in closed else film for film in films]
+
+
+def _boxed(row: Mapping[str, str]) -> BoxedFilm:
+    first, second = (
+        {side: _box(text) for side in SIDES if (text := row[f"{side}_lung_box{reader}"])} for reader in ("", "_2")
+    )
+    use = TRAIN if row["licence"] in _OPEN_LICENCES else MEASURE
+    return BoxedFilm(row["path"], row["set"], row["patient"] or row["path"], first, second, use)
+
+
+def _box(text: str) -> Vector:
+    x, y, width, height = (float(number) for number in text.split())
+    return (x, y, width, height)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -24,6 +24,7 @@ class RadiographAugmentation(Settings):
         tilt: largest turn, in degrees.
         scale: largest change of size, as a share; with the shift it clips.
         contrast: largest change of contrast and brightness, as a share.
+        gamma: largest logarithm of the exponent of the greys.
     """
 
     flip: float = Field(0.5, ge=0.0, le=1.0)
@@ -31,6 +32,7 @@ class RadiographAugmentation(Settings):
     tilt: float = Field(10.0, ge=0.0, le=45.0)
     scale: float = Field(0.15, ge=0.0, lt=0.9)
     contrast: float = Field(0.25, ge=0.0, lt=1.0)
+    gamma: float = Field(0.0, ge=0.0, lt=2.0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ def vary(
 ) -> Tensor:
     """Varied pictures [b, channels, h, w] in 0 to 1; what comes from beyond the edge is black."""
     shape = (len(pictures), 1, 1, 1)
+    if settings.gamma > 0.0:
+        exponent = torch.exp((torch.rand(shape, generator=generator) * 2.0 - 1.0) * settings.gamma)
+        pictures = pictures**exponent
     gain = 1.0 + (torch.rand(shape, generator=generator) * 2.0 - 1.0) * settings.contrast
     offset = (torch.rand(shape, generator=generator) * 2.0 - 1.0) * settings.contrast / 2.0
     # Black stays black: what was removed from a picture must not come back as grey, nor as a rim where pixels mix.

@@ -1,5 +1,7 @@
 """The three networks of the X-ray method as lessons: losses, variation and figures (Wang et al. 2020)."""
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from monai.losses.giou_loss import BoxGIoULoss
@@ -12,7 +14,7 @@ from ...xray_findings import INFECTED
 from ..discrimination import DiscriminationModel, DiscriminationSettings
 from ..efficientnet import EfficientNetLite0
 from ..localization import LocalizationModel, LocalizationSettings
-from ..lung_boxes import LungBoxModel, LungBoxSettings, corners, decode, encode
+from ..lung_boxes import SMALLEST, LungBoxModel, LungBoxSettings, corners, decode, encode
 from ..networks import DISCRIMINATION, LOCALIZATION, LUNG_BOXES
 from .augmentation import RadiographAugmentation, Variation, draw, vary
 from .data import PictureSet
@@ -40,6 +42,9 @@ class LungBoxTrainingSettings(RadiographTrainingSettings):
     epochs: int = Field(90, ge=1)
     patience: int = Field(8, ge=1)
     stop_after: int = Field(24, ge=1)
+
+
+BoxSettingsT = TypeVar("BoxSettingsT", bound=LungBoxTrainingSettings)
 
 
 class DiscriminationTrainingSettings(RadiographTrainingSettings):
@@ -92,6 +97,7 @@ class LungBoxLesson(Lesson):
         self.settings = settings
         self.model = LungBoxModel.untrained(settings.network, settings.seed)
         self.network = self.model.network
+        self.is_depthwise = settings.network.trunk != "vgg"
 
     def vary(self, pictures: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Pictures and boxes, flipped with their sides exchanged."""
@@ -207,15 +213,20 @@ def balanced(targets: Tensor, balance: float) -> Tensor:
 
 
 def vary_boxes(boxes: Tensor, variation: Variation) -> Tensor:
-    """Boxes [b, 2, 4] in a varied picture; a flip exchanges left and right. The tilt turns their centres only."""
+    """Boxes [b, 2, 4] in a varied picture; a flip exchanges left and right. The tilt turns their centres only.
+
+    What of a box lies beyond the picture is cut off: nothing there can be seen.
+    """
     matrix, offset = variation.theta[:, :, :2], variation.theta[:, :, 2]
     centers = torch.linalg.solve(matrix[:, None], (boxes[..., :2] * 2.0 - 1.0 - offset[:, None])[..., None])[..., 0]
     scale = torch.linalg.det(matrix).abs().sqrt()[:, None, None]
-    moved = torch.cat([(centers + 1.0) / 2.0, boxes[..., 2:] / scale], dim=-1)
-    return torch.where(variation.flipped[:, None, None], moved.flip(1), moved)
+    moved = corners(torch.cat([(centers + 1.0) / 2.0, boxes[..., 2:] / scale], dim=-1)).clamp(0.0, 1.0)
+    low, size = moved[..., :2], (moved[..., 2:] - moved[..., :2]).clamp(min=SMALLEST)
+    inside = torch.cat([low + size / 2.0, size], dim=-1)
+    return torch.where(variation.flipped[:, None, None], inside.flip(1), inside)
 
 
-def with_anchors(settings: LungBoxTrainingSettings, boxes: Tensor) -> LungBoxTrainingSettings:
+def with_anchors(settings: BoxSettingsT, boxes: Tensor) -> BoxSettingsT:
     """The settings with each lung's mean box in the training set [n, 2, 4] as its anchor (ours)."""
     means = boxes.double().mean(dim=0).numpy()
     anchors = {side: tuple(np.round(mean, 4).tolist()) for side, mean in zip(SIDES, means, strict=True)}

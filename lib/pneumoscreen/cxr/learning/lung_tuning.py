@@ -98,7 +98,7 @@ def _tune(
     say: Callable[[str], None],
 ) -> None:
     settings = teaching.tuning
-    trunk, head = parts.tuned_parameters(), list(parts.head.parameters())
+    trunk, head = parts.trunk.tuned_parameters(), list(parts.head.parameters())
     groups: list[dict[str, Any]] = [
         {"params": trunk, "lr": settings.learning_rate},
         {"params": head, "lr": settings.learning_rate * settings.head_rate},

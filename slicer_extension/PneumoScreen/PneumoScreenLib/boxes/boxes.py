@@ -7,15 +7,16 @@ import slicer
 import slicer.util
 from slicer.util import VTKObservationMixin
 
-from ..background import Later, when_idle
+from ..background import Later, Parts, when_idle
 from ..contract import Case, Region, lps_to_ras
-from ..scene.volumes import patient_axes
+from ..scene.volumes import box_axes
 from ..signal import Signal
 from .case_nodes import Nodes
 from .clicks import Clicks, Line, first_hit
 from .losses import Losses
 from .node import draw, geometry, is_elsewhere, set_visible
 from .placing import Placing
+from .redrawing import Redrawing
 from .sightings import Sightings
 from .tag import Tag
 
@@ -57,6 +58,7 @@ class Boxes(VTKObservationMixin):
         self._later, self._clicks = later, Clicks(self._click, self._dragged)
         self._placing = Placing(scene, self.placed.emit)
         self._dragged_node: Any = None
+        self._redrawing = Redrawing(self._draw, later)
         self._tag = Tag(scene)
         self.views_changed.connect(self._tag.show_in)
         self._loss = Losses(scene, lambda: self._nodes.of, self._tell_deleted, later)
@@ -73,6 +75,7 @@ class Boxes(VTKObservationMixin):
                 self._case_id = case.case_id
                 self._nodes.begin(case.case_id)
                 self._sightings.forget(self._regions)
+                self._redrawing.clear()
             regions = {region.id: region for region in case.regions}
             axes = box_axes(self._volume)
             unchanged = self._regions if np.allclose(axes, self._axes) else {}
@@ -80,9 +83,10 @@ class Boxes(VTKObservationMixin):
             self._regions, self._axes = regions, axes
             self._keep_nodes()
             self._choose(selected)
-            for region_id in self._nodes.of:
-                if region_id in again or unchanged.get(region_id) != regions[region_id]:
-                    self._draw(region_id)
+            for region_id in set(self._nodes.of) & again:
+                self._draw(region_id)
+            changed = (key for key in self._nodes.of if unchanged.get(key) != regions[key])
+            self._redrawing.add(key for key in changed if key not in again)
             self._after_change()
 
     def select(self, region_id: Optional[str]) -> None:
@@ -91,16 +95,14 @@ class Boxes(VTKObservationMixin):
             before = self.selected
             self._choose(region_id)
             self._keep_nodes()
-            for changed in {before, self.selected}:
-                if changed in self._nodes.of:
-                    self._draw(changed)
+            for changed in set(self._nodes.of) & {before, self.selected}:
+                self._draw(changed)
             self._after_change()
 
     def edit(self, is_on: bool) -> None:
         """Give the selected box its handles, or take them; another one that is selected has none."""
         self.is_editing = is_on and self.selected is not None
-        if self.selected is not None and self._is_here(self.selected):
-            self._draw(self.selected)
+        self._draw(self.selected or "")
 
     def hide(self, is_hidden: bool) -> None:
         """Show the pictures alone for a moment, or all boxes again."""
@@ -120,6 +122,12 @@ class Boxes(VTKObservationMixin):
         self._clicks.watch()
         self._placing.start()
 
+    def withdraw(self) -> Parts:
+        """Let no view show a box any more, some boxes a turn: while the volume of a case that is left is shown."""
+        self._redrawing.clear()
+        self._sightings.close()
+        yield from self._nodes.hide()
+
     def clear(self) -> None:
         """Let no view show a box any more, take them all out of the scene, and stop watching the views."""
         with slicer.util.RenderBlocker():
@@ -130,6 +138,7 @@ class Boxes(VTKObservationMixin):
             self._watch_drag(None)
             self._regions, self.selected, self.is_editing, self.is_hidden = {}, None, False, False
             self._loss.close()
+            self._redrawing.clear()
             self._nodes.begin("")
             self._case_id = ""
             self._tell_nodes()
@@ -142,7 +151,7 @@ class Boxes(VTKObservationMixin):
     @property
     def is_at_work(self) -> bool:
         """Whether boxes are still to be drawn or to go when nothing else happens."""
-        return self._sightings.is_adding or self._nodes.leaving.is_waiting
+        return self._sightings.is_adding or self._redrawing.is_waiting or self._nodes.leaving.is_waiting
 
     def node(self, region_id: str) -> Any:
         """The vtkMRMLMarkupsROINode of a region; None where there is none."""
@@ -181,9 +190,11 @@ class Boxes(VTKObservationMixin):
         self.selected = chosen
 
     def _draw(self, region_id: str) -> None:
+        self._redrawing.drawn(region_id)
         is_selected = region_id == self.selected
         is_edited = is_selected and self.is_editing
-        draw(self._nodes.of[region_id], self._regions[region_id], self._axes, is_selected, is_edited)
+        if region_id in self._regions and self._is_here(region_id):
+            draw(self._nodes.of[region_id], self._regions[region_id], self._axes, is_selected, is_edited)
 
     def _tell_deleted(self, region_ids: List[str]) -> None:
         self.deleted.emit([region_id for region_id in region_ids if region_id in self._regions])
@@ -237,9 +248,3 @@ class Boxes(VTKObservationMixin):
         if has_ended:
             # Slicer first hears of the release, too: its own placing must not begin when this one is over.
             self._later(self._placing.drop)
-
-
-def box_axes(volume: Any) -> np.ndarray:
-    """[3, 3]: the RAS directions of the boxes' sides as columns, along the axes of a volume; of none: the patient's."""
-    # Right-handed, as a node of Slicer must be: right, front and head for a volume that is not oblique.
-    return np.eye(3) if volume is None else patient_axes(volume)[0] * [-1.0, -1.0, 1.0]

@@ -2,7 +2,7 @@
 
 from typing import Any, Iterable, List, Tuple
 
-from ..background import Later, Pieces
+from ..background import MOST, Later, Pieces
 from ..scene.data_tree import Folder
 from .node import forsake
 
@@ -26,7 +26,7 @@ class Leaving:
         return bool(self._queue)
 
     def add(self, folder: Folder, nodes: Iterable[Any]) -> None:
-        """Take boxes out: the first ones now, the others while nothing else happens.
+        """Take boxes out: a few at once, many while nothing else happens.
 
         Args:
             folder: in which they stand in the Data tree.
@@ -36,7 +36,10 @@ class Leaving:
         for node in gone:
             forsake(node)
         self._queue += [(folder, node) for node in gone]
-        if gone:
+        if len(gone) > MOST:
+            # To hide so many takes the time that a turn has.
+            self._pieces.start()
+        elif gone:
             self._pieces.work_now()
 
     def finish(self) -> None:

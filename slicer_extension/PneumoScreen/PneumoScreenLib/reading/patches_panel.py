@@ -45,7 +45,7 @@ class PatchesPanel:
             place = _("slice {number}").format(number=patch.slice)
             self._label(index).text = (
                 f"{place}<br><span style='color:{colour}'>{display_name(patch.label)}</span> "
-                f"{percent(patch.confidence)}"
+                f"{style.unbroken(percent(patch.confidence))}"
             )
 
     def _draw(self, label: Any, rows: Any) -> None:

@@ -1,9 +1,10 @@
 """The table of regions: choosing a row moves all views to it, choosing a box chooses the row."""
 
-from typing import Any, List, Tuple
+from typing import Any, Iterable, List, Tuple
 
 import qt
 
+from ..background import Later, Pieces, when_idle
 from ..contract import Region
 from ..translation import _
 from ..widgets import style
@@ -13,6 +14,8 @@ from .arrangement import STATE, TYPE, edge_of
 from .progress import is_open, progress_in_words
 
 UNSEEN = _("not seen yet")
+NEW_ROWS = 60
+"""Ours: more than a screen shows, and the cells of so many are made in a tenth of the time that a reader notices."""
 
 
 def columns_of(classes: Any) -> List[Column]:
@@ -29,7 +32,7 @@ def columns_of(classes: Any) -> List[Column]:
         Column("mm", _("Longest side of the box, in millimetres."), ("888",), RIGHT, 3),
         Column(_("Votes"), _("How many of its patches stand behind the type."), ("3 of 3",), CENTRE, 4),
         Column(_("Edge"), _("Relative distance from the edge of the lung: 0 at the pleura."), ("0.88",), RIGHT, 5),
-        Column(_("State"), _("What you did to it; open: nobody has looked at it."), ("corrected", "accepted"), LEFT),
+        Column(_("State"), _("What you did to it; open: nobody has looked at it."), ("corrected", "accepted")),
     ]
 
 
@@ -39,13 +42,15 @@ class RegionsPanel:
     Args:
         ui: widgets of the ``.ui`` file.
         session: gives the reading; takes the choice.
+        later: starts work in the background.
     """
 
-    def __init__(self, ui: Any, session: Any) -> None:
+    def __init__(self, ui: Any, session: Any, later: Later = when_idle) -> None:
         self.ui, self.session = ui, session
         self._ids: List[str] = []
         self._written: List[Tuple[Any, int, Region]] = []
         self._is_filling = False
+        self._rest = Pieces(self._write_next, later)
         style.prepare_table(ui.regionTable)
         self._columns = Columns(ui.regionTable, columns_of(session.classes), TYPE)
         self._cells = style.Cells(ui.regionTable, self._columns.alignments)
@@ -67,11 +72,11 @@ class RegionsPanel:
         self._is_filling = True
         self._ids = reading.shown() if reading is not None else []
         self._cells.resize(len(self._ids))
-        numbers = reading.numbers if reading is not None else {}
-        regions = {region.id: region for region in reading.case.regions} if reading is not None else {}
-        for row, region_id in enumerate(self._ids):
-            self._show_row(row, numbers[region_id], regions[region_id])
         del self._written[len(self._ids) :]
+        if reading is not None:
+            self._show_rows(reading, range(min(len(self._ids), len(self._written) + NEW_ROWS)))
+        # Filtered to nothing it stays: its head says what was looked for.
+        self.ui.regionTable.visible = bool(self._ids) or arrangement.only_open
         self._columns.show_order(arrangement.column, arrangement.is_descending)
         self._is_filling = False
         self.update_selection()
@@ -91,6 +96,21 @@ class RegionsPanel:
         place = _("Region {number} · ").format(number=reading.numbers[selected]) if selected is not None else ""
         self.ui.positionLabel.text = place + progress_in_words(regions)
         self.ui.previousButton.enabled = self.ui.nextRegionButton.enabled = bool(self._ids)
+
+    def _show_rows(self, reading: Any, rows: Iterable[int]) -> None:
+        """Write some rows; those that have no cells yet and are not among them follow while nothing else happens."""
+        regions = {region.id: region for region in reading.case.regions}
+        for row in rows:
+            self._show_row(row, reading.numbers[self._ids[row]], regions[self._ids[row]])
+        if len(self._written) < len(self._ids):
+            self._rest.start()
+
+    def _write_next(self) -> bool:
+        row, reading = len(self._written), self.session.reading
+        if reading is None or row >= len(self._ids):
+            return False
+        self._show_rows(reading, (row,))
+        return len(self._written) < len(self._ids)
 
     def _show_row(self, row: int, number: int, region: Region) -> None:
         """Write a row, where it does not say this already: a region never changes, another one takes its place."""

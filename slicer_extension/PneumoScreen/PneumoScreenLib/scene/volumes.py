@@ -37,21 +37,43 @@ def load_volume(path: str, case_id: str, before: Any = None) -> Any:
     Raises:
         SceneError: if Slicer cannot read the file.
     """
+    volume = bring_volume(path, case_id)
+    put_in_place(volume, case_id, before)
+    return volume
+
+
+def bring_volume(path: str, case_id: str) -> Any:
+    """The volume of a case, read where it is not in the scene yet; no view shows it by this.
+
+    Returns:
+        Its vtkMRMLScalarVolumeNode. One that was read now is not marked as the case's before it is put in place.
+
+    Raises:
+        SceneError: if Slicer cannot read the file.
+    """
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if node.GetAttribute(CASE_ATTRIBUTE) == case_id and _file_of(node) == os.path.abspath(path):
-            show_volume(node)
-            _remove(before, node)
             return node
     try:
-        volume = read_volume(path, case_id)
+        return read_volume(path, case_id)
     except RuntimeError:
         raise SceneError(
             _("Slicer cannot read {path}: delete the file and open the case again.").format(path=path)
         ) from None
+
+
+def put_in_place(volume: Any, case_id: str, before: Any) -> None:
+    """Show a volume that was brought in the place of the one before, which goes."""
     volume.SetAttribute(CASE_ATTRIBUTE, case_id)
-    _remove(before, volume)
+    if before is not volume:
+        _remove(before)
     show_volume(volume)
-    return volume
+
+
+def send_back(volume: Any) -> None:
+    """Take a volume that was read and not put in place out of the scene again."""
+    if volume.GetAttribute(CASE_ATTRIBUTE) is None:
+        _remove(volume)
 
 
 def read_volume(path: str, name: str) -> Any:
@@ -146,9 +168,15 @@ def patient_axes(volume: Any) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     return stored[:, order] * signs, order, signs
 
 
-def _remove(before: Any, now: Any) -> None:
-    if before is not None and before is not now and slicer.mrmlScene.IsNodePresent(before):
-        slicer.mrmlScene.RemoveNode(before)
+def box_axes(volume: Any) -> np.ndarray:
+    """[3, 3]: the RAS directions of the boxes' sides as columns, along the axes of a volume; of none: the patient's."""
+    # Right-handed, as a node of Slicer must be: right, front and head for a volume that is not oblique.
+    return np.eye(3) if volume is None else patient_axes(volume)[0] * [-1.0, -1.0, 1.0]
+
+
+def _remove(volume: Any) -> None:
+    if volume is not None and slicer.mrmlScene.IsNodePresent(volume):
+        slicer.mrmlScene.RemoveNode(volume)
 
 
 def _file_of(volume: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
 import slicer
 
-from ..boxes.boxes import Boxes, box_axes
+from ..boxes.boxes import Boxes
 from ..contract import Case, Patch, Region
 from ..overlays.ground_glass import GroundGlass
 from ..overlays.heat import Heat
@@ -16,7 +16,7 @@ from ..scene.patches import patch_picture
 from ..scene.radiograph import is_radiograph, radiograph_picture
 from ..scene.rulers import Rulers
 from ..scene.views import jump_to
-from ..scene.volumes import load_volume
+from ..scene.volumes import box_axes, bring_volume, put_in_place, send_back
 
 
 class CaseView:
@@ -51,13 +51,31 @@ class CaseView:
         self.boxes.deleted.connect(deleted)
 
     def open(self, path: str, case_id: str) -> None:
-        """Show a volume file in all views in the place of the case before.
+        """Show a volume file in all views in the place of the case before, in one turn.
 
         Raises:
             SceneError: if Slicer cannot read the file; the case before stays.
         """
-        volume = load_volume(path, case_id, self.volume)
-        self._clear()
+        volume = self.bring(path, case_id)
+        self.show_volume(volume, case_id)
+
+    def bring(self, path: str, case_id: str) -> Any:
+        """The volume of a case that is to be opened, in the scene and in no view yet.
+
+        Raises:
+            SceneError: if Slicer cannot read the file.
+        """
+        return bring_volume(path, case_id)
+
+    def send_back(self, volume: Any) -> None:
+        """A volume that was brought is not to be shown after all."""
+        send_back(volume)
+
+    def show_volume(self, volume: Any, case_id: str) -> None:
+        """Show a volume that was brought in all views in the place of the case before."""
+        # Once more: what was asked for the case before may have come since it was cleared.
+        self.clear()
+        put_in_place(volume, case_id, self.volume)
         self.volume = volume
         self.hanging.hang(volume)
         self.boxes.set_volume(volume)
@@ -67,7 +85,7 @@ class CaseView:
 
     def leave(self) -> None:
         """No case is open: nothing of it may be drawn or written any more. Its volume stays, as any other does."""
-        self._clear()
+        self.clear()
         self.hanging.leave(self.volume)
         self.volume = None
         self.boxes.set_volume(None)
@@ -77,7 +95,8 @@ class CaseView:
         """The panel goes: nothing of it waits for the event loop any more."""
         self.boxes.close()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Let nothing lie over the volume any more."""
         for shown in (self.boxes, self.masks, self.heat, self.glass, self.rulers):
             shown.clear()
         self.beside.clear(self.volume)

@@ -87,7 +87,7 @@ class Opening:
             self._ask("annotation", {"case_id": self._case_id, "version": wanted})
             return
         document = self._found["annotation"]["document"] if wanted is not None else screening
-        done, self._done = self._done, _nobody
+        done, self._done, self._failed = self._done, _nobody, _nobody
         base = max(numbers, default=0)
         done(Opened(self._case_id, self._found["download"], document, base, screening is not None))
 

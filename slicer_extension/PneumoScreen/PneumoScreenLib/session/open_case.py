@@ -1,4 +1,4 @@
-"""The case that is open: how it comes, how its reading is kept, and how it goes. No widgets.
+"""The case that is open: how its reading is shown and kept, and how it goes. No widgets.
 
 Whatever fails leaves the reading as it is; every correction is in a local draft and in the scene before anything else
 happens to it.
@@ -6,19 +6,18 @@ happens to it.
 
 import json
 from dataclasses import replace
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Dict, Optional
 
 from ..connection.asking import Asking, Message
 from ..connection.connection import Connection
-from ..contract import DEFAULT_CLASSES, Case, CaseError, Classes, Region
+from ..contract import DEFAULT_CLASSES, Case, Classes, Region
 from ..reading.arrangement import Arrangement
 from ..reading.drafts import Drafts
-from ..reading.reading import NOBODY, Reading
+from ..reading.reading import Reading
 from ..scene.volumes import SceneError
 from ..signal import Signal
 from ..translation import _
 from .case_view import CaseView
-from .download import Opened, Opening
 from .lending import Lending
 from .stopwatch import Stopwatch
 from .study import Study
@@ -61,61 +60,12 @@ class OpenCase:
         self.case_changed, self.reading_changed = Signal(), Signal()
         self.selection_changed, self.masks_changed = Signal(), Signal()
         self.study, self.arrangement = Study(), Arrangement()
-        self.lending, self._scenes = Lending(asking, connection), 0
+        self.lending = Lending(asking, connection)
 
     # Which case -------------------------------------------------------------------------------------------------------
 
-    def open(self, case_id: str) -> None:
-        """Download and show a case; the one that is open stays until the other is here."""
-
-        def begin(done: Callable[[Any], None], failed: Callable[[Any], None]) -> Opening:
-            progress = self.asking.progressed.emit
-            return Opening(self.asking.calls, case_id, self.folder, self.connection.reader, done, failed, progress)
-
-        scenes = self._scenes
-
-        def opened(found: Opened) -> None:
-            # What was on its way when the scene was closed was meant for that scene.
-            if scenes == self._scenes:
-                self._opened(found)
-
-        self.asking.follow(begin, opened, lambda: self.open(case_id), _("Opening {case_id} …").format(case_id=case_id))
-
-    def _opened(self, opened: Opened) -> None:
-        if not self._show(opened.case_id, opened.path, on_server=True):
-            return
-        self.base = opened.base
-        draft = self.drafts.restore(self.draft_name) or self._kept_in_scene(opened.case_id)
-        try:
-            if draft is not None:
-                self.show(Reading.from_draft(draft))
-                self.asking.say(Message(_("Your unsubmitted work on this case was restored.")))
-            elif opened.document is not None:
-                self.show(self._reading_of(opened.document))
-        except (CaseError, KeyError, TypeError, ValueError) as error:
-            text = _("This case cannot be shown ({error}); screen it again.").format(error=error)
-            self.asking.say(Message(text, None, True))
-        if opened.has_screening:
-            self._ask_for_masks()
-
-    def _kept_in_scene(self, case_id: str) -> Optional[Dict[str, Any]]:
-        draft = self.view.kept(case_id)
-        # A scene can come from a colleague.
-        return draft if draft is not None and draft.get("reader") in (self.connection.reader, NOBODY) else None
-
-    def _show(self, case_id: str, path: str, on_server: bool) -> bool:
-        # A note that was typed last belongs to the case before, and so to its draft.
-        self.note.settle()
-        if not self._try(lambda: self.view.open(path, case_id)):
-            return False
-        self._leave_reading()
-        self.lending.give_back(but=case_id)
-        self._begin(case_id, on_server)
-        return True
-
     def leave(self) -> None:
         """No case is open any more: the scene goes, or the panel. Unsubmitted work stays in its draft."""
-        self._scenes += 1
         self.lending.give_back()
         if self.case_id is None:
             return
@@ -136,23 +86,19 @@ class OpenCase:
         self.case_changed.emit()
         self.reading_changed.emit()
 
-    def _try(self, action: Callable[[], None]) -> bool:
-        try:
-            action()
-        except SceneError as error:
-            self.asking.say(Message(str(error), None, True))
-            return False
-        return True
-
     def _ask_for_masks(self) -> None:
         case_id = self.case_id
         if self.study.is_hidden:
             return
 
         def here(path: str) -> None:
-            if case_id == self.case_id:
-                self._try(lambda: self.view.show_masks(path))
-                self.masks_changed.emit()
+            if case_id != self.case_id:
+                return
+            try:
+                self.view.show_masks(path)
+            except SceneError as error:
+                self.asking.say(Message(str(error), None, True))
+            self.masks_changed.emit()
 
         # A screening by an older server left no masks: the case is read without them.
         args = {"case_id": case_id, "folder": self.folder}

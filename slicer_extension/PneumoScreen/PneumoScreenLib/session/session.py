@@ -4,18 +4,19 @@ import json
 import os
 from typing import Any, Dict, List, Optional, Sequence
 
+from ..background import in_one_turn
 from ..connection.asking import Message
 from ..connection.connection import NOT_CONNECTED
 from ..contract import CXR_CLASSES, CXR_LOCATIONS, Region
 from ..reading.progress import is_open
 from ..reading.reading import Reading
 from ..translation import _
-from .open_case import OpenCase
+from .arrival import Arrival
 
 HIDDEN = _("The model is shown once you have given your diagnosis.")
 
 
-class Session(OpenCase):
+class Session(Arrival):
     """Screens and corrects the open case; the panels show what stands here."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -25,7 +26,8 @@ class Session(OpenCase):
     def open_sample(self, path: str) -> None:
         """Show the synthetic case that comes with the extension, with its stored screening; nothing is sent."""
         name = os.path.basename(path).split(".")[0]
-        if not self._show(name, path, on_server=False):
+        self._turns.stop()
+        if not in_one_turn(self._show(name, path, on_server=False)):
             return
         screening = os.path.join(os.path.dirname(path), f"{name}.json")
         if os.path.isfile(screening):

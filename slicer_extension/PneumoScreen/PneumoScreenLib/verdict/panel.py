@@ -51,7 +51,7 @@ class VerdictPanel:
     def _show(self, case: Case, verdict: Verdict, numbers: Dict[str, int]) -> None:
         ui, classes = self.ui, self.session.classes
         colour = style.colour_of(verdict.label if verdict.decided else None, ui.verdictFrame, classes)
-        ui.verdictLabel.text = heading(verdict)
+        ui.verdictLabel.text = style.unbroken(heading(verdict))
         ui.verdictLabel.toolTip = infection_in_words(verdict)
         ui.verdictLabel.setStyleSheet(f"color: {colour};")
         self._bars.show(verdict.probability)
@@ -60,5 +60,5 @@ class VerdictPanel:
             (ui.confidenceLabel, type_in_words(verdict)),
             (ui.lungsLabel, affected_in_words(case, classes)),
         ):
-            label.text, label.visible = text, bool(text)
+            label.text, label.visible = style.unbroken(text), bool(text)
         ui.confidenceLabel.toolTip = ui.probabilityFrame.toolTip = rule_in_words(verdict)

@@ -150,5 +150,8 @@ class ViewingPanel:
 
 
 def _map_of_keys(classes: Any) -> str:
-    rows = [f"<tr><td><b>{keys}</b>&nbsp;&nbsp;</td><td>{text}</td></tr>" for keys, text in meanings(classes).items()]
+    # No key is broken in two; where several long ones do the same, a line each.
+    found = meanings(classes).items()
+    texts = {keys.replace(", Ctrl", ",<br>Ctrl").replace(" ", "&nbsp;"): text for keys, text in found}
+    rows = [f"<tr><td><b>{keys}</b>&nbsp;&nbsp;</td><td>{text}</td></tr>" for keys, text in texts.items()]
     return f"<table>{''.join(rows)}</table>"

@@ -1,6 +1,6 @@
 """Buttons: the key stands on each, and a frame has as many of them beside each other as none is cut."""
 
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Tuple
 
 import qt
 
@@ -48,15 +48,21 @@ def flow(frame: Any, buttons: Sequence[Any], width: int = NARROWEST) -> None:
 
 
 def rows_for(widths: Sequence[int], width: int) -> List[List[int]]:
-    """Indices of the buttons in each row, in their order, so that no row is wider than this."""
-    rows: List[List[int]] = []
-    for index, wanted in enumerate(widths):
-        used = sum(widths[each] + SPACING for each in rows[-1]) if rows else 0
-        if rows and used + wanted <= width:
-            rows[-1].append(index)
-        else:
-            rows.append([index])
-    return rows
+    """Indices of the buttons in each row, in their order: no row is wider than this, and no more rows than needed.
+
+    Among such rows those that are filled most alike: one short button over the whole width looks like another kind.
+    """
+    # Of the first buttons: how many rows, how much room is left in them (squares), and the rows.
+    best: List[Tuple[int, int, List[List[int]]]] = [(0, 0, [])]
+    for end in range(1, len(widths) + 1):
+        found = []
+        for start in range(end):
+            used = sum(widths[start:end]) + SPACING * (end - start - 1)
+            if used <= width or end - start == 1:
+                rows, room, before = best[start]
+                found.append((rows + 1, room + max(0, width - used) ** 2, [*before, list(range(start, end))]))
+        best.append(min(found))
+    return best[-1][2]
 
 
 def columns_for(widths: List[int], width: int) -> int:

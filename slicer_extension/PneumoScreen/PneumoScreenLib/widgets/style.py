@@ -129,6 +129,11 @@ def colour_picture(picture: Any) -> Any:
     return pixmap
 
 
+def unbroken(text: str) -> str:
+    """A text for a label whose lines never end between a number and its percent sign."""
+    return text.replace(" %", "\u00a0%")
+
+
 class Cells:
     """The cells of a table, made once and written again; rows are first written in their order.
 

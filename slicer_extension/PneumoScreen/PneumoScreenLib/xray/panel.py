@@ -69,12 +69,12 @@ class XrayPanel:
                 widget.visible = False
             return
         findings = case.cxr
-        ui.xrayVerdictLabel.text = film_verdict_in_words(case)
+        ui.xrayVerdictLabel.text = style.unbroken(film_verdict_in_words(case))
         ui.xrayVerdictLabel.toolTip = film_cautions(case)
         self._bars.show(findings.probabilities)
         location = _("Affected lung: {location}").format(location=location_name(findings.location))
         location += f" ({by_side(findings.sides)})" if findings.sides else ""
-        ui.xrayLocationLabel.text = "\n".join(filter(None, (location, extent_in_words(findings))))
+        ui.xrayLocationLabel.text = style.unbroken("\n".join(filter(None, (location, extent_in_words(findings)))))
         for widget in (ui.xrayHeatCheck, ui.xrayHeatTitle, ui.xrayHeatSlider):
             widget.visible = self.session.view.has_heat
         picture = self.session.view.xray_picture(findings.boxes)
