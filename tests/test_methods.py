@@ -4,21 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from pneumoscreen.cli import TrainTask
 from pneumoscreen.errors import ConfigError
 from pneumoscreen.methods import METHODS, networks, recipe_for
 from pneumoscreen.report.wording import MODEL_NAMES
-from pneumoscreen.server.train_parameters import PARAMETERS
-from pneumoscreen.server.train_tasks import TASKS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
-def test_every_network_is_named_trained_and_asked_for() -> None:
-    found = set(networks())
-    assert found == set(MODEL_NAMES) == set(PARAMETERS) == {task.name for task in TASKS}
-    assert found == {task.value for task in TrainTask}
-    assert all((CONFIGS / f"{name}.yaml").is_file() for name in found)
+def test_every_network_has_a_title_and_a_configuration() -> None:
+    assert set(networks()) == set(MODEL_NAMES)
+    assert all((CONFIGS / f"{name}.yaml").is_file() for name in networks())
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.modality)

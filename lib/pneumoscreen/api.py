@@ -91,7 +91,7 @@ def screen(
     item = _one_input(Path(path))
     read = named(read_timed(item), item, Namer())
     loaded = screeners or Screeners(None if model_dir is None else Path(model_dir), device)
-    loaded.load(item.modality)
+    loaded.load(read.method)
     case, write_report = screen_with_report(read, loaded, progress or (lambda stage, fraction: None))
     return Result(case, write_report)
 

@@ -20,6 +20,7 @@ import typer
 from . import RESEARCH_USE_ONLY, __version__
 from .commands.terminal import complain, quiet_packages, write_any_name
 from .errors import PneumoScreenError
+from .methods import networks
 
 STATUS_BAD_INPUT = 2
 STATUS_INTERRUPTED = 130
@@ -64,14 +65,11 @@ class PhantomModality(StrEnum):
     CXR = "cxr"
 
 
-class TrainTask(StrEnum):
-    """The networks that can be trained."""
-
-    CT_CANDIDATES = "ct_candidates"
-    CT_CLASSIFIER = "ct_classifier"
-    CXR_LUNG_BOXES = "cxr_lung_boxes"
-    CXR_DISCRIMINATION = "cxr_discrimination"
-    CXR_LOCALIZATION = "cxr_localization"
+def _network(name: str) -> str:
+    """The name of a network that can be trained."""
+    if name not in networks():
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, networks()))}")
+    return name
 
 
 class CrossTask(StrEnum):
@@ -239,7 +237,9 @@ def serve(
 
 @app.command()
 def train(
-    task: Annotated[TrainTask, typer.Argument(help="The network to train.")],
+    task: Annotated[
+        str, typer.Argument(parser=_network, metavar="NETWORK", help=f"The network to train: {', '.join(networks())}.")
+    ],
     studies: Annotated[Path, typer.Option(help="MONAI Label studies folder with case documents as labels.")],
     config: Annotated[Path, typer.Option(help="Settings, such as configs/paper.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for plan, checkpoints and status; made where missing.")],
@@ -254,7 +254,7 @@ def train(
     from .commands.train import train_task
 
     train_task(
-        task.value,
+        task,
         studies,
         config,
         out,

@@ -5,14 +5,20 @@ for, so that a command that only lists names starts fast.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .images.inputs import Modality
+    from .case import Case, ModelInfo
+    from .images.inputs import Input, Modality
+    from .models.store import ModelStore
     from .models.weights import Weights
     from .training.recipes import Recipe
+    from .verdict import Classes
+
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -21,21 +27,94 @@ class Network:
 
     Attributes:
         name: of its folder in the store of models, of its training and of its configuration.
+        training: what its training does and with which labels, a sentence for clients.
         load: makes the network of weights; raises ``ModelError`` if they do not fit the program.
         recipe: its training.
     """
 
     name: str
+    training: str
     load: "Callable[[Weights], object]"
     recipe: "Callable[[], type[Recipe]]"
 
 
+class Screening(Protocol):
+    """A screened image: its document, and whatever else the method's report is drawn from."""
+
+    @property
+    def case(self) -> "Case":
+        """The document."""
+
+
+class Screener(Protocol):
+    """The loaded networks of a method."""
+
+    @property
+    def models(self) -> "Mapping[str, ModelInfo]":
+        """Their versions."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the document on versions that were passed over as damaged."""
+
+    def noting(self, note: str) -> "Screener":
+        """The same networks with a further sentence for every document."""
+
+    def screen(self, image: Any, progress: Progress | None = None, *, read_s: float | None = None) -> Screening:
+        """Screen one image.
+
+        Raises:
+            PneumoScreenError: if it cannot be screened.
+        """
+
+
 class Method(ABC):
-    """The method for one kind of image."""
+    """The method for one kind of image.
+
+    Attributes:
+        modality: of the documents that it writes.
+        needs_monai: whether its networks import MONAI.
+        reads_ahead: whether an image takes so long to read that the next one is read while one is screened.
+    """
 
     modality: "Modality"
+    needs_monai = False
+    reads_ahead = True
 
     @property
     @abstractmethod
     def networks(self) -> tuple[Network, ...]:
         """Its networks, in the order in which a screening uses them."""
+
+    def reads(self, item: "Input") -> bool:
+        """Whether it is the method for an input."""
+        return item.modality == self.modality
+
+    @abstractmethod
+    def read(self, item: "Input") -> Any:
+        """The image of an input.
+
+        Raises:
+            PneumoScreenError: if it cannot be read.
+        """
+
+    @abstractmethod
+    def screener(self, store: "ModelStore", device: str | None = None) -> Screener:
+        """The networks in use; on the GPU where there is one, unless told otherwise.
+
+        Raises:
+            ModelError: if there are none, or they do not fit the program.
+        """
+
+    def classes(self, screener: Any) -> "Classes | None":
+        """The site's class list, where the method has one."""
+        del screener
+        return None
+
+    @abstractmethod
+    def prepare_report(self) -> None:
+        """Import what draws the report, so that no case's time holds it."""
+
+    @abstractmethod
+    def write_report(self, image: Any, screening: Any, screener: Any, target: Path) -> None:
+        """Write the page of a screened image."""

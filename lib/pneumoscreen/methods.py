@@ -8,10 +8,16 @@ from .errors import ConfigError
 from .method import Method, Network
 
 if TYPE_CHECKING:
+    from .images.inputs import Input
     from .models.store import ModelStore
     from .training.recipes import Recipe
 
 METHODS: list[Method] = [CT, CXR]
+
+
+def method_of(item: "Input") -> Method:
+    """The method for an input; of several, the one that was registered last."""
+    return next(method for method in reversed(METHODS) if method.reads(item))
 
 
 def networks() -> dict[str, Network]:

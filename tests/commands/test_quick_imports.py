@@ -20,15 +20,16 @@ import sys
 from pathlib import Path
 import numpy as np
 from pneumoscreen.commands.screen import Reading, Screeners, screen_with_report
+from pneumoscreen.ct.method import METHOD as CT
 from pneumoscreen.images.volume import Volume
 screeners = Screeners(None, "cpu")
-screeners.load("CT")
+screeners.load(CT)
 hu = np.full((24, 96, 128), -1000, np.int16)
 hu[:, 8:88, 8:120] = 40
 hu[:, 20:80, 16:54] = hu[:, 20:80, 74:112] = -850
 hu[8:14, 40:60, 20:40] = -100
 volume = Volume(hu, (3.0, 3.0, 6.0), (0.0, 0.0, 0.0), np.eye(3), "chest", Path("chest"), "0" * 64)
-case, write = screen_with_report(Reading(volume, 0.0), screeners, lambda stage, fraction: None)
+case, write = screen_with_report(Reading(volume, CT, 0.0), screeners, lambda stage, fraction: None)
 write(Path(sys.argv[1]))
 unused = ("monai", "matplotlib", "pandas", "sklearn", "scipy.signal", "scipy.stats")
 print([name for name in unused if name in sys.modules])
@@ -37,14 +38,15 @@ print([name for name in unused if name in sys.modules])
 LOADED_NETWORKS = """
 import gc
 from pneumoscreen.commands.screen import Screeners
+from pneumoscreen.ct.method import METHOD as CT
 rounds = []
 gc.callbacks.append(lambda phase, info: rounds.append(phase))
 screeners = Screeners(None, "cpu")
 before = len(rounds)
-screeners.load("CT")
+screeners.load(CT)
 during, kept = len(rounds) - before, gc.get_freeze_count()
 later = [[] for _ in range(1000)]
-screeners.load("CT")
+screeners.load(CT)
 print(during, kept > 100_000, gc.get_freeze_count() == kept, gc.isenabled())
 """
 

@@ -8,13 +8,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import RESEARCH_USE_ONLY
 from ..case import Case
 from ..errors import PneumoScreenError
+from ..method import Method
+from ..methods import method_of
 from ..verdict import DEFAULT_CLASSES, Classes
 from .folders import OutputError, prepare_folder, replacing
 from .quick_imports import import_monai, uncollected
@@ -22,13 +24,10 @@ from .screen_results import LeftOut, Refusal, Result, Screened, Shown, left_out
 from .terminal import Meter, complain
 
 if TYPE_CHECKING:
-    from ..ct.screening import Screener
-    from ..cxr.screening import CxrScreener
     from ..images import Input
     from ..images.found import Found, Refused
     from ..images.naming import Namer
-    from ..images.radiograph import Radiograph
-    from ..images.volume import Volume
+    from ..method import Screener
 
 STATUS_OK = 0
 STATUS_FAULT = 1
@@ -43,14 +42,15 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Reading:
-    """A CT or radiograph and the seconds that reading it took."""
+    """An image, the method that reads it, and the seconds that reading took."""
 
-    image: "Volume | Radiograph"
+    image: Any
+    method: Method
     seconds: float
 
 
 class Screeners:
-    """The networks of both methods, each loaded when the first case needs them.
+    """The networks of all methods, each loaded when the first case needs them.
 
     Args:
         model_dir: root of the model store; None takes the project's own.
@@ -59,49 +59,40 @@ class Screeners:
 
     def __init__(self, model_dir: Path | None, device: str) -> None:
         self._model_dir, self._device = model_dir, device
-        self._loaded: set[str] = set()
-
-    @cached_property
-    def ct(self) -> "Screener":
-        """The networks for CT."""
-        from ..ct.screening import Screener
-        from ..models.store import ModelStore
-        from .device import pick_device
-
-        return Screener.from_store(ModelStore(self._model_dir), pick_device(self._device))
-
-    @cached_property
-    def cxr(self) -> "CxrScreener":
-        """The networks for X-rays."""
-        from ..cxr.screening import CxrScreener
-        from ..models.store import ModelStore
-        from .device import pick_device
-
-        return CxrScreener.from_store(ModelStore(self._model_dir), pick_device(self._device))
+        self._loaded: dict[Method, Screener] = {}
 
     @property
     def classes(self) -> Classes:
-        """The class list of the CTs that were screened; the paper's where there were none."""
-        return self.ct.classes if "CT" in self._loaded else DEFAULT_CLASSES
+        """The class list of the cases that were screened; the paper's where there were none."""
+        found = (method.classes(screener) for method, screener in self._loaded.items())
+        return next((classes for classes in found if classes is not None), DEFAULT_CLASSES)
 
-    def load(self, modality: str) -> None:
+    def of(self, method: Method) -> "Screener":
+        """The networks of a method, loaded when first asked for.
+
+        Raises:
+            PneumoScreenError: if they cannot be loaded.
+        """
+        if method not in self._loaded:
+            from ..models.store import ModelStore
+            from .device import pick_device
+
+            self._loaded[method] = method.screener(ModelStore(self._model_dir), pick_device(self._device))
+        return self._loaded[method]
+
+    def load(self, method: Method) -> None:
         """Load the networks that a case needs, and what draws its report: that is no part of the case's time.
 
         Raises:
             PneumoScreenError: if they cannot be loaded.
         """
-        if modality in self._loaded:
+        if method in self._loaded:
             return
         with uncollected():
-            from .. import report
-
-            del report
-            if modality == "CXR":
+            method.prepare_report()
+            if method.needs_monai:
                 import_monai()
-                _ = self.cxr
-            else:
-                _ = self.ct
-        self._loaded.add(modality)
+            self.of(method)
 
 
 @dataclass(frozen=True)
@@ -164,7 +155,7 @@ def screen_inputs(
             # Read first: beside the loading of the networks, which holds the interpreter, a reading takes many times as
             # long. Without the networks no case can be screened.
             case.wait()
-            screeners.load(case.item.modality)
+            screeners.load(method_of(case.item))
             result = _screen_one(case, screeners, out, namer, shown)
             results.append(result)
             if isinstance(result, Screened) and not as_json:
@@ -256,16 +247,9 @@ def screen_with_report(read: Reading, screeners: Screeners, progress: Progress) 
     Raises:
         PneumoScreenError: if the image cannot be screened.
     """
-    from ..ct.report.case_report import write_report
-    from ..cxr.report.case_report import write_cxr_report
-    from ..images.radiograph import Radiograph
-
-    image = read.image
-    if isinstance(image, Radiograph):
-        radiograph = screeners.cxr.screen(image, progress, read_s=read.seconds)
-        return radiograph.case, lambda target: write_cxr_report(image, radiograph, target)
-    scan = screeners.ct.screen(image, progress, read_s=read.seconds)
-    return scan.case, lambda target: write_report(image, scan, target, screeners.ct.classes)
+    image, method, screener = read.image, read.method, screeners.of(read.method)
+    screening = screener.screen(image, progress, read_s=read.seconds)
+    return screening.case, lambda target: method.write_report(image, screening, screener, target)
 
 
 def _refuse(path: Path, reason: str, shown: Shown, is_fault: bool = False) -> Refusal:
@@ -309,7 +293,7 @@ def _read_ahead(found: Iterable["Found"]) -> Iterator["Pending | Refused"]:
 
 
 def _pending(item: "Input", pool: ThreadPoolExecutor) -> Pending:
-    if item.modality == "CXR":
+    if not method_of(item).reads_ahead:
         return Pending(item, partial(read_timed, item))
     reading = pool.submit(read_timed, item)
     return Pending(item, reading.result, lambda: wait([reading]))
@@ -321,8 +305,5 @@ def read_timed(item: "Input") -> Reading:
     Raises:
         PneumoScreenError: if it cannot be read.
     """
-    from ..images import read_input, read_radiograph
-
-    start = time.perf_counter()
-    image = read_radiograph(item) if item.modality == "CXR" else read_input(item)
-    return Reading(image, time.perf_counter() - start)
+    start, method = time.perf_counter(), method_of(item)
+    return Reading(method.read(item), method, time.perf_counter() - start)

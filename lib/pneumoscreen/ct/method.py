@@ -1,14 +1,19 @@
 """The CT method as the rest of the program knows it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..method import Method, Network
 from . import networks
 
 if TYPE_CHECKING:
-    from ..images.inputs import Modality
+    from ..images.inputs import Input, Modality
+    from ..images.volume import Volume
+    from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..training.recipes import Recipe
+    from ..verdict import Classes
+    from .screening import Screener, Screening
 
 
 class CtMethod(Method):
@@ -20,9 +25,47 @@ class CtMethod(Method):
     def networks(self) -> tuple[Network, ...]:
         """The candidate network and the patch classifier."""
         return (
-            Network(networks.CANDIDATES, _load_candidates, _candidates_recipe),
-            Network(networks.CLASSIFIER, _load_classifier, _classifier_recipe),
+            Network(
+                networks.CANDIDATES,
+                "Trains the network that marks candidate regions, on readers' regions.",
+                _load_candidates,
+                _candidates_recipe,
+            ),
+            Network(
+                networks.CLASSIFIER,
+                "Trains the patch classifier (M1, M2), on readers' marks and clinical diagnoses.",
+                _load_classifier,
+                _classifier_recipe,
+            ),
         )
+
+    def read(self, item: "Input") -> "Volume":
+        """The scan of an input."""
+        from ..images import read_input
+
+        return read_input(item)
+
+    def screener(self, store: "ModelStore", device: str | None = None) -> "Screener":
+        """Both networks in use."""
+        from .screening import Screener
+
+        return Screener.from_store(store, device)
+
+    def classes(self, screener: "Screener") -> "Classes":
+        """The list that the classifier was trained with."""
+        return screener.classes
+
+    def prepare_report(self) -> None:
+        """Import what draws the report."""
+        from .report import case_report
+
+        del case_report
+
+    def write_report(self, image: "Volume", screening: "Screening", screener: "Screener", target: Path) -> None:
+        """Write the page of a screened scan."""
+        from .report.case_report import write_report
+
+        write_report(image, screening, target, screener.classes)
 
 
 def _load_candidates(weights: "Weights") -> object:

@@ -1,29 +1,77 @@
 """The X-ray method as the rest of the program knows it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..method import Method, Network
 from . import networks
 
 if TYPE_CHECKING:
-    from ..images.inputs import Modality
+    from ..images.inputs import Input, Modality
+    from ..images.radiograph import Radiograph
+    from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..training.recipes import Recipe
+    from .screening import CxrScreener, CxrScreening
 
 
 class CxrMethod(Method):
     """Lung boxes, superpixels, the class of the picture, the affected side, Grad-CAM."""
 
     modality: "Modality" = "CXR"
+    needs_monai = True
+    reads_ahead = False
 
     @property
     def networks(self) -> tuple[Network, ...]:
         """The lung boxes, the class and the affected side."""
         return (
-            Network(networks.LUNG_BOXES, _load_lung_boxes, _lung_box_recipe),
-            Network(networks.DISCRIMINATION, _load_discrimination, _discrimination_recipe),
-            Network(networks.LOCALIZATION, _load_localization, _localization_recipe),
+            Network(
+                networks.LUNG_BOXES,
+                "Trains the network that finds the lungs of a chest X-ray, on readers' boxes.",
+                _load_lung_boxes,
+                _lung_box_recipe,
+            ),
+            Network(
+                networks.DISCRIMINATION,
+                "Trains the network that names the class of a chest X-ray, on clinical diagnoses and readers' classes.",
+                _load_discrimination,
+                _discrimination_recipe,
+            ),
+            Network(
+                networks.LOCALIZATION,
+                "Trains the network that names the affected lung of a COVID-19 chest X-ray, on readers' sides.",
+                _load_localization,
+                _localization_recipe,
+            ),
         )
+
+    def read(self, item: "Input") -> "Radiograph":
+        """The picture of an input."""
+        from ..images import read_radiograph
+
+        return read_radiograph(item)
+
+    def screener(self, store: "ModelStore", device: str | None = None) -> "CxrScreener":
+        """The three networks in use."""
+        from .screening import CxrScreener
+
+        return CxrScreener.from_store(store, device)
+
+    def prepare_report(self) -> None:
+        """Import what draws the report."""
+        from .report import case_report
+
+        del case_report
+
+    def write_report(
+        self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener", target: Path
+    ) -> None:
+        """Write the page of a screened X-ray."""
+        from .report.case_report import write_cxr_report
+
+        del screener
+        write_cxr_report(image, screening, target)
 
 
 def _load_lung_boxes(weights: "Weights") -> object:

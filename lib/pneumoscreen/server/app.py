@@ -296,7 +296,7 @@ class PneumoScreenApp(MONAILabelApp):
         Raises:
             ModelError: if every version that it could be is damaged.
         """
-        versions = {**self.engine.versions(), **self.engine.cxr_versions()}
+        versions = self.engine.all_versions()
         return str(self.engine.store.weights_file(model)) if versions.get(model) is not None else None
 
     def _is_of_kind(self, path: Path, modality: Modality) -> bool:

@@ -30,7 +30,7 @@ class CxrScreeningTask(CaseTask):
 
     def versions(self) -> dict[str, int | None]:
         """Versions of the three networks."""
-        return self.engine.cxr_versions()
+        return self.engine.versions("CXR")
 
     def run(self, request: TaskRequest) -> TaskResult:
         """Screen a radiograph and write its report.

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,40 +22,41 @@ from ..case import ModelInfo
 from ..ct.candidates.finding import find_candidates
 from ..ct.classifier import ClassifierSettings
 from ..ct.lungs.segmentation import Lungs, segment_lungs
-from ..ct.networks import CANDIDATES, CLASSIFIER, NETWORKS
+from ..ct.networks import CANDIDATES, CLASSIFIER
 from ..ct.screening import Screener
-from ..cxr.networks import NETWORKS as CXR_NETWORKS
 from ..cxr.screening import CxrScreener
 from ..errors import ModelError
 from ..images import Radiograph
+from ..images.inputs import Modality
 from ..images.volume import Volume
+from ..method import Method
+from ..methods import METHODS
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES, Classes
 from .reading import Check, Reading
 
 Progress = Callable[[str, float], None]
 Fingerprint = tuple[tuple[str, int, int], ...]
-ScreenerT = TypeVar("ScreenerT", Screener, CxrScreener)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Loaded(Generic[ScreenerT]):
+class _Loaded:
     """Networks in memory, the state of the store that they stand for, and why they are not what it asks for."""
 
     state: tuple[Any, ...]
-    screener: ScreenerT
+    screener: Any
     problem: str | None = None
 
 
-class _Networks(Generic[ScreenerT]):
+class _Networks:
     """The networks of one method, loaded when first needed and again when another version comes into use."""
 
-    def __init__(self, store: ModelStore, names: tuple[str, ...], load: Callable[[ModelStore], ScreenerT]) -> None:
-        self._store, self._names = store, names
-        self._from_store: Callable[[ModelStore], ScreenerT] = load
-        self._loaded: _Loaded[ScreenerT] | None = None
+    def __init__(self, store: ModelStore, method: Method) -> None:
+        self._store, self._method = store, method
+        self._names = tuple(network.name for network in method.networks)
+        self._loaded: _Loaded | None = None
 
     def versions(self) -> dict[str, int | None]:
         """Version of each network in use, None where there is none. Reads no weights."""
@@ -72,7 +73,7 @@ class _Networks(Generic[ScreenerT]):
         models = {name: asdict(info) for name, info in loaded.screener.models.items()}
         return {"loaded": models, "notes": list(_with_problem(loaded).notes)}
 
-    def screener(self) -> ScreenerT:
+    def screener(self) -> Any:
         """The networks in use.
 
         Where the store has none that can be loaded any more, those in memory stay, and their notes say so.
@@ -85,9 +86,9 @@ class _Networks(Generic[ScreenerT]):
             self._loaded = self._load(state, self._loaded)
         return _with_problem(self._loaded)
 
-    def _load(self, state: tuple[Any, ...], before: _Loaded[ScreenerT] | None) -> _Loaded[ScreenerT]:
+    def _load(self, state: tuple[Any, ...], before: _Loaded | None) -> _Loaded:
         try:
-            return _Loaded(state, self._from_store(self._store))
+            return _Loaded(state, self._method.screener(self._store))
         except ModelError as error:
             if before is None:
                 raise
@@ -113,24 +114,24 @@ class Engine:
         self.reading = reading or Reading()
         self._studies = None if studies is None else Path(os.path.realpath(studies))
         self.turn = threading.Lock()
-        self._ct = _Networks(store, NETWORKS, Screener.from_store)
-        self._cxr = _Networks(store, CXR_NETWORKS, CxrScreener.from_store)
+        self._networks = {method.modality: _Networks(store, method) for method in METHODS}
         self._scan: tuple[Path, Fingerprint, Volume] | None = None
         self._lungs: tuple[Volume, Lungs] | None = None
         self._infection: tuple[Volume, ModelInfo | None, NDArray[np.bool_]] | None = None
 
-    def versions(self) -> dict[str, int | None]:
-        """Version of each network for CT in use, None where there is none. Needs no lock and reads no weights."""
-        return self._ct.versions()
+    def versions(self, modality: Modality = "CT") -> dict[str, int | None]:
+        """Version of each network of a method in use, None where there is none. Needs no lock, reads no weights."""
+        return self._networks[modality].versions()
 
-    def cxr_versions(self) -> dict[str, int | None]:
-        """Version of each network for X-rays in use, None where there is none. Needs no lock and reads no weights."""
-        return self._cxr.versions()
+    def all_versions(self) -> dict[str, int | None]:
+        """The same of all methods."""
+        return {name: version for found in self._networks.values() for name, version in found.versions().items()}
 
     def loaded(self) -> dict[str, Any]:
         """The networks in memory and what is to be said of them, as JSON values. Needs no lock."""
-        ct, cxr = self._ct.loaded(), self._cxr.loaded()
-        return {"loaded": {**ct["loaded"], **cxr["loaded"]}, "notes": [*ct["notes"], *cxr["notes"]]}
+        found = [networks.loaded() for networks in self._networks.values()]
+        models = {name: info for each in found for name, info in each["loaded"].items()}
+        return {"loaded": models, "notes": [note for each in found for note in each["notes"]]}
 
     def classes(self) -> Classes:
         """Class list of the classifier in use, read from its card. Needs no lock."""
@@ -149,7 +150,8 @@ class Engine:
         Raises:
             ModelError: if there are none, or they do not fit the program.
         """
-        return self._ct.screener()
+        found: Screener = self._networks["CT"].screener()
+        return found
 
     def cxr_screener(self) -> CxrScreener:
         """The networks for X-rays in use.
@@ -157,7 +159,8 @@ class Engine:
         Raises:
             ModelError: if there are none, or they do not fit the program.
         """
-        return self._cxr.screener()
+        found: CxrScreener = self._networks["CXR"].screener()
+        return found
 
     def read(self, path: Path, check: Check = bool) -> tuple[Volume, float]:
         """A scan and the seconds that reading it took; the last one is kept while its file stays the same.
@@ -232,6 +235,6 @@ def named_state(path: Path, files: Fingerprint) -> str:
     return hashlib.sha256(repr(state).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def _with_problem(loaded: _Loaded[ScreenerT]) -> ScreenerT:
+def _with_problem(loaded: _Loaded) -> Any:
     """The networks with a note on what is wrong, for the documents."""
     return loaded.screener if loaded.problem is None else loaded.screener.noting(loaded.problem)

@@ -226,7 +226,7 @@ def finished_cases(studies: Path) -> set[str]:
 def models_in_use(engine: Engine) -> dict[str, ModelInfo]:
     """Version and SHA-256 of the networks in use, without reading weights."""
     found = {}
-    for name, version in {**engine.versions(), **engine.cxr_versions()}.items():
+    for name, version in engine.all_versions().items():
         if version is not None:
             try:
                 found[name] = ModelInfo(version, str(engine.store.card(name, version)["sha256"]))

@@ -1,19 +1,20 @@
 """What a client may ask of a training, checked before a process is started for it."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from monailabel.utils.others.generic import device_map
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from ..config import Settings
 from ..ct.candidates.finding import CandidateSettings
 from ..ct.classifier import ClassifierSettings, Head
 from ..ct.learning.candidates import CandidateTrainingSettings
 from ..ct.learning.classifier import ClassifierTrainingSettings
-from ..cxr.learning.lessons import DiscriminationTrainingSettings, LocalizationTrainingSettings, LungBoxTrainingSettings
-from ..cxr.learning.run import RadiographTrainingSettings
+from ..ct.networks import CANDIDATES, CLASSIFIER
+from ..methods import recipe_for
 from .failures import RequestError
 from .parameters import in_words
 
@@ -125,34 +126,16 @@ class ClassifierParameters(TrainParameters):
         return ClassifierTrainingSettings(network=ClassifierSettings(**network), **asked, **self.changes())
 
 
-class RadiographParameters(TrainParameters):
-    """Parameters of the three trainings of the X-ray method."""
+class GeneralParameters(TrainParameters):
+    """Parameters of a training that has none of its own."""
 
     train_batch_size: int | None = Field(None, ge=2, le=65_536)
-    settings_type: ClassVar[type[RadiographTrainingSettings]]
+    settings_type: ClassVar[type[Settings]]
 
-    def settings(self) -> RadiographTrainingSettings:
+    def settings(self) -> Settings:
         """The settings of the run."""
         asked = {} if self.max_epochs is None else {"epochs": self.max_epochs}
         return self.settings_type(**asked, **self.changes())
-
-
-class LungBoxParameters(RadiographParameters):
-    """Parameters of ``cxr_lung_boxes``."""
-
-    settings_type = LungBoxTrainingSettings
-
-
-class DiscriminationParameters(RadiographParameters):
-    """Parameters of ``cxr_discrimination``."""
-
-    settings_type = DiscriminationTrainingSettings
-
-
-class LocalizationParameters(RadiographParameters):
-    """Parameters of ``cxr_localization``."""
-
-    settings_type = LocalizationTrainingSettings
 
 
 def _heads(value: Any) -> Any:
@@ -166,13 +149,24 @@ def _heads(value: Any) -> Any:
     return heads
 
 
-PARAMETERS: Mapping[str, type[TrainParameters]] = {
-    "ct_candidates": CandidatesParameters,
-    "ct_classifier": ClassifierParameters,
-    "cxr_lung_boxes": LungBoxParameters,
-    "cxr_discrimination": DiscriminationParameters,
-    "cxr_localization": LocalizationParameters,
+OF_THEIR_OWN: Mapping[str, type[TrainParameters]] = {
+    CANDIDATES: CandidatesParameters,
+    CLASSIFIER: ClassifierParameters,
 }
+
+
+@cache
+def parameters_of(model: str) -> type[TrainParameters]:
+    """The parameters of a training.
+
+    Raises:
+        ConfigError: if there is no such training.
+    """
+    if model in OF_THEIR_OWN:
+        return OF_THEIR_OWN[model]
+    general = create_model("GeneralParameters", __base__=GeneralParameters)
+    general.settings_type = recipe_for(model).settings_type
+    return general
 
 
 def check(model: str, values: Mapping[str, Any]) -> tuple[TrainParameters, tuple[str, ...]]:
@@ -191,6 +185,6 @@ def check(model: str, values: Mapping[str, Any]) -> tuple[TrainParameters, tuple
     unused = tuple(name for name in NOT_USED if name in values)
     known = {name: value for name, value in values.items() if name not in (*NOT_USED, *OF_CLIENTS)}
     try:
-        return PARAMETERS[model].model_validate(known), unused
+        return parameters_of(model).model_validate(known), unused
     except ValidationError as error:
         raise RequestError(in_words(error.errors()[0], "parameter")) from None

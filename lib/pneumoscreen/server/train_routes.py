@@ -7,12 +7,13 @@ from fastapi import APIRouter, Body, Depends
 from monailabel.config import RBAC_ADMIN, RBAC_USER, settings
 from monailabel.endpoints.user.auth import RBAC, User
 
+from ..methods import networks
 from ..studies.audit import AuditLog
 from .app import PneumoScreenApp
 from .failures import BusyError, RequestError, UnknownError
 from .identity import speaker
 from .infer_route import CurrentUser
-from .train_parameters import OF_CLIENTS, PARAMETERS, check
+from .train_parameters import OF_CLIENTS, check
 from .trainings import Trainings
 
 CurrentTrainer = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ADMIN))]
@@ -32,8 +33,8 @@ def train_router(app: PneumoScreenApp) -> APIRouter:
         AuditLog(Path(app.studies)).record(speaker().reader, action, model=task["model"], training=task["id"])
 
     def submit(model: str, values: Any, enqueue: bool) -> dict[str, Any]:
-        if model not in PARAMETERS:
-            raise UnknownError(f"there is no train task {model[:60]!r}; there are {', '.join(PARAMETERS)}")
+        if model not in networks():
+            raise UnknownError(f"there is no train task {model[:60]!r}; there are {', '.join(networks())}")
         if not isinstance(values or {}, dict):
             raise RequestError(f"parameter {model} must be a JSON object, not {type(values).__name__}")
         parameters, _ = check(model, values or {})
@@ -64,7 +65,7 @@ def train_router(app: PneumoScreenApp) -> APIRouter:
 
     @router.post("/", summary=f"{RBAC_ADMIN}Train all networks, one after the other", deprecated=True)
     def start_all(user: CurrentTrainer, params: Parameters = None, run_sync: bool = False) -> dict[str, Any]:
-        started = {model: submit(model, (params or {}).get(model), True) for model in PARAMETERS}
+        started = {model: submit(model, (params or {}).get(model), True) for model in networks()}
         if run_sync:
             started = {model: trainings().wait(task["id"]) for model, task in started.items()}
         return {model: {"result": task, "detail": None} for model, task in started.items()}

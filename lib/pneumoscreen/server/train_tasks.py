@@ -37,10 +37,8 @@ from .. import RESEARCH_USE_ONLY
 from ..ct.learning.candidates import CandidateTrainingSettings
 from ..ct.learning.classifier import ClassifierTrainingSettings
 from ..ct.networks import CANDIDATES, CLASSIFIER
-from ..cxr.learning.lessons import DiscriminationTrainingSettings, LocalizationTrainingSettings, LungBoxTrainingSettings
-from ..cxr.learning.run import RadiographTrainingSettings
-from ..cxr.networks import DISCRIMINATION, LOCALIZATION, LUNG_BOXES
-from ..methods import recipe_for
+from ..method import Network
+from ..methods import networks, recipe_for
 from ..models.durable import replace_durably
 from ..models.store import ModelStore
 from ..training.plan import clear_run
@@ -58,16 +56,15 @@ class StudyTrainTask(BasicTrainTask):
     """What the trainings have in common.
 
     Args:
+        network: to train.
         studies: the studies folder.
         store: where the models are published.
     """
 
-    name = ""
-    what = ""
-
-    def __init__(self, studies: Path, store: ModelStore) -> None:
+    def __init__(self, network: Network, studies: Path, store: ModelStore) -> None:
+        self.name = network.name
         self.folder = training_folder(studies, self.name)
-        super().__init__(str(self.folder), f"{self.what} {RESEARCH_USE_ONLY}")
+        super().__init__(str(self.folder), f"{network.training} {RESEARCH_USE_ONLY}")
         tracking = ["None", "mlflow"]
         self._config = {
             "name": "train_01",
@@ -86,8 +83,9 @@ class StudyTrainTask(BasicTrainTask):
         self._studies, self._store = studies, store
 
     def own_config(self) -> dict[str, Any]:
-        """Parameters and defaults that belong to this task."""
-        raise NotImplementedError
+        """Parameters and defaults that belong to this task; epochs count rounds over the training cases, at most."""
+        defaults = recipe_for(self.name).settings_type().model_dump()
+        return {"max_epochs": defaults["epochs"], "train_batch_size": defaults["batch"]}
 
     def __call__(self, request: Mapping[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """Train; the datastore is not asked, because cases are found in the studies folder.
@@ -180,9 +178,6 @@ class StudyTrainTask(BasicTrainTask):
 class CandidatesTrainTask(StudyTrainTask):
     """Training of the candidate network."""
 
-    name = CANDIDATES
-    what = "Trains the network that marks candidate regions, on readers' regions."
-
     def own_config(self) -> dict[str, Any]:
         """Epochs count rounds over the training cases."""
         return {"max_epochs": CANDIDATE_EPOCHS, "train_batch_size": CandidateTrainingSettings().batch}
@@ -190,9 +185,6 @@ class CandidatesTrainTask(StudyTrainTask):
 
 class ClassifierTrainTask(StudyTrainTask):
     """Training of the patch classifier."""
-
-    name = CLASSIFIER
-    what = "Trains the patch classifier (M1, M2), on readers' marks and clinical diagnoses."
 
     def own_config(self) -> dict[str, Any]:
         """Epochs count rounds over the training patches."""
@@ -204,53 +196,15 @@ class ClassifierTrainTask(StudyTrainTask):
         }
 
 
-class RadiographTrainTask(StudyTrainTask):
-    """A training of the X-ray method."""
-
-    settings_type: type[RadiographTrainingSettings]
-
-    def own_config(self) -> dict[str, Any]:
-        """Epochs count rounds over the training pictures, at most."""
-        defaults = self.settings_type()
-        return {"max_epochs": defaults.epochs, "train_batch_size": defaults.batch}
-
-
-class LungBoxTrainTask(RadiographTrainTask):
-    """Training of the lung-box regressor."""
-
-    name = LUNG_BOXES
-    what = "Trains the network that finds the lungs of a chest X-ray, on readers' boxes."
-    settings_type = LungBoxTrainingSettings
-
-
-class DiscriminationTrainTask(RadiographTrainTask):
-    """Training of the discriminator."""
-
-    name = DISCRIMINATION
-    what = "Trains the network that names the class of a chest X-ray, on clinical diagnoses and readers' classes."
-    settings_type = DiscriminationTrainingSettings
-
-
-class LocalizationTrainTask(RadiographTrainTask):
-    """Training of the localiser."""
-
-    name = LOCALIZATION
-    what = "Trains the network that names the affected lung of a COVID-19 chest X-ray, on readers' sides."
-    settings_type = LocalizationTrainingSettings
-
-
-TASKS: tuple[type[StudyTrainTask], ...] = (
-    CandidatesTrainTask,
-    ClassifierTrainTask,
-    LungBoxTrainTask,
-    DiscriminationTrainTask,
-    LocalizationTrainTask,
-)
+OF_THEIR_OWN: Mapping[str, type[StudyTrainTask]] = {CANDIDATES: CandidatesTrainTask, CLASSIFIER: ClassifierTrainTask}
+"""The networks whose trainings offer more than epochs and batch."""
 
 
 def train_tasks(studies: Path, store: ModelStore) -> dict[str, TrainTask]:
     """The train tasks by name."""
-    return {kind.name: kind(studies, store) for kind in TASKS}
+    return {
+        name: OF_THEIR_OWN.get(name, StudyTrainTask)(network, studies, store) for name, network in networks().items()
+    }
 
 
 def training_folder(studies: Path, task: str) -> Path:

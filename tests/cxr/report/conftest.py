@@ -1,14 +1,17 @@
-"""A radiograph made by hand, and its screening."""
+"""A radiograph made by hand, and its screening; the CT's beside it, for pages that show both."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.ct.report.conftest import phantom, screening, volume
 
 from pneumoscreen.case import Case, Cxr, ModelInfo, placed
 from pneumoscreen.cxr.screening import CxrScreening
 from pneumoscreen.images.radiograph import Radiograph
 from pneumoscreen.verdict import Verdict
+
+__all__ = ["cxr_screening", "phantom", "radiograph", "screening", "volume"]
 
 
 @pytest.fixture(scope="session")
