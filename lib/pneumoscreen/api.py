@@ -19,11 +19,10 @@ from .errors import ImageError
 from .images.found import Input, PassedOver
 from .images.inputs import search
 from .images.naming import Namer
+from .method import Progress
 from .verdict import Verdict
 
 __all__ = ["Result", "Screeners", "screen"]
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

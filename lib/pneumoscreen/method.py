@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .verdict import Classes
 
 Progress = Callable[[str, float], None]
+"""Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
 
 
 @dataclass(frozen=True)

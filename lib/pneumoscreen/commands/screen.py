@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import RESEARCH_USE_ONLY
 from ..case import Case
 from ..errors import PneumoScreenError
-from ..method import Method
+from ..method import Method, Progress
 from ..methods import method_of
 from ..verdict import DEFAULT_CLASSES, Classes
 from .folders import OutputError, prepare_folder, replacing
@@ -36,8 +36,6 @@ STATUS_BAD_INPUT = 2
 STAGES = ("read", "lungs", "candidates", "classify", "report", "total")
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..case import Case, ModelInfo, Patch, Region
 from ..evidence import Calibration
 from ..images.volume import Volume, box_voxels
+from ..method import Progress
 from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates.finding import CandidateModel, Candidates, find_candidates
@@ -25,9 +26,6 @@ from .classifier import ClassifierModel, Head, Judgement, judge
 from .lungs.segmentation import Lungs, segment_lungs
 from .networks import CANDIDATES, CLASSIFIER
 from .patches import PatchImage, RegionError, extract_patches
-
-Progress = Callable[[str, float], None]
-"""Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
 
 INFECTION = 3
 """Value of infected voxels in ``Screening.anatomy_map``; 1 and 2 are the lungs."""

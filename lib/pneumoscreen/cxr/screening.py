@@ -10,7 +10,7 @@ disease within one source, while classes of whole films from several sources tea
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..case import CXR_CLASSES, CXR_HEALTHY, CXR_POSITIVE, SIDES, Case, Cxr, ModelInfo, Vector, placed
 from ..evidence import Calibration
 from ..images.radiograph import Radiograph
+from ..method import Progress
 from ..models.store import ModelStore
 from ..models.weights import Weights
 from ..verdict import Infection, Verdict
@@ -70,8 +71,6 @@ _ROLES = {
     localization.MODEL_NAME: "lungs",
 }
 
-Progress = Callable[[str, float], None]
-"""Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
 
 STAGE_STARTS = {"read": 0.0, "lungs": 0.4, "classify": 0.5, "report": 0.8}
 """Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""

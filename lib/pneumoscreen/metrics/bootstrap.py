@@ -29,6 +29,10 @@ class Interval:
         """The three numbers as JSON takes them; NaN as null."""
         return {name: None if np.isnan(value) else value for name, value in vars(self).items()}
 
+    def rounded(self) -> dict[str, float | None]:
+        """The same with four decimals, as a card tells them."""
+        return {name: None if value is None else round(value, 4) for name, value in self.to_dict().items()}
+
 
 def cluster_bootstrap(
     cases: Sequence[CaseT],

@@ -29,13 +29,12 @@ from ..errors import ModelError
 from ..images import Radiograph
 from ..images.inputs import Modality
 from ..images.volume import Volume
-from ..method import Method
+from ..method import Method, Progress
 from ..methods import METHODS
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES, Classes
 from .reading import Check, Reading
 
-Progress = Callable[[str, float], None]
 Fingerprint = tuple[tuple[str, int, int], ...]
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,12 +27,11 @@ from ..ct.scoring import score_screening
 from ..ct.screening import Screener, Screening
 from ..images.inputs import Modality
 from ..images.volume import Volume
+from ..method import Progress
 from .engine import Engine
 from .failures import RequestError
 from .jobs import Job
 from .parameters import InferParameters, parse_regions
-
-Progress = Callable[[str, float], None]
 
 MOST_REGIONS = 20
 """What a screening proposes at most: a stock client names this many segments."""

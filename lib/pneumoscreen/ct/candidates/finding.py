@@ -4,7 +4,7 @@ One pass of VNET-IR-RPN over the lungs' bounding box on the working grid; its pr
 together give the candidates, one a focus (``foci``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from ...config import Settings
 from ...errors import ModelError
 from ...images.volume import Volume
+from ...method import Progress
 from ...models.precision import half_is_fast
 from ..freed_memory import keep_freed_memory
 from ..lungs.morphology import grown, grown_in_slice
@@ -25,7 +26,6 @@ from .network import CandidateNetwork, CandidateNetworkSettings, CandidateOutput
 from .proposals import Proposals, SelectionSettings
 from .working_grid import WorkingGrid, WorkingGridSettings, network_input, pad_to_multiple, place_grid
 
-Progress = Callable[[str, float], None]
 STAGE = "candidates"
 
 

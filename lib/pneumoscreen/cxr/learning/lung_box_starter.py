@@ -165,8 +165,7 @@ def _mean_of(patients: Sequence[Sequence[float]]) -> dict[str, float | None]:
     def mean(drawn: Sequence[Sequence[float]]) -> float:
         return float(np.mean(np.concatenate(drawn)))
 
-    interval = cluster_bootstrap(patients, mean).to_dict()
-    return {name: None if value is None else round(value, 4) for name, value in interval.items()}
+    return cluster_bootstrap(patients, mean).rounded()
 
 
 def main() -> None:

@@ -136,11 +136,11 @@ def _told(
 ) -> dict[str, Any]:
     owner = np.unique(patients, return_inverse=True)[1].astype(np.int64)
     said = probabilities(logits.tolist(), calibration) >= INFECTED
-    auc = draw_curves("", logits, infected, owner).auc.to_dict()
+    auc = draw_curves("", logits, infected, owner).auc
     return {
         "infected": int(infected.sum()),
         "clear": int((~infected).sum()),
-        "auc": {name: None if value is None else round(value, 4) for name, value in auc.items()},
+        "auc": auc.rounded(),
         "found": round(float(said[infected].mean()), 4),
         "clear_called_infected": round(float(said[~infected].mean()), 4),
     }
