@@ -1,0 +1,101 @@
+"""Commands that screen: images, a server, the demonstration, the measurement of speed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Device, ModelDir, TokensFile
+
+
+def screen(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT…", help="DICOM folder, NIfTI, NRRD or MHA file, or a folder of such cases."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the case documents and reports; made where missing.")],
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON array, an object an input, instead of a line a case.")
+    ] = False,
+    index: Annotated[bool, typer.Option("--index", help="Also write OUT/index.html, a table of all cases.")] = False,
+    anonymous_ids: Annotated[
+        bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
+    ] = False,
+    model_dir: ModelDir = None,
+    device: Device = "auto",
+) -> int:
+    """Screen CTs: for each case OUT/<case_id>.json and .html, and a line <case_id> <verdict> <confidence> <seconds>.
+
+    Exit status 0: all screened. 2: an input could not be screened; the others were.
+    """
+    from ..commands.screen import screen_inputs
+
+    return screen_inputs(
+        inputs,
+        out,
+        as_json=json,
+        with_index=index,
+        anonymous_ids=anonymous_ids,
+        model_dir=model_dir,
+        device=device,
+    )
+
+
+def serve(
+    studies: Annotated[Path, typer.Option(help="Folder of the studies that are offered to clients.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    tokens: TokensFile = None,
+    ssl_certfile: Annotated[
+        Path | None, typer.Option("--ssl-certfile", "--ssl_certfile", help="Serve HTTPS: certificate, a PEM file.")
+    ] = None,
+    ssl_keyfile: Annotated[
+        Path | None, typer.Option("--ssl-keyfile", "--ssl_keyfile", help="Serve HTTPS: private key, a PEM file.")
+    ] = None,
+    ssl_keyfile_password: Annotated[
+        str | None,
+        typer.Option(
+            "--ssl-keyfile-password",
+            "--ssl_keyfile_password",
+            envvar="PNEUMOSCREEN_SSL_KEYFILE_PASSWORD",
+            help="Password of the key; other users of the machine see an option, but not a variable.",
+        ),
+    ] = None,
+    follow_links: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder outside of the studies that links in them may lead to; may be given again."),
+    ] = None,
+) -> None:
+    """Start the MONAI Label server.
+
+    Other machines reach it by --host, and then only with a token: see `pneumoscreen tokens add --help`.
+    """
+    from ..server.serve import serve as start
+    from ..server.tls import tls_files
+
+    tls = tls_files(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
+    start(studies, host=host, port=port, tokens=tokens, tls=tls, follow_links=follow_links or ())
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for scans, documents and reports.")] = Path("demo-output"),
+    ct: Annotated[Path | None, typer.Option(help="Screen this CT or X-ray instead of synthetic ones.")] = None,
+) -> int:
+    """Make three synthetic CTs and an X-ray, start the server, screen them over REST and print the verdicts."""
+    from ..commands.folders import prepare_folder
+    from ..server.demo import run_demo
+
+    return int(run_demo(prepare_folder(out), ct=ct) or 0)
+
+
+def bench(
+    out: Annotated[Path, typer.Option(help="File for the figures; scans are kept beside it.")] = Path(
+        "build/bench.json"
+    ),
+    model_dir: ModelDir = None,
+    device: Device = "auto",
+) -> None:
+    """Measure time and memory of a screening and how fast the server answers meanwhile."""
+    from ..bench.run import run_bench
+
+    run_bench(out, model_dir=model_dir, device=device)
