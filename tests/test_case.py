@@ -26,8 +26,8 @@ from pneumoscreen.case import (
 from pneumoscreen.errors import CaseError
 from pneumoscreen.verdict import Classes
 
-SHIPPED = ("case.py", "case_changes.py", "case_fields.py", "case_upgrade.py", "errors.py", "evidence.py",
-           "xray_findings.py", "regions.py", "verdict.py")  # fmt: skip
+SHIPPED = ("case.py", "case_changes.py", "case_fields.py", "case_kinds.py", "case_upgrade.py", "errors.py",
+           "evidence.py", "xray_findings.py", "regions.py", "verdict.py")  # fmt: skip
 
 
 class TestRoundTrip:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .case import Case
-from .commands.folders import replacing
 from .commands.screen import Screeners, named, read_timed, screen_with_report
 from .errors import ImageError
 from .images.found import Input, PassedOver
 from .images.inputs import search
 from .images.naming import Namer
 from .method import Progress
+from .output import replacing
 from .verdict import Verdict
 
 __all__ = ["Result", "Screeners", "screen"]

@@ -13,6 +13,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .case_changes import findings_changes, lung_changes, region_changes, unmeasured, verdict_changes
 from .case_fields import SCHEMA, SCHEMA_1, FieldReader, Vector, integer, is_text, names_of
+from .case_kinds import KINDS, MODALITIES
 from .case_upgrade import upgraded
 from .errors import CaseError
 from .evidence import Calibration, affected, counted, infection_of
@@ -70,8 +71,6 @@ __all__ = [
     "opinions",
     "placed",
 ]
-
-MODALITIES = ("CT", "CXR")
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ class Case:
     def to_dict(self) -> Dict[str, Any]:
         """The document as plain JSON types; a CT document has no ``cxr``, an X-ray no ``regions``."""
         document = {"schema": self.schema, **_plain(self)}
-        for name in ("regions", "lungs") if self.modality == "CXR" else ("cxr",):
+        for name in {"CT": ("cxr",), "CXR": ("regions", "lungs")}.get(self.modality, ("cxr", "regions", "lungs")):
             document.pop(name, None)
         for region in document.get("regions", ()):
             if region["reader"] and region["reader"]["confidence"] == 1.0:
@@ -242,26 +241,27 @@ def _parse_case(document: Any, classes: Classes) -> Case:
         raise CaseError(f"field schema is {schema!r}; this version reads {SCHEMA} and {SCHEMA_1}")
     reader = FieldReader(upgraded(document, classes), "")
     reader.known(names_of(Case))
-    modality = reader.text("modality", MODALITIES)
-    is_ct = modality == "CT"
+    modality = reader.text("modality", tuple(KINDS))
+    kind, is_ct, is_cxr = KINDS[modality], modality == "CT", modality == "CXR"
+    labels, types = (classes.case_labels, classes.infections) if is_ct else (kind.labels, kind.labels)
     for name in ("regions", "lungs"):
         if not is_ct and reader.value.get(name):
             raise CaseError(f"field {name} belongs to a CT case only")
-    if is_ct and reader.optional("cxr"):
+    if not is_cxr and reader.optional("cxr"):
         raise CaseError("field cxr belongs to an X-ray case only")
     regions = _parse_regions(reader, classes) if is_ct else ()
-    verdict = _parse_verdict(reader.child("verdict"), classes, is_ct) if reader.optional("verdict") else None
+    verdict = _parse_verdict(reader.child("verdict"), labels, types) if reader.optional("verdict") else None
     if verdict is not None and is_ct and schema == SCHEMA_1:
         # Version 1 did not say; its regions do.
         verdict = replace(verdict, decided=decide(opinions(regions), classes).decided)
-    cxr = parse_cxr(reader.child("cxr")) if not is_ct and reader.optional("cxr") else None
+    cxr = parse_cxr(reader.child("cxr")) if is_cxr and reader.optional("cxr") else None
     if cxr is not None and verdict is not None:
         require_place("cxr.location", verdict.label, cxr.location)
     return Case(
         case_id=reader.text("case_id"),
         modality=modality,
-        image=_parse_image(reader.child("image"), 3 if is_ct else 2),
-        diagnosis=reader.text_or_none("diagnosis", classes.case_labels if is_ct else CXR_CLASSES),
+        image=_parse_image(reader.child("image"), kind.dimensions),
+        diagnosis=reader.text_or_none("diagnosis", labels),
         lungs=parse_lungs(reader.child("lungs")) if is_ct and reader.optional("lungs") else {},
         regions=regions,
         verdict=verdict,
@@ -309,11 +309,10 @@ def _parse_image(reader: FieldReader, dimensions: int) -> ImageInfo:
     )
 
 
-def _parse_verdict(reader: FieldReader, classes: Classes, is_ct: bool) -> Verdict:
+def _parse_verdict(reader: FieldReader, labels: Sequence[str], types: Sequence[str]) -> Verdict:
     reader.known(names_of(Verdict))
-    types = classes.infections if is_ct else CXR_CLASSES
     return Verdict(
-        label=reader.text("label", classes.case_labels if is_ct else CXR_CLASSES),
+        label=reader.text("label", labels),
         rule=reader.text("rule", RULES),
         probability=reader.numbers("probability", types, 0.0, 1.0),
         confidence=reader.numbers("confidence", types, 0.0, 1.0),

@@ -5,16 +5,25 @@ for, so that a command that only lists names starts fast.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .case_kinds import Kind
+from .errors import ConfigError
+
 if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from .active_learning.score_file import Finding
+    from .active_learning.scores import CaseScore
     from .case import Case, ModelInfo
+    from .evaluation.request import CohortRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
     from .models.store import ModelStore
     from .models.weights import Weights
+    from .phantoms.request import PhantomRequest, Writer
     from .training.recipes import Recipe
     from .verdict import Classes
 
@@ -61,8 +70,22 @@ class Screener(Protocol):
     def noting(self, note: str) -> "Screener":
         """The same networks with a further sentence for every document."""
 
-    def screen(self, image: Any, progress: Progress | None = None, *, read_s: float | None = None) -> Screening:
+    def screen(
+        self,
+        image: Any,
+        progress: Progress | None = None,
+        diagnosis: str | None = None,
+        read_s: float | None = None,
+        draws: int = 0,
+    ) -> Screening:
         """Screen one image.
+
+        Args:
+            image: as the method reads it.
+            progress: told of each stage.
+            diagnosis: clinical diagnosis, for the document.
+            read_s: seconds that reading took.
+            draws: samples with dropout, from which a score for active learning is computed.
 
         Raises:
             PneumoScreenError: if it cannot be screened.
@@ -73,19 +96,55 @@ class Method(ABC):
     """The method for one kind of image.
 
     Attributes:
-        modality: of the documents that it writes.
+        kind: of image, as documents name and describe it.
+        images: what its images are called.
+        phantom_images: what its synthetic images are called.
+        description: of a screening, a sentence for clients.
+        voxels: name of the field that holds the values of an image; the others are small.
+        scored_by: the network whose scores are comparable for active learning.
+        segments: names of the segments of its label maps; none where it makes none.
         needs_monai: whether its networks import MONAI.
-        reads_ahead: whether an image takes so long to read that the next one is read while one is screened.
+        reads_ahead: whether an image takes so long to read that the next one is read while one is screened, and a
+            server keeps the last one.
+        shows_as_read: whether a client that wants an image as it was screened cannot take its file for it.
+        has_readers: whether its evaluation compares the method with a table of what readers said.
+        calibrates_itself: why an evaluation has nothing to calibrate, said of ``--calibrate``; empty where it has.
     """
 
-    modality: "Modality"
+    kind: Kind
+    images: str
+    phantom_images: str
+    description: str
+    voxels: str
+    scored_by: str
+    segments: tuple[str, ...] = ()
     needs_monai = False
-    reads_ahead = True
+    reads_ahead = False
+    shows_as_read = True
+    has_readers = False
+    calibrates_itself = ""
+
+    @property
+    def modality(self) -> "Modality":
+        """Of the documents that it writes."""
+        return self.kind.modality
+
+    @property
+    def name(self) -> str:
+        """The modality as an option of the command line names it."""
+        return self.modality.lower()
+
+    @property
+    def screening_task(self) -> str:
+        """The infer task of a server that screens."""
+        return f"{self.name}_screening"
 
     @property
     @abstractmethod
     def networks(self) -> tuple[Network, ...]:
         """Its networks, in the order in which a screening uses them."""
+
+    # Images
 
     def reads(self, item: "Input") -> bool:
         """Whether it is the method for an input."""
@@ -100,6 +159,30 @@ class Method(ABC):
         """
 
     @abstractmethod
+    def read_file(self, path: Path, root: Path | None = None, more: Sequence[Path] = ()) -> Any:
+        """The image of a file or folder.
+
+        Args:
+            path: the file or folder.
+            root: the folder below which its document says where it lies; default: the document has its name only.
+            more: other folders that hold slices of the same series.
+
+        Raises:
+            ImageError: if it cannot be read.
+        """
+
+    @property
+    @abstractmethod
+    def image_type(self) -> type[Any]:
+        """The dataclass of an image."""
+
+    @abstractmethod
+    def shown(self, image: Any) -> "sitk.Image":
+        """An image for clients, as it was read."""
+
+    # Screening
+
+    @abstractmethod
     def screener(self, store: "ModelStore", device: str | None = None) -> Screener:
         """The networks in use; on the GPU where there is one, unless told otherwise.
 
@@ -112,6 +195,20 @@ class Method(ABC):
         del screener
         return None
 
+    def stored_classes(self, store: "ModelStore") -> "Classes | None":
+        """The same of the networks in use, without loading them."""
+        del store
+        return None
+
+    def case_labels(self, classes: "Classes") -> tuple[str, ...]:
+        """The labels that a case can have.
+
+        Args:
+            classes: the site's class list.
+        """
+        del classes
+        return self.kind.labels
+
     @abstractmethod
     def prepare_report(self) -> None:
         """Import what draws the report, so that no case's time holds it."""
@@ -119,3 +216,54 @@ class Method(ABC):
     @abstractmethod
     def write_report(self, image: Any, screening: Any, screener: Any, target: Path) -> None:
         """Write the page of a screened image."""
+
+    # Serving
+
+    @abstractmethod
+    def score(self, case_id: str, screening: Any, screener: Any) -> "CaseScore":
+        """The score for active learning of an image that was screened with ``draws=epistemic.DRAWS``."""
+
+    def masks(self, image: Any, screening: Any) -> "sitk.Image | None":
+        """What a client lays over the image, on its grid."""
+        del image, screening
+        return None
+
+    def label_map(self, image: Any, screening: Any) -> "sitk.Image | None":
+        """The segments, in the geometry of the image as stored."""
+        del image, screening
+        return None
+
+    def found_in(self, screening: Any, screener: Any) -> Mapping[str, object]:
+        """What tasks on the same image use again, by name."""
+        del screening, screener
+        return {}
+
+    def urgency(self, finding: "Finding") -> float | None:
+        """How early a screened case is to be read, from 0 to 1; None where that is not known."""
+        return finding.infection
+
+    # Evaluation
+
+    def evaluate(self, request: "CohortRequest") -> "Evaluation":
+        """Screen cases of known truth and compute the figures.
+
+        Raises:
+            PneumoScreenError: if models, studies or folders cannot be used.
+        """
+        raise ConfigError(f"evaluate: there are no figures for {self.images}")
+
+    def evaluate_table(self, request: "TableRequest") -> "Evaluation":
+        """Screen a site's own images and compute the figures.
+
+        Raises:
+            PneumoScreenError: if table, models or folders cannot be used.
+        """
+        raise ConfigError(f"--cases {request.table}: a table of {self.images} cannot be evaluated")
+
+    def phantoms(self, asked: "PhantomRequest") -> "Writer":
+        """What writes the synthetic cases that are asked for.
+
+        Raises:
+            PneumoScreenError: if a setting is out of range.
+        """
+        raise ConfigError(f"phantom: there are no synthetic {self.images}")

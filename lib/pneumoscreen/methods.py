@@ -1,7 +1,11 @@
-"""The registry: the only place that lists the methods. A further modality is one package and one line here."""
+"""The registry: the only place that lists the methods. A further modality is one package and one line here.
+
+A program that uses this one as a library calls ``register`` instead.
+"""
 
 from typing import TYPE_CHECKING
 
+from .case_kinds import add_kind
 from .ct.method import METHOD as CT
 from .cxr.method import METHOD as CXR
 from .errors import ConfigError
@@ -15,9 +19,32 @@ if TYPE_CHECKING:
 METHODS: list[Method] = [CT, CXR]
 
 
+def register(method: Method) -> None:
+    """Let a further method screen, train, be evaluated and served."""
+    METHODS.append(method)
+    add_kind(method.kind)
+
+
 def method_of(item: "Input") -> Method:
     """The method for an input; of several, the one that was registered last."""
     return next(method for method in reversed(METHODS) if method.reads(item))
+
+
+def method_for(modality: str) -> Method:
+    """The method for a modality, as documents name it."""
+    return next(method for method in reversed(METHODS) if method.modality == modality)
+
+
+def method_named(name: str) -> Method:
+    """The method that the command line calls so, such as ``ct``.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    found = {method.name: method for method in METHODS}
+    if name not in found:
+        raise ConfigError(f"{name!r} is not one of {', '.join(map(repr, found))}")
+    return found[name]
 
 
 def networks() -> dict[str, Network]:

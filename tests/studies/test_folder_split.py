@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pneumoscreen.ct.figures.cases import studies_of_side
 from pneumoscreen.errors import ConfigError, PneumoScreenError
+from pneumoscreen.evaluation.sides import studies_of_side
 from pneumoscreen.studies.cases import find_studies
 from pneumoscreen.studies.folder_split import SPLIT_FILE, folder_split, keep_split
 from pneumoscreen.studies.layout import FINAL_LABELS

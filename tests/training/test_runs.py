@@ -14,12 +14,12 @@ from torch import Tensor
 
 from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
-from pneumoscreen.ct.figures.cases import studies_of_side
 from pneumoscreen.ct.learning.candidates import CandidateTrainingSettings
 from pneumoscreen.ct.learning.classifier import ClassifierTrainingSettings
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec
 from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.errors import Cancelled, ConfigError, PneumoScreenError
+from pneumoscreen.evaluation.sides import studies_of_side
 from pneumoscreen.methods import recipe_for
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.studies.layout import FINAL_LABELS

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from .options import ModelDir, PhantomModality
+from ..methods import method_named
+from . import options
+from .options import ModelDir
 
 
 def phantom(
     out: Annotated[Path, typer.Option(help="Studies folder to write; made where missing.")],
-    modality: Annotated[PhantomModality, typer.Option(help="ct: scans; cxr: frontal chest X-rays.")] = (
-        PhantomModality.CT
-    ),
+    modality: Annotated[str, options.modality(lambda method: method.phantom_images)] = "ct",
     cases: Annotated[int, typer.Option(min=1, help="Number of cases, a third of each diagnosis.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same cases.")] = 1,
     diagnosis: Annotated[str | None, typer.Option(help="One diagnosis for all cases.", show_default="in turn")] = None,
@@ -32,15 +32,11 @@ def phantom(
     ] = "both",
 ) -> None:
     """Write synthetic chest CTs or chest X-rays with their full truth as a MONAI Label studies folder."""
-    from ..commands.phantom import write_lesions_onto, write_phantoms, write_radiographs
+    from ..commands.phantom import write_phantoms
+    from ..phantoms.request import PhantomRequest
 
-    if modality is PhantomModality.CXR:
-        write_radiographs(out, cases=cases, seed=seed, diagnosis=diagnosis, matrix=matrix, slices=slices, onto=onto)
-        return
-    if onto is not None:
-        write_lesions_onto(onto, out, cases=cases, seed=seed, clear_side=clear_side)
-        return
-    write_phantoms(out, cases=cases, seed=seed, diagnosis=diagnosis, matrix=matrix, slices=slices)
+    asked = PhantomRequest(cases, seed, diagnosis, matrix, slices, onto, clear_side)
+    write_phantoms(method_named(modality), out, asked)
 
 
 def import_(

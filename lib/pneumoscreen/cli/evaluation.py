@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from .options import Device, ModelDir, PhantomModality
+from ..methods import METHODS, method_named
+from . import options
+from .options import Device, ModelDir
 
 
 class EvaluationSide(StrEnum):
@@ -53,7 +55,7 @@ def evaluate(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of the first synthetic case.", show_default="100000")
     ] = None,
-    modality: Annotated[PhantomModality, typer.Option(help="ct: scans; cxr: chest X-rays.")] = PhantomModality.CT,
+    modality: Annotated[str, options.modality(lambda method: method.images)] = "ct",
     readers: Annotated[
         Path | None,
         typer.Option(help="With cxr: CSV of what readers said (case, reader, label).", show_default="none"),
@@ -77,6 +79,7 @@ def evaluate(
     """
     from ..commands.cases_option import number_of_cases, table_of_cases
 
+    method = method_named(modality)
     if reader_study:
         from ..commands.evaluate_readers import evaluate_reader_study
 
@@ -84,7 +87,7 @@ def evaluate(
         wrong = next((name for name, value in given.items() if value not in (None, False)), None)
         if wrong is not None:
             raise typer.BadParameter(f"{wrong} does not go with --reader-study: all readings count, as they were made")
-        evaluate_reader_study(studies, out, modality="CT" if modality is PhantomModality.CT else "CXR", as_json=json)
+        evaluate_reader_study(studies, out, modality=method.modality, as_json=json)
         return 0
     table = table_of_cases(
         cases,
@@ -97,43 +100,25 @@ def evaluate(
             "--readers": readers is not None,
         },
     )
-    if table is not None and modality is PhantomModality.CXR:
-        from ..commands.evaluate_films import evaluate_films
-
-        return evaluate_films(table, out, where=where or (), model_dir=model_dir, device=device, as_json=json)
     if table is not None:
-        from ..commands.evaluate_cases import evaluate_site_cases
+        from ..commands.evaluate import evaluate_table
 
-        return evaluate_site_cases(table, out, where=where or (), model_dir=model_dir, device=device, as_json=json)
+        return evaluate_table(method, table, out, where=where or (), model_dir=model_dir, device=device, as_json=json)
     number = number_of_cases(cases)
-    if modality is PhantomModality.CXR:
-        from ..commands.evaluate_radiographs import evaluate_radiograph_models
-
-        evaluate_radiograph_models(
-            out,
-            studies=studies,
-            side=side.value if side else None,
-            calibrate=calibrate,
-            cases=number,
-            seed=seed,
-            readers=readers,
-            model_dir=model_dir,
-            device=device,
-            as_json=json,
-        )
-        return 0
+    if readers is not None and not method.has_readers:
+        with_readers = " or ".join(other.name for other in METHODS if other.has_readers)
+        raise typer.BadParameter(f"--readers needs --modality {with_readers}")
     from ..commands.evaluate import evaluate_models
 
-    if readers is not None:
-        raise typer.BadParameter("--readers needs --modality cxr")
-
     evaluate_models(
+        method,
         out,
         studies=studies,
         side=side.value if side else None,
         calibrate=calibrate,
         cases=number,
         seed=seed,
+        readers=readers,
         model_dir=model_dir,
         device=device,
         as_json=json,

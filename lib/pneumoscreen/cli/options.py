@@ -1,10 +1,14 @@
 """Options that several commands have."""
 
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ..errors import ConfigError
+from ..method import Method
+from ..methods import METHODS, method_named
 
 ModelDir = Annotated[
     Path | None, typer.Option("--model-dir", help="Folder of published models.", show_default="the project's own")
@@ -22,8 +26,21 @@ TokensFile = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.")]
 
 
-class PhantomModality(StrEnum):
-    """What ``phantom`` makes and ``evaluate`` judges."""
+def modality(say: Callable[[Method], str]) -> Any:
+    """The option that names a method by its modality.
 
-    CT = "ct"
-    CXR = "cxr"
+    Args:
+        say: what the help says of a method.
+    """
+    return typer.Option(
+        parser=_method_name,
+        metavar=f"<{'|'.join(method.name for method in METHODS)}>",
+        help=f"{'; '.join(f'{method.name}: {say(method)}' for method in METHODS)}.",
+    )
+
+
+def _method_name(name: str) -> str:
+    try:
+        return method_named(name).name
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -82,7 +82,7 @@ def demo(
     ct: Annotated[Path | None, typer.Option(help="Screen this CT or X-ray instead of synthetic ones.")] = None,
 ) -> int:
     """Make three synthetic CTs and an X-ray, start the server, screen them over REST and print the verdicts."""
-    from ..commands.folders import prepare_folder
+    from ..output import prepare_folder
     from ..server.demo import run_demo
 
     return int(run_demo(prepare_folder(out), ct=ct) or 0)

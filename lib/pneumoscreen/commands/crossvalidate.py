@@ -10,9 +10,9 @@ from ..cxr.crossvalidation.page import NAME, write_results
 from ..cxr.crossvalidation.run import begin_from, box_finder, prepare, run_arm
 from ..errors import ConfigError
 from ..models.store import ModelStore
+from ..output import prepare_folder
 from ..studies.cases import find_studies
 from .device import pick_device
-from .folders import prepare_folder
 from .terminal import complain
 
 FEWEST_CHANNELS = 8

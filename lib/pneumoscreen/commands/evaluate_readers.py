@@ -8,9 +8,9 @@ from ..evaluation.reader_study import readings_of
 from ..evaluation.reader_summary import summarize_readers
 from ..evaluation.reader_text import readers_to_text
 from ..images.inputs import Modality
+from ..output import prepare_folder, write_evaluation
 from ..studies.cases import find_scans
 from ..studies.folder_split import folder_split
-from .folders import prepare_folder, write_evaluation
 from .terminal import complain
 
 

@@ -10,7 +10,7 @@ from ..cxr.importers.table import NAME as RADIOGRAPH_TABLE
 from ..importers.found import READER, ImportSettings, Remark, SourceError
 from ..importers.outcomes import Action, Outcome
 from ..models.store import ModelStore
-from .folders import prepare_folder, require_folder
+from ..output import prepare_folder, require_folder
 from .import_layouts import pick_layout
 from .terminal import complain
 

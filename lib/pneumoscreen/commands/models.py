@@ -16,8 +16,8 @@ from .. import methods
 from ..models.catalogue import catalogue
 from ..models.store import ModelStore
 from ..models.weights import read_card
+from ..output import require_folder
 from ..studies.audit import AuditLog, Detail
-from .folders import require_folder
 
 WIDE = 150
 """Columns where no terminal says how many there are."""

@@ -17,8 +17,8 @@ from ..case import Case
 from ..errors import PneumoScreenError
 from ..method import Method, Progress
 from ..methods import method_of
+from ..output import OutputError, prepare_folder, replacing, write_results
 from ..verdict import DEFAULT_CLASSES, Classes
-from .folders import OutputError, prepare_folder, replacing
 from .quick_imports import import_monai, uncollected
 from .screen_results import LeftOut, Refusal, Result, Screened, Shown, left_out
 from .terminal import Meter, complain
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 STATUS_OK = 0
 STATUS_FAULT = 1
 STATUS_BAD_INPUT = 2
-
-STAGES = ("read", "lungs", "candidates", "classify", "report", "total")
 
 logger = logging.getLogger(__name__)
 
@@ -212,30 +210,6 @@ def screen_image(read: Reading, screeners: Screeners, out: Path, progress: Progr
     screened, write = screen_with_report(read, screeners, progress)
     case = write_results(screened, write, out, start - read.seconds)
     progress("report", 1.0)
-    return case
-
-
-def write_results(screened: Case, write: Callable[[Path], None], out: Path, start: float) -> Case:
-    """Write report and document of a screened case, and return it with all its times.
-
-    Args:
-        screened: the case with the times up to here.
-        write: writes the report to a file.
-        out: folder of the two.
-        start: of the whole screening, on the clock of ``time.perf_counter``.
-
-    Raises:
-        OutputError: if the files cannot be written.
-    """
-    report_start = time.perf_counter()
-    with replacing(out / f"{screened.case_id}.html") as part:
-        write(part)
-    end = time.perf_counter()
-    # The report shows the times up to itself; the document holds them all.
-    times = {**screened.timings_s, "report": end - report_start, "total": end - start}
-    case = replace(screened, timings_s={name: round(times[name], 3) for name in STAGES if name in times})
-    with replacing(out / f"{case.case_id}.json") as part:
-        part.write_text(case.to_json(), encoding="utf-8")
     return case
 
 

@@ -8,13 +8,13 @@ from ..active_learning.strategies import DEFAULT, STRATEGIES
 from ..config import load_config
 from ..errors import ConfigError
 from ..models.store import ModelStore
+from ..output import prepare_folder
 from ..simulation.curves import BASELINE, Curves
 from ..simulation.page import write_results
 from ..simulation.settings import Plan, SimulationSettings
 from ..simulation.simulate import run_simulation
 from ..simulation.text import to_text
 from .device import pick_device
-from .folders import prepare_folder
 
 
 def simulate_reading(

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import PneumoScreenError
+from ..output import prepare_folder
 from ..studies.audit import utc_text
 from ..training.status import PLAN_FILE, TrainingState, TrainStatus, read_status, write_status
-from .folders import prepare_folder
 from .terminal import complain
 
 _STARTING = "the training starts"

@@ -1,25 +1,51 @@
 """The CT method as the rest of the program knows it."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..case_kinds import KINDS
+from ..errors import ModelError
 from ..method import Method, Network
 from . import networks
 
 if TYPE_CHECKING:
-    from ..images.inputs import Input, Modality
+    import SimpleITK as sitk
+
+    from ..active_learning.scores import CaseScore
+    from ..case import ModelInfo
+    from ..evaluation.request import CohortRequest, Evaluation, TableRequest
+    from ..images.inputs import Input
     from ..images.volume import Volume
     from ..models.store import ModelStore
     from ..models.weights import Weights
+    from ..phantoms.request import PhantomRequest, Writer
     from ..training.recipes import Recipe
     from ..verdict import Classes
     from .screening import Screener, Screening
 
 
+MOST_REGIONS = 20
+"""What a screening proposes at most: a stock client names this many segments."""
+LUNGS = "lungs"
+
+
+def infection_by(model: "ModelInfo | None") -> str:
+    """The name under which the infection mask by a candidate network is kept."""
+    return f"infection by {model.sha256 if model else None}"
+
+
 class CtMethod(Method):
     """Lungs, candidate regions, patches, the classifier of the patches, the vote."""
 
-    modality: "Modality" = "CT"
+    kind = KINDS["CT"]
+    images = phantom_images = "scans"
+    description = "Screens a chest CT for pneumonia and says which kind: verdict, regions and label map."
+    voxels = "hu"
+    scored_by = networks.CLASSIFIER
+    segments = tuple(f"region {number}" for number in range(1, MOST_REGIONS + 1))
+    reads_ahead = True
+    shows_as_read = False
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -45,6 +71,23 @@ class CtMethod(Method):
 
         return read_input(item)
 
+    def read_file(self, path: Path, root: Path | None = None, more: Sequence[Path] = ()) -> "Volume":
+        """The scan of a file or folder."""
+        from ..images import read_volume
+
+        return read_volume(path, root, more)
+
+    @property
+    def image_type(self) -> "type[Volume]":
+        """A scan."""
+        from ..images.volume import Volume
+
+        return Volume
+
+    def shown(self, image: "Volume") -> "sitk.Image":
+        """The scan in Hounsfield units."""
+        return image.to_sitk(image.hu)
+
     def screener(self, store: "ModelStore", device: str | None = None) -> "Screener":
         """Both networks in use."""
         from .screening import Screener
@@ -54,6 +97,25 @@ class CtMethod(Method):
     def classes(self, screener: "Screener") -> "Classes":
         """The list that the classifier was trained with."""
         return screener.classes
+
+    def stored_classes(self, store: "ModelStore") -> "Classes | None":
+        """The class list on the card of the classifier in use; of the version before where that is damaged."""
+        from pydantic import ValidationError
+
+        from .classifier import ClassifierSettings
+
+        version = store.current(networks.CLASSIFIER)
+        while version is not None:
+            try:
+                network = store.card(networks.CLASSIFIER, version)["network"]
+                return ClassifierSettings.model_validate(network).classes.classes
+            except (ModelError, ValidationError):
+                version = store.before(networks.CLASSIFIER, version)
+        return None
+
+    def case_labels(self, classes: "Classes") -> tuple[str, ...]:
+        """Those of the site."""
+        return classes.case_labels
 
     def prepare_report(self) -> None:
         """Import what draws the report."""
@@ -66,6 +128,43 @@ class CtMethod(Method):
         from .report.case_report import write_report
 
         write_report(image, screening, target, screener.classes)
+
+    def score(self, case_id: str, screening: "Screening", screener: "Screener") -> "CaseScore":
+        """The score of a scan."""
+        from .scoring import score_screening
+
+        return score_screening(case_id, screening, screener.classes)
+
+    def masks(self, image: "Volume", screening: "Screening") -> "sitk.Image":
+        """Lungs and infection."""
+        return image.to_sitk(screening.anatomy_map())
+
+    def label_map(self, image: "Volume", screening: "Screening") -> "sitk.Image":
+        """The regions."""
+        return image.to_sitk(screening.label_map())
+
+    def found_in(self, screening: "Screening", screener: "Screener") -> Mapping[str, object]:
+        """Lungs and infection mask, for a reader who corrects the regions next."""
+        infection = infection_by(screener.models.get(networks.CANDIDATES))
+        return {LUNGS: screening.lungs, infection: screening.infection}
+
+    def evaluate(self, request: "CohortRequest") -> "Evaluation":
+        """The figures on labelled studies or synthetic cases."""
+        from .figures.evaluation import evaluate
+
+        return evaluate(request)
+
+    def evaluate_table(self, request: "TableRequest") -> "Evaluation":
+        """The figures on a site's own scans."""
+        from .figures.site_evaluation import evaluate_site_cases
+
+        return evaluate_site_cases(request)
+
+    def phantoms(self, asked: "PhantomRequest") -> "Writer":
+        """What writes synthetic CTs."""
+        from .synthetic_studies import writer_of
+
+        return writer_of(asked)
 
 
 def _load_candidates(weights: "Weights") -> object:

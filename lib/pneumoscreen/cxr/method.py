@@ -1,26 +1,45 @@
 """The X-ray method as the rest of the program knows it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..case_kinds import KINDS
 from ..method import Method, Network
+from ..xray_findings import CXR_HEALTHY
 from . import networks
 
 if TYPE_CHECKING:
-    from ..images.inputs import Input, Modality
+    import SimpleITK as sitk
+
+    from ..active_learning.score_file import Finding
+    from ..active_learning.scores import CaseScore
+    from ..evaluation.request import CohortRequest, Evaluation, TableRequest
+    from ..images.inputs import Input
     from ..images.radiograph import Radiograph
     from ..models.store import ModelStore
     from ..models.weights import Weights
+    from ..phantoms.request import PhantomRequest, Writer
     from ..training.recipes import Recipe
     from .screening import CxrScreener, CxrScreening
+
+
+WHITE = 65535
+"""The brightest grey of a picture for clients."""
 
 
 class CxrMethod(Method):
     """Lung boxes, superpixels, the class of the picture, the affected side, Grad-CAM."""
 
-    modality: "Modality" = "CXR"
+    kind = KINDS["CXR"]
+    images = "chest X-rays"
+    phantom_images = "frontal chest X-rays"
+    description = "Screens a frontal chest X-ray: COVID-19, healthy or community-acquired pneumonia, and which lung."
+    voxels = "pixels"
+    scored_by = networks.DISCRIMINATION
+    has_readers = True
+    calibrates_itself = "is for CT: a training of X-ray networks fits its temperature itself"
     needs_monai = True
-    reads_ahead = False
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -52,6 +71,26 @@ class CxrMethod(Method):
 
         return read_radiograph(item)
 
+    def read_file(self, path: Path, root: Path | None = None, more: Sequence[Path] = ()) -> "Radiograph":
+        """The picture of a file."""
+        from ..images import read_radiograph_file
+
+        del more
+        return read_radiograph_file(path, root)
+
+    @property
+    def image_type(self) -> "type[Radiograph]":
+        """A picture."""
+        from ..images.radiograph import Radiograph
+
+        return Radiograph
+
+    def shown(self, image: "Radiograph") -> "sitk.Image":
+        """The picture turned and with the greys as the networks see it."""
+        import numpy as np
+
+        return image.to_sitk(np.rint(image.pixels * WHITE).astype(np.uint16))
+
     def screener(self, store: "ModelStore", device: str | None = None) -> "CxrScreener":
         """The three networks in use."""
         from .screening import CxrScreener
@@ -72,6 +111,43 @@ class CxrMethod(Method):
 
         del screener
         write_cxr_report(image, screening, target)
+
+    def score(self, case_id: str, screening: "CxrScreening", screener: "CxrScreener") -> "CaseScore":
+        """The score of a picture."""
+        from .scoring import score_radiograph
+
+        del screener
+        return score_radiograph(case_id, screening)
+
+    def masks(self, image: "Radiograph", screening: "CxrScreening") -> "sitk.Image":
+        """Grad-CAM as bytes, 255 where most spoke for the verdict."""
+        import numpy as np
+
+        return image.to_sitk(np.round(screening.gradcam * 255.0).astype(np.uint8))
+
+    def urgency(self, finding: "Finding") -> float | None:
+        """Ours: without a probability the confidence in its class, or what the confidence in a healthy one leaves."""
+        if finding.infection is not None:
+            return finding.infection
+        return 1.0 - finding.confidence if finding.label == CXR_HEALTHY else finding.confidence
+
+    def evaluate(self, request: "CohortRequest") -> "Evaluation":
+        """The figures on labelled studies or synthetic cases."""
+        from .figures.evaluation import evaluate
+
+        return evaluate(request)
+
+    def evaluate_table(self, request: "TableRequest") -> "Evaluation":
+        """The figures on a site's own films."""
+        from .figures.film_evaluation import evaluate_films
+
+        return evaluate_films(request)
+
+    def phantoms(self, asked: "PhantomRequest") -> "Writer":
+        """What writes synthetic X-rays."""
+        from .synthetic_studies import writer_of
+
+        return writer_of(asked)
 
 
 def _load_lung_boxes(weights: "Weights") -> object:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from .dicom_header import SliceHeader
 
-Modality = Literal["CT", "CXR"]
+Modality = str
+"""As case documents name it, such as "CT"; see ``case_kinds``."""
 _NAMED = 3
 """Files that a sentence names before it says "and more"."""
 
@@ -21,7 +22,8 @@ class Input:
         path: the file, or the folder of the DICOM series: the first one where it lies in several.
         series_uid: which series of the folder, or None for a file of another format.
         headers: the headers of that series or DICOM radiograph, so that they are read once.
-        modality: "CT", or "CXR" for a chest X-ray. Nothing but the kind of the file is known yet.
+        modality: "CT", "CXR" for a chest X-ray, or what the ending of the name says (``case_kinds``). Nothing but the
+            kind of the file is known yet.
         source_below: where it lies below what the user named; see ``below``.
         place: the same with the name of the folder that was named before it; None where that is to be hidden.
         notes: sentences for the document on how it was found.

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..case_kinds import modality_of_name
 from ..errors import PneumoScreenError
 from .case_ids import DICOM_SUFFIXES, PICTURE_SUFFIXES, VOLUME_SUFFIXES, short_hash, source_below, stem_of, unique_id
 from .content_kind import is_picture, not_readable
@@ -208,6 +209,9 @@ def file_input(path: Path) -> Input:
         raise AbsentError(f"{path} does not exist; check the path")
     if not path.is_file():
         raise UnsupportedError(f"{path} is neither a file nor a folder; give a CT")
+    told = modality_of_name(name)
+    if told is not None:
+        return Input(stem_of(path), path, modality=told)
     if name.endswith(VOLUME_SUFFIXES):
         return Input(stem_of(path), path)
     if name.endswith(PICTURE_SUFFIXES):
@@ -243,6 +247,9 @@ def modality_of(path: Path) -> Modality:
         ImageError: if that header cannot be read.
     """
     name = path.name.lower()
+    told = modality_of_name(name)
+    if told is not None:
+        return told
     if name.endswith(PICTURE_SUFFIXES):
         return "CXR"
     if name.endswith(VOLUME_SUFFIXES):

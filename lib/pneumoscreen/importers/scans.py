@@ -51,8 +51,8 @@ def find_scans(source: Path, is_other: Callable[[Path], bool] = lambda path: Fal
     kept = []
     files = []
     for item in find_inputs([source]):
-        is_radiograph = isinstance(item, Input) and item.modality == "CXR"
-        if not is_radiograph and not is_other(item.path):
+        is_other_kind = isinstance(item, Input) and item.modality != "CT"
+        if not is_other_kind and not is_other(item.path):
             kept.append(item)
             files += [item.path] if isinstance(item, Input) and not item.headers else []
     # Asked for again by themselves: a mask of the same name must not have taken the scan's id.

@@ -6,12 +6,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ..case import CXR_CLASSES, Case
+from ..case_kinds import KINDS
 from ..verdict import Classes
 from . import wording
 from .page import environment
-
-KINDS = {"CT": "Chest CT screening", "CXR": "Chest X-ray screening"}
-MODALITY_NAMES = {"CT": "CT", "CXR": "X-ray"}
 
 
 def write_index(
@@ -47,8 +45,8 @@ def render_index(
     return template.render(
         rows=[_row(case, classes) for case in cases],
         modalities=modalities,
-        kind=KINDS[modalities[0]] if len(modalities) == 1 else "Chest screening",
-        counts=[(MODALITY_NAMES[name], _counts(cases, name, classes)) for name in modalities],
+        kind=KINDS[modalities[0]].title if len(modalities) == 1 else "Chest screening",
+        counts=[(KINDS[name].short, _counts(cases, name, classes)) for name in modalities],
         infections=[wording.display_name(name) for name in classes.infections],
         cxr_classes=[wording.display_name(name) for name in CXR_CLASSES],
         left_out=[
@@ -66,7 +64,7 @@ def _row(case: Case, classes: Classes) -> dict[str, Any]:
     labels = _labels(case.modality, classes)
     return {
         "case": case,
-        "is_ct": case.modality != "CXR",
+        "is_ct": case.modality == "CT",
         "link": quote(f"{case.case_id}.html", safe=""),
         "key": labels.get(verdict.label, "unknown") if verdict and verdict.decided else "unknown",
         "name": wording.capital(wording.case_verdict_name(case)),
@@ -76,7 +74,7 @@ def _row(case: Case, classes: Classes) -> dict[str, Any]:
         else "\u2013",
         "bars": [
             (labels[name], wording.display_name(name), verdict.probability.get(name, 0.0))
-            for name in (CXR_CLASSES if case.modality == "CXR" else classes.infections)
+            for name in (classes.infections if case.modality == "CT" else KINDS[case.modality].labels)
         ]
         if verdict
         else [],
@@ -90,6 +88,8 @@ def _labels(modality: str, classes: Classes) -> dict[str, str]:
     """The labels that a case of this modality may have, in order, with their style classes."""
     if modality == "CXR":
         return wording.CXR_KEYS
+    if modality != "CT":
+        return {name: wording.key_of_place(place) for place, name in enumerate(KINDS[modality].labels)}
     return {name: wording.label_key(name, classes) for name in classes.case_labels}
 
 

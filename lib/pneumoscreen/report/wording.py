@@ -124,10 +124,15 @@ def overruled_in_words(region: Region, classes: Classes) -> str:
     )
 
 
+def key_of_place(place: int) -> str:
+    """The style class of a label by its place in the list of labels."""
+    return f"type-{place % len(PALETTE)}"
+
+
 def label_key(label: str | None, classes: Classes) -> str:
     """The style class of a label: ``type-<position>``, ``irrelevant``, ``none`` or ``unknown``."""
     if label in classes.infections:
-        return f"type-{classes.infections.index(label) % len(PALETTE)}"
+        return key_of_place(classes.infections.index(label))
     return {classes.irrelevant: "irrelevant", classes.none_found: "none"}.get(label or "", "unknown")
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..case import Case
+from ..case_kinds import KINDS
 from ..errors import CaseError, PneumoScreenError
 from ..images.inputs import Input, Modality, Refused, file_input, find_inputs
 from ..verdict import DEFAULT_CLASSES, Classes
@@ -53,7 +54,7 @@ class Study:
         scan = self.scan.path
         files = sorted(path for path in scan.iterdir() if path.is_file()) if scan.is_dir() else [scan]
         files += sorted({header.path for header in self.scan.headers} - set(files))  # a series in several folders
-        masks = () if self.scan.modality == "CXR" else (LESION_MASKS, LUNG_MASKS)
+        masks = (LESION_MASKS, LUNG_MASKS) if self.scan.modality == "CT" else ()
         files += [self.folder / kind / f"{self.case_id}.nii.gz" for kind in masks]
         stats = [(path.name, path.stat()) for path in files if path.is_file()]
         stamps = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
@@ -106,7 +107,7 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None, modalit
     Args:
         folder: of the studies.
         say: takes a line for each scan that cannot be a case.
-        modality: of the cases; those of the other are passed over.
+        modality: of the cases; those of others are passed over.
 
     Raises:
         PneumoScreenError: if the folder is absent, holds no labelled scan, or its list of patients is wrong.
@@ -118,7 +119,7 @@ def find_studies(folder: Path, say: Callable[[str], None] | None = None, modalit
         if label_map is not None and say is not None:
             say(f"left out: {label_map} is a label map without a document; a server on this folder says why")
     if not labelled:
-        scan, more = ("scan", "") if modality == "CT" else ("X-ray", " --modality cxr")
+        scan, more = KINDS[modality].image, "" if modality == "CT" else f" --modality {modality.lower()}"
         raise PneumoScreenError(
             f"{folder} holds no labelled {scan}: {FINAL_LABELS}/<case>.json is needed beside the {scan}s; "
             f"label cases or make phantoms with `pneumoscreen phantom{more}`"

@@ -9,13 +9,14 @@ import SimpleITK as sitk
 import torch
 
 from pneumoscreen.case import Case, ModelInfo
-from pneumoscreen.ct.figures.cases import labelled_cases, phantom_cases, studies_of_side, trained_otherwise
+from pneumoscreen.ct.figures.cases import labelled_cases, phantom_cases
 from pneumoscreen.ct.figures.cohort import Failure, _judge
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec
 from pneumoscreen.ct.phantoms.studies import write_studies
 from pneumoscreen.ct.screening import Screener
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.evaluation.figures import LeftOut
+from pneumoscreen.evaluation.sides import studies_of_side, trained_otherwise
 from pneumoscreen.models.store import CARD_FIELDS, ModelStore
 from pneumoscreen.studies.folder_split import keep_split
 from pneumoscreen.studies.layout import FINAL_LABELS, LESION_MASKS, LUNG_MASKS

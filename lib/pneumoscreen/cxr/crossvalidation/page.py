@@ -8,8 +8,9 @@ from typing import Any
 
 from ...evaluation.figures import Figure
 from ...models.durable import replace_durably
+from ...output import write_evaluation
 from ...report.page import environment
-from ..figures.files import write_summary
+from ..figures.evaluation import answered
 from ..figures.summary import RadiographPopulation, summarize_radiographs
 from .findings import HOW, audit_findings
 from .results import Measured, differences, document_of
@@ -35,7 +36,8 @@ def write_results(out: Path, results: Sequence[ArmResult], source: str, facts: M
     for result in results:
         how = f"{count}-fold cross-validation by {result.arm.by}: {result.arm.title}"
         population = RadiographPopulation.of(result.outcomes, source, how)
-        write_summary(out / result.arm.name, summarize_radiographs(result.outcomes, population))
+        figures = answered(summarize_radiographs(result.outcomes, population))
+        write_evaluation(out / result.arm.name, figures.document, figures.text, figures.page)
     people, measured = population_of(results, source), [Measured.of(result) for result in results]
     document = document_of(measured, {**facts, "population": people, "how": HOW, "findings": audit_findings(measured)})
     files = {

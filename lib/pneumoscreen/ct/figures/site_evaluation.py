@@ -1,89 +1,57 @@
-"""``pneumoscreen evaluate --cases TABLE.csv``: how does it do on my scans?"""
+"""How the CT method does on a site's own scans: every scan of a table beside its truth."""
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from .. import RESEARCH_USE_ONLY
-from ..case import Case
-from ..ct.figures.site_figures import verdict_word
-from ..ct.figures.site_folder import SiteFolder
-from ..ct.figures.site_outcome import SiteOutcome
-from ..ct.figures.site_page import render_site_page
-from ..ct.figures.site_summary import SiteSummary
-from ..ct.figures.site_text import site_to_text
-from ..ct.report.case_report import write_report
-from ..ct.report.overview import Overview, coronal_overview
-from ..ct.screening import Screener
-from ..errors import PneumoScreenError
-from ..evaluation.site_cases import SiteCase, check_classes, find_scans, parse_conditions, pneumonias, read_table
-from ..images.digest import input_digest
-from ..images.inputs import Input, Refused
-from ..images.reader import read_input
-from ..models.store import ModelStore
-from ..report.wording import plural
-from .device import pick_device
-from .folders import OutputError, prepare_folder, write_evaluation
-from .screen import STATUS_FAULT, STATUS_OK, write_results
-from .terminal import complain, progress_of
+from ...case import Case
+from ...errors import PneumoScreenError
+from ...evaluation.request import Evaluation, TableRequest
+from ...evaluation.site_cases import SiteCase, check_classes, find_scans, pneumonias
+from ...images.digest import input_digest
+from ...images.inputs import Input, Refused
+from ...images.reader import read_input
+from ...output import OutputError, write_results
+from ...report.wording import plural
+from ..report.case_report import write_report
+from ..report.overview import Overview, coronal_overview
+from ..screening import Screener
+from .site_figures import verdict_word
+from .site_folder import SiteFolder
+from .site_outcome import SiteOutcome
+from .site_page import render_site_page
+from .site_summary import SiteSummary
+from .site_text import site_to_text
 
 logger = logging.getLogger(__name__)
 
 
-def evaluate_site_cases(
-    table: Path,
-    out: Path,
-    *,
-    where: Sequence[str] = (),
-    model_dir: Path | None = None,
-    device: str = "auto",
-    as_json: bool = False,
-) -> int:
-    """Screen every scan of a table, print the figures and write ``evaluation.json``, ``.txt`` and ``.html``.
+def evaluate_site_cases(request: TableRequest) -> Evaluation:
+    """Screen every scan of a table and compute the figures.
 
-    Document and report of each scan come into ``out`` as ``screen`` writes them. What is there already, made of the
+    Document and report of each scan come into the folder as ``screen`` writes them. What is there already, made of the
     same files by the same networks, is used again, so that an interrupted run goes on where it stopped.
 
-    Args:
-        table: CSV of the scans; see ``evaluation.site_cases``.
-        out: folder for everything; made where missing.
-        where: ``column=value`` conditions on the rows that count.
-        model_dir: root of the model store; None takes the project's own.
-        device: as of the other commands.
-        as_json: print the JSON instead of the text.
-
-    Returns:
-        The exit status: 0, also where scans were refused; 1 where the program failed on one.
-
     Raises:
-        PneumoScreenError: if table, options, models or folder cannot be used.
+        PneumoScreenError: if table, models or folder cannot be used.
     """
-    conditions = parse_conditions(where)
-    rows = read_table(table, conditions)
-    out = prepare_folder(out)
-    print(RESEARCH_USE_ONLY, file=sys.stderr)
-    screener = Screener.from_store(ModelStore(model_dir), pick_device(device))
-    check_classes(table, rows, pneumonias(screener.classes))
-    run = _Run(table, SiteFolder(out, screener), screener)
-    outcomes = run.outcomes(rows, find_scans(table, rows))
-    summary = SiteSummary.of(table.name, conditions, outcomes, screener.models, screener.classes)
-    write_evaluation(out, summary.to_dict(), site_to_text(summary), render_site_page(summary))
-    print((out / "evaluation.json").read_text(encoding="utf-8") if as_json else site_to_text(summary), end="")
-    complain(f"page: {out / 'evaluation.html'}")
-    return STATUS_FAULT if run.faults else STATUS_OK
+    screener = Screener.from_store(request.store, request.device)
+    check_classes(request.table, request.rows, pneumonias(screener.classes))
+    run = _Run(request, screener)
+    outcomes = run.outcomes(request.rows, find_scans(request.table, request.rows))
+    summary = SiteSummary.of(request.table.name, request.conditions, outcomes, screener.models, screener.classes)
+    return Evaluation(summary.to_dict(), site_to_text(summary), render_site_page(summary), run.faults)
 
 
 class _Run:
     """Screens the rows of one table into one folder."""
 
-    def __init__(self, table: Path, folder: SiteFolder, screener: Screener) -> None:
+    def __init__(self, request: TableRequest, screener: Screener) -> None:
         self.faults = 0
-        self._table = table
-        self._folder = folder
+        self._request = request
+        self._folder = SiteFolder(request.out, screener)
         self._screener = screener
 
     def outcomes(self, rows: Sequence[SiteCase], scans: Sequence[Input | Refused]) -> list[SiteOutcome]:
@@ -91,8 +59,8 @@ class _Run:
         found = [self._find(row, scan) for row, scan in zip(rows, scans, strict=True)]
         waiting = [i for i, outcome in enumerate(found) if outcome is None]
         if len(waiting) < len(rows):
-            complain(f"{plural(len(rows) - len(waiting), 'scan')} of {len(rows)} screened before")
-        progress = progress_of(len(waiting))
+            self._request.say(f"{plural(len(rows) - len(waiting), 'scan')} of {len(rows)} screened before")
+        progress = self._request.counting(len(waiting), "")
         for done, i in enumerate(waiting, start=1):
             outcome = self._screen(rows[i], scans[i])
             found[i] = outcome
@@ -151,5 +119,5 @@ class _Run:
 
     def _refused(self, row: SiteCase, reason: str) -> SiteOutcome:
         # The page may be handed on: it names the scan as the table does, without the folders of this machine.
-        shown = " ".join(reason.split()).replace(str(row.file), row.path).replace(f"{self._table.parent}/", "")
+        shown = " ".join(reason.split()).replace(str(row.file), row.path).replace(f"{self._request.table.parent}/", "")
         return SiteOutcome(row, reason=shown)

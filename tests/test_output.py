@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pneumoscreen.commands.folders import OutputError, prepare_folder, replacing, require_folder
 from pneumoscreen.errors import PneumoScreenError
+from pneumoscreen.output import OutputError, prepare_folder, replacing, require_folder
 
 
 def test_a_missing_folder_is_made_with_its_parents(tmp_path: Path) -> None:

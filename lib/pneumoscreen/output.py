@@ -3,12 +3,17 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import PneumoScreenError
+from .case import Case
+from .errors import PneumoScreenError
+
+STAGES = ("read", "lungs", "candidates", "classify", "report", "total")
 
 
 class OutputError(PneumoScreenError):
@@ -78,3 +83,27 @@ def write_evaluation(out: Path, figures: Mapping[str, Any], text: str, page: str
     for name, content in files.items():
         with replacing(out / name) as part:
             part.write_text(content, encoding="utf-8")
+
+
+def write_results(screened: Case, write: Callable[[Path], None], out: Path, start: float) -> Case:
+    """Write report and document of a screened case, and return it with all its times.
+
+    Args:
+        screened: the case with the times up to here.
+        write: writes the report to a file.
+        out: folder of the two.
+        start: of the whole screening, on the clock of ``time.perf_counter``.
+
+    Raises:
+        OutputError: if the files cannot be written.
+    """
+    report_start = time.perf_counter()
+    with replacing(out / f"{screened.case_id}.html") as part:
+        write(part)
+    end = time.perf_counter()
+    # The report shows the times up to itself; the document holds them all.
+    times = {**screened.timings_s, "report": end - report_start, "total": end - start}
+    case = replace(screened, timings_s={name: round(times[name], 3) for name in STAGES if name in times})
+    with replacing(out / f"{case.case_id}.json") as part:
+        part.write_text(case.to_json(), encoding="utf-8")
+    return case

@@ -1,0 +1,87 @@
+"""What a method is asked for when it is to be judged, and what it answers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..models.store import ModelStore
+from .site_cases import Condition, SiteCase
+
+ALL_SIDES = "all"
+
+Say = Callable[[str], None]
+Counting = Callable[[int, str], Callable[[int, str], None]]
+"""Called with how many cases there are and of what kind; gives what takes how many are done and a line on the last."""
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What an evaluation works with.
+
+    Attributes:
+        out: folder for all that it keeps; it is there.
+        store: of the models.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        say: takes a sentence for the user.
+        counting: tells the user how far it has come.
+    """
+
+    out: Path
+    store: ModelStore
+    device: str
+    say: Say
+    counting: Counting
+
+
+@dataclass(frozen=True)
+class CohortRequest(EvaluationRequest):
+    """An evaluation on the labelled cases of a studies folder, or on synthetic ones.
+
+    Attributes:
+        studies: studies folder with labels; None takes synthetic cases.
+        side: of the split by patient, or ``ALL_SIDES``.
+        calibrate: fit on the validation side what the method calibrates, and publish it.
+        cases: number of synthetic cases; None leaves it to the method.
+        seed: of the first synthetic case; None leaves it to the method.
+        readers: CSV of what readers said.
+    """
+
+    studies: Path | None
+    side: str
+    calibrate: bool
+    cases: int | None
+    seed: int | None
+    readers: Path | None
+
+
+@dataclass(frozen=True)
+class TableRequest(EvaluationRequest):
+    """An evaluation on a site's own images.
+
+    Attributes:
+        table: CSV of the images.
+        conditions: on its rows.
+        rows: all of them, and which meet the conditions.
+    """
+
+    table: Path
+    conditions: Sequence[Condition]
+    rows: Sequence[SiteCase]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a method.
+
+    Attributes:
+        document: JSON values.
+        text: the same in tables.
+        page: the same as HTML; None where there is none.
+        faults: cases on which the program failed.
+    """
+
+    document: Mapping[str, Any]
+    text: str
+    page: str | None = None
+    faults: int = 0
