@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .active_learning.score_file import Finding
     from .active_learning.scores import CaseScore
     from .case import Case, ModelInfo
-    from .evaluation.request import CohortRequest, Evaluation, TableRequest
+    from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
     from .models.store import ModelStore
     from .models.weights import Weights
@@ -108,6 +108,7 @@ class Method(ABC):
             server keeps the last one.
         shows_as_read: whether a client that wants an image as it was screened cannot take its file for it.
         has_readers: whether its evaluation compares the method with a table of what readers said.
+        cross_tasks: what can be cross-validated, as the command line names it; the first is the usual one.
         calibrates_itself: why an evaluation has nothing to calibrate, said of ``--calibrate``; empty where it has.
     """
 
@@ -122,6 +123,7 @@ class Method(ABC):
     reads_ahead = False
     shows_as_read = True
     has_readers = False
+    cross_tasks: tuple[str, ...] = ()
     calibrates_itself = ""
 
     @property
@@ -259,6 +261,14 @@ class Method(ABC):
             PneumoScreenError: if table, models or folders cannot be used.
         """
         raise ConfigError(f"--cases {request.table}: a table of {self.images} cannot be evaluated")
+
+    def crossvalidate(self, request: "CrossRequest") -> Path:
+        """Cross-validate one of ``cross_tasks``; returns the files of the results without their endings.
+
+        Raises:
+            PneumoScreenError: if options, images, models or folders cannot be used.
+        """
+        raise ConfigError(f"crossvalidate: there is nothing to cross-validate for {self.images}")
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes the synthetic cases that are asked for.

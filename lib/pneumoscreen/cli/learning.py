@@ -1,21 +1,14 @@
 """Commands that train networks: on labelled studies, in folds, in a rehearsal with a simulated reader."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..methods import networks
+from ..methods import METHODS, networks
 from .options import Device, ModelDir
-
-
-class CrossTask(StrEnum):
-    """The networks that can be cross-validated."""
-
-    CLASSES = "classes"
-    LOCALIZATION = "localization"
-    LUNG_BOXES = "lung_boxes"
 
 
 class CrossGrouping(StrEnum):
@@ -40,10 +33,23 @@ class CrossView(StrEnum):
     BLANKED = "blanked"
 
 
+def _cross_tasks() -> list[str]:
+    return [task for method in METHODS for task in method.cross_tasks]
+
+
+def _cross_task(name: str) -> str:
+    """The name of what can be cross-validated."""
+    return _one_of(name, _cross_tasks())
+
+
 def _network(name: str) -> str:
     """The name of a network that can be trained."""
-    if name not in networks():
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, networks()))}")
+    return _one_of(name, list(networks()))
+
+
+def _one_of(name: str, known: Sequence[str]) -> str:
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, known))}")
     return name
 
 
@@ -80,7 +86,15 @@ def crossvalidate(
     studies: Annotated[Path, typer.Option(help="Studies folder with labelled chest X-rays.")],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where missing.")],
     folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
-    task: Annotated[CrossTask | None, typer.Option(help="The network.", show_default="classes")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            parser=_cross_task,
+            metavar=f"<{'|'.join(_cross_tasks())}>",
+            help="The network.",
+            show_default=_cross_tasks()[0],
+        ),
+    ] = None,
     by: Annotated[CrossGrouping | None, typer.Option(help="What the folds divide.", show_default="patient")] = None,
     view: Annotated[
         CrossView | None,
@@ -129,22 +143,30 @@ def crossvalidate(
     In each fold a tenth of the training part's patients is set apart for early stopping, so that the test fold is
     never looked at. A fold that is done is kept: the same command goes on where it was interrupted.
     """
-    from ..commands.crossvalidate import SetUp
     from ..commands.crossvalidate import crossvalidate as run
+    from ..commands.device import pick_device
+    from ..commands.terminal import complain, progress_of
+    from ..evaluation.request import CrossRequest
+    from ..models.store import ModelStore
 
-    run(
-        studies,
+    asked: dict[str, str | bool | None] = {
+        "task": task,
+        "by": by and by.value,
+        "view": view and view.value,
+        "plain": plain,
+        "no_superpixels": no_superpixels,
+        "no_pyramid": no_pyramid,
+        "cross_entropy": cross_entropy,
+        "no_attention": no_attention,
+    }
+    request = CrossRequest(
         out,
-        set_up=SetUp(
-            task=task.value if task else None,
-            by=by.value if by else None,
-            view=view.value if view else None,
-            plain=plain,
-            no_superpixels=no_superpixels,
-            no_pyramid=no_pyramid,
-            cross_entropy=cross_entropy,
-            no_attention=no_attention,
-        ),
+        ModelStore(model_dir),
+        pick_device(device),
+        complain,
+        progress_of,
+        studies=studies,
+        set_up={name: value for name, value in asked.items() if value},
         audit=audit,
         ablations=ablations,
         folds=folds,
@@ -152,12 +174,10 @@ def crossvalidate(
         size=size,
         epochs=epochs,
         seed=seed,
-        trunk=trunk.value if trunk else None,
+        trunk=trunk and trunk.value,
         initial=initial,
-        model_dir=model_dir,
-        device=device,
-        as_json=json,
     )
+    run(request, as_json=json)
 
 
 def simulate(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..active_learning.score_file import Finding
     from ..active_learning.scores import CaseScore
-    from ..evaluation.request import CohortRequest, Evaluation, TableRequest
+    from ..evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.radiograph import Radiograph
     from ..models.store import ModelStore
@@ -38,6 +38,7 @@ class CxrMethod(Method):
     voxels = "pixels"
     scored_by = networks.DISCRIMINATION
     has_readers = True
+    cross_tasks = ("classes", "localization", "lung_boxes")
     calibrates_itself = "is for CT: a training of X-ray networks fits its temperature itself"
     needs_monai = True
 
@@ -142,6 +143,12 @@ class CxrMethod(Method):
         from .figures.film_evaluation import evaluate_films
 
         return evaluate_films(request)
+
+    def crossvalidate(self, request: "CrossRequest") -> Path:
+        """Folds, the shortcut audit, the ablations."""
+        from .crossvalidation.command import crossvalidate
+
+        return crossvalidate(request)
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes synthetic X-rays."""

@@ -71,6 +71,37 @@ class TableRequest(EvaluationRequest):
 
 
 @dataclass(frozen=True)
+class CrossRequest(EvaluationRequest):
+    """A cross-validation; its folder is made once all else is in order.
+
+    Attributes:
+        studies: studies folder with labelled images.
+        set_up: the options of the one set-up by name, such as ``task`` and ``by``; without those that were not given.
+        audit: run the set-ups of the shortcut audit.
+        ablations: run the method without one of its parts at a time.
+        folds: their number.
+        widths: channels of the stages, with commas; None takes the product's own.
+        size: side of the square that is looked at; None takes the product's own.
+        epochs: at most; None: as published.
+        seed: of division, weights and order.
+        trunk: of the network that names the class.
+        initial: weights file from which every fold of a single set-up begins.
+    """
+
+    studies: Path
+    set_up: Mapping[str, Any]
+    audit: bool = False
+    ablations: bool = False
+    folds: int = 5
+    widths: str | None = None
+    size: int | None = None
+    epochs: int | None = None
+    seed: int = 0
+    trunk: str | None = None
+    initial: Path | None = None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The figures of a method.
 

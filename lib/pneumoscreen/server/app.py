@@ -22,7 +22,6 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from .. import RESEARCH_USE_ONLY, __version__
-from ..ct.networks import CANDIDATES, CLASSIFIER
 from ..errors import ImageError, NoLungsError, PneumoScreenError
 from ..images.inputs import Modality
 from ..limits import Limits
@@ -31,12 +30,12 @@ from ..studies.audit import case_digest
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
-from .cxr_tasks import CxrScreeningTask
 from .datastore import StudiesDatastore
 from .engine import Engine, scan_state
 from .failures import RequestError, UnknownError
 from .hand_labels import HandLabels
 from .identity import speaker
+from .infer_tasks import infer_tasks
 from .jobs import JobBoard
 from .leases import Leases, known_reader
 from .parameters import InferParameters
@@ -46,14 +45,12 @@ from .screenings import keep_screening, masks_file, report_file
 from .sessions import CheckedSessions
 from .settings import apply_defaults
 from .strategies import reading_strategies
-from .tasks import CandidatesTask, ClassifierTask, Inference, ScreeningTask, TaskRequest
+from .tasks import Inference, TaskRequest
 from .temporary import clear_leftovers
 from .train_tasks import train_tasks
 from .trainings import Trainings
 from .watching import FolderWatch
 from .worklist import Worklist
-
-SCREENING, CXR_SCREENING = "ct_screening", "cxr_screening"
 
 logger = logging.getLogger(__name__)
 
@@ -115,12 +112,12 @@ class PneumoScreenApp(MONAILabelApp):
 
     def init_infers(self) -> dict[str, InferTask]:
         """The infer tasks by name."""
-        return {
-            SCREENING: ScreeningTask(self.engine),
-            CANDIDATES: CandidatesTask(self.engine),
-            CLASSIFIER: ClassifierTask(self.engine),
-            CXR_SCREENING: CxrScreeningTask(self.engine),
-        }
+        return {**infer_tasks(self.engine)}
+
+    def makes_label_map(self, model: str) -> bool:
+        """Whether a task's result has a label map; of an unknown task it is not denied."""
+        task = self._infers.get(model)
+        return task is None or bool(task.has_label_map)
 
     def init_trainers(self) -> dict[str, TrainTask]:
         """The train tasks by name; they need a folder of studies."""

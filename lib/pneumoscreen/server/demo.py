@@ -24,6 +24,7 @@ from ..cxr.phantoms.radiograph import generate_radiograph
 from ..cxr.phantoms.studies import write_picture
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
+from ..methods import method_for
 from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
 from . import WORK_FOLDER
@@ -35,7 +36,6 @@ CASES = (("covid19", 41), ("influenza_a", 46), ("no_infection_found", 53))
 """Diagnosis and seed of the phantoms: chosen to be clear cases, so three right verdicts here are no accuracy."""
 XRAY_CASE = ("covid19", 12)
 """Class and seed of the X-ray phantom: a clear case as well."""
-TASKS = {"CT": "ct_screening", "CXR": "cxr_screening"}
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
 OFFER_LIMIT_S = 60.0
@@ -261,7 +261,7 @@ def _screen(
         for study in studies:
             image = study.image
             bar = bars.add_task(image, total=1.0, stage="")
-            work = pool.submit(client.infer, TASKS[study.modality], image, None, "json")
+            work = pool.submit(client.infer, method_for(study.modality).screening_task, image, None, "json")
             while not wait([work], timeout=_POLL_S).done:
                 now = client.progress(image) or {"fraction": 0.0, "stage": ""}
                 bars.update(bar, completed=now["fraction"], stage=now["stage"])

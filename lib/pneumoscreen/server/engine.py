@@ -9,28 +9,14 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import ValidationError
-
-from ..case import ModelInfo
-from ..ct.candidates.finding import find_candidates
-from ..ct.classifier import ClassifierSettings
-from ..ct.lungs.segmentation import Lungs, segment_lungs
-from ..ct.networks import CANDIDATES, CLASSIFIER
-from ..ct.screening import Screener
-from ..cxr.screening import CxrScreener
-from ..errors import ModelError
-from ..images import Radiograph
-from ..images.inputs import Modality
-from ..images.volume import Volume
-from ..method import Method, Progress
-from ..methods import METHODS
+from ..errors import ImageError, ModelError
+from ..images.inputs import modality_of
+from ..method import Method
+from ..methods import METHODS, method_for
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES, Classes
 from .reading import Check, Reading
@@ -114,13 +100,12 @@ class Engine:
         self._studies = None if studies is None else Path(os.path.realpath(studies))
         self.turn = threading.Lock()
         self._networks = {method.modality: _Networks(store, method) for method in METHODS}
-        self._scan: tuple[Path, Fingerprint, Volume] | None = None
-        self._lungs: tuple[Volume, Lungs] | None = None
-        self._infection: tuple[Volume, ModelInfo | None, NDArray[np.bool_]] | None = None
+        self._scan: tuple[Path, Fingerprint, Any] | None = None
+        self._kept: dict[str, object] = {}
 
-    def versions(self, modality: Modality = "CT") -> dict[str, int | None]:
+    def versions(self, method: Method) -> dict[str, int | None]:
         """Version of each network of a method in use, None where there is none. Needs no lock, reads no weights."""
-        return self._networks[modality].versions()
+        return self._networks[method.modality].versions()
 
     def all_versions(self) -> dict[str, int | None]:
         """The same of all methods."""
@@ -133,38 +118,23 @@ class Engine:
         return {"loaded": models, "notes": [note for each in found for note in each["notes"]]}
 
     def classes(self) -> Classes:
-        """Class list of the classifier in use, read from its card. Needs no lock."""
-        version = self.store.current(CLASSIFIER)
-        while version is not None:
-            try:
-                network = self.store.card(CLASSIFIER, version)["network"]
-                return ClassifierSettings.model_validate(network).classes.classes
-            except (ModelError, ValidationError):
-                version = self.store.before(CLASSIFIER, version)
-        return DEFAULT_CLASSES
+        """The site's class list, of the networks in use. Needs no lock."""
+        found = (method.stored_classes(self.store) for method in METHODS)
+        return next((classes for classes in found if classes is not None), DEFAULT_CLASSES)
 
-    def screener(self) -> Screener:
-        """The networks for CT in use.
+    def screener(self, method: Method) -> Any:
+        """The networks of a method in use.
 
         Raises:
             ModelError: if there are none, or they do not fit the program.
         """
-        found: Screener = self._networks["CT"].screener()
-        return found
+        return self._networks[method.modality].screener()
 
-    def cxr_screener(self) -> CxrScreener:
-        """The networks for X-rays in use.
-
-        Raises:
-            ModelError: if there are none, or they do not fit the program.
-        """
-        found: CxrScreener = self._networks["CXR"].screener()
-        return found
-
-    def read(self, path: Path, check: Check = bool) -> tuple[Volume, float]:
-        """A scan and the seconds that reading it took; the last one is kept while its file stays the same.
+    def read(self, method: Method, path: Path, check: Check = bool) -> tuple[Any, float]:
+        """An image and the seconds that reading it took; one that takes long is kept while its file stays the same.
 
         Args:
+            method: that reads it.
             path: its file or folder.
             check: asked while it is read; raises to stop.
 
@@ -172,48 +142,31 @@ class Engine:
             ImageError: if it cannot be read.
         """
         start = time.perf_counter()
+        if not method.reads_ahead:
+            image = self.reading.image(method, path, self._studies, check)
+            return image, time.perf_counter() - start
         state = fingerprint(path, *self.reading.more_of(path))
         if self._scan is None or self._scan[:2] != (path, state):
-            self._scan = self._lungs = self._infection = None  # frees the memory before the next scan takes it
-            self._scan = (path, state, self.reading.volume(path, self._studies, check))
+            self._scan, self._kept = None, {}  # frees the memory before the next scan takes it
+            self._scan = (path, state, self.reading.image(method, path, self._studies, check))
         return self._scan[2], time.perf_counter() - start
 
-    def read_radiograph(self, path: Path, check: Check = bool) -> tuple[Radiograph, float]:
-        """A radiograph and the seconds that reading it took; see ``read``.
+    def keep(self, image: Any, name: str, found: object) -> None:
+        """Keep what was found in an image as long as the image is kept."""
+        if self._scan is not None and self._scan[2] is image:
+            self._kept[name] = found
 
-        Raises:
-            ImageError: if it cannot be read.
-        """
-        start = time.perf_counter()
-        return self.reading.radiograph(path, self._studies, check), time.perf_counter() - start
+    def kept(self, image: Any, name: str) -> object | None:
+        """What was found in an image; None where it is not there any more."""
+        return self._kept.get(name) if self._scan is not None and self._scan[2] is image else None
 
-    def lungs(self, volume: Volume, progress: Callable[[str, float], None]) -> Lungs:
-        """The lungs of a scan, kept with it.
 
-        Raises:
-            NoLungsError: if it shows none.
-        """
-        if self._lungs is None or self._lungs[0] is not volume:
-            progress("lungs", 0.05)
-            self._lungs = (volume, segment_lungs(volume))
-        return self._lungs[1]
-
-    def keep_lungs(self, volume: Volume, lungs: Lungs) -> None:
-        """Keep lungs that a screening found, for a reader who corrects its regions next."""
-        self._lungs = (volume, lungs)
-
-    def infection(self, volume: Volume, lungs: Lungs, screener: Screener, progress: Progress) -> NDArray[np.bool_]:
-        """The infection mask of a scan, bool [z, y, x]: that of its screening, else the candidate network's now."""
-        model, kept = screener.models.get(CANDIDATES), self._infection
-        if kept is not None and kept[0] is volume and kept[1] == model:
-            return kept[2]
-        found = find_candidates(volume, lungs, screener.candidates, progress).infection
-        self.keep_infection(volume, screener, found)
-        return found
-
-    def keep_infection(self, volume: Volume, screener: Screener, infection: NDArray[np.bool_]) -> None:
-        """Keep the infection mask of a screening, for the regions that a reader draws next."""
-        self._infection = (volume, screener.models.get(CANDIDATES), infection)
+def method_of_file(path: Path) -> Method:
+    """The method for an image of the studies; where its header cannot be read, one whose reading says what is wrong."""
+    try:
+        return method_for(modality_of(path))
+    except ImageError:
+        return METHODS[0]
 
 
 def fingerprint(*paths: Path) -> Fingerprint:

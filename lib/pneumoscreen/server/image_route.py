@@ -10,7 +10,6 @@ import os
 import threading
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
@@ -18,6 +17,8 @@ from monailabel.config import RBAC_USER
 from monailabel.endpoints.datastore import download_image
 
 from ..errors import ImageError
+from ..method import Method
+from ..methods import method_for
 from .app import PneumoScreenApp
 from .datastore import StudiesDatastore
 from .engine import fingerprint
@@ -28,8 +29,6 @@ from .reading import Reading
 
 _converting = threading.Lock()
 """One conversion at a time: each holds a whole scan in memory."""
-_WHITE = 65535
-"""The brightest grey of a converted X-ray."""
 
 
 def image_router(app: PneumoScreenApp) -> APIRouter:
@@ -47,7 +46,7 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
             store.refuse_if_copied(image)
             return None
         path = Path(store.get_image_uri(image))
-        is_converted = path.is_dir() or (as_shown and app.engine.reading.modality(path) == "CXR")
+        is_converted = path.is_dir() or (as_shown and _method(path, app.engine.reading).shows_as_read)
         return (path, store.work_folder / "images") if is_converted else None
 
     @router.get("/datastore/image", summary=f"{RBAC_USER}Download Image", response_model=None)
@@ -92,8 +91,9 @@ def _as_nrrd(source: Path, folder: Path, reading: Reading) -> Path:
 
 
 def _read(source: Path, reading: Reading) -> sitk.Image:
-    if reading.modality(source) == "CXR":
-        radiograph = reading.radiograph(source)
-        return radiograph.to_sitk(np.rint(radiograph.pixels * _WHITE).astype(np.uint16))
-    volume = reading.volume(source)
-    return volume.to_sitk(volume.hu)
+    method = _method(source, reading)
+    return method.shown(reading.image(method, source))
+
+
+def _method(path: Path, reading: Reading) -> Method:
+    return method_for(reading.modality(path))

@@ -24,9 +24,8 @@ from monailabel.utils.others.generic import get_mime_type
 from requests_toolbelt import MultipartEncoder
 from starlette.concurrency import run_in_threadpool
 
-from ..ct.networks import CLASSIFIER
 from ..errors import Cancelled
-from .app import CXR_SCREENING, PneumoScreenApp
+from .app import PneumoScreenApp
 from .failures import RequestError
 from .jobs import Job, JobBoard
 from .parameters import parse_infer_params
@@ -42,7 +41,6 @@ _UPLOAD_ENDINGS = (*(pattern.removeprefix("*") for pattern in IMAGE_PATTERNS), "
 
 _ASKED_EVERY_S = 0.5
 """How long a client that went away is not noticed."""
-_WITHOUT_LABEL_MAP = (CLASSIFIER, CXR_SCREENING)
 
 CurrentUser = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
 
@@ -78,7 +76,7 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
             raise RequestError("form field label: these tasks take no label file; regions go into params")
         if output is Output.DICOM_SEG:
             raise RequestError("query output: dicom_seg is not available here; use all, image or json")
-        if output is Output.IMAGE and model in _WITHOUT_LABEL_MAP:
+        if output is Output.IMAGE and not app.makes_label_map(model):
             raise RequestError(f"query output: {model} has no label map; use json")
         request: dict[str, Any] = {**parse_infer_params(params), "model": model, "image": image}
         folder: Path | None = None

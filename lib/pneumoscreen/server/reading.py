@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import errors
+from ..case_kinds import KINDS
 from ..errors import ImageError, PneumoScreenError
-from ..images import Radiograph, faults, read_radiograph_file, read_volume
+from ..images import Radiograph, faults
 from ..images.examination import Examination, examination_of
 from ..images.faults import AbsentError, DimensionError
 from ..images.inputs import Modality, file_input, modality_of
@@ -30,6 +31,8 @@ from ..images.series_search import folders_of_series
 from ..images.volume import Volume
 from ..images.volume_file import read_volume_file
 from ..limits import Limits, variable_of
+from ..method import Method
+from ..methods import method_for
 from . import unpacking
 from .failures import is_full_disk
 from .reading_child import Check, Child, GoneError
@@ -60,13 +63,29 @@ class Reading:
         """The other folders of the series that begins in a folder."""
         return self._more.get(os.path.realpath(path), ())
 
+    def image(self, method: Method, path: Path, root: Path | None = None, check: Check = bool) -> Any:
+        """An image as a method reads it.
+
+        Args:
+            method: the method.
+            path: file or folder.
+            root: the folder below which its document says where it lies; None: it has its name only.
+            check: asked while it is read; raises to stop.
+
+        Raises:
+            ImageError: if it cannot be read.
+        """
+        del check
+        return method.read_file(path, root, self.more_of(path))
+
     def volume(self, path: Path, root: Path | None = None, check: Check = bool) -> Volume:
         """A CT; see ``read_volume``.
 
         Raises:
             ImageError: if it cannot be read.
         """
-        return read_volume(path, root, self.more_of(path))
+        found: Volume = self.image(method_for("CT"), path, root, check)
+        return found
 
     def radiograph(self, path: Path, root: Path | None = None, check: Check = bool) -> Radiograph:
         """A chest X-ray; see ``read_radiograph_file``.
@@ -74,7 +93,8 @@ class Reading:
         Raises:
             ImageError: if it cannot be read.
         """
-        return read_radiograph_file(path, root)
+        found: Radiograph = self.image(method_for("CXR"), path, root, check)
+        return found
 
     def raw(self, path: Path) -> RawImage:
         """A volume of any values in one file.
@@ -138,30 +158,24 @@ class LimitedReading(Reading):
         self._lock = threading.Lock()
         self._idle: list[Child] = []
 
-    def volume(self, path: Path, root: Path | None = None, check: Check = bool) -> Volume:
+    def image(self, method: Method, path: Path, root: Path | None = None, check: Check = bool) -> Any:
         """See ``Reading``."""
         more = [str(folder) for folder in self.more_of(path)]
-        values, array = self._asked("volume", path, check, root=_text(root), more=more)
-        direction = np.array(values.pop("direction"), np.float64)
-        return Volume(hu=_needed(array), direction=direction, **_fields(values))
-
-    def radiograph(self, path: Path, root: Path | None = None, check: Check = bool) -> Radiograph:
-        """See ``Reading``."""
-        values, array = self._asked("radiograph", path, check, root=_text(root))
-        return Radiograph(pixels=_needed(array), **_fields(values))
+        values, array = self._asked("image", path, check, modality=method.modality, root=_text(root), more=more)
+        return method.image_type(**{method.voxels: _needed(array)}, **_fields(values))
 
     def raw(self, path: Path) -> RawImage:
         """See ``Reading``."""
         values, array = self._asked("raw", path)
-        direction = np.array(values.pop("direction"), np.float64)
-        return RawImage(values=_needed(array), direction=direction, **_fields(values))
+        return RawImage(values=_needed(array), **_fields(values))
 
     def modality(self, path: Path) -> Modality:
         """See ``Reading``."""
         name = path.name.lower()
         if not (path.is_dir() or name.endswith(".dcm")):
             return modality_of(path)  # told by the name alone
-        return "CXR" if self._asked("modality", path)[0]["modality"] == "CXR" else "CT"
+        told = str(self._asked("modality", path)[0]["modality"])
+        return told if told in KINDS else "CT"
 
     def examination(self, path: Path) -> Examination:
         """See ``Reading``."""
@@ -276,6 +290,12 @@ def _needed(array: NDArray[Any] | None) -> NDArray[Any]:
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON values as an image has them: lists are tuples, and ``source`` is a path."""
-    found: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    """JSON values as an image has them: lists are tuples, small arrays have their type, and ``source`` is a path."""
+    found: dict[str, Any] = {name: _field(value) for name, value in values.items()}
     return {**found, "source": Path(found["source"])} if "source" in found else found
+
+
+def _field(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"dtype", "values"}:
+        return np.array(value["values"], np.dtype(value["dtype"]))
+    return tuple(value) if isinstance(value, list) else value

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PneumoScreenError
-from ..images import read_radiograph_file, read_volume
 from ..images.examination import examination_of
 from ..images.inputs import file_input, modality_of
 from ..images.series_search import folders_of_series
 from ..images.volume_file import read_volume_file
 from ..limits import MEBIBYTE
+from ..methods import method_for
 from .parent import end_with_parent
 from .unpacking import ArchiveLimits, unpack
 
@@ -108,18 +108,14 @@ def _plain(value: Any, main: str) -> dict[str, Any]:
 
 def _json(item: Any) -> Any:
     if isinstance(item, np.ndarray):
-        return item.tolist()
+        return {"dtype": item.dtype.str, "values": item.tolist()}
     return str(item) if isinstance(item, Path) else item
 
 
-def _volume(order: dict[str, Any]) -> Reply:
-    volume = read_volume(Path(order["path"]), _root(order), [Path(text) for text in order["more"]])
-    return _plain(volume, "hu"), volume.hu
-
-
-def _radiograph(order: dict[str, Any]) -> Reply:
-    radiograph = read_radiograph_file(Path(order["path"]), _root(order))
-    return _plain(radiograph, "pixels"), radiograph.pixels
+def _image(order: dict[str, Any]) -> Reply:
+    method = method_for(order["modality"])
+    image = method.read_file(Path(order["path"]), _root(order), [Path(text) for text in order["more"]])
+    return _plain(image, method.voxels), getattr(image, method.voxels)
 
 
 def _raw(order: dict[str, Any]) -> Reply:
@@ -154,8 +150,7 @@ def _root(order: dict[str, Any]) -> Path | None:
 
 
 _WORK: dict[str, Callable[[dict[str, Any]], Reply]] = {
-    "volume": _volume,
-    "radiograph": _radiograph,
+    "image": _image,
     "raw": _raw,
     "modality": _modality,
     "examination": _examination,

@@ -24,15 +24,13 @@ import torch
 from ..active_learning.score_file import Finding, ScoreStore, StoredScore
 from ..active_learning.scores import CaseScore
 from ..case import Case, ModelInfo
-from ..errors import ImageError, ModelError, PneumoScreenError
-from ..images.inputs import modality_of
+from ..errors import ModelError, PneumoScreenError
 from ..models.durable import replace_durably
 from ..studies.layout import FINAL_LABELS, is_plain_name
-from .cxr_tasks import CxrScreeningTask
-from .engine import Engine, scan_state
+from .engine import Engine, method_of_file, scan_state
 from .parameters import InferParameters
 from .screenings import keep_screening, masks_file, report_file
-from .tasks import CaseTask, ScreeningTask, TaskRequest
+from .tasks import ScreeningTask, TaskRequest
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
@@ -125,7 +123,7 @@ def score_cases(
 
 
 def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | None = None) -> StoredScore:
-    """Screen a scan or radiograph and score it; the caller holds ``engine.turn``.
+    """Screen an image and score it; the caller holds ``engine.turn``.
 
     The first screening of a case is kept as one that a reader asks for is. A later one is not: somebody may be reading
     the case by the numbers of the last one.
@@ -137,8 +135,8 @@ def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | No
         ModelError: if there are no models for its kind.
     """
     scan = scan_state(path)
-    task: CaseTask = CxrScreeningTask(engine) if _is_radiograph(path) else ScreeningTask(engine)
-    screener = engine.cxr_screener() if task.modality == "CXR" else engine.screener()
+    task = ScreeningTask(engine, method_of_file(path))
+    screener = engine.screener(task.method)
     kept = work_folder if is_plain_name(case_id) else None
     report = None if kept is None else report_file(kept, case_id)
     is_first = report is not None and not report.exists()
@@ -161,13 +159,6 @@ def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | No
         result.label_map.unlink(missing_ok=True)
     assert result.score is not None
     return stored_score(replace(result.score, case_id=case_id), case, scan)
-
-
-def _is_radiograph(path: Path) -> bool:
-    try:
-        return modality_of(path) == "CXR"
-    except ImageError:
-        return False  # reading it will say what is wrong with it
 
 
 def stored_score(score: CaseScore, case: Case, scan: str) -> StoredScore:

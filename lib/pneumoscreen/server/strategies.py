@@ -26,8 +26,7 @@ from ..active_learning.score_file import StoredScore
 from ..active_learning.scores import CaseScore
 from ..active_learning.strategies import DESCRIPTIONS, STRATEGIES, choose
 from ..case import ModelInfo
-from ..ct.networks import CLASSIFIER
-from ..cxr import discrimination
+from ..methods import METHODS
 from ..studies.layout import LONGEST_NAME, is_reader_name
 from .engine import scan_state
 from .failures import RequestError, UnknownError
@@ -182,7 +181,8 @@ def _still_fails(stored: StoredScore, datastore: Datastore) -> bool:
 
 
 def _classifier(stored: StoredScore) -> tuple[int, str]:
-    info = stored.models.get(CLASSIFIER) or stored.models.get(discrimination.MODEL_NAME) or ModelInfo(0, "")
+    found = (stored.models.get(method.scored_by) for method in METHODS)
+    info = next((info for info in found if info is not None), ModelInfo(0, ""))
     return info.version, info.sha256
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..active_learning.score_file import Finding, StoredScore
-from ..case import CXR_HEALTHY, ModelInfo
+from ..case import ModelInfo
+from ..methods import method_for
 from ..models.durable import changed_ns, replace_durably
 from ..studies.annotations import AnnotationStore
 from ..studies.layout import ANNOTATIONS, FINAL_LABELS, is_plain_name
@@ -249,14 +250,9 @@ def _with_priority(rows: list[dict[str, Any]], scores: Mapping[str, StoredScore]
 
 
 def _urgency(stored: StoredScore | None) -> float | None:
-    """The probability of an infection by the last screening; None where it is not known.
-
-    Ours: of an X-ray it is the confidence in its class, or what the confidence in a healthy one leaves.
-    """
+    """How likely the last screening makes it that there is something to see; None where that is not known."""
     finding: Finding | None = None if stored is None or stored.error is not None else stored.finding
-    if finding is None or finding.infection is not None or finding.modality == "CT":
-        return None if finding is None else finding.infection
-    return 1.0 - finding.confidence if finding.label == CXR_HEALTHY else finding.confidence
+    return None if finding is None else method_for(finding.modality).urgency(finding)
 
 
 def _state(is_finished: bool, lease: Lease | None, stored: StoredScore | None, has_report: bool) -> CaseState:

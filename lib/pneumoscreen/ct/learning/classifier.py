@@ -5,8 +5,6 @@ mirroring, 1000 epochs. Ours: the optimiser, its schedule and label smoothing. M
 are asked for, share the trunk and a run: their losses are added.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,49 +17,35 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from ...config import Settings
-from ...errors import ConfigError
 from ...metrics.confusion import mean_f1
-from ...studies.split import DEFAULT_SPLIT, SplitSettings
-from ...training.checkpoints import Checkpoint, CheckpointFolder
+from ...training.checkpoints import CheckpointFolder
 from ...training.device import Workplace, find_workplace
-from ...training.gate import DEFAULT_GATE, GateSettings
-from ...training.memory import PartedBatch
+from ...training.loop import Course, LoopSettings, TrainingLoop
 from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
-from ...training.warm_start import start_from
 from ..classifier import ClassifierModel, ClassifierNetwork, ClassifierSettings
 from ..networks import CLASSIFIER
 from .augmentation import AugmentationSettings, augment
 from .classifier_data import PatchDataSettings, PatchSet, split_patches
 from .patch_inference import logits_of, patch_batch
 
-TASK = CLASSIFIER
-_SMALLEST_PART = 2
-"""Batch normalisation over a single patch of the smallest size has nothing to normalise by."""
 _SHORTEST_CYCLE = 10
 
 
-class ClassifierTrainingSettings(Settings):
+class ClassifierTrainingSettings(LoopSettings):
     """A training run, as ``configs/ct_classifier.yaml`` and ``configs/paper.yaml`` describe it.
+
+    An epoch draws as many patches as the training set holds. A checkpoint is kept at the end as well.
 
     Attributes:
         network: what is trained. Ours: with dropout, which has no weights, so that a model without it goes on with it.
         data: which patches of a case are used.
         augmentation: how patches are varied.
-        epochs: passes; an epoch draws as many patches as the training set holds.
-        batch: patches a step.
         optimizer: ``adamw`` or ``sgd`` (momentum 0.9).
         schedule: ``one_cycle`` rises and falls over the whole run; ``constant`` does not.
-        learning_rate: the highest.
         weight_decay: of the optimiser.
         label_smoothing: of the cross-entropy; Noisy-OR multiplies doubts, so an over-sure classifier
             makes over-sure cases.
         infection_sampling: how often an infection patch is drawn against an irrelevant one.
-        split: shares of the patients that validate and that are kept for tests.
-        gate: what the network must show before it is published.
-        amp: mixed precision, where the device is faster with it.
-        checkpoint_epochs: a checkpoint is kept every so many epochs, and at the end.
-        seed: of weights, order and variation.
     """
 
     network: ClassifierSettings = ClassifierSettings(dropout=0.2)
@@ -71,20 +55,9 @@ class ClassifierTrainingSettings(Settings):
     batch: int = Field(64, ge=2)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
-    learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.02, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     infection_sampling: float = Field(3.0, gt=0)
-    split: SplitSettings = DEFAULT_SPLIT
-    gate: GateSettings = DEFAULT_GATE
-    amp: bool = True
-    checkpoint_epochs: int = Field(1, ge=1)
-    seed: int = Field(0, ge=0)
-
-    def fingerprint(self) -> str:
-        """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs", "gate"}), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -138,8 +111,9 @@ def train_classifier(
     place = workplace or find_workplace(device)
     try:
         folder = CheckpointFolder(checkpoints) if checkpoints is not None else None
-        run = _Run(patches, settings, place, initial_state, say or say_on_stderr)
-        return run.train(folder, callback, observers if place.is_first else ())
+        course = _Course(patches, settings, place)
+        TrainingLoop(course, settings, initial_state, say or say_on_stderr).run(folder, callback, observers)
+        return course.outcome()
     finally:
         if workplace is None:
             place.close()
@@ -182,172 +156,97 @@ def draw_patches(infected: NDArray[np.bool_], factor: float, count: int, generat
     return torch.multinomial(weights, count, replacement=True, generator=generator)
 
 
-class _Run:
-    """State of one training run in one process."""
+class _Course(Course):
+    """The patches, the network with one or both heads, and the confusion matrices."""
 
-    def __init__(
-        self,
-        patches: PatchSet,
-        settings: ClassifierTrainingSettings,
-        workplace: Workplace,
-        initial_state: Mapping[str, Tensor] | None,
-        say: Callable[[str], None],
-    ) -> None:
-        self.settings, self.workplace, self.device, self._say = settings, workplace, workplace.device, say
+    task = CLASSIFIER
+    samples = "patches"
+    network: ClassifierNetwork
+
+    def __init__(self, patches: PatchSet, settings: ClassifierTrainingSettings, workplace: Workplace) -> None:
+        self.settings, self.workplace = settings, workplace
         self.training, self.validation = split_patches(patches, settings.split)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = ClassifierNetwork(settings.network)
         self.network.set_distance_scale(self.training.distances)
-        self.initial = start_from(self.network, initial_state, TASK)
-        self.network.to(device=self.device)
-        self.network.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        workplace.share_weights(self.network)
-        self.memory = PartedBatch(-(-settings.batch // workplace.world), smallest=_SMALLEST_PART, say=say)
         self.steps = max(len(self.training) // settings.batch, 1)
-        self.optimizer = _optimizer(self.network, settings)
-        self.schedule = _schedule(self.optimizer, settings, self.steps)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=workplace.uses_scaler and settings.amp)
-        self._half = settings.amp
+        self._confusion: dict[str, NDArray[np.int64]] | None = None
 
-    def train(
-        self,
-        folder: CheckpointFolder | None,
-        callback: ProgressCallback | None,
-        observers: tuple[TrainingObserver, ...],
-    ) -> TrainedClassifier:
-        """All epochs that are not done yet."""
-        first, epochs = self.resume(folder), self.settings.epochs
-        progress = TrainingProgress(
-            TASK,
-            epochs * self.steps,
-            first * self.steps,
-            callback,
-            say=self._say,
-            observers=observers,
-            epoch_steps=self.steps,
+    def move(self, device: torch.device) -> None:
+        """The trunk is faster with channels last."""
+        super().move(device)
+        self.network.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """As the settings say."""
+        return _optimizer(self.network, self.settings)
+
+    def schedule(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+        """As the settings say."""
+        self._schedule = _schedule(optimizer, self.settings, self.steps)
+        return self._schedule
+
+    def digests(self) -> tuple[bytes, ...]:
+        """Of both sets of patches."""
+        return self.training.digest(), self.validation.digest()
+
+    def opening(self, epoch: int) -> str:
+        """Heads and numbers of patches."""
+        epochs = self.settings.epochs
+        return (
+            f"{' and '.join(self.settings.network.heads)} on {len(self.training)} patches, validation on "
+            f"{len(self.validation)}, {self.steps} steps an epoch, epoch {min(epoch + 1, epochs)} of {epochs}"
         )
-        if self.workplace.is_first:
-            progress.note(
-                f"{' and '.join(self.settings.network.heads)} on {len(self.training)} patches, validation on "
-                f"{len(self.validation)}, {self.steps} steps an epoch, "
-                f"epoch {min(first + 1, epochs)} of {epochs}"
-            )
-        confusion: dict[str, NDArray[np.int64]] | None = None
-        for epoch in range(first, epochs):
-            self.train_epoch(epoch, progress)
-            last = epoch + 1 == epochs
-            if self.workplace.is_first and (last or (epoch + 1) % self.settings.checkpoint_epochs == 0):
-                confusion = self._measure(epoch + 1, progress)
-                if folder is not None:
-                    folder.save(self.checkpoint(epoch + 1))
-            self.workplace.wait()
-        self.workplace.share_weights(self.network)
-        confusion = confusion or self.validate()
-        return TrainedClassifier(ClassifierModel(self.network, self.device), confusion, self.figures(confusion))
 
-    def _measure(self, epochs: int, progress: TrainingProgress) -> dict[str, NDArray[np.int64]]:
+    def order(self, generator: torch.Generator) -> Tensor:
+        """As many patches as there are, drawn with replacement."""
+        infected = self.training.labels < len(self.settings.network.classes.infections)
+        return draw_patches(infected, self.settings.infection_sampling, self.steps * self.settings.batch, generator)
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Pixels, distances from the edge of the lung, labels."""
+        pixels, distance, labels = patch_batch(self.training, rows.numpy())
+        return augment(pixels, self.settings.augmentation, generator), distance, labels
+
+    def losses(self, part: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Cross-entropy of each head."""
+        pixels, distance, labels = part
+        device, smoothing = self.workplace.device, self.settings.label_smoothing
+        with self.workplace.autocast(enabled=self.settings.amp):
+            outputs = self.network(pixels.to(device, memory_format=torch.channels_last), distance.to(device))
+        target = labels.to(device)
+        return {
+            name: functional.cross_entropy(outputs[name].float(), target, label_smoothing=smoothing)
+            for name in self.network.heads
+        }
+
+    def after_step(self, step: int) -> None:
+        """The learning rate follows every step."""
+        del step
+        self._schedule.step()
+
+    def after_epoch(self, epoch: int, progress: TrainingProgress) -> bool:
+        """Measure where a checkpoint is kept, in the first process."""
+        is_last = epoch == self.settings.epochs
+        if not self.workplace.is_first or not (is_last or epoch % self.settings.checkpoint_epochs == 0):
+            return False
         progress.validating()
-        confusion = self.validate()
+        self._confusion = self._validate()
         # First the head that screening listens to.
-        f1 = {f"{name} f1": float(mean_f1(confusion[name])) for name in sorted(confusion, reverse=True)}
+        f1 = {f"{name} f1": float(mean_f1(self._confusion[name])) for name in sorted(self._confusion, reverse=True)}
         progress.note(
-            f"epoch {epochs}/{self.settings.epochs} validation "
+            f"epoch {epoch}/{self.settings.epochs} validation "
             + " ".join(f"{name} {value:.3f}" for name, value in f1.items())
         )
-        progress.measured(epochs * self.steps, f1)
-        return confusion
+        progress.measured(epoch * self.steps, f1)
+        return True
 
-    def train_epoch(self, epoch: int, progress: TrainingProgress) -> None:
-        """One pass over as many patches as there are."""
-        self.network.train()
-        # A generator of its own for each epoch makes a resumed run draw what an uninterrupted one draws.
-        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + epoch)
-        infected = self.training.labels < len(self.settings.network.classes.infections)
-        count = self.steps * self.settings.batch
-        order = draw_patches(infected, self.settings.infection_sampling, count, generator)
-        # Processes share the draw and part later, each with its own variations.
-        generator.manual_seed(generator.initial_seed() * 1_009 + self.workplace.rank)
-        for step, rows in enumerate(order.split(self.settings.batch), start=epoch * self.steps + 1):
-            own = rows[self.workplace.rank :: self.workplace.world]
-            pixels, distance, labels = patch_batch(self.training, own.numpy())
-            losses = self._step(step, augment(pixels, self.settings.augmentation, generator), distance, labels)
-            if self.workplace.is_first:
-                progress.step(step, losses)
-
-    def _step(self, step: int, pixels: Tensor, distance: Tensor, labels: Tensor) -> dict[str, float]:
-        losses = self.memory.run(lambda parts: self._gradients(step, parts, pixels, distance, labels))
-        self.workplace.average_gradients(self.network)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.schedule.step()
-        return losses
-
-    def _gradients(self, step: int, parts: int, pixels: Tensor, distance: Tensor, labels: Tensor) -> dict[str, float]:
-        """Fill the gradients of a batch, done in parts; returns its losses."""
-        # Dropout draws from torch's own numbers; seeded by the step, so that a resumed run draws alike.
-        torch.manual_seed(self.settings.seed * 1_000_003 + step * self.workplace.world + self.workplace.rank)
-        self.optimizer.zero_grad(set_to_none=True)
-        sums: dict[str, float] = dict.fromkeys(self.settings.network.heads, 0.0)
-        smoothing = self.settings.label_smoothing
-        for rows in self.memory.rows(len(labels), parts):
-            with self.workplace.autocast(enabled=self._half):
-                outputs = self.network(
-                    pixels[rows].to(self.device, memory_format=torch.channels_last), distance[rows].to(self.device)
-                )
-            target, share = labels[rows].to(self.device), len(labels[rows]) / len(labels)
-            losses = {
-                name: share * functional.cross_entropy(logits.float(), target, label_smoothing=smoothing)
-                for name, logits in outputs.items()
-            }
-            self.scaler.scale(torch.stack(list(losses.values())).sum()).backward()
-            for name, loss in losses.items():
-                sums[name] += loss.item()
-        return {name: sums[name] for name in self.network.heads}
-
-    def validate(self) -> dict[str, NDArray[np.int64]]:
-        """Confusion matrix of each head on the validation patches."""
-        return confusion_of(self.network, self.device, self.validation, self.settings)
-
-    def checkpoint(self, epochs: int) -> Checkpoint:
-        """The run as it stands after so many epochs."""
-        return Checkpoint(
-            step=epochs * self.steps,
-            model=self.network.state_dict(),
-            optimizer={
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "scaler": self.scaler.state_dict(),
-            },
-            progress={"epochs": epochs, "run": self._fingerprint(), "parts": self.memory.parts},
-        )
-
-    def resume(self, folder: CheckpointFolder | None) -> int:
-        """Take up the newest checkpoint; returns how many epochs are done."""
-        found = folder.load_latest() if folder is not None else None
-        if folder is None or found is None:
-            return 0
-        if found.progress["run"] != self._fingerprint():
-            raise ConfigError(
-                f"{folder.folder} holds checkpoints of a run with other settings or patches; "
-                "remove it or name another folder"
-            )
-        self.network.load_state_dict(dict(found.model))
-        self.optimizer.load_state_dict(found.optimizer["optimizer"])
-        self.schedule.load_state_dict(found.optimizer["schedule"])
-        self.scaler.load_state_dict(found.optimizer["scaler"])
-        self.memory.parts = int(found.progress["parts"])
-        return int(found.progress["epochs"])
-
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256(f"{self.settings.fingerprint()} {self.initial} {self.workplace.world}".encode())
-        for part in (self.training, self.validation):
-            digest.update(part.digest())
-        return digest.hexdigest()
-
-    def figures(self, confusion: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
-        """What the card tells of the run."""
-        return {
+    def outcome(self) -> TrainedClassifier:
+        """The network as the last epoch left it, in every process."""
+        self.workplace.share_weights(self.network)
+        confusion = self._confusion or self._validate()
+        figures = {
             "training_patches": len(self.training),
             "training_patients": len(np.unique(self.training.patients)),
             "validation_patches": len(self.validation),
@@ -355,6 +254,10 @@ class _Run:
             "labels": list(self.settings.network.classes.classes.patch_labels),
             **confusion_figures(confusion),
         }
+        return TrainedClassifier(ClassifierModel(self.network, self.workplace.device), confusion, figures)
+
+    def _validate(self) -> dict[str, NDArray[np.int64]]:
+        return confusion_of(self.network, self.workplace.device, self.validation, self.settings)
 
 
 def _optimizer(network: ClassifierNetwork, settings: ClassifierTrainingSettings) -> torch.optim.Optimizer:
