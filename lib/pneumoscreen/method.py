@@ -5,7 +5,7 @@ for, so that a command that only lists names starts fast.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .case import Case, ModelInfo
     from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
+    from .importers.found import Layout, Remark
+    from .importers.outcomes import Outcome
+    from .importers.request import ImportRequest
     from .models.store import ModelStore
     from .models.weights import Weights
     from .phantoms.request import PhantomRequest, Writer
@@ -269,6 +272,18 @@ class Method(ABC):
             PneumoScreenError: if options, images, models or folders cannot be used.
         """
         raise ConfigError(f"crossvalidate: there is nothing to cross-validate for {self.images}")
+
+    def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
+        """The layouts of data that can be imported: those known by their folders, and others, which are tried later."""
+        return (), ()
+
+    def import_cases(self, layout: "Layout", request: "ImportRequest") -> "Iterator[Outcome | Remark]":
+        """Import case after case of one of the layouts.
+
+        Raises:
+            PneumoScreenError: if nothing can be imported at all.
+        """
+        raise ConfigError(f"import: {layout.name} is no layout of {self.images}")
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes the synthetic cases that are asked for.

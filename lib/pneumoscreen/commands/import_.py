@@ -4,16 +4,16 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ..ct.importers.run import import_cases
-from ..cxr.importers.run import import_radiographs
-from ..cxr.importers.table import NAME as RADIOGRAPH_TABLE
-from ..importers.found import READER, ImportSettings, Remark, SourceError
+from ..importers.found import READER, ImportSettings, Layout, Remark, SourceError
 from ..importers.outcomes import Action, Outcome
+from ..importers.request import ImportRequest
+from ..method import Method
+from ..methods import METHODS
 from ..models.store import ModelStore
 from ..output import prepare_folder, require_folder
-from .import_layouts import pick_layout
 from .terminal import complain
 
+AUTO = "auto"
 STATUS_OK = 0
 STATUS_BAD_INPUT = 2
 
@@ -22,7 +22,7 @@ def import_studies(
     source: Path,
     studies: Path,
     *,
-    layout: str = "auto",
+    layout: str = AUTO,
     annotations: Path | None = None,
     diagnosis: str | None = None,
     label: str | None = None,
@@ -61,29 +61,11 @@ def import_studies(
         _check_apart(folder, studies)
     if not dry_run:
         prepare_folder(studies)
-    chosen = pick_layout(layout, source, annotations)
+    method, chosen = pick_layout(layout, source, annotations)
     settings = ImportSettings(diagnosis=diagnosis, label=label, reader=reader)
-    if chosen.name == RADIOGRAPH_TABLE:
-        found = import_radiographs(
-            source,
-            annotations,
-            studies,
-            settings,
-            store=ModelStore(model_dir),
-            link=link,
-            dry_run=dry_run,
-            anonymous_ids=anonymous_ids,
-        )
-    else:
-        found = import_cases(
-            chosen.find(source, annotations),
-            chosen,
-            studies,
-            settings,
-            link=link,
-            dry_run=dry_run,
-            anonymous_ids=anonymous_ids,
-        )
+    store = ModelStore(model_dir)
+    request = ImportRequest(source, annotations, studies, settings, store, link, dry_run, anonymous_ids)
+    found = method.import_cases(chosen, request)
     outcomes: list[Outcome] = []
     try:
         for outcome in found:
@@ -94,7 +76,7 @@ def import_studies(
             if outcome.action is Action.REFUSED:
                 complain(outcome.reason or outcome.case_id)
             elif not as_json:
-                print(_line(outcome, chosen.name), flush=True)
+                print(_line(outcome, counts_regions=bool(method.segments)), flush=True)
     finally:
         # Also after an interruption: what was imported so far is told.
         if as_json:
@@ -110,12 +92,29 @@ def _check_apart(source: Path, studies: Path) -> None:
         raise SourceError(f"{studies}: the studies folder and {source} lie in each other; import into a folder apart")
 
 
-def _line(outcome: Outcome, layout: str) -> str:
+def pick_layout(name: str, source: Path, annotations: Path) -> tuple[Method, Layout]:
+    """The layout of a name, or with ``auto`` the first that the source looks like, and the method that it is for.
+
+    Raises:
+        SourceError: if there is no such layout, or the source looks like none.
+    """
+    # Data sets that are known by their folders are tried first.
+    layouts = [(method, layout) for place in (0, 1) for method in METHODS for layout in method.layouts()[place]]
+    for method, layout in layouts:
+        if name == layout.name or (name == AUTO and layout.holds(source, annotations)):
+            return method, layout
+    if name == AUTO:
+        shapes = "; ".join(f"{layout.name}: {layout.shape}" for _, layout in layouts)
+        raise SourceError(f"{source} looks like none of the layouts that are read ({shapes})")
+    raise SourceError(f"--layout {name}: not one of {AUTO}, {', '.join(layout.name for _, layout in layouts)}")
+
+
+def _line(outcome: Outcome, counts_regions: bool) -> str:
     if outcome.action is Action.KEPT:
         return f"{outcome.case_id} kept: {outcome.reason}"
     if outcome.diagnosis is None:
         return f"{outcome.case_id} {outcome.action}"
-    if layout == RADIOGRAPH_TABLE:
+    if not counts_regions:
         return f"{outcome.case_id} {outcome.action} {outcome.diagnosis}"
     regions = "1 region" if outcome.regions == 1 else f"{outcome.regions} regions"
     return f"{outcome.case_id} {outcome.action} {outcome.diagnosis} {regions}"

@@ -1,6 +1,6 @@
 """The CT method as the rest of the program knows it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..evaluation.request import CohortRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.volume import Volume
+    from ..importers.found import Layout, Remark
+    from ..importers.outcomes import Outcome
+    from ..importers.request import ImportRequest
     from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..phantoms.request import PhantomRequest, Writer
@@ -159,6 +162,26 @@ class CtMethod(Method):
         from .figures.site_evaluation import evaluate_site_cases
 
         return evaluate_site_cases(request)
+
+    def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
+        """Data sets of CTs, and masks or boxes of any origin."""
+        from .importers.layouts import DATA_SETS, OTHERS
+
+        return DATA_SETS, OTHERS
+
+    def import_cases(self, layout: "Layout", request: "ImportRequest") -> "Iterator[Outcome | Remark]":
+        """Scans with masks or boxes."""
+        from .importers.run import import_cases
+
+        return import_cases(
+            layout.find(request.source, request.annotations),
+            layout,
+            request.studies,
+            request.settings,
+            link=request.link,
+            dry_run=request.dry_run,
+            anonymous_ids=request.anonymous_ids,
+        )
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes synthetic CTs."""

@@ -1,6 +1,6 @@
 """The X-ray method as the rest of the program knows it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.radiograph import Radiograph
+    from ..importers.found import Layout, Remark
+    from ..importers.outcomes import Outcome
+    from ..importers.request import ImportRequest
     from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..phantoms.request import PhantomRequest, Writer
@@ -149,6 +152,28 @@ class CxrMethod(Method):
         from .crossvalidation.command import crossvalidate
 
         return crossvalidate(request)
+
+    def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
+        """A table of X-rays."""
+        from .importers.table import LAYOUT
+
+        return (LAYOUT,), ()
+
+    def import_cases(self, layout: "Layout", request: "ImportRequest") -> "Iterator[Outcome | Remark]":
+        """X-rays; where the table gives no lung boxes, the network in use finds them."""
+        from .importers.run import import_radiographs
+
+        del layout
+        return import_radiographs(
+            request.source,
+            request.annotations,
+            request.studies,
+            request.settings,
+            store=request.store,
+            link=request.link,
+            dry_run=request.dry_run,
+            anonymous_ids=request.anonymous_ids,
+        )
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes synthetic X-rays."""

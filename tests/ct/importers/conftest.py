@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from pneumoscreen.case import Case
-from pneumoscreen.commands.import_layouts import pick_layout
+from pneumoscreen.commands.import_ import pick_layout
 from pneumoscreen.ct.importers.run import import_cases
 from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from pneumoscreen.ct.study_cases import StudyCase, load_study
@@ -128,7 +128,7 @@ def run_import(tmp_path: Path) -> Callable[..., Imported]:
     ) -> Imported:
         studies = studies or tmp_path / "studies"
         settings = ImportSettings(diagnosis=diagnosis, label=label, reader=reader)
-        chosen = pick_layout(layout, source, annotations or source)
+        _, chosen = pick_layout(layout, source, annotations or source)
         found = chosen.find(source, annotations or source)
         results = list(import_cases(found, chosen, studies, settings, **options))
         outcomes = [item for item in results if isinstance(item, Outcome)]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pneumoscreen.case import Case
-from pneumoscreen.commands.import_layouts import pick_layout
+from pneumoscreen.commands.import_ import pick_layout
 from pneumoscreen.cxr.figures.cases import load_truth
 from pneumoscreen.cxr.importers.run import import_radiographs
 from pneumoscreen.cxr.importers.table import NAME, Row
@@ -51,7 +51,7 @@ def bring(
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())
     (source / "index.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-    assert pick_layout("auto", source, source).name == NAME
+    assert pick_layout("auto", source, source)[1].name == NAME
     studies = tmp_path / "studies"
     found = list(
         import_radiographs(
