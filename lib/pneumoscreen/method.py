@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from .case import Case, ModelInfo
     from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
-    from .importers.found import Layout, Remark
+    from .importers.found import ImportRequest, Layout, Remark
     from .importers.outcomes import Outcome
-    from .importers.request import ImportRequest
     from .models.store import ModelStore
     from .models.weights import Weights
-    from .phantoms.request import PhantomRequest, Writer
+    from .phantoms.studies import PhantomRequest, Writer
     from .training.recipes import Recipe
     from .verdict import Classes
 

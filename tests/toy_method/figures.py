@@ -10,8 +10,7 @@ from pneumoscreen.case import Case
 from pneumoscreen.evaluation.request import ALL_SIDES, CohortRequest, Evaluation
 from pneumoscreen.evaluation.sides import studies_of_side
 from pneumoscreen.images.inputs import file_input
-from pneumoscreen.phantoms.request import PhantomRequest, Writer
-from pneumoscreen.phantoms.studies import write_all
+from pneumoscreen.phantoms.studies import PhantomRequest, Writer, write_all
 from pneumoscreen.studies.cases import read_document
 from pneumoscreen.studies.layout import FINAL_LABELS
 from pneumoscreen.studies.split import Side

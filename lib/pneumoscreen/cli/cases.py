@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..commands.terminal import Meter
 from ..methods import method_named
 from . import options
 from .options import ModelDir
@@ -32,11 +33,15 @@ def phantom(
     ] = "both",
 ) -> None:
     """Write synthetic chest CTs or chest X-rays with their full truth as a MONAI Label studies folder."""
-    from ..commands.phantom import write_phantoms
-    from ..phantoms.request import PhantomRequest
+    from ..output import prepare_folder
+    from ..phantoms.studies import PhantomRequest
 
-    asked = PhantomRequest(cases, seed, diagnosis, matrix, slices, onto, clear_side)
-    write_phantoms(method_named(modality), out, asked)
+    write = method_named(modality).phantoms(PhantomRequest(cases, seed, diagnosis, matrix, slices, onto, clear_side))
+    out = prepare_folder(out)
+    with Meter("phantom") as progress:
+        images = write(out, lambda done, of: progress(f"{done} of {of}", done / of))
+    for image in images:
+        print(image)
 
 
 def import_(

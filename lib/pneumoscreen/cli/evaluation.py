@@ -77,19 +77,17 @@ def evaluate(
     figures of each group, which is of one source.
     With --reader-study: how do readers do with it and without it?
     """
-    from ..commands.cases_option import number_of_cases, table_of_cases
+    from ..commands import evaluate as commands
 
     method = method_named(modality)
     if reader_study:
-        from ..commands.evaluate_readers import evaluate_reader_study
-
         given = {"--side": side, "--calibrate": calibrate, "--cases": cases, "--seed": seed, "--readers": readers}
         wrong = next((name for name, value in given.items() if value not in (None, False)), None)
         if wrong is not None:
             raise typer.BadParameter(f"{wrong} does not go with --reader-study: all readings count, as they were made")
-        evaluate_reader_study(studies, out, modality=method.modality, as_json=json)
+        commands.evaluate_reader_study(studies, out, modality=method.modality, as_json=json)
         return 0
-    table = table_of_cases(
+    table = commands.table_of_cases(
         cases,
         where or (),
         {
@@ -101,16 +99,14 @@ def evaluate(
         },
     )
     if table is not None:
-        from ..commands.evaluate import evaluate_table
-
-        return evaluate_table(method, table, out, where=where or (), model_dir=model_dir, device=device, as_json=json)
-    number = number_of_cases(cases)
+        return commands.evaluate_table(
+            method, table, out, where=where or (), model_dir=model_dir, device=device, as_json=json
+        )
+    number = commands.number_of_cases(cases)
     if readers is not None and not method.has_readers:
         with_readers = " or ".join(other.name for other in METHODS if other.has_readers)
         raise typer.BadParameter(f"--readers needs --modality {with_readers}")
-    from ..commands.evaluate import evaluate_models
-
-    evaluate_models(
+    commands.evaluate_models(
         method,
         out,
         studies=studies,

@@ -143,8 +143,8 @@ def crossvalidate(
     In each fold a tenth of the training part's patients is set apart for early stopping, so that the test fold is
     never looked at. A fold that is done is kept: the same command goes on where it was interrupted.
     """
-    from ..commands.crossvalidate import crossvalidate as run
     from ..commands.device import pick_device
+    from ..commands.evaluate import crossvalidate as run
     from ..commands.terminal import complain, progress_of
     from ..evaluation.request import CrossRequest
     from ..models.store import ModelStore

@@ -1,20 +1,31 @@
-"""``pneumoscreen evaluate``: figures of a method on labelled studies, synthetic cases or a site's own images."""
+"""``pneumoscreen evaluate`` and ``crossvalidate``: figures of a method, and of its readers."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
 from ..errors import ConfigError
-from ..evaluation.request import CohortRequest, Evaluation, TableRequest
+from ..evaluation.reader_page import render_reader_page
+from ..evaluation.reader_study import readings_of
+from ..evaluation.reader_summary import summarize_readers
+from ..evaluation.reader_text import readers_to_text
+from ..evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
 from ..evaluation.site_cases import parse_conditions, read_table
+from ..images.inputs import Modality
 from ..method import Method
+from ..methods import METHODS
 from ..models.store import ModelStore
 from ..output import prepare_folder, write_evaluation
+from ..studies.cases import find_scans
+from ..studies.folder_split import folder_split
 from ..studies.split import Side
 from .device import pick_device
 from .screen import STATUS_FAULT, STATUS_OK
 from .terminal import complain, progress_of
+
+_NUMBER = re.compile(r"[+-]?\d+")
 
 
 def evaluate_models(
@@ -112,6 +123,83 @@ def evaluate_table(
     if figures.page is not None:
         complain(f"page: {out / 'evaluation.html'}")
     return STATUS_FAULT if figures.faults else STATUS_OK
+
+
+def evaluate_reader_study(studies: Path | None, out: Path, *, modality: Modality = "CT", as_json: bool = False) -> None:
+    """Print the figures of a reader study and write ``evaluation.json``, ``.txt`` and ``.html`` into ``out``.
+
+    No network is asked: readings are compared with what the model said when they were made.
+
+    Args:
+        studies: studies folder with submissions.
+        out: folder for the figures; made where missing.
+        modality: of the cases.
+        as_json: print the JSON instead of the text.
+
+    Raises:
+        PneumoScreenError: if options, studies or folders cannot be used.
+    """
+    if studies is None:
+        raise ConfigError("--reader-study needs --studies: the folder in which readers submitted")
+    out = prepare_folder(out)
+    scans = [study for study in find_scans(studies, complain) if study.scan.modality == modality]
+    found = readings_of(studies, scans, modality == "CT")
+    source = f"studies folder {studies.resolve().name}"
+    summary = summarize_readers(found, source, modality, folder_split(studies))
+    _tell(out, Evaluation(summary.to_dict(), readers_to_text(summary), render_reader_page(summary)), as_json)
+    complain(f"page: {out / 'evaluation.html'}")
+
+
+def crossvalidate(request: CrossRequest, *, as_json: bool = False) -> None:
+    """Cross-validate a network, print the tables, and leave them in the folder as JSON, text and HTML.
+
+    Args:
+        request: what is asked for.
+        as_json: print the JSON instead of the text.
+
+    Raises:
+        PneumoScreenError: if options, images, models or folders cannot be used.
+    """
+    task = request.set_up.get("task")
+    able = [method for method in METHODS if method.cross_tasks]
+    method = next((method for method in able if task in method.cross_tasks), able[0])
+    written = method.crossvalidate(request)
+    print(written.with_suffix(".json" if as_json else ".txt").read_text(encoding="utf-8"), end="")
+
+
+def table_of_cases(cases: str | None, where: Sequence[str], others: Mapping[str, bool]) -> Path | None:
+    """The table that the option names; None where it is absent or a whole number.
+
+    Args:
+        cases: the option's value.
+        where: conditions on the table's rows.
+        others: options that do not go with a table, and whether each is given.
+
+    Raises:
+        ConfigError: if an option does not go with the others.
+    """
+    if cases is None or _NUMBER.fullmatch(cases):
+        if where:
+            raise ConfigError(f"--where {where[0]} needs --cases TABLE: synthetic cases have no columns")
+        return None
+    for option, given in others.items():
+        if given:
+            raise ConfigError(f"{option} does not go with --cases {cases}: the table names scans and their truth")
+    return Path(cases)
+
+
+def number_of_cases(cases: str | None) -> int | None:
+    """How many synthetic cases the option asks for; None where it is absent.
+
+    Raises:
+        ConfigError: if it is below 1.
+    """
+    if cases is None:
+        return None
+    number = int(cases)
+    if number < 1:
+        raise ConfigError(f"--cases {cases}: at least 1 synthetic case is needed; for a table give its path")
+    return number
 
 
 def _tell(out: Path, figures: Evaluation, as_json: bool) -> None:

@@ -4,9 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ..importers.found import READER, ImportSettings, Layout, Remark, SourceError
+from ..importers.found import READER, ImportRequest, ImportSettings, Layout, Remark, SourceError
 from ..importers.outcomes import Action, Outcome
-from ..importers.request import ImportRequest
 from ..method import Method
 from ..methods import METHODS
 from ..models.store import ModelStore

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from ..evaluation.request import CohortRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.volume import Volume
-    from ..importers.found import Layout, Remark
+    from ..importers.found import ImportRequest, Layout, Remark
     from ..importers.outcomes import Outcome
-    from ..importers.request import ImportRequest
     from ..models.store import ModelStore
     from ..models.weights import Weights
-    from ..phantoms.request import PhantomRequest, Writer
+    from ..phantoms.studies import PhantomRequest, Writer
     from ..training.recipes import Recipe
     from ..verdict import Classes
     from .screening import Screener, Screening

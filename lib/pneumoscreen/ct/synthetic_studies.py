@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from ..errors import ConfigError, NoLungsError
-from ..phantoms.request import PhantomRequest, Writer
+from ..phantoms.studies import PhantomRequest, Writer
 from ..verdict import DEFAULT_CLASSES
 from .learning.real_scans import CLEAR_SIDES, RealScan
 from .phantoms.phantom import PhantomSpec

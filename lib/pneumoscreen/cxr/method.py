@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from ..evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.radiograph import Radiograph
-    from ..importers.found import Layout, Remark
+    from ..importers.found import ImportRequest, Layout, Remark
     from ..importers.outcomes import Outcome
-    from ..importers.request import ImportRequest
     from ..models.store import ModelStore
     from ..models.weights import Weights
-    from ..phantoms.request import PhantomRequest, Writer
+    from ..phantoms.studies import PhantomRequest, Writer
     from ..training.recipes import Recipe
     from .screening import CxrScreener, CxrScreening
 
@@ -143,7 +142,7 @@ class CxrMethod(Method):
 
     def evaluate_table(self, request: "TableRequest") -> "Evaluation":
         """The figures on a site's own films."""
-        from .figures.film_evaluation import evaluate_films
+        from .figures.film_figures import evaluate_films
 
         return evaluate_films(request)
 
@@ -177,7 +176,7 @@ class CxrMethod(Method):
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes synthetic X-rays."""
-        from .synthetic_studies import writer_of
+        from .phantoms.studies import writer_of
 
         return writer_of(asked)
 

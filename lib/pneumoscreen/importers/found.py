@@ -1,4 +1,4 @@
-"""What a layout finds in a source folder: scans, and what was marked on each of them."""
+"""What an import is asked for, and what a layout finds in a source folder: scans, and what was marked on each."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from ..config import Settings
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, Volume, read_input
 from ..limits import MOST_REGIONS
+from ..models.store import ModelStore
 
 TOO_MANY = f"at most {MOST_REGIONS} regions of a scan are kept; leave the others out"
 
@@ -118,6 +119,31 @@ class ImportSettings(Settings):
     diagnosis: str | None = None
     label: str | None = None
     reader: str = READER
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """Data of others that are to come into a studies folder.
+
+    Attributes:
+        source: folder of the images.
+        annotations: folder of the annotations.
+        studies: the studies folder.
+        settings: what the user says of the data.
+        store: of the models, for what the data do not give.
+        link: hard-link images where possible.
+        dry_run: do everything but write.
+        anonymous_ids: name cases by hashes.
+    """
+
+    source: Path
+    annotations: Path
+    studies: Path
+    settings: ImportSettings
+    store: ModelStore
+    link: bool = False
+    dry_run: bool = False
+    anonymous_ids: bool = False
 
 
 MAX_BYTES = 32 << 20

@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,13 +108,6 @@ class Leases:
         """
         with self._lock:
             return self._take(case_id, reader)
-
-    def take_first(self, case_ids: Iterable[str], reader: str) -> Lease | None:
-        """Give a reader the first of these cases that is free; None if none is."""
-        with self._lock:
-            self._forget_expired()
-            free = next((case_id for case_id in case_ids if case_id not in self._leases), None)
-            return None if free is None else self._take(free, reader)
 
     def touch(self, case_id: str, reader: str | None) -> None:
         """Renew the lease of a case after activity of its reader; None: whoever holds it."""

@@ -10,7 +10,6 @@ from pneumoscreen.ct.learning.classifier_data import (
     SOURCES,
     PatchDataSettings,
     PatchSet,
-    collect_cases,
     collect_patches,
     gather,
     gathered,
@@ -84,8 +83,9 @@ def test_a_case_without_regions_gives_no_patches(phantom: Phantom) -> None:
     bare = PatchDataSettings(random=0)
     empty = Phantom(phantom.volume, phantom.lungs, np.zeros_like(phantom.infection), (), "no_infection_found")
     assert len(collect_patches(empty, "p-2", Lungs(phantom.lungs), np.zeros((0, 6)), 0, bare)) == 0
+    nothing = collect_patches(empty, "p-2", Lungs(phantom.lungs), np.zeros((0, 6)), 0, bare)
     with pytest.raises(PneumoScreenError, match="no labelled region"):
-        collect_cases([lambda: ("p-2", empty, Lungs(phantom.lungs), np.zeros((0, 6)))], 0, bare, log=lambda _: None)
+        PatchSet.join([nothing])
 
 
 def test_file_round_trip(collected: PatchSet, tmp_path: Path) -> None:

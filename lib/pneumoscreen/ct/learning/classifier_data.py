@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -184,31 +184,6 @@ def collect_patches(
         sources=np.array(sources, dtype=np.int64),
         patients=np.array([patient] * len(images), dtype=np.str_),
     )
-
-
-CaseLoader = Callable[[], tuple[str, TrueCase, Lungs, NDArray[np.float64]]]
-"""Makes a patient's name, case, lungs and candidate boxes; called when they are needed, for one case at a time."""
-
-
-def collect_cases(
-    cases: Iterable[CaseLoader],
-    seed: int,
-    settings: PatchDataSettings | None = None,
-    patches: PatchSettings | None = None,
-    classes: Classes = DEFAULT_CLASSES,
-    log: Callable[[str], None] = print,
-) -> PatchSet:
-    """The patches of many cases; a scan stays in memory only while its patches are cut.
-
-    Raises:
-        PneumoScreenError: if no case has a region.
-    """
-    parts = []
-    for number, load in enumerate(cases, start=1):
-        patient, case, lungs, candidates = load()
-        parts.append(collect_patches(case, patient, lungs, candidates, seed + number, settings, patches, classes))
-        log(f"patches: case {number} ({patient}): {len(parts[-1])}, {sum(map(len, parts))} in all")
-    return PatchSet.join(parts)
 
 
 def gather(files: Sequence[Path], target: Path) -> PatchSet:

@@ -14,7 +14,6 @@ from .morphology import grown, shrunk, with_neighbours
 
 IN_PLANE_MM = 2.0
 THROUGH_PLANE_MM = 3.0
-PADDING_HU = -1024
 
 
 @dataclass(frozen=True)

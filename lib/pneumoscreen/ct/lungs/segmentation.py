@@ -64,13 +64,6 @@ class Lungs:
         """Volume of one lung in ml; 0.0 when that lung is not in view."""
         return float(np.count_nonzero(self.side_mask(side)) * np.prod(spacing_mm) / 1000)
 
-    def bounding_box(self) -> tuple[int, int, int, int, int, int]:
-        """Smallest box of whole voxels around both lungs: (z0, y0, x0, z1, y1, x1), the ends exclusive."""
-        window = box_of(self.labels > 0)
-        assert window is not None, "lungs hold a voxel"
-        starts, stops = [s.start for s in window], [s.stop for s in window]
-        return starts[0], starts[1], starts[2], stops[0], stops[1], stops[2]
-
     def side_of(self, index_box: NDArray[np.float64]) -> Side:
         """The side most lung voxels of an index box belong to; without any, the side of the nearest lung voxel.
 

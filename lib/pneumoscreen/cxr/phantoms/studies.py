@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from ...case import CXR_CLASSES, READER, Case, Cxr, ImageInfo, placed
+from ...errors import ConfigError
 from ...images.radiograph import Radiograph
-from ...phantoms.studies import TRUTH_READER, TRUTH_TIME, write_all
+from ...phantoms.studies import TRUTH_READER, TRUTH_TIME, PhantomRequest, Writer, write_all
 from ...studies.layout import FINAL_LABELS, LESION_MASKS, LUNG_MASKS
 from .radiograph import RadiographPhantom, RadiographSpec, generate_radiograph
 
@@ -88,3 +90,22 @@ def radiograph_document(phantom: RadiographPhantom, sha256: str) -> Case:
 
 def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(pixels), path, useCompression=True, compressionLevel=3)
+
+
+def writer_of(asked: PhantomRequest) -> Writer:
+    """What writes the X-rays that are asked for.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+    """
+    for option, value in (("--slices", asked.slices), ("--onto", asked.onto)):
+        if value is not None:
+            raise ConfigError(f"{option} {value}: not for X-rays; leave it out or use --modality ct")
+    asked.require_diagnosis(CXR_CLASSES)
+    try:
+        spec = RadiographSpec() if asked.matrix is None else RadiographSpec(size=asked.matrix)
+    except ValidationError as error:
+        raise ConfigError(f"--matrix {asked.matrix}: {error.errors()[0]['msg']}") from None
+    return lambda folder, progress: write_radiograph_studies(
+        folder, asked.cases, asked.seed, spec, progress, asked.diagnosis
+    )
