@@ -8,20 +8,10 @@ import torch
 from monailabel.utils.others.generic import device_map
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, field_validator
 
-from ..config import Settings
-from ..ct.candidates.finding import CandidateSettings
-from ..ct.classifier import ClassifierSettings, Head
-from ..ct.learning.candidates import CandidateTrainingSettings
-from ..ct.learning.classifier import ClassifierTrainingSettings
-from ..ct.networks import CANDIDATES, CLASSIFIER
 from ..methods import recipe_for
+from ..training.recipes import Recipe
 from .failures import RequestError
 from .parameters import in_words
-
-AS_IN_USE = "as in use"
-CANDIDATE_EPOCHS = 20
-"""Ours: rounds over the training cases, one crop of each a round."""
-CLASSIFIER_DROPOUT = ClassifierTrainingSettings().network.dropout
 
 NOT_USED = ("val_split", "val_batch_size", "dataset", "dataloader", "early_stop_patience", "tracking_run_name")
 """Parameters of MONAI Label's own trainings that a client may send along; see ``train_tasks``."""
@@ -54,6 +44,8 @@ class TrainParameters(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    recipe: ClassVar[type[Recipe]]
 
     name: str = Field("train_01", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     pretrained: bool = True
@@ -90,69 +82,12 @@ class TrainParameters(BaseModel):
             raise ValueError(f"GPU {missing[0]} is not there: this machine has {torch.cuda.device_count()} usable GPUs")
         return value
 
-    def settings(self) -> Settings:
+    def settings(self) -> Any:
         """The settings of the run."""
-        raise NotImplementedError
-
-    def changes(self) -> dict[str, Any]:
-        """What is asked for otherwise than the task does it by itself."""
         asked = {"batch": self.train_batch_size, "learning_rate": self.learning_rate}
-        return {"amp": self.amp, **{name: value for name, value in asked.items() if value is not None}}
-
-
-class CandidatesParameters(TrainParameters):
-    """Parameters of ``ct_candidates``."""
-
-    def settings(self) -> CandidateTrainingSettings:
-        """The settings of the run."""
-        epochs = self.max_epochs or CANDIDATE_EPOCHS
-        return CandidateTrainingSettings(model=CandidateSettings(), epochs=epochs, **self.changes())
-
-
-class ClassifierParameters(TrainParameters):
-    """Parameters of ``ct_classifier``.
-
-    Attributes:
-        heads: ``m1``, ``m2`` or ``m1,m2``; by default those of the model in use.
-    """
-
-    train_batch_size: int | None = Field(None, ge=2, le=65_536)
-    heads: Annotated[tuple[Head, ...] | None, BeforeValidator(lambda value: _heads(value))] = None
-
-    def settings(self) -> ClassifierTrainingSettings:
-        """The settings of the run."""
-        network = {"dropout": CLASSIFIER_DROPOUT, **({"heads": self.heads} if self.heads else {})}
-        asked = {} if self.max_epochs is None else {"epochs": self.max_epochs}
-        return ClassifierTrainingSettings(network=ClassifierSettings(**network), **asked, **self.changes())
-
-
-class GeneralParameters(TrainParameters):
-    """Parameters of a training that has none of its own."""
-
-    train_batch_size: int | None = Field(None, ge=2, le=65_536)
-    settings_type: ClassVar[type[Settings]]
-
-    def settings(self) -> Settings:
-        """The settings of the run."""
-        asked = {} if self.max_epochs is None else {"epochs": self.max_epochs}
-        return self.settings_type(**asked, **self.changes())
-
-
-def _heads(value: Any) -> Any:
-    """A tuple of heads of what a client writes: a text, or a list of texts."""
-    if value is None or value == AS_IN_USE or (isinstance(value, list) and value[:1] == [AS_IN_USE]):
-        return None
-    parts = value if isinstance(value, list | tuple) else str(value).split(",")
-    heads = tuple(str(part).strip().lower() for part in parts)
-    if len(set(heads)) != len(heads) or not set(heads) <= {"m1", "m2"}:
-        raise ValueError("must be m1, m2 or m1,m2")
-    return heads
-
-
-OF_THEIR_OWN: Mapping[str, type[TrainParameters]] = {
-    CANDIDATES: CandidatesParameters,
-    CLASSIFIER: ClassifierParameters,
-}
+        changes = {"amp": self.amp, **{name: value for name, value in asked.items() if value is not None}}
+        own = {name: getattr(self, name) for name in self.recipe.client_fields}
+        return self.recipe.asked(self.max_epochs, own, changes)
 
 
 @cache
@@ -162,11 +97,11 @@ def parameters_of(model: str) -> type[TrainParameters]:
     Raises:
         ConfigError: if there is no such training.
     """
-    if model in OF_THEIR_OWN:
-        return OF_THEIR_OWN[model]
-    general = create_model("GeneralParameters", __base__=GeneralParameters)
-    general.settings_type = recipe_for(model).settings_type
-    return general
+    recipe = recipe_for(model)
+    batch: Any = (int | None, Field(None, ge=recipe.smallest_batch, le=65_536))
+    made = create_model("Parameters", __base__=TrainParameters, train_batch_size=batch, **recipe.client_fields)
+    made.recipe = recipe
+    return made
 
 
 def check(model: str, values: Mapping[str, Any]) -> tuple[TrainParameters, tuple[str, ...]]:

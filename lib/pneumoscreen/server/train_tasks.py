@@ -1,4 +1,4 @@
-"""The train tasks of both methods as MONAI Label knows them.
+"""The train tasks of all methods as MONAI Label knows them.
 
 They are ``BasicTrainTask``s: what a client is offered (``config``), how the device and several GPUs are found, a
 process spawned for each of them (``main_worker`` calls ``train``), and where TensorBoard and MLflow logs lie are MONAI
@@ -34,9 +34,6 @@ from monailabel.tasks.train.basic_train import BasicTrainTask
 from monailabel.utils.others.generic import device_map
 
 from .. import RESEARCH_USE_ONLY
-from ..ct.learning.candidates import CandidateTrainingSettings
-from ..ct.learning.classifier import ClassifierTrainingSettings
-from ..ct.networks import CANDIDATES, CLASSIFIER
 from ..method import Network
 from ..methods import networks, recipe_for
 from ..models.durable import replace_durably
@@ -47,13 +44,13 @@ from ..training.runs import can_resume, run_training
 from ..training.status import read_status
 from . import WORK_FOLDER
 from .train_logs import TrackingSettings, TrainLogs
-from .train_parameters import AS_IN_USE, CANDIDATE_EPOCHS, TrainParameters, check
+from .train_parameters import TrainParameters, check
 
 STATS_FILE = "train_stats.json"
 
 
 class StudyTrainTask(BasicTrainTask):
-    """What the trainings have in common.
+    """The training of one network.
 
     Args:
         network: to train.
@@ -66,6 +63,9 @@ class StudyTrainTask(BasicTrainTask):
         self.folder = training_folder(studies, self.name)
         super().__init__(str(self.folder), f"{network.training} {RESEARCH_USE_ONLY}")
         tracking = ["None", "mlflow"]
+        recipe = recipe_for(self.name)
+        # Epochs count rounds over the training cases or their samples, at most.
+        usual = recipe.asked(None, {}, {})
         self._config = {
             "name": "train_01",
             "pretrained": True,
@@ -77,15 +77,12 @@ class StudyTrainTask(BasicTrainTask):
             "tracking": tracking[::-1] if stock_settings.MONAI_LABEL_TRACKING_ENABLED else tracking,
             "tracking_uri": "",
             "tracking_experiment_name": "",
-            **self.own_config(),
+            "max_epochs": usual.epochs,
+            "train_batch_size": usual.batch,
+            **{name: list(choices) for name, choices in recipe.client_choices.items()},
         }
         self._stats_path = str(self.folder / STATS_FILE)
         self._studies, self._store = studies, store
-
-    def own_config(self) -> dict[str, Any]:
-        """Parameters and defaults that belong to this task; epochs count rounds over the training cases, at most."""
-        defaults = recipe_for(self.name).settings_type().model_dump()
-        return {"max_epochs": defaults["epochs"], "train_batch_size": defaults["batch"]}
 
     def __call__(self, request: Mapping[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """Train; the datastore is not asked, because cases are found in the studies folder.
@@ -175,36 +172,9 @@ class StudyTrainTask(BasicTrainTask):
     train_pre_transforms = train_post_transforms = val_inferer = _of_the_engine
 
 
-class CandidatesTrainTask(StudyTrainTask):
-    """Training of the candidate network."""
-
-    def own_config(self) -> dict[str, Any]:
-        """Epochs count rounds over the training cases."""
-        return {"max_epochs": CANDIDATE_EPOCHS, "train_batch_size": CandidateTrainingSettings().batch}
-
-
-class ClassifierTrainTask(StudyTrainTask):
-    """Training of the patch classifier."""
-
-    def own_config(self) -> dict[str, Any]:
-        """Epochs count rounds over the training patches."""
-        defaults = ClassifierTrainingSettings()
-        return {
-            "max_epochs": defaults.epochs,
-            "train_batch_size": defaults.batch,
-            "heads": [AS_IN_USE, "m1,m2", "m2", "m1"],
-        }
-
-
-OF_THEIR_OWN: Mapping[str, type[StudyTrainTask]] = {CANDIDATES: CandidatesTrainTask, CLASSIFIER: ClassifierTrainTask}
-"""The networks whose trainings offer more than epochs and batch."""
-
-
 def train_tasks(studies: Path, store: ModelStore) -> dict[str, TrainTask]:
     """The train tasks by name."""
-    return {
-        name: OF_THEIR_OWN.get(name, StudyTrainTask)(network, studies, store) for name, network in networks().items()
-    }
+    return {name: StudyTrainTask(network, studies, store) for name, network in networks().items()}
 
 
 def training_folder(studies: Path, task: str) -> Path:

@@ -7,7 +7,7 @@ prepares cases and offers the model.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -40,11 +40,29 @@ class Recipe(ABC):
     task: str
     settings_type: type[Settings]
     modality: Modality = "CT"
+    smallest_batch = 2
+    """Samples a step that a client may ask for at least."""
+    client_fields: ClassVar[Mapping[str, Any]] = {}
+    """Parameters of its own that a client may send: type and default by name, for ``pydantic.create_model``."""
+    client_choices: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """What a client is offered for them, the default first."""
 
     def __init__(
         self, plan: TrainingPlan, settings: Any, folder: Path, store: ModelStore, workplace: Workplace
     ) -> None:
         self.plan, self.settings, self.folder, self.store, self.workplace = plan, settings, folder, store, workplace
+
+    @classmethod
+    def asked(cls, epochs: int | None, own: Mapping[str, Any], changes: Mapping[str, Any]) -> Any:
+        """The settings of a training that a client starts.
+
+        Args:
+            epochs: None takes its own.
+            own: values of ``client_fields``.
+            changes: other settings by name.
+        """
+        del own
+        return cls.settings_type(**({} if epochs is None else {"epochs": epochs}), **changes)
 
     @staticmethod
     @abstractmethod

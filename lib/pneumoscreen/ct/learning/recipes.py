@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 from torch import Tensor
 
 from ...errors import ConfigError
@@ -18,8 +18,8 @@ from ...training.publishing import Publication
 from ...training.recipes import Recipe, Say, network_in_use
 from ...training.warm_start import follow
 from ...verdict import DEFAULT_CLASSES, Classes
-from ..candidates.finding import CandidateModel
-from ..classifier import ClassifierSettings
+from ..candidates.finding import CandidateModel, CandidateSettings
+from ..classifier import ClassifierSettings, Head
 from ..networks import CANDIDATES, CLASSIFIER
 from .candidate_data import CaseCache
 from .candidate_studies import prepare_study
@@ -32,6 +32,20 @@ from .temperature import calibrate
 from .warm_start import candidates_state, classifier_state, follow_classifier
 
 _GATHERED = "patches.npy"
+CLIENT_EPOCHS = 20
+"""Ours: rounds over the training cases, one crop of each a round."""
+AS_IN_USE = "as in use"
+
+
+def _heads(value: Any) -> Any:
+    """A tuple of heads of what a client writes: a text, or a list of texts."""
+    if value is None or value == AS_IN_USE or (isinstance(value, list) and value[:1] == [AS_IN_USE]):
+        return None
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    heads = tuple(str(part).strip().lower() for part in parts)
+    if len(set(heads)) != len(heads) or not set(heads) <= {"m1", "m2"}:
+        raise ValueError("must be m1, m2 or m1,m2")
+    return heads
 
 
 class CandidatesRecipe(Recipe):
@@ -40,11 +54,18 @@ class CandidatesRecipe(Recipe):
     task = CANDIDATES
     settings_type = CandidateTrainingSettings
     settings: CandidateTrainingSettings
+    smallest_batch = 1
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
         self._cache = CaseCache(self.folder / "cases", self.settings.model.grid)
         self._classes = classes_in_use(self.store)
+
+    @classmethod
+    def asked(cls, epochs: int | None, own: Mapping[str, Any], changes: Mapping[str, Any]) -> CandidateTrainingSettings:
+        """By epochs, not by steps."""
+        del own
+        return CandidateTrainingSettings(model=CandidateSettings(), epochs=epochs or CLIENT_EPOCHS, **changes)
 
     @staticmethod
     def settled(settings: CandidateTrainingSettings, store: ModelStore) -> CandidateTrainingSettings:
@@ -97,6 +118,10 @@ class ClassifierRecipe(Recipe):
     task = CLASSIFIER
     settings_type = ClassifierTrainingSettings
     settings: ClassifierTrainingSettings
+    client_fields: ClassVar[Mapping[str, Any]] = {
+        "heads": (Annotated[tuple[Head, ...] | None, BeforeValidator(_heads)], None)
+    }
+    client_choices: ClassVar[Mapping[str, Sequence[str]]] = {"heads": (AS_IN_USE, "m1,m2", "m2", "m1")}
     _trained: TrainedClassifier
     _patches: PatchSet
 
@@ -108,6 +133,16 @@ class ClassifierRecipe(Recipe):
             model = CandidateModel.load(self.load(CANDIDATES, used), str(self.workplace.device))
         sha256 = used.sha256 if used is not None else ""
         self._cache = PatchCache(self.folder / "patches", self.settings, model, sha256)
+
+    @classmethod
+    def asked(
+        cls, epochs: int | None, own: Mapping[str, Any], changes: Mapping[str, Any]
+    ) -> ClassifierTrainingSettings:
+        """With the heads of the model in use where none are named."""
+        dropout = ClassifierTrainingSettings().network.dropout
+        heads = own.get("heads")
+        network = ClassifierSettings(dropout=dropout, **({"heads": heads} if heads else {}))
+        return ClassifierTrainingSettings(network=network, **({} if epochs is None else {"epochs": epochs}), **changes)
 
     @staticmethod
     def settled(settings: ClassifierTrainingSettings, store: ModelStore) -> ClassifierTrainingSettings:
