@@ -22,7 +22,7 @@ from .cases import import_, phantom
 from .evaluation import evaluate
 from .learning import crossvalidate, simulate, train
 from .models import app as models
-from .screening import bench, demo, screen, serve
+from .screening import archive, bench, demo, screen, serve
 from .tokens import app as tokens
 
 __all__ = ["app", "main"]
@@ -40,6 +40,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, Callable[..., int | None]] = {
     "screen": screen,
+    "archive": archive,
     "serve": serve,
     "train": train,
     "evaluate": evaluate,

@@ -41,6 +41,45 @@ def screen(
     )
 
 
+def archive(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE…", help="Folder or file of scans, or a .txt with a path a line.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for manifest, documents, reports and page; made where missing.")],
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Processes beside each other.", show_default="what cores and memory allow"),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Screen anew what other networks or another version screened.")
+    ] = False,
+    anonymous_ids: Annotated[
+        bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end instead of lines.")] = False,
+    model_dir: ModelDir = None,
+    device: Device = "auto",
+) -> int:
+    """Screen a whole archive: each image once, in several processes; after a kill the same command goes on.
+
+    OUT/manifest.sqlite says what became of each image, OUT/images.csv and OUT/archive.html show it, documents and
+    reports lie in OUT/cases. What was refused is not tried again, what failed is. Exit status 0: all screened. 2: some
+    were refused. 1: some failed.
+    """
+    from ..archive.command import run_archive
+
+    return run_archive(
+        sources,
+        out,
+        processes=processes,
+        update=update,
+        anonymous_ids=anonymous_ids,
+        model_dir=model_dir,
+        device=device,
+        as_json=json,
+    )
+
+
 def serve(
     studies: Annotated[Path, typer.Option(help="Folder of the studies that are offered to clients.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -65,6 +65,23 @@ def _below(folder: Path, say: Say, searched: list[str], seen: set[str]) -> Itera
             say(path, "is for the label maps and records of a studies folder")
 
 
+def folders_in(folder: Path) -> list[Path]:
+    """The folders directly in one, in order of names, without those that hold no scans; none where it cannot be opened.
+
+    A link is one of them unless it leads to the folder itself or above.
+    """
+    try:
+        inner = entries(folder)
+    except AbsentError:
+        return []
+    real = os.path.realpath(folder)
+    return [
+        path
+        for path in inner
+        if path.is_dir() and path.name.lower() not in _JUNK_FOLDERS and not _holds(os.path.realpath(path), real)
+    ]
+
+
 def _is_followed(link: Path, say: Say, searched: list[str]) -> bool:
     """Whether a link leads to a folder that is not searched yet; its target is added to ``searched``."""
     real = os.path.realpath(link)

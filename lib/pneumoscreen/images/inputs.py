@@ -13,7 +13,7 @@ from .dicom_file import read_dicom_file, read_headers
 from .dicom_series import RADIOGRAPHS
 from .dicom_start import looks_like_dicom
 from .faults import AbsentError, DamagedError, NotCTError, UnsupportedError
-from .folders import Kind, files_in, folders, kind_of, kind_of_name
+from .folders import Kind, files_in, folders, folders_in, kind_of, kind_of_name
 from .found import Found, Input, Modality, PassedOver, Refused
 from .series_search import DicomFolder, radiograph_inputs, series_input, series_of
 
@@ -29,6 +29,7 @@ __all__ = [
     "find_inputs",
     "modality_of",
     "search",
+    "search_by_folder",
     "series_in_folders",
 ]
 
@@ -63,16 +64,39 @@ def search(paths: Sequence[Path]) -> list[Found]:
     return _with_unique_ids(_told_apart(_once(found)))
 
 
-class _Search:
-    """What lies behind one path that the user gave."""
+def search_by_folder(root: Path) -> Iterator[Found]:
+    """What ``search`` finds in a folder, in parts: its own files, then each folder in it with all below.
 
-    def __init__(self, root: Path, seen: set[str]) -> None:
+    The headers of one part are held at a time. A series is gathered within a part, and pictures are told to belong to a
+    volume by what the part holds; ids are unique within a part.
+    """
+    seen: set[str] = set()
+    yield from _part(_Search(root, seen, alone=True), root)
+    for inner in folders_in(root):
+        yield from _part(_Search(inner, seen), root)
+
+
+def _part(one: "_Search", root: Path) -> list[Found]:
+    of_series: dict[Path, list[Found]] = {}
+    for item in series_of(list(one.dicom.values())):
+        of_series.setdefault(_folder_of(item), []).append(item)
+    found = [_placed(item, root) for item in one.items(of_series, is_told=True)]
+    return _with_unique_ids(_told_apart(_once([(item, root) for item in found])))
+
+
+class _Search:
+    """What lies behind one path that the user gave; ``alone``: without the folders in it."""
+
+    def __init__(self, root: Path, seen: set[str], *, alone: bool = False) -> None:
         self.root = root
         self.dicom: dict[Path, DicomFolder] = {}
         self._files: dict[Path, list[Path]] = {}
         self._found: list[Found] = []
         self._is_searched = root.is_dir() and os.path.realpath(root) in seen
-        if root.is_dir():
+        if alone:
+            seen.add(os.path.realpath(root))
+            self._look_into(root)
+        elif root.is_dir():
             for inner in folders(root, lambda path, reason: self._found.append(PassedOver(path, reason)), seen):
                 self._look_into(inner)
 
@@ -85,8 +109,13 @@ class _Search:
             self._files.pop(folder, None)
             self._found.append(Refused(folder, f"{folder} cannot be opened; check that it may be read"))
 
-    def items(self, of_series: dict[Path, list[Found]]) -> list[Found]:
-        """All that was found, in order of the folders, but for series that begin elsewhere."""
+    def items(self, of_series: dict[Path, list[Found]], *, is_told: bool = False) -> list[Found]:
+        """All that was found, in order of the folders, but for series that begin elsewhere.
+
+        Args:
+            of_series: what DICOM files of a folder are, by the folder.
+            is_told: whether nothing is to be said of a path that holds no image.
+        """
         if not self.root.is_dir():
             return [_placed(_file_item(self.root, "check its name and that it may be read"), self.root)]
         found = list(self._found)
@@ -94,7 +123,7 @@ class _Search:
             found += [_file_item(path) for path in files if kind_of_name(path) is Kind.VOLUME]
             found += of_series.get(folder, ())
             found += self._pictures(folder, [path for path in files if kind_of_name(path) is Kind.PICTURE])
-        is_told = self._is_searched or any(not isinstance(item, PassedOver) for item in found)
+        is_told = is_told or self._is_searched or any(not isinstance(item, PassedOver) for item in found)
         # A series may have begun in a folder that was named before this one.
         if not is_told and not any(one.headers for one in self.dicom.values()):
             reason = "holds no CT and no X-ray; give a DICOM folder or one with NIfTI, NRRD, MHA or picture files"

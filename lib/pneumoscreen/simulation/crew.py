@@ -90,11 +90,12 @@ def _begin(worker: Worker[TaskT], stop: Event) -> None:
     # Ctrl-C reaches the whole group of processes; the first one tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
     _post.worker, _post.stop = worker, stop
 
 
-def _end_with_the_parent() -> None:
+def end_with_the_parent() -> None:
+    """Wait until the process that started this one has ended, by whatever, and end too."""
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])

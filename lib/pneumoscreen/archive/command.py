@@ -1,0 +1,121 @@
+"""``pneumoscreen archive``: a whole archive screened by one command, which goes on where it was killed."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .. import RESEARCH_USE_ONLY
+from ..commands.device import pick_device
+from ..commands.screen import STATUS_BAD_INPUT, STATUS_FAULT, STATUS_OK
+from ..commands.terminal import complain
+from ..errors import ConfigError
+from ..output import prepare_folder
+from .crew import Place, usual_processes
+from .jobs import sources_of
+from .manifest import FAILED, REFUSED, SCREENED, Manifest, Row
+from .run import Request, Tally, screen_archive
+from .summary import PAGE, TABLE, write_summary
+
+_EVERY_S = 10.0
+"""Ours: seconds between two lines that say how far the run is."""
+_MINUTE = 60.0
+
+
+def run_archive(
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    processes: int | None = None,
+    update: bool = False,
+    anonymous_ids: bool = False,
+    model_dir: Path | None = None,
+    device: str = "auto",
+    as_json: bool = False,
+) -> int:
+    """Screen what is left to do of an archive, and write manifest, table and page.
+
+    Args:
+        sources: files, folders, and lists of these (``.txt``).
+        out: folder of the results; made where missing.
+        processes: that screen beside each other; None takes what cores and memory allow.
+        update: screen anew what other networks or another version of the program screened.
+        anonymous_ids: hashes stand for names of files and folders.
+        model_dir: root of the model store; None takes the project's own.
+        device: as of the other commands.
+        as_json: print one JSON object instead of the lines at the end.
+
+    Returns:
+        The exit status: 0 where all are screened, 2 where some were refused, 1 where some failed.
+
+    Raises:
+        PneumoScreenError: if sources, folder or networks cannot be used.
+    """
+    if processes is not None and processes < 1:
+        raise ConfigError(f"--processes {processes}: must be 1 or more; leave it out to take what the machine allows")
+    found = sources_of(sources)
+    device = pick_device(device)
+    out = prepare_folder(out)
+    complain(RESEARCH_USE_ONLY)
+    place = Place(out.resolve(), model_dir, device, anonymous_ids, processes or usual_processes(device))
+    manifest = Manifest(out)
+    try:
+        try:
+            tally = screen_archive(Request(found, place, update), manifest, _tell, _Meter())
+        finally:
+            # Also after an interruption: what was done so far can be looked at.
+            write_summary(manifest, out)
+        states = manifest.counts("state")
+    finally:
+        manifest.close()
+    print(_as_json(tally, states) if as_json else _as_text(tally, states, out))
+    if states.get(FAILED):
+        return STATUS_FAULT
+    return STATUS_BAD_INPUT if states.get(REFUSED) else STATUS_OK
+
+
+def _tell(row: Row) -> None:
+    """A line for each image that was not screened."""
+    if row.state != SCREENED:
+        complain(row.reason if row.reason.startswith(row.place) else f"{row.place}: {row.reason}")
+
+
+class _Meter:
+    """Says how far a run is: now and then, on one line that stays in place where a terminal is there."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic()
+        self._is_terminal = sys.stderr.isatty()
+
+    def __call__(self, tally: Tally) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + (1.0 if self._is_terminal else _EVERY_S)
+        text = progress_line(tally, now)
+        if self._is_terminal:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        else:
+            complain(text)
+
+
+def progress_line(tally: Tally, now: float) -> str:
+    """How far a run is, at which rate, and how long it will take."""
+    of = f"{tally.found}" if tally.is_all_found else f"{tally.found} found so far"
+    text = f"{tally.before + tally.done} of {of}, {tally.rate(now) * _MINUTE:.1f} a minute"
+    left = tally.left_s(now)
+    return text if left is None else f"{text}, about {max(left / _MINUTE, 0.0):.0f} min left"
+
+
+def _as_text(tally: Tally, states: dict[str, int], out: Path) -> str:
+    parts = [f"{tally.screened} screened", f"{tally.before} done before"]
+    parts += [f"{tally.copies} of the same bytes as another"] if tally.copies else []
+    parts += [f"{states[name]} {name}" for name in (REFUSED, FAILED) if states.get(name)]
+    return f"{sum(states.values())} images: {', '.join(parts)}\n{out / PAGE}\n{out / TABLE}"
+
+
+def _as_json(tally: Tally, states: dict[str, int]) -> str:
+    run = {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found")}
+    return json.dumps({"states": states, "run": run}, indent=2)

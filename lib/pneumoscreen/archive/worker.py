@@ -1,0 +1,116 @@
+"""One image of an archive, screened in a process that may be killed: what is handed back is small."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from .. import __version__
+from ..commands.screen import Screeners, named, read_timed, screen_image
+from ..errors import ModelError, PneumoScreenError
+from ..images.case_ids import short_hash
+from ..images.faults import AbsentError
+from ..images.naming import Namer
+from ..method import Method
+from ..output import OutputError
+from ..report import wording
+from .jobs import Job
+from .manifest import FAILED, REFUSED, SCREENED, Row, models_text
+
+CASES = "cases"
+"""Folder of documents and reports, 256 folders in it, so that none holds more than some thousand files."""
+Twin = Callable[[str, str], Row | None]
+"""Asks for a screened image of these bytes and networks."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Worker:
+    """Screens one job after another, with the networks that it loads once.
+
+    Attributes:
+        out: the output folder.
+        model_dir: root of the model store; None takes the project's own.
+        device: as of the other commands.
+        anonymous: hashes stand for places.
+        twin: looks the bytes up that were just read.
+    """
+
+    out: Path
+    model_dir: Path | None
+    device: str
+    anonymous: bool
+    twin: Twin
+    _screeners: Screeners = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._screeners = Screeners(self.model_dir, self.device)
+
+    def __call__(self, job: Job) -> Row:
+        """What became of a job.
+
+        Raises:
+            OutputError, ModelError: if no job could be done: the disk is full, the networks cannot be loaded.
+        """
+        row = Row(job.key, job.place, job.item.modality, job.stamp, program=__version__)
+        start = time.perf_counter()
+        try:
+            found = self._screened(job, row)
+        except (OutputError, ModelError):
+            raise
+        except (AbsentError, OSError) as error:
+            found = _ended(row, FAILED, self._sentence(job, str(error)), error)
+        except MemoryError as error:
+            found = _ended(row, FAILED, "needs more memory than there is; give fewer --processes", error)
+        except PneumoScreenError as error:
+            found = _ended(row, REFUSED, self._sentence(job, str(error)), error)
+        except Exception as error:
+            # A fault of the program with one image must not cost the others theirs.
+            logger.debug("fault while screening %s", job.place, exc_info=True)
+            reason = f"a fault of the program ({type(error).__name__}: {error}); please report it"
+            found = _ended(row, FAILED, self._sentence(job, reason), error)
+        if found.seconds is None:
+            found = replace(found, seconds=round(time.perf_counter() - start, 3))
+        return replace(found, ended=time.time())
+
+    def _screened(self, job: Job, row: Row) -> Row:
+        read = named(read_timed(job.item), job.item, Namer(self.anonymous))
+        self._screeners.load(read.method)
+        sha256 = read.image.sha256
+        row = replace(row, sha256=sha256, models=self._models(read.method))
+        twin = self.twin(sha256, row.models)
+        if twin is not None and twin.key != row.key:
+            return replace(twin, key=row.key, place=row.place, stamp=row.stamp, copy_of=twin.place, seen=0)
+        folder = f"{CASES}/{short_hash(read.image.case_id)[:2]}"
+        (self.out / folder).mkdir(parents=True, exist_ok=True)
+        case = screen_image(read, self._screeners, self.out / folder, lambda stage, fraction: None)
+        verdict = case.verdict
+        return replace(
+            row,
+            state=SCREENED,
+            case_id=case.case_id,
+            folder=folder,
+            verdict=verdict.label if verdict else "",
+            words=wording.capital(wording.case_verdict_name(case)),
+            decided=verdict.decided if verdict else None,
+            seconds=case.timings_s["total"],
+            infection=verdict.infection.probability if verdict and verdict.infection else None,
+        )
+
+    def _models(self, method: Method) -> str:
+        return models_text(self._screeners.of(method).models)
+
+    def _sentence(self, job: Job, text: str) -> str:
+        """A sentence on one line; places are hidden in it where they are to be."""
+        text = " ".join(text.split())
+        if not self.anonymous:
+            return text
+        for path in (job.item.path, job.item.path.parent):
+            text = text.replace(str(path), job.place)
+        return text.replace(job.item.path.name, job.place)
+
+
+def _ended(row: Row, state: str, reason: str, error: BaseException) -> Row:
+    return replace(row, state=state, reason=reason, kind=type(error).__name__)
