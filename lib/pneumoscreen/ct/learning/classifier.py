@@ -254,7 +254,8 @@ class _Course(Course):
             "labels": list(self.settings.network.classes.classes.patch_labels),
             **confusion_figures(confusion),
         }
-        return TrainedClassifier(ClassifierModel(self.network, self.workplace.device), confusion, figures)
+        model = ClassifierModel(self.network.settings, self.network, self.workplace.device)
+        return TrainedClassifier(model, confusion, figures)
 
     def _validate(self) -> dict[str, NDArray[np.int64]]:
         return confusion_of(self.network, self.workplace.device, self.validation, self.settings)

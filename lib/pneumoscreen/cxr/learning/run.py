@@ -17,11 +17,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ...models.network import NetworkModel
 from ...training.checkpoints import CheckpointFolder
 from ...training.device import Workplace, find_workplace
 from ...training.loop import Course, LoopSettings, TrainingLoop
 from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
-from ..network import CxrModel
 from .augmentation import RadiographAugmentation
 from .data import PictureSet
 
@@ -57,7 +57,7 @@ class Lesson(ABC):
     """
 
     task: ClassVar[str]
-    model: CxrModel[Any, Any]
+    model: NetworkModel[Any, Any]
     network: nn.Module
     is_depthwise = False
     """Whether most convolutions are depthwise: on a CPU half precision makes them slower, channels last faster."""
