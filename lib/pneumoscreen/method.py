@@ -238,7 +238,7 @@ class Method(ABC):
     def score(self, case_id: str, screening: Any, screener: Any) -> "CaseScore":
         """The score for active learning of an image that was screened with ``draws=epistemic.DRAWS``."""
 
-    def masks(self, image: Any, screening: Any) -> "sitk.Image | None":
+    def overlay(self, image: Any, screening: Any) -> "sitk.Image | None":
         """What a client lays over the image, on its grid."""
         del image, screening
         return None
