@@ -20,6 +20,11 @@ def sizes(boxes: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.clip(a[:, dimensions:] - a[:, :dimensions], 0.0, None).prod(axis=1))
 
 
+def box_around(window: tuple[slice, ...]) -> NDArray[np.float64]:
+    """The box around the voxels of a window; voxel k covers k - 0.5 to k + 0.5."""
+    return np.array([s.start for s in window] + [s.stop for s in window], dtype=np.float64) - 0.5
+
+
 def shared(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     """Volume [n, m] that boxes [n, 2d] and others [m, 2d] have in common."""
     a, b = _rows(boxes)[:, None], _rows(others)[None]

@@ -4,8 +4,10 @@ A method names its networks without loading them: what a network needs - torch, 
 for, so that a command that only lists names starts fast.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,6 +33,15 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share of the whole that is done; raising ``Cancelled`` stops the work."""
+
+
+@contextmanager
+def timed(stage: str, begins: float, timings: dict[str, float], progress: Progress) -> Iterator[None]:
+    """Tell that a stage begins, at which share of the whole, and keep how long it took."""
+    progress(stage, begins)
+    start = time.perf_counter()
+    yield
+    timings[stage] = time.perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -227,7 +238,7 @@ class Method(ABC):
     def score(self, case_id: str, screening: Any, screener: Any) -> "CaseScore":
         """The score for active learning of an image that was screened with ``draws=epistemic.DRAWS``."""
 
-    def masks(self, image: Any, screening: Any) -> "sitk.Image | None":
+    def overlay(self, image: Any, screening: Any) -> "sitk.Image | None":
         """What a client lays over the image, on its grid."""
         del image, screening
         return None

@@ -31,8 +31,15 @@ def method_of(item: "Input") -> Method:
 
 
 def method_for(modality: str) -> Method:
-    """The method for a modality, as documents name it."""
-    return next(method for method in reversed(METHODS) if method.modality == modality)
+    """The method for a modality, as documents name it.
+
+    Raises:
+        ConfigError: if there is none: a document or score of a method that is not registered any more.
+    """
+    found = next((method for method in reversed(METHODS) if method.modality == modality), None)
+    if found is None:
+        raise ConfigError(f"there is no method for {modality}; register it, or leave its images out")
+    return found
 
 
 def method_named(name: str) -> Method:

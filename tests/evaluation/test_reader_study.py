@@ -29,7 +29,7 @@ WITHOUT, WITH, NOT_TOLD = Condition.WITHOUT, Condition.WITH, Condition.NOT_TOLD
 
 def found(folder: Path, is_ct: bool = True) -> ReadingsFound:
     modality = "CT" if is_ct else "CXR"
-    return readings_of(folder, [study for study in find_scans(folder) if study.scan.modality == modality], is_ct)
+    return readings_of(folder, [study for study in find_scans(folder) if study.scan.modality == modality], modality)
 
 
 def summary(folder: Path) -> ReaderSummary:
@@ -163,7 +163,7 @@ def test_x_rays_are_read_by_their_classes(tmp_path: Path) -> None:
     room.store.submit(case, "ann")
     (reading,) = found(tmp_path, is_ct=False).readings
     assert (reading.said, reading.model, reading.condition) == ("cap", "covid19", WITHOUT)
-    with pytest.raises(PneumoScreenError, match="no reader has submitted a CT"):
+    with pytest.raises(PneumoScreenError, match="no reader has submitted any CT"):
         found(tmp_path)
 
 

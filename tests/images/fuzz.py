@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from pneumoscreen.cxr.method import METHOD as CXR
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images.faults import DimensionError
 from pneumoscreen.limits import Limits
@@ -70,7 +71,7 @@ def _raw(reading: LimitedReading, path: Path) -> object:
 
 
 def _radiograph(reading: LimitedReading, path: Path) -> object:
-    return reading.radiograph(path)
+    return reading.image(CXR, path)
 
 
 def mutated(seed: Seed, number: int, folder: Path) -> Path:

@@ -157,7 +157,7 @@ def test_time_and_condition_travel_into_the_reader_study(clinic: Clinic) -> None
         answer = clinic.ask("PUT", "/pneumoscreen/annotations/five", who, data=made.to_json())
         assert answer.status_code == 200, answer.text
     scans = [study for study in find_scans(clinic.running.studies) if study.case_id == "five"]
-    readings = readings_of(clinic.running.studies, scans, is_ct=True).readings
+    readings = readings_of(clinic.running.studies, scans).readings
     told = {reading.reader: (reading.condition, reading.seconds, reading.said) for reading in readings}
     assert told == {"ann": (Condition.WITHOUT, 31.0, "covid19"), "bob": (Condition.WITH, 19.5, "covid19")}
 

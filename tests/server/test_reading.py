@@ -15,6 +15,7 @@ import pytest
 import requests
 import SimpleITK as sitk
 
+from pneumoscreen.cxr.method import METHOD as CXR
 from pneumoscreen.errors import Cancelled, ImageError
 from pneumoscreen.images.faults import AbsentError, DamagedError, DimensionError, MissingSlicesError, NotCTError
 from pneumoscreen.limits import Limits
@@ -60,7 +61,7 @@ def test_a_ct_is_the_same(tmp_path: Path, reading: LimitedReading) -> None:
 
 def test_a_radiograph_is_the_same(tmp_path: Path, reading: LimitedReading) -> None:
     path = write_dataset(tmp_path / "a.dcm")
-    assert_same(reading.radiograph(path), Reading().radiograph(path))
+    assert_same(reading.image(CXR, path), Reading().image(CXR, path))
     assert reading.modality(path) == "CXR"
     assert reading.is_single_image(path)
     assert not reading.is_single_image(next(write_series(tmp_path / "series", make_chest()).iterdir()))

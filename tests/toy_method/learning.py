@@ -15,7 +15,6 @@ from pneumoscreen.models.store import ModelStore
 from pneumoscreen.models.weights import Weights
 from pneumoscreen.studies.cases import Study, read_document
 from pneumoscreen.studies.split import Side
-from pneumoscreen.training.checkpoints import CheckpointFolder
 from pneumoscreen.training.comparison import compare_scores
 from pneumoscreen.training.device import Workplace
 from pneumoscreen.training.loop import Course, LoopSettings, TrainingLoop
@@ -104,7 +103,7 @@ class LampRecipe(Recipe):
         sets = [self._pictures(cases, side) for side in (Side.TRAINING, Side.VALIDATION)]
         self._course = LampCourse(*sets, self.settings, self.workplace)
         loop = TrainingLoop(self._course, self.settings, self.initial_state(), say)
-        loop.run(CheckpointFolder(self.folder / CHECKPOINTS), None, observers)
+        loop.run(self.folder / CHECKPOINTS, None, observers)
         self._patients = [case.patient for case in cases if case.side is Side.VALIDATION]
 
     def offer(self, origin: Mapping[str, Any], note: Say, progress: ProgressCallback) -> Publication:

@@ -91,7 +91,7 @@ def good() -> ClassifierModel:
         assert isinstance(loss, torch.Tensor)
         loss.backward()
         optimizer.step()
-    return ClassifierModel(model.network)
+    return ClassifierModel(model.settings, model.network)
 
 
 @pytest.fixture(scope="module")

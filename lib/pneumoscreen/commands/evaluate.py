@@ -143,7 +143,7 @@ def evaluate_reader_study(studies: Path | None, out: Path, *, modality: Modality
         raise ConfigError("--reader-study needs --studies: the folder in which readers submitted")
     out = prepare_folder(out)
     scans = [study for study in find_scans(studies, complain) if study.scan.modality == modality]
-    found = readings_of(studies, scans, modality == "CT")
+    found = readings_of(studies, scans, modality)
     source = f"studies folder {studies.resolve().name}"
     summary = summarize_readers(found, source, modality, folder_split(studies))
     _tell(out, Evaluation(summary.to_dict(), readers_to_text(summary), render_reader_page(summary)), as_json)

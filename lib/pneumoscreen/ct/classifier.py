@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import Settings
 from ..errors import ModelError
 from ..evidence import Calibration
-from ..models.store import Weights
+from ..models.network import NetworkModel
 from ..verdict import Classes
 from .networks import CLASSIFIER
 from .patches import PatchImage, PatchSettings
@@ -178,14 +178,18 @@ class ClassifierNetwork(nn.Module):
             head.distance_std.fill_(max(float(np.std(distances)), 1e-3))
 
 
-class ClassifierModel:
+class ClassifierModel(NetworkModel[ClassifierSettings, ClassifierNetwork]):
     """A network with its settings, on a device, ready to classify."""
 
-    def __init__(self, network: ClassifierNetwork, device: torch.device | str = "cpu") -> None:
-        self.device = torch.device(device)
-        self.network = network.to(device=self.device).eval()
+    settings_type = ClassifierSettings
+    network_type = ClassifierNetwork
+    what = "patch classifier"
+
+    def __init__(
+        self, settings: ClassifierSettings, network: ClassifierNetwork, device: torch.device | str = "cpu"
+    ) -> None:
+        super().__init__(settings, network, device)
         self.network.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.settings = network.settings
 
     @property
     def head(self) -> Head:
@@ -203,30 +207,6 @@ class ClassifierModel:
         known = self.settings.infection
         return None if known is None else Calibration(known.intercept, known.slope, known.calibrated_on)
 
-    @classmethod
-    def load(cls, weights: Weights, device: torch.device | str = "cpu") -> "ClassifierModel":
-        """Rebuild a network from its card and fill it.
-
-        Raises:
-            ModelError: if the card does not describe a classifier or the weights do not fit it.
-        """
-        try:
-            network = ClassifierNetwork(ClassifierSettings.model_validate(weights.card.get("network")))
-            network.load_state_dict(weights.state)
-        except (ValidationError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(
-                f"{weights.name} version {weights.version} is no patch classifier ({reason}); publish it again"
-            ) from None
-        return cls(network, device)
-
-    @classmethod
-    def untrained(cls, settings: ClassifierSettings, seed: int = 0, device: str = "cpu") -> "ClassifierModel":
-        """A network of these settings with random weights, the same for the same seed."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return cls(ClassifierNetwork(settings), device)
-
     def probabilities(self, logits: Tensor, head: Head) -> Tensor:
         """Calibrated class probabilities, float64 on the CPU, of a head's logits [b, classes]."""
         return torch.softmax(logits.double() / self.settings.temperatures.get(head, 1.0), dim=1).cpu()
@@ -242,15 +222,7 @@ class ClassifierModel:
     def _under(self, changes: dict[str, Any]) -> "ClassifierModel":
         network = ClassifierNetwork(self.settings.model_copy(update=changes))
         network.load_state_dict(self.network.state_dict())
-        return ClassifierModel(network, self.device)
-
-    def state(self) -> dict[str, Tensor]:
-        """The weights, on the CPU, as ``load`` takes them."""
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
-
-    def card_network(self) -> dict[str, Any]:
-        """The entry ``network`` of the card."""
-        return self.settings.model_dump(mode="json")
+        return ClassifierModel(network.settings, network, self.device)
 
 
 @dataclass(frozen=True)

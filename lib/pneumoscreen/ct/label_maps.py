@@ -28,6 +28,7 @@ from scipy import ndimage
 
 from ..case import Case, ReaderMark, Region
 from ..errors import CaseError, ImageError, NoLungsError
+from ..geometry import box_around
 from ..images.mask_file import read_mask
 from ..images.raw import RawImage
 from ..images.volume import Volume
@@ -146,7 +147,7 @@ def case_from_label_map(
         name = painting.names.get(value)
         number, label = _meaning(value, name, old, case.diagnosis, classes)
         if number is not None and number not in kept:
-            painted = _box(window), _ml(painting.values[window] == value, volume)
+            painted = box_around(window), _ml(painting.values[window] == value, volume)
             kept[number] = _returned(old[number], label, painted, painting, volume, side_of)
             continue
         drawn += [(piece, label) for piece in _pieces(painting.values[window] == value, window, volume)]
@@ -281,15 +282,10 @@ def _pieces(mask: NDArray[np.bool_], window: tuple[slice, ...], volume: Volume) 
     parts = ndimage.label(grown, _NEIGHBOURS)[0][inner] * mask
     starts = np.array([s.start for s in window], dtype=np.float64)
     return [
-        (_box(found) + np.tile(starts, 2), _ml(parts[found] == number, volume))
+        (box_around(found) + np.tile(starts, 2), _ml(parts[found] == number, volume))
         for number, found in enumerate(ndimage.find_objects(parts), start=1)
         if found is not None
     ]
-
-
-def _box(window: tuple[slice, ...]) -> NDArray[np.float64]:
-    # Voxel k covers k - 0.5 to k + 0.5.
-    return np.array([s.start for s in window] + [s.stop for s in window], dtype=np.float64) - 0.5
 
 
 def _plain(name: str) -> str:

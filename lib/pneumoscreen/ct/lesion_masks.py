@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from ..case import Region
-from ..geometry import iou
+from ..geometry import box_around, iou
 
 SAME_BOX_IOU = 0.5
 """Ours: overlap of a region's box with the bounding box of a number's voxels from which they are taken for the same.
@@ -33,7 +33,9 @@ def numbers_of(regions: Sequence[Region], boxes: Sequence[NDArray[np.float64]], 
         boxes: their index boxes [z0, y0, x0, z1, y1, x1].
         mask: lesion numbers [z, y, x].
     """
-    extents = {number: _box(found) for number, found in enumerate(find_objects(mask), start=1) if found is not None}
+    extents = {
+        number: box_around(found) for number, found in enumerate(find_objects(mask), start=1) if found is not None
+    }
     if not extents or not regions:
         return [0] * len(regions)
     overlaps = iou(np.stack(boxes), np.stack(list(extents.values())))
@@ -51,8 +53,3 @@ def numbers_of(regions: Sequence[Region], boxes: Sequence[NDArray[np.float64]], 
         if not numbers[place] and number not in numbers:
             numbers[place] = number
     return numbers
-
-
-def _box(found: tuple[slice, ...]) -> NDArray[np.float64]:
-    # Voxel k covers k - 0.5 to k + 0.5.
-    return np.array([s.start for s in found] + [s.stop for s in found], dtype=np.float64) - 0.5

@@ -137,7 +137,7 @@ class CtMethod(Method):
 
         return score_screening(case_id, screening, screener.classes)
 
-    def masks(self, image: "Volume", screening: "Screening") -> "sitk.Image":
+    def overlay(self, image: "Volume", screening: "Screening") -> "sitk.Image":
         """Lungs and infection."""
         return image.to_sitk(screening.anatomy_map())
 

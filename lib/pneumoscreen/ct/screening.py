@@ -4,9 +4,7 @@ lungs -> candidate regions -> patches -> classifier -> vote -> Noisy-OR verdict.
 own module; this one hands the data on, keeps the times and writes the document.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from ..case import Case, ModelInfo, Patch, Region
 from ..evidence import Calibration
 from ..images.volume import Volume, box_voxels
-from ..method import Progress
+from ..method import Progress, timed
 from ..models.store import ModelStore
 from ..verdict import Classes
 from .candidates.finding import CandidateModel, Candidates, find_candidates
@@ -151,11 +149,11 @@ class Screener:
         """
         report_progress = progress or (lambda stage, fraction: None)
         timings: dict[str, float] = {} if read_s is None else {"read": read_s}
-        with _stage("lungs", timings, report_progress):
+        with timed("lungs", STAGE_STARTS["lungs"], timings, report_progress):
             lungs = segment_lungs(volume)
-        with _stage("candidates", timings, report_progress):
+        with timed("candidates", STAGE_STARTS["candidates"], timings, report_progress):
             found = find_candidates(volume, lungs, self.candidates, _share(report_progress, "candidates", "classify"))
-        with _stage("classify", timings, report_progress):
+        with timed("classify", STAGE_STARTS["classify"], timings, report_progress):
             regions, boxes, judgement, notes = self._regions(volume, lungs, found, draws)
         report_progress("report", STAGE_STARTS["report"])
         timings["total"] = sum(timings.values())
@@ -246,14 +244,6 @@ def _patch(volume: Volume, image: PatchImage, probabilities: NDArray[np.float64]
         distance_from_edge=image.distance_from_edge,
         probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
     )
-
-
-@contextmanager
-def _stage(name: str, timings: dict[str, float], progress: Progress) -> Iterator[None]:
-    progress(name, STAGE_STARTS[name])
-    start = time.perf_counter()
-    yield
-    timings[name] = time.perf_counter() - start
 
 
 def _share(progress: Progress, stage: str, following: str) -> Callable[[str, float], None]:

@@ -20,8 +20,8 @@ from torch.nn import functional
 from ..case import CXR_CLASSES, Vector
 from ..config import Settings
 from ..images.radiograph import Radiograph
+from ..models.network import NetworkModel
 from .efficientnet import LEVELS, EfficientNetLite0
-from .network import CxrModel
 from .networks import DISCRIMINATION
 from .sampling import cut, enclosing
 from .superpixels import mean_picture, superpixels
@@ -141,7 +141,7 @@ class DiscriminationNetwork(nn.Module):
         return found
 
 
-class DiscriminationModel(CxrModel[DiscriminationSettings, DiscriminationNetwork]):
+class DiscriminationModel(NetworkModel[DiscriminationSettings, DiscriminationNetwork]):
     """The network with its settings, on a device, ready to use."""
 
     settings_type = DiscriminationSettings

@@ -21,7 +21,7 @@ from ..case import Vector
 from ..config import Settings
 from ..evidence import Calibration
 from ..images.radiograph import Radiograph
-from .network import CxrModel
+from ..models.network import NetworkModel
 from .networks import LOCALIZATION
 from .photograph_lungs import PhotographLungs
 from .sampling import cut, equalised
@@ -183,7 +183,7 @@ class JudgedLungs:
     gradcam: NDArray[np.float32]
 
 
-class LocalizationModel(CxrModel[LocalizationSettings, LocalizationNetwork]):
+class LocalizationModel(NetworkModel[LocalizationSettings, LocalizationNetwork]):
     """The network with its settings, on a device, ready to use."""
 
     settings_type = LocalizationSettings

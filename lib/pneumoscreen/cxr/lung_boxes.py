@@ -24,8 +24,8 @@ from ..case import SIDES, Vector
 from ..config import Settings
 from ..errors import NoLungsError
 from ..images.radiograph import Radiograph
+from ..models.network import NetworkModel
 from .efficientnet import LEVELS, PhotographTrunk
-from .network import CxrModel
 from .networks import LUNG_BOXES
 from .sampling import cut
 
@@ -203,7 +203,7 @@ def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
     return torch.cat([place, torch.exp(offsets[..., 2:].clamp(-4.0, 4.0)) * anchors[..., 2:]], dim=-1)
 
 
-class LungBoxModel(CxrModel[LungBoxSettings, LungBoxNetwork]):
+class LungBoxModel(NetworkModel[LungBoxSettings, LungBoxNetwork]):
     """The network with its settings, on a device, ready to use."""
 
     settings_type = LungBoxSettings

@@ -122,7 +122,7 @@ class CxrMethod(Method):
         del screener
         return score_radiograph(case_id, screening)
 
-    def masks(self, image: "Radiograph", screening: "CxrScreening") -> "sitk.Image":
+    def overlay(self, image: "Radiograph", screening: "CxrScreening") -> "sitk.Image":
         """Grad-CAM as bytes, 255 where most spoke for the verdict."""
         import numpy as np
 

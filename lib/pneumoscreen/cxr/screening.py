@@ -9,9 +9,7 @@ the discriminator then divides what there is between COVID-19 and other pneumoni
 disease within one source, while classes of whole films from several sources teach the source.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 from ..case import CXR_CLASSES, CXR_HEALTHY, CXR_POSITIVE, SIDES, Case, Cxr, ModelInfo, Vector, placed
 from ..evidence import Calibration
 from ..images.radiograph import Radiograph
-from ..method import Progress
+from ..method import Progress, timed
 from ..models.store import ModelStore
 from ..models.weights import Weights
 from ..verdict import Infection, Verdict
@@ -147,9 +145,9 @@ class CxrScreener:
         """
         told = progress or (lambda stage, fraction: None)
         timings: dict[str, float] = {} if read_s is None else {"read": read_s}
-        with _stage("lungs", timings, told):
+        with timed("lungs", STAGE_STARTS["lungs"], timings, told):
             boxes = find_lung_boxes(radiograph, self.boxes).by_side()
-        with _stage("classify", timings, told):
+        with timed("classify", STAGE_STARTS["classify"], timings, told):
             calibration = self.localiser.calibration
             lungs = self._localise(radiograph, boxes) if calibration else NOT_LOCALISED
             judgement, labels = self._discriminate(radiograph, boxes, draws)
@@ -258,11 +256,3 @@ def _seen(networks: Sequence[Weights]) -> str:
         learnt.setdefault(" ".join(str(weights.card.get("data", "not told")).split()), []).append(_ROLES[weights.name])
     told = "; ".join(f"{', '.join(names)}: {data}" for data, names in learnt.items())
     return f"{SEEN} {told}."
-
-
-@contextmanager
-def _stage(name: str, timings: dict[str, float], progress: Progress) -> Iterator[None]:
-    progress(name, STAGE_STARTS[name])
-    start = time.perf_counter()
-    yield
-    timings[name] = time.perf_counter() - start

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ..case import CXR_CLASSES, Case
+from ..case import Case
+from ..case_kinds import KINDS
 from ..errors import PneumoScreenError
+from ..images.inputs import Modality
 from ..metrics.agreement import signed_label, voted_label
 from ..studies.annotations import AnnotationStore
 from ..studies.cases import Study
@@ -92,18 +94,24 @@ class ReadingsFound:
     left_out: int
 
 
-def readings_of(folder: Path, studies: Sequence[Study], is_ct: bool) -> ReadingsFound:
+def readings_of(folder: Path, studies: Sequence[Study], modality: Modality = "CT") -> ReadingsFound:
     """What the readers of a studies folder submitted.
+
+    Args:
+        folder: of the studies.
+        studies: the cases.
+        modality: of all of them; the class list of CTs is the site's.
 
     Raises:
         PneumoScreenError: if nobody has submitted anything of these cases.
     """
+    is_ct = modality == "CT"
     store = AnnotationStore(folder)
     versions = {study.case_id: _versions(store, study.case_id) for study in studies}
     every = [version for found in versions.values() for version in found if version.kind == READER]
     if not every:
         raise PneumoScreenError(
-            f"{folder}: no reader has submitted a {'CT' if is_ct else 'chest X-ray'} here; a reader study needs "
+            f"{folder}: no reader has submitted any {KINDS[modality].short} here; a reader study needs "
             "submissions made through a server"
         )
     classes = max(every, key=lambda version: version.at).classes if is_ct else DEFAULT_CLASSES
@@ -120,7 +128,7 @@ def readings_of(folder: Path, studies: Sequence[Study], is_ct: bool) -> Readings
         if found and judge is not None:
             truths[judge.kind] += 1
         kept += [reading for reading in found if reading is not None]
-    labels = classes.case_labels if is_ct else CXR_CLASSES
+    labels = classes.case_labels if is_ct else KINDS[modality].labels
     return ReadingsFound(tuple(kept), classes, labels, truths[ADJUDICATION], truths[IMPORT], left_out)
 
 

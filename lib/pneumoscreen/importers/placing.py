@@ -74,12 +74,12 @@ def place(target: Path, scan: Input, volume: Volume, link: bool) -> None:
         if scan.headers:
             part.mkdir()
             for number, path in enumerate(dict.fromkeys(header.path for header in scan.headers), start=1):
-                _take(path, part / f"{number:05d}.dcm", link)
+                copy_or_link(path, part / f"{number:05d}.dcm", link)
             fsync_folder(part)
         elif is_written_anew(scan, volume):
             _write(volume.to_sitk(volume.hu), part)
         else:
-            _take(scan.path, part, link)
+            copy_or_link(scan.path, part, link)
         os.rename(part, target)
     finally:
         _remove(part)
@@ -133,7 +133,8 @@ def _id_of(name: str) -> str:
     return name[: len(name) - len(ending)]
 
 
-def _take(source: Path, target: Path, link: bool) -> None:
+def copy_or_link(source: Path, target: Path, link: bool) -> None:
+    """Put a file to a place where none is; hard-linked where that is wanted and possible."""
     if link:
         try:
             os.link(os.path.realpath(source), target)

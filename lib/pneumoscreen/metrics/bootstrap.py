@@ -34,6 +34,11 @@ class Interval:
         return {name: None if value is None else round(value, 4) for name, value in self.to_dict().items()}
 
 
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """``part / whole``, of the shape of ``part``; NaN where there is nothing in the whole."""
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+
+
 def cluster_bootstrap(
     cases: Sequence[CaseT],
     statistic: Callable[[Sequence[CaseT]], float],

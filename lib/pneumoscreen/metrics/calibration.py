@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bootstrap import Interval, bootstrap_of_sums
+from .bootstrap import Interval, bootstrap_of_sums, ratio
 
 BINS = 15
 """Ours: the bins of Guo et al. 2017, so that the error can be set beside theirs."""
@@ -186,4 +186,4 @@ def _figures(sums: NDArray[Any]) -> NDArray[np.float64]:
         axis=1,
     )
     total = count.sum(axis=1, keepdims=True)
-    return np.divide(parts, total, out=np.full(parts.shape, np.nan), where=total > 0)
+    return ratio(parts, total)

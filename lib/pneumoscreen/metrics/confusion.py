@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix
 
+from .bootstrap import ratio
+
 SHORT_NAMES = {
     "covid19": "COVID-19",
     "influenza_a": "IAVP",
@@ -144,7 +146,7 @@ def f1_scores(counts: NDArray[Any]) -> NDArray[np.float64]:
         [..., classes].
     """
     hits, actual, predicted = _sums(counts)
-    return np.where(actual > 0, _ratio(2 * hits, actual + predicted), np.nan)
+    return np.where(actual > 0, ratio(2 * hits, actual + predicted), np.nan)
 
 
 def mean_f1(counts: NDArray[Any]) -> NDArray[np.float64]:
@@ -165,7 +167,7 @@ def mean_f1(counts: NDArray[Any]) -> NDArray[np.float64]:
 def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Means [...] of [..., classes] over the classes for which the figure is defined; NaN where it is for none."""
     defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
+    return ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
 
 
 def figures_of(counts: NDArray[Any]) -> NDArray[np.float64]:
@@ -178,9 +180,9 @@ def figures_of(counts: NDArray[Any]) -> NDArray[np.float64]:
         [n, 3 * classes + 2]: recall, precision and f1 of each class, mean f1 and accuracy; NaN where not defined.
     """
     hits, actual, predicted = _sums(counts)
-    accuracy = _ratio(hits.sum(axis=1, keepdims=True), actual.sum(axis=1, keepdims=True))
+    accuracy = ratio(hits.sum(axis=1, keepdims=True), actual.sum(axis=1, keepdims=True))
     means = mean_f1(counts)[:, None]
-    return np.concatenate([_ratio(hits, actual), _ratio(hits, predicted), f1_scores(counts), means, accuracy], axis=1)
+    return np.concatenate([ratio(hits, actual), ratio(hits, predicted), f1_scores(counts), means, accuracy], axis=1)
 
 
 def counts_table(matrices: Sequence[ConfusionMatrix]) -> str:
@@ -247,10 +249,6 @@ def _sums(counts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
     """Hits, items and predictions [..., classes] of each class."""
     labelled = counts[..., : counts.shape[-2]]
     return np.einsum("...ii->...i", labelled), counts.sum(axis=-1), labelled.sum(axis=-2)
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
 def _plain(values: NDArray[np.float64]) -> list[float | None]:

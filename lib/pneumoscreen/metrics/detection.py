@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..geometry import ONE_FOCUS, iou, share_of_smaller
-from .bootstrap import Interval, bootstrap_of_sums
+from .bootstrap import Interval, bootstrap_of_sums, ratio
 
 HIT_IOU = 0.1
 """Ours: overlap from which a region counts as having found a lesion; low, because classification needs only that
@@ -145,7 +145,7 @@ def recall_at_rates(
 
     def recalls(drawn: NDArray[Any]) -> NDArray[np.float64]:
         lesions, cases = drawn[:, -2:-1], drawn[:, -1:]
-        recall = np.divide(drawn[:, :count], lesions, out=np.full((len(drawn), count), np.nan), where=lesions > 0)
+        recall = ratio(drawn[:, :count], lesions)
         false = drawn[:, count:-2] / np.maximum(cases, 1.0)
         return np.stack([np.where(false <= rate, recall, 0.0).max(axis=1, initial=0.0) for rate in rates], axis=1)
 

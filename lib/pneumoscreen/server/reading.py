@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .. import errors
 from ..case_kinds import KINDS
 from ..errors import ImageError, PneumoScreenError
-from ..images import Radiograph, faults
+from ..images import faults
 from ..images.examination import Examination, examination_of
 from ..images.faults import AbsentError, DimensionError
 from ..images.inputs import Modality, file_input, modality_of
@@ -85,15 +85,6 @@ class Reading:
             ImageError: if it cannot be read.
         """
         found: Volume = self.image(method_for("CT"), path, root, check)
-        return found
-
-    def radiograph(self, path: Path, root: Path | None = None, check: Check = bool) -> Radiograph:
-        """A chest X-ray; see ``read_radiograph_file``.
-
-        Raises:
-            ImageError: if it cannot be read.
-        """
-        found: Radiograph = self.image(method_for("CXR"), path, root, check)
         return found
 
     def raw(self, path: Path) -> RawImage:

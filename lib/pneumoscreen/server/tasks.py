@@ -151,10 +151,10 @@ class ScreeningTask(CaseTask):
         if request.report is not None:
             with staged(request.report) as part:
                 method.write_report(image, screening, screener, part)
-        masks = None if request.masks is None else method.masks(image, screening)
-        if request.masks is not None and masks is not None:
+        overlay = None if request.masks is None else method.overlay(image, screening)
+        if request.masks is not None and overlay is not None:
             with staged(request.masks) as part:
-                sitk.WriteImage(masks, part, useCompression=True, compressionLevel=1)
+                sitk.WriteImage(overlay, part, useCompression=True, compressionLevel=1)
         score = method.score(image.case_id, screening, screener)
         label_map = method.label_map(image, screening)
         return TaskResult(screening.case, written(label_map, request.parameters) if label_map else None, score)

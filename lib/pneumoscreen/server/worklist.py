@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..active_learning.score_file import Finding, StoredScore
 from ..case import ModelInfo
+from ..errors import ConfigError
 from ..methods import method_for
 from ..models.durable import changed_ns, replace_durably
 from ..studies.annotations import AnnotationStore
@@ -252,7 +253,12 @@ def _with_priority(rows: list[dict[str, Any]], scores: Mapping[str, StoredScore]
 def _urgency(stored: StoredScore | None) -> float | None:
     """How likely the last screening makes it that there is something to see; None where that is not known."""
     finding: Finding | None = None if stored is None or stored.error is not None else stored.finding
-    return None if finding is None else method_for(finding.modality).urgency(finding)
+    if finding is None:
+        return None
+    try:
+        return method_for(finding.modality).urgency(finding)
+    except ConfigError:  # screened by a method that is not registered any more
+        return finding.infection
 
 
 def _state(is_finished: bool, lease: Lease | None, stored: StoredScore | None, has_report: bool) -> CaseState:

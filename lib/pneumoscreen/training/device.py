@@ -6,7 +6,8 @@ process that runs out of memory can repeat its part alone; for networks of this 
 """
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, TypeVar
@@ -112,3 +113,18 @@ def find_workplace(name: str = "auto") -> Workplace:
     if world > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if use_gpu else "gloo", timeout=_PATIENCE)
     return Workplace(device, rank, world)
+
+
+@contextmanager
+def workplace_of(device: str, given: Workplace | None = None) -> Iterator[Workplace]:
+    """The workplace of a training: the one that was found before, which is left open, or one that is left at the end.
+
+    Raises:
+        ConfigError: as ``find_workplace``.
+    """
+    place = given or find_workplace(device)
+    try:
+        yield place
+    finally:
+        if given is None:
+            place.close()

@@ -9,6 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -22,7 +23,7 @@ from .checkpoints import Checkpoint, CheckpointFolder
 from .device import Workplace
 from .gate import DEFAULT_GATE, GateSettings
 from .memory import PartedBatch
-from .progress import ProgressCallback, TrainingObserver, TrainingProgress
+from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
 from .warm_start import start_from
 
 _SMALLEST_PART = 2
@@ -145,7 +146,7 @@ class TrainingLoop:
         course: what is trained on what.
         settings: of the training.
         initial_state: weights to begin with, those of a network of the same settings; None: as the course made them.
-        say: takes a line every few seconds.
+        say: takes a line every few seconds; by default they go to standard error.
 
     Raises:
         ConfigError: if the initial weights do not fit.
@@ -156,8 +157,9 @@ class TrainingLoop:
         course: Course,
         settings: LoopSettings,
         initial_state: Mapping[str, Tensor] | None,
-        say: Callable[[str], None],
+        say: Callable[[str], None] | None,
     ) -> None:
+        say = say or say_on_stderr
         self.course, self.settings, self.workplace, self._say = course, settings, course.workplace, say
         self.network = course.network
         self.initial = start_from(self.network, initial_state, course.task)
@@ -171,17 +173,23 @@ class TrainingLoop:
 
     def run(
         self,
-        folder: CheckpointFolder | None,
+        checkpoints: Path | None,
         callback: ProgressCallback | None,
         observers: tuple[TrainingObserver, ...],
     ) -> int:
         """All epochs that are not done yet; returns how many are done at the end.
+
+        Args:
+            checkpoints: folder for the run's checkpoints; None keeps none.
+            callback: called with (task, fraction done) at every step; may raise ``Cancelled``.
+            observers: told of every step and every figure.
 
         Raises:
             ConfigError: if the checkpoints belong to another run.
             PneumoScreenError: if not even the smallest part of a batch fits into memory.
         """
         course, epochs = self.course, self.settings.epochs
+        folder = CheckpointFolder(checkpoints) if checkpoints is not None else None
         done = self.resume(folder)
         progress = TrainingProgress(
             course.task,

@@ -23,7 +23,7 @@ from ..studies.folder_split import folder_split, keep_split
 from ..studies.layout import FINAL_LABELS
 from ..studies.split import Side, SplitSettings
 from .checkpoints import CheckpointFolder
-from .device import Workplace, find_workplace
+from .device import Workplace, workplace_of
 from .plan import (
     CHECKPOINTS,
     FREE_SETTINGS,
@@ -86,8 +86,7 @@ def run_training(
         Cancelled: if a callback raised it; the run can be resumed.
     """
     task = recipe_type.task
-    place = find_workplace(device)
-    try:
+    with workplace_of(device) as place:
         out.mkdir(parents=True, exist_ok=True)
         with _alone(out) if place.is_first else nullcontext():
             run = _Run(recipe_type, studies, settings, out, store, place, say, observers, command)
@@ -96,8 +95,6 @@ def run_training(
             )
             with _reported(reporter):
                 return run.go(resume, pretrained, reporter)
-    finally:
-        place.close()
 
 
 def can_resume(task: str, settings: Any, out: Path, pretrained: bool = True) -> bool:

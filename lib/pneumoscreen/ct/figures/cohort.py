@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import NoLungsError, PneumoScreenError
 from ...evaluation.figures import LeftOut
-from ...metrics.bootstrap import Interval, bootstrap_of_sums
+from ...metrics.bootstrap import Interval, bootstrap_of_sums, ratio
 from ...metrics.confusion import ConfusionMatrix
 from ...metrics.detection import FrocPoint, froc
 from ...metrics.tables import TableFigures, mean_f1_gain, table_figures
@@ -191,12 +191,7 @@ class CohortResult:
         sums = np.zeros((len(self.patients), 2), dtype=np.int64)
         for part_and_whole, patient in zip(found, patients, strict=True):
             sums[place[patient]] += part_and_whole
-
-        def share(drawn: NDArray[Any]) -> NDArray[np.float64]:
-            nothing = np.full((len(drawn), 1), np.nan)
-            return np.divide(drawn[:, :1], drawn[:, 1:], out=nothing, where=drawn[:, 1:] > 0)
-
-        return bootstrap_of_sums(sums, share)[0]
+        return bootstrap_of_sums(sums, lambda drawn: ratio(drawn[:, :1], drawn[:, 1:]))[0]
 
 
 Progress = Callable[[int, str], None]

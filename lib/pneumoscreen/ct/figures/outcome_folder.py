@@ -1,18 +1,12 @@
-"""Outcomes kept case by case, so that an evaluation that was interrupted goes on where it stopped.
+"""The outcomes of a cohort kept case by case: used again only if scan, labels, networks and program are the same."""
 
-A file is used again only if scan, labels, both networks with their settings and the program are the same.
-"""
-
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ... import __version__
+from ...evaluation.kept import KeptRecords
 from ...metrics.detection import Detection
-from ...models.durable import replace_durably
 from ...verdict import Classes
 from ..screening import Screener
 from .cases import LabelledCase
@@ -21,19 +15,18 @@ from .outcome import CaseOutcome, HeadOutcome, Witness
 FORMAT = 4
 
 
-def made_by(screener: Screener) -> list[Any]:
-    """Program, networks and settings, as JSON types: what else but the scan a result depends on."""
-    networks = [
+def networks_of(screener: Screener) -> list[Any]:
+    """Weights and settings, as JSON types."""
+    return [
         {name: model.sha256 for name, model in screener.models.items()},
         screener.candidates.settings.model_dump(mode="json"),
         screener.classifier.settings.model_dump(mode="json"),
         screener.head,
     ]
-    return [__version__, networks]
 
 
 class OutcomeFolder:
-    """Finished outcomes under one folder, a JSON file a case.
+    """Finished outcomes under one folder.
 
     Args:
         folder: made by the first outcome that is kept.
@@ -41,18 +34,15 @@ class OutcomeFolder:
     """
 
     def __init__(self, folder: Path, screener: Screener) -> None:
-        self.folder = folder
         self._classes = screener.classes
-        self._made_by = [FORMAT, *made_by(screener)]
+        self._records = KeptRecords(folder, FORMAT, networks_of(screener))
 
     def find(self, case: LabelledCase) -> CaseOutcome | None:
         """The outcome of a case, if it was judged before under the same conditions."""
+        record = self._records.find(case.case_id, case.patient, case.origin)
         try:
-            document = json.loads(self._path(case).read_text(encoding="utf-8"))
-            if document["key"] != self._key(case):
-                return None
-            return _thaw(document["outcome"], self._classes)
-        except (OSError, ValueError, KeyError, TypeError):
+            return None if record is None else _thaw(record["outcome"], self._classes)
+        except (ValueError, KeyError, TypeError):
             return None
 
     def keep(self, case: LabelledCase, outcome: CaseOutcome) -> None:
@@ -61,16 +51,7 @@ class OutcomeFolder:
         Raises:
             OSError: if the folder cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        document = {"key": self._key(case), "outcome": _freeze(outcome)}
-        replace_durably(self._path(case), json.dumps(document, allow_nan=False).encode())
-
-    def _path(self, case: LabelledCase) -> Path:
-        return self.folder / f"{case.case_id}.json"
-
-    def _key(self, case: LabelledCase) -> str:
-        made_from = [*self._made_by, case.case_id, case.patient, case.origin]
-        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+        self._records.keep(case.case_id, case.patient, case.origin, content={"outcome": _freeze(outcome)})
 
 
 def _freeze(outcome: CaseOutcome) -> dict[str, Any]:

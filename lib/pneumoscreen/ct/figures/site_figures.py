@@ -17,7 +17,7 @@ from ...case import SIDES
 from ...evaluation.figures import Share
 from ...evaluation.plots import ANY_INFECTION
 from ...evaluation.site_cases import CLEAR, INFECTED, STATES, pneumonias
-from ...metrics.bootstrap import bootstrap_of_sums
+from ...metrics.bootstrap import bootstrap_of_sums, ratio
 from ...metrics.curves import Curves, draw_curves
 from ...verdict import Classes
 from .site_outcome import SiteOutcome
@@ -175,13 +175,9 @@ class _Patients:
     def _share(self, rows: NDArray[np.float64]) -> Share:
         sums = np.zeros((self.count, 2))
         np.add.at(sums, self.places, rows)
-
-        def ratio(drawn: NDArray[Any]) -> NDArray[np.float64]:
-            nothing = np.full((len(drawn), 1), np.nan)
-            return np.divide(drawn[:, :1], drawn[:, 1:], out=nothing, where=drawn[:, 1:] > 0)
-
         part, whole = sums.sum(axis=0)
-        return Share(round(part), round(whole), bootstrap_of_sums(sums, ratio)[0])
+        interval = bootstrap_of_sums(sums, lambda drawn: ratio(drawn[:, :1], drawn[:, 1:]))[0]
+        return Share(round(part), round(whole), interval)
 
 
 def _curves(outcomes: Sequence[SiteOutcome], ill: Sequence[bool], places: NDArray[np.int64]) -> Curves | None:

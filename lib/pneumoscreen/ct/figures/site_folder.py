@@ -5,16 +5,15 @@ the same, and the document is the one that was written then.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...case import Case
 from ...errors import CaseError
-from ...models.durable import replace_durably
+from ...evaluation.kept import KeptRecords
 from ..report.overview import Overview
 from ..screening import Screener
-from .outcome_folder import made_by
+from .outcome_folder import networks_of
 
 FORMAT = 1
 
@@ -38,7 +37,7 @@ class SiteFolder:
     def __init__(self, out: Path, screener: Screener) -> None:
         self.out = out
         self._classes = screener.classes
-        self._made_by = [FORMAT, *made_by(screener)]
+        self._records = KeptRecords(out / "outcomes", FORMAT, networks_of(screener))
 
     def document(self, case_id: str) -> Path:
         """Where the document of a scan lies."""
@@ -55,12 +54,10 @@ class SiteFolder:
             case_id: name of document and report.
             digest: of the scan's files.
         """
+        record = self._records.find(case_id, digest)
         try:
-            record = json.loads(self._record(case_id).read_text(encoding="utf-8"))
             content = self.document(case_id).read_bytes()
-            if record["key"] != self._key(case_id, digest) or record["document"] != _sha256(content):
-                return None
-            if not self.report(case_id).is_file():
+            if record is None or record["document"] != _sha256(content) or not self.report(case_id).is_file():
                 return None
             case = Case.from_json(content.decode("utf-8"), self._classes)
             return Kept(case, Overview.from_dict(record["overview"]))
@@ -73,21 +70,8 @@ class SiteFolder:
         Raises:
             OSError: if the folder cannot be written.
         """
-        path = self._record(case_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        record = {
-            "key": self._key(case_id, digest),
-            "document": _sha256(self.document(case_id).read_bytes()),
-            "overview": overview.to_dict(),
-        }
-        replace_durably(path, json.dumps(record, allow_nan=False).encode())
-
-    def _record(self, case_id: str) -> Path:
-        return self.out / "outcomes" / f"{case_id}.json"
-
-    def _key(self, case_id: str, digest: str) -> str:
-        made_from = [*self._made_by, case_id, digest]
-        return _sha256(json.dumps(made_from, sort_keys=True).encode())
+        document = _sha256(self.document(case_id).read_bytes())
+        self._records.keep(case_id, digest, content={"document": document, "overview": overview.to_dict()})
 
 
 def _sha256(content: bytes) -> str:

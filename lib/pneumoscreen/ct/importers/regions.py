@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...geometry import box_around
 from ...images.volume import LEFT, RIGHT
 
 JOIN_MM = 5.0
@@ -70,7 +71,7 @@ def split_lesions(
     if len(order) > len(kept):
         lost = float(volumes.sum() - volumes[kept].sum())
         notes = (f"{len(order) - len(kept)} specks of the infection mask ({lost:.2f} ml in all) were dropped.",)
-    return Lesions(numbers, tuple(_box(found) for found in ndimage.find_objects(numbers)), notes)
+    return Lesions(numbers, tuple(box_around(found) for found in ndimage.find_objects(numbers)), notes)
 
 
 def _on_left(lungs: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -91,8 +92,3 @@ def _joined(mask: NDArray[np.bool_], spacing_zyx: tuple[float, float, float]) ->
     labels, _ = ndimage.label(grown, _NEIGHBOURS)
     joined: NDArray[np.int32] = labels * mask
     return joined
-
-
-def _box(found: tuple[slice, slice, slice]) -> NDArray[np.float64]:
-    # Voxel k covers k - 0.5 to k + 0.5.
-    return np.array([s.start for s in found] + [s.stop for s in found], dtype=np.float64) - 0.5

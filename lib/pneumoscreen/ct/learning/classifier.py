@@ -18,10 +18,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...metrics.confusion import mean_f1
-from ...training.checkpoints import CheckpointFolder
-from ...training.device import Workplace, find_workplace
+from ...training.device import Workplace, workplace_of
 from ...training.loop import Course, LoopSettings, TrainingLoop
-from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
+from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress
 from ..classifier import ClassifierModel, ClassifierNetwork, ClassifierSettings
 from ..networks import CLASSIFIER
 from .augmentation import AugmentationSettings, augment
@@ -108,15 +107,10 @@ def train_classifier(
         ConfigError: if there is no such device, the checkpoints belong to another run, or the initial weights do not
             fit.
     """
-    place = workplace or find_workplace(device)
-    try:
-        folder = CheckpointFolder(checkpoints) if checkpoints is not None else None
+    with workplace_of(device, workplace) as place:
         course = _Course(patches, settings, place)
-        TrainingLoop(course, settings, initial_state, say or say_on_stderr).run(folder, callback, observers)
+        TrainingLoop(course, settings, initial_state, say).run(checkpoints, callback, observers)
         return course.outcome()
-    finally:
-        if workplace is None:
-            place.close()
 
 
 def confusion_of(
@@ -254,7 +248,8 @@ class _Course(Course):
             "labels": list(self.settings.network.classes.classes.patch_labels),
             **confusion_figures(confusion),
         }
-        return TrainedClassifier(ClassifierModel(self.network, self.workplace.device), confusion, figures)
+        model = ClassifierModel(self.network.settings, self.network, self.workplace.device)
+        return TrainedClassifier(model, confusion, figures)
 
     def _validate(self) -> dict[str, NDArray[np.int64]]:
         return confusion_of(self.network, self.workplace.device, self.validation, self.settings)

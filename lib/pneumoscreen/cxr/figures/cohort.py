@@ -4,19 +4,16 @@ The networks are judged one by one, on what each of them is for: the boxes, the 
 show COVID-19 the affected side, whatever class the networks gave them.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ... import __version__
 from ...case import SIDES
 from ...errors import NoLungsError, PneumoScreenError
 from ...evaluation.figures import LeftOut
-from ...models.durable import replace_durably
+from ...evaluation.kept import KeptRecords
 from ..discrimination import channels_of, grey_of
 from ..localization import lung_of
 from ..lung_boxes import find_lung_boxes
@@ -69,7 +66,7 @@ def judge_radiograph(case_id: str, labelled: LabelledRadiograph, screener: CxrSc
 
 
 class KeptOutcomes:
-    """Finished outcomes under one folder, a JSON file each: an interrupted evaluation goes on where it stopped.
+    """Finished outcomes under one folder: an interrupted evaluation goes on where it stopped.
 
     Args:
         folder: made by the first outcome that is kept.
@@ -77,20 +74,18 @@ class KeptOutcomes:
     """
 
     def __init__(self, folder: Path, screener: CxrScreener) -> None:
-        self.folder = folder
         parts = (screener.boxes, screener.discriminator, screener.localiser)
-        networks = [[part.settings.model_dump(mode="json") for part in parts]]
-        networks += [{name: model.sha256 for name, model in screener.models.items()}]  # type: ignore[list-item]
-        self._made_by = [FORMAT, __version__, networks]
+        settings = [part.settings.model_dump(mode="json") for part in parts]
+        weights = {name: model.sha256 for name, model in screener.models.items()}
+        self._records = KeptRecords(folder, FORMAT, [settings, weights])
 
     def find(self, case: RadiographCase) -> RadiographOutcome | None:
         """The outcome of a radiograph, if it was judged before under the same conditions."""
+        record = self._records.find(case.case_id, case.patient, case.origin)
         try:
-            document = json.loads(self._path(case).read_text(encoding="utf-8"))
-            found = RadiographOutcome.from_dict(document["outcome"]) if document["key"] == self._key(case) else None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None if record is None else RadiographOutcome.from_dict(record["outcome"])
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        return found
 
     def keep(self, case: RadiographCase, outcome: RadiographOutcome) -> None:
         """Keep the outcome of a radiograph.
@@ -98,16 +93,7 @@ class KeptOutcomes:
         Raises:
             OSError: if the folder cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        document = {"key": self._key(case), "outcome": outcome.to_dict()}
-        replace_durably(self._path(case), json.dumps(document, allow_nan=False).encode())
-
-    def _path(self, case: RadiographCase) -> Path:
-        return self.folder / f"{case.case_id}.json"
-
-    def _key(self, case: RadiographCase) -> str:
-        made_from = [*self._made_by, case.case_id, case.patient, case.origin]
-        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+        self._records.keep(case.case_id, case.patient, case.origin, content={"outcome": outcome.to_dict()})
 
 
 def evaluate_radiographs(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...case import CXR_CLASSES
-from ...metrics.bootstrap import Interval, bootstrap_of_sums, cluster_weights, percentile_interval
+from ...metrics.bootstrap import Interval, bootstrap_of_sums, cluster_weights, percentile_interval, ratio
 from ...metrics.calibration import Judged, ReliabilityBin
 from ...metrics.confusion import ConfusionMatrix, f1_scores, mean_of_defined
 from ...metrics.curves import Curves, areas_of_draws, one_against_rest
@@ -136,13 +136,13 @@ def figures_of(counts: NDArray[Any]) -> NDArray[np.float64]:
     # Of the pictures of other classes, those that were screened and not taken for this one.
     rejected = screened - counts[:, :, :SIZE].sum(axis=2) - (predicted - hits)
     by_class = [
-        _ratio(hits, actual),
-        _ratio(rejected, total - actual),
-        _ratio(hits, predicted),
+        ratio(hits, actual),
+        ratio(rejected, total - actual),
+        ratio(hits, predicted),
         f1_scores(counts),
     ]
     means = [mean_of_defined(values)[:, None] for values in by_class]
-    return np.concatenate([*by_class, *means, _ratio(hits.sum(axis=1, keepdims=True), total)], axis=1)
+    return np.concatenate([*by_class, *means, ratio(hits.sum(axis=1, keepdims=True), total)], axis=1)
 
 
 def _macro_auc(probabilities: NDArray[np.float64], truth: NDArray[np.int64], owner: NDArray[np.int64]) -> Interval:
@@ -152,7 +152,3 @@ def _macro_auc(probabilities: NDArray[np.float64], truth: NDArray[np.int64], own
     means = mean_of_defined(np.concatenate(areas, axis=1))
     # One patient drawn again and again is always the same: that is no certainty.
     return percentile_interval(float(means[0]), means[1:] if clusters > 1 else np.full(1, np.nan))
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

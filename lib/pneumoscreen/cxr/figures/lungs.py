@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ... import geometry
 from ...case import CXR_LOCATIONS, SIDES, Vector
-from ...metrics.bootstrap import Interval, bootstrap_of_sums
+from ...metrics.bootstrap import Interval, bootstrap_of_sums, ratio
 from ...metrics.confusion import ConfusionMatrix
 from ...metrics.curves import Curves, draw_curves
 from ...xray_findings import INFECTED, location_of
@@ -151,8 +151,7 @@ def _recalls(actual: NDArray[np.str_], right: NDArray[np.float64], owner: NDArra
 
 
 def _shares(sums: NDArray[Any]) -> NDArray[np.float64]:
-    part, whole = sums[:, 0], sums[:, 1]
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return ratio(sums[:, 0], sums[:, 1])
 
 
 def _means(values: NDArray[Any], owner: NDArray[np.int64]) -> list[Interval]:

@@ -19,7 +19,7 @@ from ...images.raw import hash_files
 from ...importers.found import ImportSettings, MarksError, Remark, SourceError
 from ...importers.outcomes import Action, Outcome, alone
 from ...importers.patients_file import PatientsFile
-from ...importers.placing import _take
+from ...importers.placing import copy_or_link
 from ...importers.scans import with_hidden_source
 from ...models.durable import fsync_folder
 from ...models.store import ModelStore
@@ -169,7 +169,7 @@ class _Import:
         part = target.with_name(f".part-{target.name}")
         part.unlink(missing_ok=True)
         try:
-            _take(picture, part, self.link)
+            copy_or_link(picture, part, self.link)
             os.rename(part, target)
         finally:
             part.unlink(missing_ok=True)

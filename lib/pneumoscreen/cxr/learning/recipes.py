@@ -12,6 +12,7 @@ from torch import Tensor
 from ...config import Settings
 from ...errors import CaseError, ConfigError
 from ...images.inputs import Modality
+from ...models.network import NetworkModel
 from ...models.store import ModelStore
 from ...models.weights import Weights
 from ...studies.cases import Study
@@ -25,7 +26,6 @@ from ...training.warm_start import follow, state_for
 from ...xray_findings import INFECTED
 from ..figures.cases import boxes_are_drawn
 from ..localization import LUNG_CUT
-from ..network import CxrModel
 from ..networks import DISCRIMINATION, LOCALIZATION, LUNG_BOXES
 from ..truth import LabelledRadiograph, load_radiograph
 from .data import PictureSet
@@ -181,7 +181,7 @@ class RadiographRecipe(Recipe, Generic[LessonT]):
         staged = self.store.stage(self.task, model.state(), card)
         return contest.hold(self.store, staged, len(set(validation.patients)), self.settings.gate)
 
-    def _finished(self, note: Say) -> CxrModel[Any, Any]:
+    def _finished(self, note: Say) -> NetworkModel[Any, Any]:
         """The trained network as it is offered: where it has a temperature, with one that was fitted."""
         return calibrated(self._lesson.model, self._trained.output, self._validation, note)
 
@@ -190,7 +190,7 @@ def _in_a_name(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _value(model: CxrModel[Any, Any], key: str) -> Any:
+def _value(model: NetworkModel[Any, Any], key: str) -> Any:
     return getattr(model.settings, key)
 
 

@@ -17,11 +17,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ...training.checkpoints import CheckpointFolder
-from ...training.device import Workplace, find_workplace
+from ...models.network import NetworkModel
+from ...training.device import Workplace, workplace_of
 from ...training.loop import Course, LoopSettings, TrainingLoop
-from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
-from ..network import CxrModel
+from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress
 from .augmentation import RadiographAugmentation
 from .data import PictureSet
 
@@ -57,7 +56,7 @@ class Lesson(ABC):
     """
 
     task: ClassVar[str]
-    model: CxrModel[Any, Any]
+    model: NetworkModel[Any, Any]
     network: nn.Module
     is_depthwise = False
     """Whether most convolutions are depthwise: on a CPU half precision makes them slower, channels last faster."""
@@ -137,15 +136,10 @@ def train_lesson(
         ConfigError: if there is no such device, the checkpoints belong to another run, or the initial weights do not
             fit.
     """
-    place = workplace or find_workplace(device)
-    try:
-        folder = CheckpointFolder(checkpoints) if checkpoints is not None else None
+    with workplace_of(device, workplace) as place:
         course = _Course(lesson, training, validation, settings, place)
-        epochs = TrainingLoop(course, settings, initial_state, say or say_on_stderr).run(folder, callback, observers)
+        epochs = TrainingLoop(course, settings, initial_state, say).run(checkpoints, callback, observers)
         return course.outcome(epochs)
-    finally:
-        if workplace is None:
-            place.close()
 
 
 @torch.no_grad()

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 from ...config import Settings, load_config
+from ...models.network import NetworkModel
 from ...models.store import ModelStore
 from ...studies.split import Side, SplitSettings, side_of
 from ...training.array_files import write_arrays
 from ..figures.cases import labelled_phantom
-from ..network import CxrModel
 from ..phantoms.radiograph import generate_radiograph
 from .data import PictureSet
 from .items import Items, discrimination_items, gather, localization_items, lung_box_items
@@ -107,7 +107,7 @@ def split(pictures: PictureSet, shares: SplitSettings) -> tuple[PictureSet, Pict
 
 def train_and_publish(
     lesson: Lesson,
-    model: CxrModel[Any, Any],
+    model: NetworkModel[Any, Any],
     sets: tuple[PictureSet, PictureSet],
     settings: RadiographTrainingSettings,
     work: Path,

@@ -9,10 +9,10 @@ from scipy.special import softmax
 from torch import Tensor
 
 from ...metrics.temperature import FEWEST_PATIENTS, fit_temperature
+from ...models.network import NetworkModel
 from ...report.wording import plural
 from ...training.recipes import Say
 from ..localization import OpacityCalibration
-from ..network import CxrModel
 from .data import PictureSet
 
 FEWEST_PICTURES = 30
@@ -33,7 +33,9 @@ def fitted_temperature(
     return round(fit_temperature(softmax(logits, axis=1), labels), 4)
 
 
-def calibrated(model: CxrModel[Any, Any], output: Tensor, validation: PictureSet, note: Say) -> CxrModel[Any, Any]:
+def calibrated(
+    model: NetworkModel[Any, Any], output: Tensor, validation: PictureSet, note: Say
+) -> NetworkModel[Any, Any]:
     """The trained network with the temperature under which the validation labels are likeliest.
 
     Args:

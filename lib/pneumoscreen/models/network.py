@@ -1,4 +1,4 @@
-"""What the networks of the X-ray method have in common: settings in the card, weights from the store."""
+"""What all networks have in common: settings in the card, weights from the store."""
 
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from ..config import Settings
 from ..errors import ModelError
-from ..models.weights import Weights
+from .weights import Weights
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
-class CxrModel(Generic[SettingsT, NetworkT]):
+class NetworkModel(Generic[SettingsT, NetworkT]):
     """A network with its settings, on a device, ready to use.
 
     Args:
@@ -40,7 +40,8 @@ class CxrModel(Generic[SettingsT, NetworkT]):
             ModelError: if the card describes another kind of network or the weights do not fit it.
         """
         try:
-            model = cls.untrained(cls.settings_type.model_validate(weights.card.get("network")), device=device)
+            settings = cls.settings_type.model_validate(weights.card.get("network"))
+            model = cls.untrained(settings, device=device)
             model.network.load_state_dict(weights.state)
         except (ValidationError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
