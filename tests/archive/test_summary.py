@@ -40,7 +40,7 @@ def manifest(tmp_path: Path) -> Iterator[Manifest]:
             )
         )
     made.put(Row("k3", EVIL, "CT", "s", REFUSED, "=1+1 is empty", "DamagedError", seen=run))
-    made.put(Row("k4", "gone.nii.gz", "CT", "s", REFUSED, "is damaged", "DamagedError", seen=0))
+    made.put(Row("k4", "gone.nii.gz", "CT", "s", REFUSED, "is another kind", "NotCTError", seen=0))
     made.end_search(run)
     yield made
     made.close()
@@ -53,7 +53,7 @@ def test_the_page_counts_what_is_there(manifest: Manifest) -> None:
     assert [(name, count) for _, name, count, _ in page.verdicts] == [("COVID-19", 2), ("No infection found", 1)]
     ((_, bars),) = page.infections
     assert [count for _, count, _ in bars] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 2]
-    assert page.kinds == [("Damaged", 2, "=1+1 is empty")]
+    assert page.kinds == [("Damaged", 1, "=1+1 is empty"), ("Not CT", 1, "is another kind")]
     assert page.seconds is not None
     assert (page.seconds.median, page.seconds.longest) == (2.0, 3.0)
     # What was not screened comes first, then what is likeliest an infection.

@@ -1,6 +1,7 @@
 """The manifest as people and spreadsheets read it: ``images.csv`` and ``archive.html``."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -79,7 +80,13 @@ def _infections(manifest: Manifest) -> Iterator[tuple[str, list[tuple[str, int, 
 def _kinds(manifest: Manifest) -> Iterator[tuple[str, int, str]]:
     for kind, count in manifest.counts("kind", "state IN (?, ?)", REFUSED, FAILED).items():
         example = next(manifest.rows("kind = ? AND state IN (?, ?)", "rowid LIMIT 1", kind, REFUSED, FAILED))
-        yield kind.removesuffix("Error"), count, example.reason
+        yield _in_words(kind), count, example.reason
+
+
+def _in_words(kind: str) -> str:
+    """The type of an error as words: ``MissingSlicesError`` is "Missing slices"; CT stays as it is."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+", kind.removesuffix("Error"))
+    return " ".join(word if place == 0 or word.isupper() else word.lower() for place, word in enumerate(words))
 
 
 def _seconds(manifest: Manifest) -> Seconds | None:
