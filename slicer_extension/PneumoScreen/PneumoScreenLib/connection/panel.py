@@ -44,6 +44,7 @@ class ConnectPanel:
         ui.readerEdit.text = known["reader"]
         ui.certificatePath.currentPath = known["ca_file"] or ""
         style.as_quiet(ui.connectionLabel)
+        style.as_box(ui.blindCheck)
         ui.addressEdit.connect("textChanged(QString)", lambda text: self._keep("address", text))
         ui.tokenEdit.connect("textChanged(QString)", self._keep_token)
         ui.readerEdit.connect("textChanged(QString)", lambda text: self._keep("reader", text))

@@ -89,7 +89,7 @@ def versions_of(models: Mapping[str, Any], task: str) -> List[Version]:
 
 def _headline(task: str, is_running: bool, progress: Mapping[str, Any]) -> str:
     state = str(progress.get("state") or "")
-    parts = [f"{display_name(task)}: {_STATES.get(state, state or 'about to start').lower()}"]
+    parts = [f"{display_name(task)}: {_STATES.get(state, state or _('about to start')).lower()}"]
     epoch, epochs = progress.get("epoch") or 0, progress.get("epochs") or 0
     if epochs:
         parts.append(_("epoch {epoch} of {epochs}").format(epoch=epoch, epochs=epochs))

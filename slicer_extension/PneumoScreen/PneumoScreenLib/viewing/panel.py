@@ -16,7 +16,7 @@ from ..verdict.report_file import ReportError, filters, write_report
 from ..verdict.report_page import page
 from ..verdict.report_sentence import sentence
 from ..widgets import style
-from ..widgets.buttons import flow, with_key
+from ..widgets.buttons import Rows, with_key
 
 FIRST_MS, REPEAT_MS = 900, 250
 """How long overlays stay away after a key's first press, and after each press that repeats it; ours: the system waits
@@ -72,12 +72,15 @@ class ViewingPanel:
         }.items():
             with_key(button, action)
             button.connect("clicked()", self.actions[action])
-        flow(ui.viewFrame, list(buttons.values()))
-        flow(ui.reportFrame, [ui.reportButton, ui.saveReportButton, ui.keysButton])
+        self._rows = [
+            Rows(ui.viewFrame, list(buttons.values())),
+            Rows(ui.reportFrame, [ui.reportButton, ui.saveReportButton, ui.keysButton]),
+        ]
         style.as_card(ui.keysFrame)
         ui.keysLabel.text = _map_of_keys(session.classes)
         ui.keysFrame.visible = False
         with_key(ui.surfaceCheck, "lung_surface")
+        style.as_box(ui.surfaceCheck)
         ui.surfaceCheck.connect("toggled(bool)", view.masks.surface.set_visible)
         self.prior.changed.connect(self.update)
         self.update()

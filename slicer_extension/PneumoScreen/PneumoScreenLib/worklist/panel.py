@@ -75,7 +75,7 @@ class WorklistPanel:
         ui.refreshButton.enabled = self.connection.server is not None
         row = self._chosen()
         ui.openButton.enabled = is_free and row is not None
-        ui.worklistDetailLabel.text = f"{row.case_id}: {row.explanation}" if row is not None and row.explanation else ""
+        ui.worklistDetailLabel.text = row.in_full if row is not None and row.explanation else ""
         ui.worklistDetailLabel.visible = bool(ui.worklistDetailLabel.text)
 
     def close(self) -> None:
@@ -102,8 +102,8 @@ class WorklistPanel:
         until = min(self._written + ROWS_A_TURN, len(self._shown))
         for row in range(self._written, until):
             self._cells.write(row, self._shown[row].texts)
-            # What does not fit into the cells: who reads it, why it could not be screened.
-            item, tip = self._cells.item(row, 0), self._shown[row].explanation
+            # What does not fit into the cells: all of its name, who reads it, why it could not be screened.
+            item, tip = self._cells.item(row, 0), self._shown[row].in_full
             if item.toolTip() != tip:
                 item.setToolTip(tip)
         self._written = until

@@ -11,7 +11,7 @@ _STATES = {"new": _("New"), "screened": _("Screened"), "in_progress": _("In prog
 STATES = ("", *_STATES.values())
 """What the list can be narrowed to; the first is everything."""
 
-FAILED = "failed"
+FAILED = _("Failed")
 """The verdict of a case that could not be screened."""
 
 FINDINGS = (TYPE_UNDECIDED, FAILED, *SHORT.values(), *map(display_name, DEFAULT_CLASSES.infections))
@@ -70,6 +70,11 @@ class Row:
         unsure = "–" if self.uncertainty is None else f"{self.uncertainty:.2f}"
         more = (getattr(self, column) for column in KNOWN_TO_SOME)
         return (self.case_id, self.state, verdict, unsure, *("–" if value is None else str(value) for value in more))
+
+    @property
+    def in_full(self) -> str:
+        """Its name, which a narrow column cuts, and what may not fit into the cells."""
+        return f"{self.case_id}: {self.explanation}" if self.explanation else self.case_id
 
     @property
     def explanation(self) -> str:
