@@ -186,7 +186,8 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.shortcuts is not None:
             self.shortcuts.close()
         for panel in self.panels:
-            if isinstance(panel, (ViewingPanel, WorklistPanel)):
+            # Not by class: Slicer 5.6 reloads this file in place (`imp.load_module`), and its names mean new classes.
+            if hasattr(panel, "close"):
                 panel.close()
         if self.logic is not None:
             self.logic.close()

@@ -115,6 +115,26 @@ def test_a_reload_brings_the_package_anew(panel: Panel, monkeypatch: pytest.Monk
     assert not [name for name in sys.modules if name.startswith("PneumoScreenLib")]
 
 
+def test_a_reload_in_place_as_slicer_5_6_does_it_ends_the_old_panel(panel: Panel) -> None:
+    import sys
+
+    import PneumoScreen
+
+    worklist = next(each for each in panel.widget.panels if type(each).__name__ == "WorklistPanel")
+    assert worklist._follow.active
+    known = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "PneumoScreenLib"}
+    classes = dict(vars(PneumoScreen))
+    panel.widget.onReload()
+    source = Path(PneumoScreen.__file__).read_text(encoding="utf-8")
+    try:
+        exec(compile(source, PneumoScreen.__file__, "exec"), vars(PneumoScreen))
+        panel.widget.cleanup()
+        assert not worklist._follow.active and panel.widget.logic is None
+    finally:
+        vars(PneumoScreen).update(classes)
+        sys.modules.update(known)
+
+
 def test_two_doubles_in_a_row_share_nothing(tmp_path: Path) -> None:
     double = SlicerDouble()
     before = observers(double.scene)

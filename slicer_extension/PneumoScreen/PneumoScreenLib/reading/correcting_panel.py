@@ -109,7 +109,7 @@ class CorrectingPanel:
             if button.checkable:
                 button.checked = label == mark
                 style.as_chosen(button, label == mark)
-        ui.deleteButton.enabled = is_mine and region is not None
+        ui.deleteButton.enabled = ui.editBoxButton.enabled = is_mine and region is not None
         ui.addButton.enabled = is_mine and session.reading.case.modality == "CT"
 
     def _show_submitting(self) -> None:
