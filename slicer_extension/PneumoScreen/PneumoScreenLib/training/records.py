@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Tuple
 
+from ..client.sentences import in_words
 from ..translation import _
 from ..wording import display_name, time_left
 
@@ -98,7 +99,7 @@ def _headline(task: str, is_running: bool, progress: Mapping[str, Any]) -> str:
         parts.append(left)
     says_more = not epochs if is_running else state in ("failed", "cancelled")
     if says_more and progress.get("message"):
-        parts.append(str(progress["message"]))
+        parts.append(in_words(progress["message"]))
     return ", ".join(parts)
 
 

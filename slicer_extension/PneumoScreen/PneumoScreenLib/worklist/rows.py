@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from ..client.sentences import in_words
 from ..contract import DEFAULT_CLASSES
 from ..translation import _
 from ..wording import SHORT, TYPE_UNDECIDED, display_name, percent, short_name
@@ -107,7 +108,7 @@ def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
             confidence=case.get("confidence"),
             uncertainty=case.get("uncertainty"),
             reader=str((case.get("lease") or {}).get("reader") or ""),
-            error=str(case.get("error") or ""),
+            error=in_words(case.get("error") or ""),
             decided=case.get("decided"),
             infection=case.get("infection"),
             **{column: case.get(column) for column in KNOWN_TO_SOME},
