@@ -193,8 +193,7 @@ class Server:
             ServerError: ``conflict`` where another reader submitted since; ``detail["other"]`` says who and what.
         """
         query: Dict[str, Any] = {"base": int(base), **({"reader": self.reader} if self.reader else {})}
-        path = f"/pneumoscreen/annotations/{_part(case_id)}"
-        stored = self._object("PUT", path, params=query, json=dict(document))
+        stored = self._object("PUT", f"/pneumoscreen/annotations/{_part(case_id)}", params=query, json=dict(document))
         if not isinstance(stored.get("version"), int):
             raise failures.rubbish(self.address)
         return {**stored, "changes": [by_name(change) for change in stored.get("changes") or ()]}
