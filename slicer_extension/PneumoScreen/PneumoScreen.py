@@ -186,7 +186,7 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.shortcuts is not None:
             self.shortcuts.close()
         for panel in self.panels:
-            # Not by class: Slicer 5.6 reloads this file in place (`imp.load_module`), and its names mean new classes.
+            # Not by class: Slicer 5.6 and 5.8 reload this file in place (`imp.load_module`), and names are new classes.
             if hasattr(panel, "close"):
                 panel.close()
         if self.logic is not None:

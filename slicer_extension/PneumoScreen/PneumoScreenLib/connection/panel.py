@@ -69,7 +69,7 @@ class ConnectPanel:
             self.ui.connectionLabel.text = server_in_words(server)
 
     def _switch_study(self, is_on: bool) -> None:
-        self._study.is_on = is_on
+        self._study.switch(is_on)
         self.settings.setValue(SETTINGS + "blind", "true" if is_on else "false")
 
     def _keep_token(self, text: str) -> None:

@@ -11,6 +11,7 @@ from ..connection.asking import Message
 from ..keys import meanings
 from ..scene.hanging import BONE, LUNG, MEDIASTINUM
 from ..session.prior import Prior, day_of
+from ..session.session import HIDDEN
 from ..translation import _
 from ..verdict.report_file import ReportError, filters, write_report
 from ..verdict.report_page import page
@@ -115,9 +116,8 @@ class ViewingPanel:
 
     def copy_report(self) -> None:
         """Put the sentence for the report on the clipboard, and show it."""
-        reading = self.session.reading
+        reading = self._reading_to_report()
         if reading is None:
-            self.session.asking.say(Message(_("Screen the case first.")))
             return
         text = sentence(reading.case, self.session.classes)
         qt.QApplication.clipboard().setText(text)
@@ -125,9 +125,8 @@ class ViewingPanel:
 
     def save_report(self) -> None:
         """Write the report of the case as it stands, corrections included, to a file that the reader names."""
-        session, reading = self.session, self.session.reading
+        session, reading = self.session, self._reading_to_report()
         if reading is None:
-            session.asking.say(Message(_("Screen the case first.")))
             return
         name = f"{reading.case.case_id}.html"
         path = qt.QFileDialog.getSaveFileName(self.ui.saveReportButton, _("Save report"), name, filters())
@@ -141,6 +140,14 @@ class ViewingPanel:
             session.asking.say(Message(str(error), self.save_report, True))
             return
         session.asking.say(Message(_("The report is in {path}.").format(path=path)))
+
+    def _reading_to_report(self) -> Any:
+        """The reading, where there is one and nothing of the model is hidden; else the reader is told."""
+        reading, is_hidden = self.session.reading, self.session.study.is_hidden
+        if reading is None or is_hidden:
+            self.session.asking.say(Message(HIDDEN if is_hidden else _("Screen the case first.")))
+            return None
+        return reading
 
     def show_keys(self) -> None:
         """Show the map of all keys, or put it away."""

@@ -19,6 +19,8 @@ FINDINGS = (TYPE_UNDECIDED, FAILED, *SHORT.values(), *map(display_name, DEFAULT_
 """What may stand in the column of the verdict."""
 
 COLUMNS = ("id", "state", "verdict", "uncertainty", "priority", "acquired", "age", "patient")
+OF_MODEL = ("verdict", "confidence", "uncertainty", "decided", "infection", "priority")
+"""What a case's entry tells of the model's opinion."""
 KNOWN_TO_SOME = COLUMNS[4:]
 """What the server does not know of every case, and of none where it is an older one."""
 
@@ -98,8 +100,14 @@ class Row:
         return ", ".join(parts)
 
 
-def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
-    """The rows of ``Server.worklist``."""
+def rows_of(cases: Iterable[Mapping[str, Any]], is_blind: bool = False) -> List[Row]:
+    """The rows of ``Server.worklist``.
+
+    Args:
+        cases: of the server.
+        is_blind: whether what a model says of them is left out, as in a reader study.
+    """
+    hidden = dict.fromkeys(OF_MODEL) if is_blind else {}
     return [
         Row(
             case_id=str(case["id"]),
@@ -113,7 +121,7 @@ def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
             infection=case.get("infection"),
             **{column: case.get(column) for column in KNOWN_TO_SOME},
         )
-        for case in cases
+        for case in ({**each, **hidden} for each in cases)
     ]
 
 
