@@ -132,3 +132,18 @@ def test_an_xray_has_one_heading_which_is_the_readers_once_given(panel: Panel) -
 def test_a_line_begins_with_a_capital(panel: Panel) -> None:
     nothing_found(panel)
     assert panel.ui.positionLabel.text == "No regions"
+
+
+def test_what_comes_into_a_closed_section_is_not_seen_before_it_is_opened(panel: Panel) -> None:
+    training(panel)
+    ui = panel.ui
+    ui.trainSection.collapsed = ui.worklistSection.collapsed = True
+    training_shown = (ui.versionTable, ui.publishedLabel, ui.curveLabel)
+    panel.logic.trainings.changed.emit()
+    panel.logic.connection.cases_changed.emit()
+    ui.worklistTable.selectRow(0)
+    panel.settle()
+    assert not any(each.visible for each in (*training_shown, ui.worklistDetailLabel))
+    ui.trainSection.collapsed = ui.worklistSection.collapsed = False
+    panel.settle()
+    assert all(each.visible for each in (*training_shown, ui.worklistDetailLabel))
