@@ -99,6 +99,11 @@ class CorrectingPanel:
             ui.noteEdit.setPlainText(reading.note)
         self._is_showing = False
 
+    def close(self) -> None:
+        """The panel goes: its rows follow its width no longer."""
+        for rows in self._rows:
+            rows.close()
+
     def _show_labels(self, is_mine: bool) -> None:
         ui, session = self.ui, self.session
         region = session.selected_region()

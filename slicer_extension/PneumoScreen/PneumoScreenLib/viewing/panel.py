@@ -156,6 +156,8 @@ class ViewingPanel:
     def close(self) -> None:
         """The panel goes: nothing is left hidden."""
         self._timer.stop()
+        for rows in self._rows:
+            rows.close()
         self.session.view.hide_overlays(False)
 
 

@@ -36,7 +36,7 @@ class _Resizes(qt.QObject):
 class Rows:
     """Buttons in rows that share the width of a frame; laid anew when it is narrower or wider than before.
 
-    Its maker keeps it: the rows follow the width as long as it lives.
+    Its maker keeps it: the rows follow the width until it is closed.
 
     Args:
         frame: empty widget that they fill.
@@ -66,6 +66,12 @@ class Rows:
         self._resizes.resized = self._later.start
         frame.installEventFilter(self._resizes)
         self._lay(NARROWEST)
+
+    def close(self) -> None:
+        """Follow no longer: the panel goes, and no event of its widgets shall come to Python any more."""
+        self._frame.removeEventFilter(self._resizes)
+        self._later.stop()
+        self._later.disconnect("timeout()")
 
     def _follow(self) -> None:
         self._lay(self._frame.width)

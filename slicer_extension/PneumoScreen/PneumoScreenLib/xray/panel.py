@@ -96,6 +96,11 @@ class XrayPanel:
             button.checked = name in (said.get("label"), said.get("location"))
             style.as_chosen(button, button.checked)
 
+    def close(self) -> None:
+        """The panel goes: its rows follow its width no longer."""
+        for rows in self._rows:
+            rows.close()
+
     def _switch_heat(self, is_on: bool) -> None:
         self.session.view.set_heat_visible(is_on)
         self.update()
