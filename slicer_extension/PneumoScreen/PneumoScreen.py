@@ -126,21 +126,21 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = logic = self.makeLogic()
         session, submission, connection = logic.session, logic.submission, logic.connection
+        # One by one: what is there is closed, too, where the next one cannot be made.
+        self.panels.append(StatusPanel(ui, logic.asking))
+        self.panels.append(ConnectPanel(ui, connection, logic.settings, logic.token, session.study))
+        self.panels.append(WorklistPanel(ui, session))
+        sample = self.resourcePath("SampleData/phantom.nrrd")
+        self.panels.append(VolumesPanel(ui, session, sample, slicer.app.temporaryPath))
+        self.panels.append(ScreeningPanel(ui, session))
+        self.panels.append(VerdictPanel(ui, session))
+        self.panels.append(RegionsPanel(ui, session))
+        self.panels.append(PatchesPanel(ui, session))
+        self.panels.append(CorrectingPanel(ui, session, submission))
+        self.panels.append(XrayPanel(ui, session))
         viewing = ViewingPanel(ui, session)
-        self.panels = [
-            StatusPanel(ui, logic.asking),
-            ConnectPanel(ui, connection, logic.settings, logic.token, session.study),
-            WorklistPanel(ui, session),
-            VolumesPanel(ui, session, self.resourcePath("SampleData/phantom.nrrd"), slicer.app.temporaryPath),
-            ScreeningPanel(ui, session),
-            VerdictPanel(ui, session),
-            RegionsPanel(ui, session),
-            PatchesPanel(ui, session),
-            CorrectingPanel(ui, session, submission),
-            XrayPanel(ui, session),
-            viewing,
-            TrainingPanel(ui, logic.trainings),
-        ]
+        self.panels.append(viewing)
+        self.panels.append(TrainingPanel(ui, logic.trainings))
         self.shortcuts = Shortcuts(slicer.util.mainWindow() or self.parent, session, submission, viewing.actions)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
@@ -186,7 +186,8 @@ class PneumoScreenWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.shortcuts is not None:
             self.shortcuts.close()
         for panel in self.panels:
-            if isinstance(panel, (ViewingPanel, WorklistPanel)):
+            # Not by class: Slicer 5.6 and 5.8 reload this file in place (`imp.load_module`), and names are new classes.
+            if hasattr(panel, "close"):
                 panel.close()
         if self.logic is not None:
             self.logic.close()

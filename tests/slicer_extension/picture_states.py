@@ -45,6 +45,12 @@ CASES = [
 ]  # fmt: skip
 
 
+VERSIONS = [
+    {"version": 2, "current": True, "published": "2026-11-20", "publication": {"candidate": {"estimate": 0.93}}},
+    {"version": 1, "current": False, "published": "2026-10-02", "publication": {"candidate": {"estimate": 0.88}}},
+]  # fmt: skip
+
+
 def connected(panel: Panel) -> None:
     """A server has answered."""
     connection = panel.logic.connection
@@ -63,7 +69,7 @@ def reading(panel: Panel) -> None:
     panel.session.correct("covid19")
     panel.session.correct("irrelevant")
     panel.session.reading.add((60.0, 10.0, -190.0), (20.0, 20.0, 20.0), "influenza_a")
-    panel.session.view.toggle_ground_glass()
+    panel.ui.glassButton.click()
     fold(panel, "reading")
 
 
@@ -107,6 +113,7 @@ def training(panel: Panel) -> None:
     """The end of a training."""
     connected(panel)
     panel.logic.trainings._found(json.loads(TRAINING.read_text(encoding="utf-8")))
+    panel.logic.trainings._listed({"models": {"ct_classifier": {"versions": VERSIONS}}})
     fold(panel, "train")
 
 

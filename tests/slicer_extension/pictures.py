@@ -32,7 +32,7 @@ SCREENSHOTS = REPOSITORY / "slicer_extension/Screenshots"
 MODELS = REPOSITORY / "apps/pneumoscreen/model"
 CASES = {"ct-0007": (7, "covid19"), "ct-0012": (12, "influenza_a"), "ct-0031": (31, None)}
 XRAY = ("xray-0012", 12, "covid19")
-WIDTH, LOWEST = 380, 100
+WIDTH, LOWEST, LAYOUTS = 380, 100, 20
 VIEW = (420, 400)
 LIGHT = {"Window": "#f1f3f5", "Base": "#ffffff", "Text": "#1c2126", "Button": "#e9ecef", "AlternateBase": "#f6f8fa"}
 DARK = {"Window": "#272a2e", "Base": "#1e2124", "Text": "#e4e7ea", "Button": "#3a3e44", "AlternateBase": "#23262a"}
@@ -102,7 +102,8 @@ def grab(panel: Panel) -> np.ndarray:
     _in_scroll_area(panel)
     # Lower than any panel, so that no section is stretched.
     panel.main_window.resize(panel.window.width, LOWEST)
-    panel.settle()
+    # Each layout tells the one around it of its new height in a turn of its own.
+    panel.settle(LAYOUTS)
     image = panel.window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     width, height = image.width(), image.height()
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())

@@ -93,3 +93,19 @@ def test_one_thing_a_turn_of_the_event_loop_and_a_reader_first(tmp_path: Path) -
             steps.append(len(done))
         assert done == ["reader", "a", "b"]
         assert [steps.count(each) > 0 for each in (1, 2, 3)] == [True] * 3, "a turn each"
+
+
+def test_a_thousand_turns_leave_one_timer_with_the_application(tmp_path: Path) -> None:
+    import qt
+    import slicer
+
+    with running_panel(tmp_path) as panel:
+        kept = slicer.app.moduleManager()
+        before, heard = len(kept.children()), []
+        for number in range(1000):
+            when_idle(lambda number=number: heard.append(number))
+        panel.wait(lambda: len(heard) == 1000)
+        assert heard == list(range(1000)) and len(kept.children()) <= before + 1
+        qt.QTimer.singleShot(0, lambda: heard.append("once"))
+        panel.wait(lambda: heard[-1] == "once")
+        assert len(kept.children()) > before, "Slicer's own stays"

@@ -85,6 +85,20 @@ def test_a_panel_that_was_set_up_by_half_is_cleaned_up(tmp_path: Path, monkeypat
         widget.cleanup()
 
 
+def test_panels_are_closed_where_the_last_one_cannot_be_made(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    import PneumoScreen
+
+    monkeypatch.setattr(PneumoScreen, "TrainingPanel", lambda *values: 1 / 0)
+    panel.widget.cleanup()
+    widget = panel._widget_class(panel.window)
+    with pytest.raises(ZeroDivisionError):
+        widget.setup()
+    worklist = next(each for each in widget.panels if type(each).__name__ == "WorklistPanel")
+    assert worklist._follow.active
+    widget.cleanup()
+    assert not worklist._follow.active and widget.panels == []
+
+
 def test_after_a_reload_a_click_counts_once(panel: Panel) -> None:
     heard: list[str] = []
     read_a_case(panel)
@@ -113,6 +127,42 @@ def test_a_reload_brings_the_package_anew(panel: Panel, monkeypatch: pytest.Monk
     assert PneumoScreenLib.keys
     panel.widget.onReload()
     assert not [name for name in sys.modules if name.startswith("PneumoScreenLib")]
+
+
+def test_a_reload_in_place_as_slicer_5_6_does_it_ends_the_old_panel(panel: Panel) -> None:
+    import sys
+
+    import PneumoScreen
+
+    worklist = next(each for each in panel.widget.panels if type(each).__name__ == "WorklistPanel")
+    assert worklist._follow.active
+    known = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "PneumoScreenLib"}
+    classes = dict(vars(PneumoScreen))
+    panel.widget.onReload()
+    source = Path(PneumoScreen.__file__).read_text(encoding="utf-8")
+    try:
+        exec(compile(source, PneumoScreen.__file__, "exec"), vars(PneumoScreen))
+        panel.widget.cleanup()
+        assert not worklist._follow.active and panel.widget.logic is None
+    finally:
+        vars(PneumoScreen).update(classes)
+        sys.modules.update(known)
+
+
+def test_buttons_of_a_panel_that_goes_follow_no_width_any_more(panel: Panel) -> None:
+    panel.show(380)
+    panel.ui.sampleButton.click()
+    panel.settle(10)
+    every = [rows for each in panel.widget.panels for rows in getattr(each, "_rows", ()) if hasattr(rows, "rows")]
+    assert len(every) == 7
+    panel.show(900)
+    panel.settle(10)
+    (labels,) = (rows for rows in every if rows._frame.name == "labelFrame")
+    assert len(labels.rows) == 1
+    panel.widget.cleanup()
+    panel.show(200)
+    panel.settle(10)
+    assert len(labels.rows) == 1
 
 
 def test_two_doubles_in_a_row_share_nothing(tmp_path: Path) -> None:

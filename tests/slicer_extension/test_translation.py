@@ -119,7 +119,10 @@ def translated_in(code: str, before: str = "") -> str:
 SLICER = """
 import types
 slicer, i18n = types.ModuleType("slicer"), types.ModuleType("slicer.i18n")
-i18n.tr = lambda text: {"No infection found": "Keine Infektion gefunden"}.get(text, text)
+asked = []
+german = {"No infection found": "Keine Infektion gefunden", "Opening {case_id} …": "{case} wird geöffnet …"}
+i18n.translate = lambda context, text: (asked.append((context, text)), german.get(text, text))[1]
+i18n.getContext = lambda file: file.rpartition("PneumoScreenLib/")[2]
 sys.modules["slicer"], sys.modules["slicer.i18n"], slicer.i18n = slicer, i18n, i18n
 """
 NAME = "from PneumoScreenLib.wording import display_name; print(display_name('no_infection_found'))"
@@ -127,6 +130,17 @@ NAME = "from PneumoScreenLib.wording import display_name; print(display_name('no
 
 def test_slicers_translation_is_asked_where_slicer_runs() -> None:
     assert translated_in(NAME, SLICER) == "Keine Infektion gefunden"
+
+
+def test_a_text_is_looked_up_once_by_the_file_it_stands_in() -> None:
+    code = f"{NAME}\nfrom PneumoScreenLib.wording import rule_in_words, duration\nduration(300.0), duration(400.0)"
+    shown = translated_in(f"{code}\nprint([each for each in asked if each[1] == '{{minutes}} min'])", SLICER)
+    assert shown.splitlines()[1] == "[('wording.py', '{minutes} min')]"
+
+
+def test_a_translation_without_the_places_of_the_values_is_not_used() -> None:
+    code = "from PneumoScreenLib.translation import _; print(_('Opening {case_id} …').format(case_id='ct-1'))"
+    assert translated_in(code, SLICER) == "Opening ct-1 …"
 
 
 def test_without_slicer_or_with_an_old_one_the_texts_stay_as_written() -> None:

@@ -3,10 +3,8 @@ from dataclasses import replace
 import pytest
 from tests.slicer_extension.cases import screened
 
-from pneumoscreen.case import Case
 from pneumoscreen.evidence import Calibration
-from pneumoscreen.verdict import Infection, decide
-from pneumoscreen.xray_findings import SEEN
+from pneumoscreen.verdict import decide
 from PneumoScreenLib import wording
 from PneumoScreenLib.reading.reading import Reading
 
@@ -111,23 +109,3 @@ def test_the_server() -> None:
         "Models: Candidate network (none), Patch classifier v3",
         "Signed in as dr-a (trainer)",
     ]
-
-
-@pytest.mark.parametrize(
-    ("label", "decided", "said"),
-    [
-        ("covid19", False, "Opacity found, type undecided  (opacity 80 %)"),
-        ("cap", True, "Community-acquired pneumonia  (opacity 80 %)"),
-        ("healthy", True, "No opacity found  (opacity 80 %)"),
-    ],
-)
-def test_an_x_ray_whose_lungs_were_asked_for_an_opacity(label: str, decided: bool, said: str) -> None:
-    from tests.slicer_extension.xray.test_panel import DOCUMENT
-
-    case = Case.from_dict({**DOCUMENT, "notes": [f"{SEEN} phantoms.", "Turned back."]})
-    assert case.verdict is not None
-    assert wording.film_verdict_in_words(case) == "COVID-19  70 %"
-    infection = Infection(0.8, "433 films")
-    asked = replace(case, verdict=replace(case.verdict, label=label, decided=decided, infection=infection))
-    assert wording.film_verdict_in_words(asked) == said
-    assert wording.film_cautions(asked) == f"Infection 80 %, calibrated on 433 films\n{SEEN} phantoms."

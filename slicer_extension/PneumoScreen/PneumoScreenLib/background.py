@@ -14,6 +14,8 @@ Parts = Generator[None, None, Any]
 
 
 _waiting: Deque[Callable[[], None]] = deque()
+_turn: Any = None
+"""The timer of all turns, made with the first one."""
 
 
 def when_idle(work: Callable[[], None]) -> None:
@@ -31,9 +33,23 @@ def before_others(work: Callable[[], None]) -> None:
 
 
 def _next_turn() -> None:
-    import qt
+    global _turn
+    if _turn is None:
+        _turn = _new_timer()
+    _turn.start()
 
-    qt.QTimer.singleShot(0, _do_next)
+
+def _new_timer() -> Any:
+    """One timer for all: each ``QTimer.singleShot`` of Slicer's stays in memory until the application ends."""
+    import qt
+    import slicer
+
+    # With a parent, as Slicer's own (`Base/Python/slicer/slicerqt.py`): it goes before Python's way to Qt does.
+    timer = qt.QTimer(slicer.app.moduleManager())
+    timer.setSingleShot(True)
+    timer.setInterval(0)
+    timer.connect("timeout()", _do_next)
+    return timer
 
 
 def _do_next() -> None:

@@ -3,15 +3,10 @@
 from typing import Any, Mapping, Optional
 
 from .contract import (
-    CXR_HEALTHY,
     DEFAULT_CLASSES,
-    MOST_A_ZONE,
     RULE_NONE,
     RULE_SINGLE,
-    SEEN,
-    Case,
     Classes,
-    Cxr,
     Region,
     Verdict,
     is_overruled,
@@ -30,6 +25,13 @@ _NAMES = {
     "cxr_discrimination": _("X-ray class"),
     "cxr_localization": _("X-ray side"),
     "ct_classifier": _("Patch classifier"),
+    # By what the next case is chosen.
+    "combined": _("Combined"),
+    "uncertainty": _("Uncertainty"),
+    "epistemic": _("Epistemic"),
+    "diverse": _("Diverse"),
+    "random": _("Random"),
+    "first": _("First"),
 }
 SHORT = {"no_infection_found": _("No infection"), "cap": "CAP"}
 """Verdicts whose names are too long for a cell."""
@@ -40,6 +42,9 @@ _STATES = {
     "added": _("added"),
     "moved": _("moved"),
 }
+STATES_OF_REGIONS = tuple(_STATES.values())
+_SIDES = {"left": _("left"), "right": _("right")}
+_ROLES = {"reader": _("reader"), "trainer": _("trainer"), "administrator": _("administrator")}
 _STAGES = {
     "read": _("Reading the scan"),
     "lungs": _("Finding the lungs"),
@@ -60,6 +65,16 @@ def short_name(label: str) -> str:
     return SHORT.get(label, display_name(label))
 
 
+def side_name(side: str) -> str:
+    """The patient's side of a lung."""
+    return _SIDES.get(side, side)
+
+
+def role_name(role: str) -> str:
+    """What somebody may do on the server."""
+    return _ROLES.get(role, role)
+
+
 def location_name(location: str) -> str:
     """Where a radiograph is affected; the patient's side."""
     names = {"left": _("Left"), "right": _("Right"), "bipulmonary": _("Both"), "none": _("Neither")}
@@ -68,8 +83,7 @@ def location_name(location: str) -> str:
 
 def by_side(values: Mapping[str, float]) -> str:
     """Shares or probabilities of the patient's lungs."""
-    names = {"left": _("left"), "right": _("right")}
-    return ", ".join(f"{names.get(side, side)} {percent(value)}" for side, value in sorted(values.items()))
+    return ", ".join(f"{side_name(side)} {percent(value)}" for side, value in sorted(values.items()))
 
 
 def percent(value: float) -> str:
@@ -95,51 +109,6 @@ def infection_in_words(verdict: Verdict) -> str:
             probability=percent(found.probability), calibrated_on=found.calibrated_on
         )
     )
-
-
-def film_verdict_in_words(case: Case) -> str:
-    """What an X-ray is taken for, with how probable that is.
-
-    Where each lung was asked for an opacity, that is what is said, with the type only where it is decided.
-    """
-    verdict = case.verdict
-    infection = None if verdict is None else verdict.infection
-    if verdict is None or infection is None:
-        shares = {} if case.cxr is None else case.cxr.probabilities
-        best = max(shares, key=lambda name: shares[name]) if shares else ""
-        if not best:
-            return "" if verdict is None else display_name(verdict.label)
-        return f"{display_name(best)}  {percent(shares[best])}"
-    return _("{finding}  (opacity {probability})").format(
-        finding=film_finding(verdict), probability=percent(infection.probability)
-    )
-
-
-def film_finding(verdict: Verdict) -> str:
-    """What was found on an X-ray whose lungs were each asked for an opacity."""
-    if verdict.label == CXR_HEALTHY:
-        return _("No opacity found")
-    return display_name(verdict.label) if verdict.decided else _("Opacity found, type undecided")
-
-
-def extent_in_words(findings: Cxr) -> str:
-    """How much of both lungs of a radiograph is opaque; empty where it was not measured."""
-    zones, opaque = findings.severity, findings.opacity
-    if not zones or not opaque:
-        return ""
-    return _("Extent: {score}; opaque: {shares}").format(score=extent_score(zones), shares=by_side(opaque))
-
-
-def extent_score(zones: Mapping[str, float]) -> str:
-    """The sum of the zones' scores, of how many."""
-    score, most = f"{sum(zones.values()):g}", f"{MOST_A_ZONE * len(zones)}"
-    return _("{score} of {most}").format(score=score, most=most)
-
-
-def film_cautions(case: Case) -> str:
-    """On what the probability was calibrated and what the weights have seen; empty where neither is told."""
-    calibrated = "" if case.verdict is None else infection_in_words(case.verdict)
-    return "\n".join([*filter(None, [calibrated]), *(note for note in case.notes if note.startswith(SEEN))])
 
 
 def overruled_in_words(region: Region, classes: Classes = DEFAULT_CLASSES) -> str:
@@ -235,7 +204,7 @@ def server_in_words(server: Mapping[str, Any]) -> str:
         else _("{model} (none)").format(model=display_name(name))
         for name, version in sorted(dict(server.get("models") or {}).items())
     ]
-    role = ", ".join(server.get("roles") or ())
+    role = ", ".join(map(role_name, server.get("roles") or ()))
     user = _("signed in as {user}").format(user=server["user"]) if server.get("is_known") else _("no sign-in needed")
     lines = [
         _("Connected: {app} {version}").format(app=server.get("app"), version=server.get("version")),

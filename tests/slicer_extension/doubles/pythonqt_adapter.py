@@ -156,6 +156,16 @@ class _Bytes(QtCore.QByteArray):
     __bytes__ = __len__ = __getitem__ = __contains__ = __iter__ = None  # type: ignore[assignment]
 
 
+def _single_shot(milliseconds: int, action: Callable[[], Any]) -> None:
+    """As Slicer puts it in the place of Qt's own: a timer that stays with the module manager."""
+    import slicer
+
+    timer = exported(QtCore.QTimer)(slicer.app.moduleManager())
+    timer.setSingleShot(True)
+    timer.connect("timeout()", action)
+    timer.start(milliseconds)
+
+
 def _qt_module() -> types.ModuleType:
     module = types.ModuleType("qt")
     for source in _MODULES:
@@ -173,6 +183,7 @@ def _qt_module() -> types.ModuleType:
     # PySide6 gives the chosen filter beside the path, PythonQt the path alone.
     module.QFileDialog.getSaveFileName = staticmethod(lambda *values: QtWidgets.QFileDialog.getSaveFileName(*values)[0])
     module.QTextDocument.print = QtGui.QTextDocument.print_
+    module.QTimer.singleShot = staticmethod(_single_shot)
     return module
 
 

@@ -53,11 +53,11 @@ class Panel:
         for name, value in typed.items():
             settings.setValue(f"PneumoScreen/{name}", value)
 
-        class Widget(PneumoScreen.PneumoScreenWidget):
+        class PneumoScreenWidget(PneumoScreen.PneumoScreenWidget):
             def makeLogic(self) -> Any:
                 return PneumoScreen.PneumoScreenLogic(settings, str(folder), sys.executable)
 
-        self.double, self._widget_class = double, Widget
+        self.double, self._widget_class = double, PneumoScreenWidget
         self.window = slicer.qMRMLWidget()
         self.main_window.setCentralWidget(self.window)
         self.window.setLayout(qt.QVBoxLayout())

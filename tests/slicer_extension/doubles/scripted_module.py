@@ -33,6 +33,8 @@ class ScriptedLoadableModuleWidget:
     def __init__(self, parent: Any = None) -> None:
         self.parent = parent
         self.layout = parent.layout()
+        # Slicer finds the files of a module by the name of its widget's class (`ScriptedLoadableModule.py`).
+        self.moduleName = type(self).__name__.removesuffix("Widget")
 
     def setup(self) -> None:
         """Slicer adds its developer section here."""
@@ -42,6 +44,8 @@ class ScriptedLoadableModuleWidget:
 
     def resourcePath(self, name: str) -> str:
         """A file of the module's Resources."""
+        if self.moduleName != MODULE.name:
+            raise RuntimeError(f"module {self.moduleName!r} is not loaded")
         return str(MODULE / "Resources" / name)
 
 
@@ -58,7 +62,9 @@ def install() -> None:
     ):
         setattr(base, cls.__name__, cls)
     translation = types.ModuleType("slicer.i18n")
-    translation.__dict__.update(tr=lambda text: text, translate=lambda context, text: text)
+    translation.__dict__.update(
+        tr=lambda text: text, translate=lambda context, text: text, getContext=lambda file: file
+    )
     for module in (base, translation):
         sys.modules[module.__name__] = module
         setattr(slicer, module.__name__.rpartition(".")[2], module)

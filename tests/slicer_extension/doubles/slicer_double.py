@@ -7,6 +7,7 @@ load and save. It never proves that a module runs inside the Slicer application 
 import atexit
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import slicer
 import slicer.util
 import vtk
+from PySide6.QtCore import QObject
 
 MODULE_LOGICS = {
     "Markups": "vtkSlicerMarkupsLogic",
@@ -147,6 +149,18 @@ class Module:
         return self._logic
 
 
+class ModuleManager(QObject):
+    """`slicer.app.moduleManager()`: it lives as long as the process, as Slicer's does."""
+
+    def module(self, name: str) -> Any:
+        return getattr(slicer.modules, name.lower(), None)
+
+
+@cache
+def _module_manager() -> ModuleManager:
+    return ModuleManager()
+
+
 class Application:
     """`slicer.app`: only what the extension and `slicer.util` ask of it."""
 
@@ -176,11 +190,8 @@ class Application:
     def layoutManager(self) -> LayoutManager:
         return self._double.layout
 
-    def moduleManager(self) -> "Application":
-        return self
-
-    def module(self, name: str) -> Any:
-        return getattr(slicer.modules, name.lower(), None)
+    def moduleManager(self) -> "ModuleManager":
+        return _module_manager()
 
     def pauseRender(self) -> None:
         self.render_pauses += 1

@@ -104,6 +104,8 @@ def test_the_source_asks_nothing_of_qt_that_pythonqt_refuses(path: object) -> No
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):  # type: ignore[attr-defined]
         if isinstance(node, ast.Call) and _is_of_qt(node.func):
             assert not node.keywords, f"keywords: {ast.unparse(node)}"
+        is_size_hint = isinstance(node, ast.Attribute) and node.attr in ("sizeHint", "minimumSizeHint")
+        assert not is_size_hint, "a property there, a method here"
         if isinstance(node, ast.Attribute) and node.attr in ("name", "value") and isinstance(node.value, ast.Attribute):
             is_enum = _is_of_qt(node.value) and ast.unparse(node).startswith("qt.")
             assert not is_enum, f"an enum has no such thing: {ast.unparse(node)}"

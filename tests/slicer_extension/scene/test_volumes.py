@@ -67,8 +67,12 @@ def test_a_volume_of_a_foreign_scene_stays_although_it_carries_the_mark_of_a_cas
     mine = load_volume(str(write_chest("RAI")), "mine")
     assert stage.double.scene.IsNodePresent(foreign)
     slicer.util.setSliceViewerLayers(foreground=foreign, label=foreign)
+    for layers in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        for more in range(2):
+            layers.SetNthLayerVolumeID(layers.Layer_Last + more, foreign.GetID())
     load_volume(str(write_chest("RAI")), "mine", mine)
     assert stage.axial.composite.GetForegroundVolumeID() is None and stage.axial.composite.GetLabelVolumeID() is None
+    assert stage.axial.composite.GetNumberOfAdditionalLayers() == 0
 
 
 def test_a_volume_of_the_reader_is_left_alone(stage, write_chest):

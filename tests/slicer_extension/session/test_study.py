@@ -75,3 +75,42 @@ def test_the_switch_is_kept_and_off_by_default(panel: Panel, tmp_path: Path) -> 
     panel.ui.blindCheck.click()
     begin(panel, [0.0])
     assert boxes(panel) == 3
+
+
+def test_no_report_tells_what_is_hidden(panel: Panel) -> None:
+    begin(panel, [0.0])
+    for button in (panel.ui.reportButton, panel.ui.saveReportButton):
+        button.click()
+        assert panel.said == "The model is shown once you have given your diagnosis."
+    panel.session.reading.set_diagnosis("influenza_a")
+    panel.ui.reportButton.click()
+    assert panel.said.startswith("Copied: ")
+
+
+OPINION = {"verdict": "covid19", "confidence": 0.93, "uncertainty": 0.71, "infection": 0.97, "priority": 1}
+CASES = [
+    {"id": "a", "state": "screened", **OPINION, "decided": True},
+    {"id": "b", "state": "screened", **OPINION, "decided": False},
+]
+
+
+def test_the_worklist_tells_nothing_of_the_model_while_the_switch_is_on(panel: Panel) -> None:
+    panel.show(900)
+    panel.logic.connection.cases = CASES
+    panel.logic.connection.cases_changed.emit()
+    table, headings = panel.ui.worklistTable, ("Case", "State", "Verdict", "Unsure", "Urgent")
+
+    def shown() -> dict[str, list[str]]:
+        panel.settle(10)
+        columns = [column for column in range(len(headings)) if not table.isColumnHidden(column)]
+        return {headings[column]: [table.item(row, column).text() for row in range(2)] for column in columns}
+
+    assert shown() == {"Case": ["a", "b"], "State": ["Screened"] * 2, "Verdict": ["–"] * 2}
+    tips = [table.item(row, 0).toolTip() for row in range(2)]
+    assert tips == ["a", "b"]
+    panel.ui.searchEdit.text = "covid"
+    assert table.rowCount == 0, "nor by what it is found by"
+    panel.ui.searchEdit.text = ""
+    panel.ui.blindCheck.click()
+    assert shown()["Verdict"] == ["COVID-19", "Type undecided"] and shown()["Unsure"] == ["0.71"] * 2
+    assert shown()["Urgent"] == ["1", "1"]

@@ -24,6 +24,7 @@ CARD = ("network", "data", "seed", "command", "figures", "licence")
 def panel(clinic: RunningServer, tmp_path: Path) -> Iterator[Panel]:
     with running_panel(tmp_path, address=clinic.client.address) as running:
         running.show()
+        running.ui.trainSection.collapsed = False
         running.connect()
         yield running
 

@@ -37,10 +37,10 @@ def test_the_heading_names_infection_and_type(
     assert ("Confidence in the type" in type_in_words(verdict)) is (verdict.rule == "single")
 
 
-def undecided() -> Reading:
+def undecided(surest: float = 0.9) -> Reading:
     """Two regions of one type, one of another, equally sure."""
     regions = [replace(region, infected_ml=5.0) for region in measured().regions]
-    opinions = {"r4": ("covid19", 0.9), "r6": ("covid19", 0.5), "r3": ("influenza_a", 0.9)}
+    opinions = {"r4": ("covid19", surest), "r6": ("covid19", 0.5), "r3": ("influenza_a", 0.9)}
     kept = [
         replace(region, label=opinions[region.id][0], confidence=opinions[region.id][1], patches=())
         for region in regions
@@ -58,6 +58,18 @@ def test_what_would_decide_names_the_regions_and_is_right() -> None:
     reading.mark("r3", "irrelevant")
     assert reading.case.verdict.decided and reading.case.verdict.label == "covid19"
     assert what_would_decide(reading.case, reading.numbers) == ""
+
+
+def test_no_reader_is_sent_to_a_region_that_was_read() -> None:
+    reading = undecided(surest=1.0)
+    reading.mark("r3", "influenza_a")
+    said = what_would_decide(reading.case, reading.numbers)
+    named = f"region {reading.numbers['r4']} (COVID-19)"
+    assert said == f"What would decide it: look at {named}. Without it the type is Influenza-A."
+    reading.mark("r4", "covid19")
+    assert what_would_decide(reading.case, reading.numbers) == (
+        f"It hangs on what has been read: without region {reading.numbers['r3']} (Influenza-A) the type is COVID-19."
+    )
 
 
 def test_lungs_are_the_patients() -> None:

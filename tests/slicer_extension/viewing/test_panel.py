@@ -53,3 +53,13 @@ def test_a_case_without_an_earlier_scan_says_so(panel: Panel) -> None:
     assert not panel.ui.priorButton.enabled
     press(panel, "Y")
     assert "no earlier scan" in panel.said
+
+
+def test_every_key_of_the_map_stands_on_a_button(panel: Panel) -> None:
+    from PySide6.QtWidgets import QAbstractButton
+
+    from PneumoScreenLib.keys import KEYS, key_of
+
+    texts = [button.text for button in panel.window.findChildren(QAbstractButton)]
+    for action in set(KEYS.values()):
+        assert any(text.endswith(f"({key_of(action)})") for text in texts), action

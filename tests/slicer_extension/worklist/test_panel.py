@@ -103,7 +103,7 @@ def test_a_row_says_who_reads_a_case_and_why_one_failed(panel: Panel) -> None:
     turns_until_written(panel)
     table = panel.ui.worklistTable
     tips = [table.item(line, 0).toolTip() for line in range(2)]
-    assert tips[0].startswith("with dr-b") and tips[1].endswith("it shows no lungs")
+    assert tips[0].startswith("ct-00000: with dr-b") and tips[1].endswith("it shows no lungs")
 
 
 KNOWN = {"priority": 1, "acquired": "2020-01-31", "age": 62, "patient": "3fa9c21b0d4e"}

@@ -38,10 +38,12 @@ def test_cells_in_plain_words() -> None:
     texts = {row.case_id: row.texts for row in rows_of(CASES)}
     assert texts["ct-10"][:4] == ("ct-10", "Done", "COVID-19", "0.20")
     assert texts["ct-9"][:4] == ("ct-9", "New", "–", "–")
-    assert texts["Other"][2] == "failed"
+    assert texts["Other"][2] == "Failed"
     explanations = {row.case_id: row.explanation for row in rows_of(CASES)}
     assert explanations["ct-10"] == "confidence 90 %" and explanations["ct-2"] == "with dr-b"
     assert explanations["Other"] == "it shows no lungs"
+    in_full = {row.case_id: row.in_full for row in rows_of(CASES)}
+    assert in_full["Other"] == "Other: it shows no lungs" and in_full["ct-9"] == "ct-9"
 
 
 def test_patient_day_age_and_priority_stand_in_cells_and_explanation() -> None:
@@ -83,6 +85,6 @@ def test_a_type_that_cannot_be_told_is_not_named() -> None:
     assert undecided.explanation == "infection 93 %"
     assert decided.explanation == "infection 93 %, confidence 50 %"
     (failed,) = rows_of([{**said, "decided": False, "error": "it shows no lungs"}])
-    assert failed.texts[2] == "failed"
+    assert failed.texts[2] == "Failed"
     assert arranged([undecided, decided], "undecided") == [undecided]
     assert arranged([undecided, decided], column="verdict") == [decided, undecided]

@@ -86,7 +86,7 @@ def test_class_side_and_picture_are_shown(xray: Panel) -> None:
 
 def test_the_extent_is_told_where_it_was_measured(xray: Panel) -> None:
     from PneumoScreenLib.verdict.report_page import page
-    from PneumoScreenLib.wording import extent_in_words
+    from PneumoScreenLib.xray.findings import extent_in_words
 
     reading = xray.session.reading
     zones = {f"{side}_{zone}": 0.0 for side in ("left", "right") for zone in ("upper", "middle", "lower")}

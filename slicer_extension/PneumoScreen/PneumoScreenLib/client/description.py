@@ -1,6 +1,8 @@
-"""What a server is and who speaks to it, put together from its answers."""
+"""What a server is and who speaks to it, put together from its answers; what it says of a training."""
 
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Optional
+
+from .sentences import by_name
 
 _XRAY_TASK = "cxr_screening"
 
@@ -32,3 +34,11 @@ def described(
         "roles": [str(who["role"])],
         "offers_xray": _XRAY_TASK in info["models"],
     }
+
+
+def told_of_training(found: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """A training with its message by name; None where nothing was trained yet."""
+    progress = (found or {}).get("progress")
+    if found is None or not isinstance(progress, dict) or not progress.get("message"):
+        return found
+    return {**found, "progress": {**progress, "message": by_name(progress["message"])}}

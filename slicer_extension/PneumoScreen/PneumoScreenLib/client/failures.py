@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional
 
 import requests
 
-from .sentences import said
+from .sentences import of_server, said, whole
 
 UNREACHABLE, TIMEOUT, TLS = "unreachable", "timeout", "tls"
 DENIED, MISSING, CONFLICT, REFUSED = "denied", "missing", "conflict", "refused"
@@ -108,18 +108,18 @@ def of_response(status: int, content: Any, address: str, has_token: bool) -> Ser
     if status < 400:
         return ServerError(RUBBISH, said("elsewhere", address=address), status)
     if status == 401:
-        reason = f" ({told})" if told else ""
+        reason = said("reason", reason=told) if told else ""
         return ServerError(DENIED, said("not_let_in" if has_token else "token_wanted", reason=reason), status, detail)
     if status == 403:
         return ServerError(DENIED, said("forbidden", reason=told or said("not_allowed")), status, detail)
     if status in (404, 405):
         if told is None or told in _UNKNOWN_ROUTES:
             return ServerError(MISSING, said("not_offered", address=address), status, detail)
-        return ServerError(MISSING, _sentence(told), status, detail)
+        return ServerError(MISSING, whole(told), status, detail)
     if status == 409:
-        return ServerError(CONFLICT, _sentence(told) if told else said("changed"), status, detail)
+        return ServerError(CONFLICT, whole(told) if told else said("changed"), status, detail)
     if status < 500:
-        text = _sentence(told) if told else said("not_accepted", status=status)
+        text = whole(told) if told else said("not_accepted", status=status)
         return ServerError(REFUSED, text, status, detail)
     return ServerError(FAULT, said("failed", reason=told or said("status", status=status)), status, detail)
 
@@ -144,8 +144,4 @@ def _unreachable(address: str, reason: str) -> ServerError:
 def _detail_of(content: Any) -> Optional[str]:
     told = content.get("detail") if isinstance(content, dict) else None
     text = " ".join(told.split()).rstrip(".") if isinstance(told, str) else ""
-    return text[:_SHOWN] or None
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return of_server(text[:_SHOWN]) or None

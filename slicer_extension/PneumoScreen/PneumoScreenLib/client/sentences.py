@@ -1,15 +1,17 @@
 """What the child process says, by name and values: Slicer's side puts it into the reader's language.
 
 Both sides know the same sentences. In the child they are in English, as no Slicer runs there; what the server itself
-said is passed on as it is.
+said goes by name, too, where ``server_sentences`` knows it, else as it came.
 """
 
 from typing import Any, Dict, Mapping
 
 from ..translation import _
 from ..wording import stage_in_words
+from .server_sentences import SERVER, known
 
 SENTENCES: Dict[str, str] = {
+    **SERVER,
     "cancelled": _("This was cancelled."),
     "screening_cancelled": _("The screening was cancelled."),
     "download_cancelled": _("The download was cancelled."),
@@ -63,6 +65,7 @@ SENTENCES: Dict[str, str] = {
     "downloading": _("Downloading {size} MB"),
     "downloading_of": _("Downloading {size} of {total} MB"),
     "sending": _("Sending {size} of {total} MB"),
+    "reason": " ({reason})",
 }
 
 
@@ -90,6 +93,28 @@ def stage(job: Mapping[str, Any]) -> Said:
     return text
 
 
+def of_server(told: str) -> str:
+    """What a server said, by its name where that is known."""
+    found = known(told)
+    return told if found is None else said(found[0], **found[1])
+
+
+def by_name(told: Any) -> Any:
+    """JSON values of what a server said, so that Slicer's side can say it in its reader's language."""
+    return wire_of(of_server(str(told)))
+
+
+def whole(text: str) -> Said:
+    """Words as a sentence: with a capital and a full stop."""
+    sentence = Said(_whole(text))
+    sentence.wire = {"whole": wire_of(text)}
+    return sentence
+
+
+def _whole(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def wire_of(text: Any) -> Any:
     """JSON values of a sentence; what is none stays as it is."""
     return getattr(text, "wire", text)
@@ -99,6 +124,8 @@ def in_words(wire: Any) -> str:
     """A sentence from its JSON values, in the language of this side."""
     if isinstance(wire, Mapping) and "job" in wire:
         return stage_in_words(wire["job"])
+    if isinstance(wire, Mapping) and "whole" in wire:
+        return _whole(in_words(wire["whole"]))
     if isinstance(wire, Mapping):
         values = {key: in_words(value) for key, value in wire["values"].items()}
         return SENTENCES[wire["said"]].format(**values)

@@ -7,8 +7,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from urllib.parse import quote
 
 from . import failures, inferences, scans
-from .description import described
+from .description import described, told_of_training
 from .failures import ServerError
+from .sentences import by_name
 from .transport import ANSWER_S, CONNECT_S, Cancelled, Progress, Transport
 
 __all__ = ["Server", "ServerError"]
@@ -72,7 +73,7 @@ class Server:
         rows = self._object("GET", "/pneumoscreen/cases", params={"limit": ALL_CASES}).get("cases")
         if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
             raise failures.rubbish(self.address)
-        return rows
+        return [{**row, "error": by_name(row["error"])} if row.get("error") else row for row in rows]
 
     def next_case(self, strategy: str, skip: bool = False, include_done: bool = False) -> Dict[str, Any]:
         """The next case by a strategy, leased to this reader: ``id``, ``lease``, ``note``; empty: there is none."""
@@ -192,11 +193,10 @@ class Server:
             ServerError: ``conflict`` where another reader submitted since; ``detail["other"]`` says who and what.
         """
         query: Dict[str, Any] = {"base": int(base), **({"reader": self.reader} if self.reader else {})}
-        path = f"/pneumoscreen/annotations/{_part(case_id)}"
-        stored = self._object("PUT", path, params=query, json=dict(document))
+        stored = self._object("PUT", f"/pneumoscreen/annotations/{_part(case_id)}", params=query, json=dict(document))
         if not isinstance(stored.get("version"), int):
             raise failures.rubbish(self.address)
-        return stored
+        return {**stored, "changes": [by_name(change) for change in stored.get("changes") or ()]}
 
     # Training and models ----------------------------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class Server:
 
     def training(self) -> Optional[Dict[str, Any]]:
         """The newest training; None where nothing was trained yet."""
-        return self._object_or_none("GET", "/train/")
+        return told_of_training(self._object_or_none("GET", "/train/"))
 
     def stop_training(self) -> Dict[str, Any]:
         """Stop the training that runs and those that wait."""

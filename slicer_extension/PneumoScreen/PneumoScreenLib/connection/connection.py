@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ..signal import Signal
 from ..translation import _
+from ..wording import role_name
 from .asking import Asking
 from .calls import Failure
 
@@ -65,7 +66,7 @@ class Connection:
         if rank >= ROLES.index(needed):
             return None
         return _("This needs the role {needed}; you are signed in as {reader} ({roles}).").format(
-            needed=needed, reader=self.reader, roles=ROLES[rank]
+            needed=role_name(needed), reader=self.reader, roles=role_name(ROLES[rank])
         )
 
     def _connected(self, server: Dict[str, Any]) -> None:

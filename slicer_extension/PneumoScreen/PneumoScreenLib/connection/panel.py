@@ -44,6 +44,7 @@ class ConnectPanel:
         ui.readerEdit.text = known["reader"]
         ui.certificatePath.currentPath = known["ca_file"] or ""
         style.as_quiet(ui.connectionLabel)
+        style.as_box(ui.blindCheck)
         ui.addressEdit.connect("textChanged(QString)", lambda text: self._keep("address", text))
         ui.tokenEdit.connect("textChanged(QString)", self._keep_token)
         ui.readerEdit.connect("textChanged(QString)", lambda text: self._keep("reader", text))
@@ -68,7 +69,7 @@ class ConnectPanel:
             self.ui.connectionLabel.text = server_in_words(server)
 
     def _switch_study(self, is_on: bool) -> None:
-        self._study.is_on = is_on
+        self._study.switch(is_on)
         self.settings.setValue(SETTINGS + "blind", "true" if is_on else "false")
 
     def _keep_token(self, text: str) -> None:

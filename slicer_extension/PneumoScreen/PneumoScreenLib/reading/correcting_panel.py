@@ -7,7 +7,7 @@ import qt
 
 from ..translation import _
 from ..widgets import style
-from ..widgets.buttons import flow, lay_out, with_key
+from ..widgets.buttons import Rows, with_key
 from ..wording import display_name
 from .progress import open_ids
 
@@ -41,10 +41,15 @@ class CorrectingPanel:
         )
         for button, name in (*steps, (ui.classifyButton, "classify"), (ui.submitButton, "submit")):
             with_key(button, name)
-        flow(ui.boxFrame, [button for button, _ in steps])
         with_key(ui.submitNextButton, "submit_and_next")
         style.as_primary(ui.submitNextButton)
-        lay_out(ui.submitFrame, [ui.submitButton, ui.submitNextButton])
+        self._rows = [
+            Rows(ui.labelFrame, list(self._labels.values()), are_alike=True),
+            Rows(ui.boxFrame, [button for button, _ in steps]),
+            Rows(ui.submitFrame, [ui.submitButton, ui.submitNextButton], are_alike=True),
+        ]
+        for check in (ui.lungsCheck, ui.infectionCheck):
+            style.as_box(check)
         style.as_card(ui.conflictFrame)
         style.as_quiet(ui.savedLabel)
         for button, action in (
@@ -94,6 +99,11 @@ class CorrectingPanel:
             ui.noteEdit.setPlainText(reading.note)
         self._is_showing = False
 
+    def close(self) -> None:
+        """The panel goes: its rows follow its width no longer."""
+        for rows in self._rows:
+            rows.close()
+
     def _show_labels(self, is_mine: bool) -> None:
         ui, session = self.ui, self.session
         region = session.selected_region()
@@ -104,7 +114,7 @@ class CorrectingPanel:
             if button.checkable:
                 button.checked = label == mark
                 style.as_chosen(button, label == mark)
-        ui.deleteButton.enabled = is_mine and region is not None
+        ui.deleteButton.enabled = ui.editBoxButton.enabled = is_mine and region is not None
         ui.addButton.enabled = is_mine and session.reading.case.modality == "CT"
 
     def _show_submitting(self) -> None:
@@ -142,7 +152,6 @@ class CorrectingPanel:
         )
         accept.connect("clicked()", partial(self.session.correct, "accept"))
         self._labels["accept"] = accept
-        lay_out(self.ui.labelFrame, list(self._labels.values()))
 
     def _button(self, text: str, action: str, tip: str) -> Any:
         button = qt.QPushButton(text)

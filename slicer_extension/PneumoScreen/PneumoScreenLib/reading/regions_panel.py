@@ -9,11 +9,21 @@ from ..contract import Region
 from ..translation import _
 from ..widgets import style
 from ..widgets.columns import CENTRE, LEFT, RIGHT, Column, Columns
-from ..wording import display_name, overruled_in_words, percent, state_of_region, votes_in_words
+from ..wording import (
+    STATES_OF_REGIONS,
+    display_name,
+    overruled_in_words,
+    percent,
+    side_name,
+    state_of_region,
+    votes_in_words,
+)
 from .arrangement import STATE, TYPE, edge_of
 from .progress import is_open, progress_in_words
 
 UNSEEN = _("not seen yet")
+LEAST_ROWS, MOST_ROWS = 4, 9
+"""Of the table's height, ours: no blank below a few regions, and many of them leave room for the rest."""
 NEW_ROWS = 60
 """Ours: more than a screen shows, and the cells of so many are made in a tenth of the time that a reader notices."""
 
@@ -32,7 +42,7 @@ def columns_of(classes: Any) -> List[Column]:
         Column("mm", _("Longest side of the box, in millimetres."), ("888",), RIGHT, 3),
         Column(_("Votes"), _("How many of its patches stand behind the type."), ("3 of 3",), CENTRE, 4),
         Column(_("Edge"), _("Relative distance from the edge of the lung: 0 at the pleura."), ("0.88",), RIGHT, 5),
-        Column(_("State"), _("What you did to it; open: nobody has looked at it."), ("corrected", "accepted")),
+        Column(_("State"), _("What you did to it; open: nobody has looked at it."), STATES_OF_REGIONS),
     ]
 
 
@@ -55,6 +65,7 @@ class RegionsPanel:
         self._columns = Columns(ui.regionTable, columns_of(session.classes), TYPE)
         self._cells = style.Cells(ui.regionTable, self._columns.alignments)
         style.as_quiet(ui.positionLabel)
+        style.as_box(ui.openOnlyCheck)
         ui.regionTable.connect("itemSelectionChanged()", self._choose)
         ui.regionTable.horizontalHeader().setSectionsClickable(True)
         ui.regionTable.horizontalHeader().connect("sectionClicked(int)", self._sort)
@@ -77,6 +88,9 @@ class RegionsPanel:
             self._show_rows(reading, range(min(len(self._ids), len(self._written) + NEW_ROWS)))
         # Filtered to nothing it stays: its head says what was looked for.
         self.ui.regionTable.visible = bool(self._ids) or arrangement.only_open
+        # By all regions, not by those that are listed: no button moves under the mouse while the list grows short.
+        count = len(reading.case.regions) if reading is not None else 0
+        style.set_height(self.ui.regionTable, min(max(count, LEAST_ROWS), MOST_ROWS))
         self._columns.show_order(arrangement.column, arrangement.is_descending)
         self._is_filling = False
         self.update_selection()
@@ -94,7 +108,8 @@ class RegionsPanel:
         self._is_filling = False
         regions = reading.case.regions if reading is not None else ()
         place = _("Region {number} · ").format(number=reading.numbers[selected]) if selected is not None else ""
-        self.ui.positionLabel.text = place + progress_in_words(regions)
+        text = place + progress_in_words(regions)
+        self.ui.positionLabel.text = text[:1].upper() + text[1:]
         self.ui.previousButton.enabled = self.ui.nextRegionButton.enabled = bool(self._ids)
 
     def _show_rows(self, reading: Any, rows: Iterable[int]) -> None:
@@ -127,7 +142,7 @@ class RegionsPanel:
         opinion, edge = region.opinion, edge_of(region)
         return [
             str(number),
-            region.side[:1].upper(),
+            side_name(region.side)[:1].upper(),
             display_name(opinion[0]) if opinion else UNSEEN,
             percent(opinion[1]) if opinion else "–",
             "–" if region.infected_ml is None else f"{region.infected_ml:.1f}",
@@ -147,7 +162,7 @@ class RegionsPanel:
         style.set_bold(state, is_open(region))
         size = " × ".join(f"{value:.0f}" for value in region.size_mm)
         tip = _("{id}: {side} lung, {size} mm, candidate score {percent}").format(
-            id=region.id, side=region.side, size=size, percent=percent(region.score)
+            id=region.id, side=side_name(region.side), size=size, percent=percent(region.score)
         )
         overruled = overruled_in_words(region, self.session.classes)
         tip = f"{tip}\n{overruled}" if overruled else tip

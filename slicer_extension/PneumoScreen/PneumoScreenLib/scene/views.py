@@ -47,6 +47,14 @@ def layer_nodes() -> List[Any]:
     return list(slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"))
 
 
+def clear_more_layers() -> None:
+    """Take out what Slicer 5.10 and later show between foreground and label, which ``setSliceViewerLayers`` keeps."""
+    for layers in layer_nodes():
+        count = layers.GetNumberOfAdditionalLayers() if hasattr(layers, "GetNumberOfAdditionalLayers") else 0
+        for index in reversed(range(count)):
+            layers.SetNthLayerVolumeID(layers.Layer_Last + index, None)
+
+
 def slice_nodes_of(volume: Any) -> Dict[str, Any]:
     """The slice views whose picture is this volume, by the id of their node; all where none is named.
 

@@ -12,6 +12,7 @@ from ..translation import _
 from .data_tree import CASE_ATTRIBUTE
 from .hanging import LUNG, WINDOWS_HU
 from .radiograph import grey_range, is_radiograph
+from .views import clear_more_layers
 
 SCANS = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
 """Endings of files that hold one channel; pictures may have colours, for which Slicer makes another node."""
@@ -124,6 +125,7 @@ def show_volume(volume: Any) -> None:
         display.SetWindowLevel(*WINDOWS_HU[LUNG])
     display.SetAndObserveColorNodeID(GREY)
     # Nothing of another patient over it: what is not named here would stay.
+    clear_more_layers()
     slicer.util.setSliceViewerLayers(background=volume, foreground=None, label=None, fit=True)
 
 

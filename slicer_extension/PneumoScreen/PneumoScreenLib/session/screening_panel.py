@@ -4,6 +4,7 @@ from typing import Any, Optional
 
 from ..translation import _
 from ..widgets import style
+from ..widgets.buttons import with_key
 
 MOVING = 0
 """Maximum of a progress bar that only says that something goes on."""
@@ -49,4 +50,5 @@ class ScreeningPanel:
         reason = session.why_not_screen()
         ui.screenButton.enabled = reason is None
         ui.screenButton.text = _("Screen again") if session.reading is not None else _("Screen")
+        with_key(ui.screenButton, "screen")
         ui.screenButton.toolTip = reason or _("Let the server look for regions and label them (Ctrl+R).")

@@ -7,6 +7,7 @@ seconds that it took. A diagnosis that is changed after the model was shown was 
 from typing import Any, Dict, Optional
 
 from ..reading.reading import Reading
+from ..signal import Signal
 
 
 class Study:
@@ -15,12 +16,19 @@ class Study:
     Attributes:
         is_on: the reader's switch, for the cases that are opened from now on.
         is_hidden: whether the findings of the open case are hidden now.
+        switched: when the switch is another than before.
     """
 
     def __init__(self) -> None:
         self.is_on, self.is_hidden = False, False
+        self.switched = Signal()
         self._diagnosis: Optional[str] = None
         self._seconds = 0.0
+
+    def switch(self, is_on: bool) -> None:
+        """Hide the model from now on, or no more."""
+        self.is_on = is_on
+        self.switched.emit()
 
     def begin(self, reading: Reading, is_read_only: bool) -> None:
         """Another reading is open; one that has a diagnosis was begun with the model before the eyes."""

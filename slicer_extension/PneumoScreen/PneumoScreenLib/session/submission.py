@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Optional
 
+from ..client.sentences import in_words
 from ..connection.asking import Message
 from ..connection.calls import Failure
 from ..connection.connection import NOT_CONNECTED
@@ -86,7 +87,7 @@ class Submission:
             else:
                 said = [
                     _("Submitted as version {version}.").format(version=answer["version"]),
-                    *map(str, answer.get("changes") or ()),
+                    *map(in_words, answer.get("changes") or ()),
                 ]
                 session.asking.say(Message(" ".join(said)))
 

@@ -54,6 +54,7 @@ class TrainingPanel:
         self._show_tasks()
         self._show_training(Training.of(self.trainings.status))
         self._versions: List[Version] = versions_of(self.trainings.models, self.task)
+        self.ui.versionTable.visible = bool(self._versions)
         self._cells.resize(len(self._versions))
         for row, version in enumerate(self._versions):
             self._cells.write(row, version.texts)

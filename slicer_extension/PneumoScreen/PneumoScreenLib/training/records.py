@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Tuple
 
+from ..client.sentences import in_words
 from ..translation import _
 from ..wording import display_name, time_left
 
@@ -89,7 +90,7 @@ def versions_of(models: Mapping[str, Any], task: str) -> List[Version]:
 
 def _headline(task: str, is_running: bool, progress: Mapping[str, Any]) -> str:
     state = str(progress.get("state") or "")
-    parts = [f"{display_name(task)}: {_STATES.get(state, state or 'about to start').lower()}"]
+    parts = [f"{display_name(task)}: {_STATES.get(state, state or _('about to start')).lower()}"]
     epoch, epochs = progress.get("epoch") or 0, progress.get("epochs") or 0
     if epochs:
         parts.append(_("epoch {epoch} of {epochs}").format(epoch=epoch, epochs=epochs))
@@ -98,7 +99,7 @@ def _headline(task: str, is_running: bool, progress: Mapping[str, Any]) -> str:
         parts.append(left)
     says_more = not epochs if is_running else state in ("failed", "cancelled")
     if says_more and progress.get("message"):
-        parts.append(str(progress["message"]))
+        parts.append(in_words(progress["message"]))
     return ", ".join(parts)
 
 

@@ -7,8 +7,9 @@ to one of these two. The paper's own figures (Noisy-OR, rule, confidence) stand 
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..contract import DEFAULT_CLASSES, RULE_NONE, SIDES, Case, Classes, Region, Verdict, counts, decide, opinions
+from ..reading.progress import is_open
 from ..translation import _
-from ..wording import display_name, percent
+from ..wording import display_name, percent, side_name
 
 DOUBTFUL = 0.5
 """Probability of an infection below which one that was found is called doubtful, and from which none is not."""
@@ -55,13 +56,19 @@ def what_would_decide(case: Case, numbers: Dict[str, int], classes: Classes = DE
     if verdict is None or verdict.decided:
         return ""
     found = [(label, _in_the_way(case.regions, label, classes)) for label in verdict.confidence]
-    label, regions = min(found, key=lambda each: len(each[1]))
+    # A region that a reader has spoken on is not to be looked at once more.
+    label, regions = min(found, key=lambda each: (not all(map(is_open, each[1])), len(each[1])))
     named = _listed([f"{numbers[region.id]} ({_type_of(region)})" for region in regions])
-    text = (
-        _("What would decide it: look at region {named}. Without it the type is {label}.")
-        if len(regions) == 1
-        else _("What would decide it: look at regions {named}. Without them the type is {label}.")
-    )
+    if not all(map(is_open, regions)):
+        text = (
+            _("It hangs on what has been read: without region {named} the type is {label}.")
+            if len(regions) == 1
+            else _("It hangs on what has been read: without regions {named} the type is {label}.")
+        )
+    elif len(regions) == 1:
+        text = _("What would decide it: look at region {named}. Without it the type is {label}.")
+    else:
+        text = _("What would decide it: look at regions {named}. Without them the type is {label}.")
     return text.format(named=named, label=display_name(label))
 
 
@@ -71,7 +78,7 @@ def affected_in_words(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:
     A box that the server has not measured yet adds nothing, which is said.
     """
     parts = [
-        _("{side} lung {share:.1f} %").format(side=side, share=case.lungs[side].affected_percent)
+        _("{side} lung {share:.1f} %").format(side=side_name(side), share=case.lungs[side].affected_percent)
         for side in reversed(SIDES)
         if side in case.lungs
     ]

@@ -11,13 +11,14 @@ from ..reading.progress import progress_in_words
 from ..translation import _
 from ..wording import (
     display_name,
-    extent_score,
     infection_in_words,
     location_name,
     percent,
     rule_in_words,
+    side_name,
     state_of_region,
 )
+from ..xray.findings import extent_score
 from .finding import affected_in_words, heading, type_in_words
 from .report_sentence import sentence
 
@@ -80,7 +81,7 @@ def _row(region: Region, numbers: Dict[str, int]) -> List[str]:
     opinion = region.opinion
     return [
         str(numbers[region.id]),
-        region.side or "–",
+        side_name(region.side) or "–",
         "–" if opinion is None else display_name(opinion[0]),
         "–" if opinion is None else percent(opinion[1]),
         "–" if region.infected_ml is None else f"{region.infected_ml:.1f}",

@@ -6,14 +6,14 @@ from ..contract import DEFAULT_CLASSES, Case, Classes, Region, counts
 from ..reading.arrangement import edge_of
 from ..reading.progress import open_ids
 from ..translation import _
-from ..wording import display_name, film_finding
+from ..wording import display_name, side_name
+from ..xray.findings import film_finding
 
 PERIPHERAL = 0.25
 """Relative distance from the edge of the lung up to which a region is called peripheral; ours."""
 
 _SIDES = {"left": _("Left-sided"), "right": _("Right-sided")}
-_SIDE_WORDS = {"left": _("left"), "right": _("right")}
-_PLACES = {**_SIDE_WORDS, "bipulmonary": _("both lungs"), "none": _("neither lung")}
+_PLACES = {"bipulmonary": _("both lungs"), "none": _("neither lung")}
 
 
 def sentence(case: Case, classes: Classes = DEFAULT_CLASSES) -> str:
@@ -52,7 +52,7 @@ def _place(regions: Sequence[Region]) -> str:
 
 def _shares(case: Case) -> str:
     found = [
-        _("{share:.1f} % of the {side}").format(share=case.lungs[side].affected_percent, side=_SIDE_WORDS[side])
+        _("{share:.1f} % of the {side}").format(share=case.lungs[side].affected_percent, side=side_name(side))
         for side in ("right", "left")
         if side in case.lungs
     ]
@@ -86,7 +86,7 @@ def _of_radiograph(case: Case) -> str:
     found = film_finding(verdict) if verdict is not None and verdict.infection is not None else display_name(likeliest)
     parts: List[str] = [display_name(str(said["label"])) if said.get("label") else found]
     place = str(said.get("location") or cxr.location)
-    parts.append(_PLACES.get(place, place))
+    parts.append(_PLACES.get(place) or side_name(place))
     return _("Chest radiograph: {findings}, as {source}.").format(
         findings=", ".join(parts), source=_("read by the reader") if said else _("the model found it")
     )

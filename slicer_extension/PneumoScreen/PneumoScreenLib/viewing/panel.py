@@ -11,12 +11,13 @@ from ..connection.asking import Message
 from ..keys import meanings
 from ..scene.hanging import BONE, LUNG, MEDIASTINUM
 from ..session.prior import Prior, day_of
+from ..session.session import HIDDEN
 from ..translation import _
 from ..verdict.report_file import ReportError, filters, write_report
 from ..verdict.report_page import page
 from ..verdict.report_sentence import sentence
 from ..widgets import style
-from ..widgets.buttons import flow, with_key
+from ..widgets.buttons import Rows, with_key
 
 FIRST_MS, REPEAT_MS = 900, 250
 """How long overlays stay away after a key's first press, and after each press that repeats it; ours: the system waits
@@ -72,12 +73,15 @@ class ViewingPanel:
         }.items():
             with_key(button, action)
             button.connect("clicked()", self.actions[action])
-        flow(ui.viewFrame, list(buttons.values()))
-        flow(ui.reportFrame, [ui.reportButton, ui.saveReportButton, ui.keysButton])
+        self._rows = [
+            Rows(ui.viewFrame, list(buttons.values())),
+            Rows(ui.reportFrame, [ui.reportButton, ui.saveReportButton, ui.keysButton]),
+        ]
         style.as_card(ui.keysFrame)
         ui.keysLabel.text = _map_of_keys(session.classes)
         ui.keysFrame.visible = False
         with_key(ui.surfaceCheck, "lung_surface")
+        style.as_box(ui.surfaceCheck)
         ui.surfaceCheck.connect("toggled(bool)", view.masks.surface.set_visible)
         self.prior.changed.connect(self.update)
         self.update()
@@ -112,9 +116,8 @@ class ViewingPanel:
 
     def copy_report(self) -> None:
         """Put the sentence for the report on the clipboard, and show it."""
-        reading = self.session.reading
+        reading = self._reading_to_report()
         if reading is None:
-            self.session.asking.say(Message(_("Screen the case first.")))
             return
         text = sentence(reading.case, self.session.classes)
         qt.QApplication.clipboard().setText(text)
@@ -122,9 +125,8 @@ class ViewingPanel:
 
     def save_report(self) -> None:
         """Write the report of the case as it stands, corrections included, to a file that the reader names."""
-        session, reading = self.session, self.session.reading
+        session, reading = self.session, self._reading_to_report()
         if reading is None:
-            session.asking.say(Message(_("Screen the case first.")))
             return
         name = f"{reading.case.case_id}.html"
         path = qt.QFileDialog.getSaveFileName(self.ui.saveReportButton, _("Save report"), name, filters())
@@ -139,6 +141,14 @@ class ViewingPanel:
             return
         session.asking.say(Message(_("The report is in {path}.").format(path=path)))
 
+    def _reading_to_report(self) -> Any:
+        """The reading, where there is one and nothing of the model is hidden; else the reader is told."""
+        reading, is_hidden = self.session.reading, self.session.study.is_hidden
+        if reading is None or is_hidden:
+            self.session.asking.say(Message(HIDDEN if is_hidden else _("Screen the case first.")))
+            return None
+        return reading
+
     def show_keys(self) -> None:
         """Show the map of all keys, or put it away."""
         self.ui.keysFrame.visible = not self.ui.keysFrame.visible
@@ -146,6 +156,8 @@ class ViewingPanel:
     def close(self) -> None:
         """The panel goes: nothing is left hidden."""
         self._timer.stop()
+        for rows in self._rows:
+            rows.close()
         self.session.view.hide_overlays(False)
 
 

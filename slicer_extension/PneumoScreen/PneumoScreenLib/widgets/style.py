@@ -10,6 +10,8 @@ from ..palette import hue_of
 # (on light, on dark)
 TROUBLE = ("#b3261e", "#ff8a80")
 PROGRESS = "#2f7dc1"
+EMPTY_BOX = "#7a828b"
+"""On dark: three times as light as the ground, as WCAG 2.1 (1.4.11) asks of what is to be clicked."""
 CARDS = "QFrame#{name} {{ border: 1px solid {line}; border-radius: 6px; background: {paper}; }}"
 BAR = (
     "QProgressBar {{ border: none; border-radius: {round}px; background: {groove}; max-height: {height}px; "
@@ -67,6 +69,14 @@ def as_quiet(label: Any, small: bool = True) -> None:
         font = label.font
         font.setPointSizeF(max(font.pointSizeF() * 0.92, 7.0))
         label.setFont(font)
+
+
+def as_box(check: Any) -> None:
+    """A box to check that is seen before it is checked: dark styles draw an empty one nearly as their ground."""
+    if is_dark(check):
+        palette = check.palette
+        palette.setColor(qt.QPalette.Base, qt.QColor(EMPTY_BOX))
+        check.setPalette(palette)
 
 
 def as_title(label: Any, factor: float = 1.0) -> None:
@@ -189,3 +199,11 @@ def prepare_table(table: Any) -> None:
     # Qt 5.11 and later measure with horizontalAdvance.
     header.setMinimumSectionSize(metrics.horizontalAdvance("00"))
     header.setHighlightSections(False)
+
+
+def set_height(table: Any, rows: int) -> None:
+    """Let a prepared table be as high as its header and so many rows: no row is seen in half."""
+    # The header is a row of text, too; the rest is the frame.
+    height = table.verticalHeader().defaultSectionSize * (rows + 1) + 2 * table.frameWidth
+    if table.minimumHeight != height:
+        table.setFixedHeight(height)

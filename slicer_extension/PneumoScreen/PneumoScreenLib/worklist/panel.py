@@ -9,6 +9,7 @@ import qt
 
 from ..translation import _
 from ..widgets import style
+from ..widgets.buttons import with_key
 from ..widgets.columns import LEFT, RIGHT, Column, Columns
 from ..wording import display_name
 from .rows import COLUMNS, FINDINGS, STATES, Row, arranged, counts_in_words, rows_of, unknown_columns
@@ -16,7 +17,7 @@ from .rows import COLUMNS, FINDINGS, STATES, Row, arranged, counts_in_words, row
 ROWS_A_TURN = 150
 FOLLOW_MS = 30_000
 """How often the list follows the server by itself."""
-CASE = 0
+CASE, UNSURE = 0, 3
 TABLE = (
     Column(_("Case"), _("Name of the case."), ("ct-0000",), LEFT),
     Column(_("State"), _("Where it stands; who has it stands below where you choose it."), STATES, LEFT),
@@ -62,6 +63,7 @@ class WorklistPanel:
         ui.worklistTable.connect("itemSelectionChanged()", self.update)
         ui.worklistTable.horizontalHeader().connect("sectionClicked(int)", self._sort)
         self.connection.cases_changed.connect(self._listed)
+        session.study.switched.connect(self._listed)
         self.connection.server_changed.connect(self._server_changed)
         session.asking.busy_changed.connect(self.update)
         session.case_changed.connect(self.update)
@@ -75,7 +77,7 @@ class WorklistPanel:
         ui.refreshButton.enabled = self.connection.server is not None
         row = self._chosen()
         ui.openButton.enabled = is_free and row is not None
-        ui.worklistDetailLabel.text = f"{row.case_id}: {row.explanation}" if row is not None and row.explanation else ""
+        ui.worklistDetailLabel.text = row.in_full if row is not None and row.explanation else ""
         ui.worklistDetailLabel.visible = bool(ui.worklistDetailLabel.text)
 
     def close(self) -> None:
@@ -102,8 +104,8 @@ class WorklistPanel:
         until = min(self._written + ROWS_A_TURN, len(self._shown))
         for row in range(self._written, until):
             self._cells.write(row, self._shown[row].texts)
-            # What does not fit into the cells: who reads it, why it could not be screened.
-            item, tip = self._cells.item(row, 0), self._shown[row].explanation
+            # What does not fit into the cells: all of its name, who reads it, why it could not be screened.
+            item, tip = self._cells.item(row, 0), self._shown[row].in_full
             if item.toolTip() != tip:
                 item.setToolTip(tip)
         self._written = until
@@ -119,6 +121,7 @@ class WorklistPanel:
         self._cells = style.Cells(ui.worklistTable, self._columns.alignments)
         style.as_quiet(ui.worklistCountLabel)
         style.as_quiet(ui.worklistDetailLabel)
+        with_key(ui.nextButton, "next_case")
         style.as_primary(ui.nextButton)
         ui.sendLine.setStyleSheet(f"color: {style.line_colour(ui.sendLine)};")
         ui.worklistTable.horizontalHeader().setSectionsClickable(True)
@@ -128,8 +131,9 @@ class WorklistPanel:
 
     def _listed(self) -> None:
         chosen = self._chosen()
-        self._rows = rows_of(self.connection.cases)
-        self._columns.leave_out(unknown_columns(self._rows))
+        is_blind = self.session.study.is_on
+        self._rows = rows_of(self.connection.cases, is_blind)
+        self._columns.leave_out([*unknown_columns(self._rows), *([UNSURE] if is_blind else [])])
         self.arrange()
         ids = [row.case_id for row in self._shown]
         if chosen is not None and chosen.case_id in ids:

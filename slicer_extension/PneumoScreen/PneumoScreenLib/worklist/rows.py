@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from ..client.sentences import in_words
 from ..contract import DEFAULT_CLASSES
 from ..translation import _
 from ..wording import SHORT, TYPE_UNDECIDED, display_name, percent, short_name
@@ -11,13 +12,15 @@ _STATES = {"new": _("New"), "screened": _("Screened"), "in_progress": _("In prog
 STATES = ("", *_STATES.values())
 """What the list can be narrowed to; the first is everything."""
 
-FAILED = "failed"
+FAILED = _("Failed")
 """The verdict of a case that could not be screened."""
 
 FINDINGS = (TYPE_UNDECIDED, FAILED, *SHORT.values(), *map(display_name, DEFAULT_CLASSES.infections))
 """What may stand in the column of the verdict."""
 
 COLUMNS = ("id", "state", "verdict", "uncertainty", "priority", "acquired", "age", "patient")
+OF_MODEL = ("verdict", "confidence", "uncertainty", "decided", "infection", "priority")
+"""What a case's entry tells of the model's opinion."""
 KNOWN_TO_SOME = COLUMNS[4:]
 """What the server does not know of every case, and of none where it is an older one."""
 
@@ -72,6 +75,11 @@ class Row:
         return (self.case_id, self.state, verdict, unsure, *("–" if value is None else str(value) for value in more))
 
     @property
+    def in_full(self) -> str:
+        """Its name, which a narrow column cuts, and what may not fit into the cells."""
+        return f"{self.case_id}: {self.explanation}" if self.explanation else self.case_id
+
+    @property
     def explanation(self) -> str:
         """What may not fit into the cells: who reads it, infection and confidence, whose it is, why it failed."""
         parts = [_("with {reader}").format(reader=self.reader)] if self.reader else []
@@ -92,8 +100,14 @@ class Row:
         return ", ".join(parts)
 
 
-def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
-    """The rows of ``Server.worklist``."""
+def rows_of(cases: Iterable[Mapping[str, Any]], is_blind: bool = False) -> List[Row]:
+    """The rows of ``Server.worklist``.
+
+    Args:
+        cases: of the server.
+        is_blind: whether what a model says of them is left out, as in a reader study.
+    """
+    hidden = dict.fromkeys(OF_MODEL) if is_blind else {}
     return [
         Row(
             case_id=str(case["id"]),
@@ -102,12 +116,12 @@ def rows_of(cases: Iterable[Mapping[str, Any]]) -> List[Row]:
             confidence=case.get("confidence"),
             uncertainty=case.get("uncertainty"),
             reader=str((case.get("lease") or {}).get("reader") or ""),
-            error=str(case.get("error") or ""),
+            error=in_words(case.get("error") or ""),
             decided=case.get("decided"),
             infection=case.get("infection"),
             **{column: case.get(column) for column in KNOWN_TO_SOME},
         )
-        for case in cases
+        for case in ({**each, **hidden} for each in cases)
     ]
 
 

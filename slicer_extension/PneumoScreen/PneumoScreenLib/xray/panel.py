@@ -13,8 +13,9 @@ from ..keys import XRAY
 from ..translation import _
 from ..widgets import style
 from ..widgets.bars import Bars
-from ..widgets.buttons import lay_out
-from ..wording import by_side, extent_in_words, film_cautions, film_verdict_in_words, location_name, short_name
+from ..widgets.buttons import Rows
+from ..wording import by_side, location_name, short_name
+from .findings import extent_in_words, film_cautions, film_reading_in_words, film_verdict_in_words
 
 COLOURS = {"covid19": "covid19", "cap": "influenza_a", "healthy": "no_infection_found"}
 
@@ -35,14 +36,16 @@ class XrayPanel:
         style.as_title(ui.xrayVerdictLabel, 1.35)
         style.as_quiet(ui.xrayResearchLabel)
         self._choices: Dict[str, Any] = {}
+        self._rows = []
         for frame, names, name_of in (
             (ui.xrayClassFrame, CXR_CLASSES, short_name),
             (ui.xraySideFrame, CXR_LOCATIONS, location_name),
         ):
             for name in names:
                 self._choices[name] = self._button(name, name_of(name))
-            lay_out(frame, [self._choices[name] for name in names])
+            self._rows.append(Rows(frame, [self._choices[name] for name in names], are_alike=True))
         style.as_quiet(ui.xrayHeatTitle)
+        style.as_box(ui.xrayHeatCheck)
         ui.xrayHeatSlider.value = round(100 * session.view.heat.strength)
         ui.xrayHeatSlider.connect("valueChanged(int)", self._set_strength)
         ui.xrayHeatSlider.connect("sliderReleased()", self.update)
@@ -69,12 +72,16 @@ class XrayPanel:
                 widget.visible = False
             return
         findings = case.cxr
-        ui.xrayVerdictLabel.text = style.unbroken(film_verdict_in_words(case))
+        by_model = film_verdict_in_words(case)
+        ui.xrayVerdictLabel.text = style.unbroken(film_reading_in_words(findings) or by_model)
         ui.xrayVerdictLabel.toolTip = film_cautions(case)
         self._bars.show(findings.probabilities)
         location = _("Affected lung: {location}").format(location=location_name(findings.location))
         location += f" ({by_side(findings.sides)})" if findings.sides else ""
-        ui.xrayLocationLabel.text = style.unbroken("\n".join(filter(None, (location, extent_in_words(findings)))))
+        # Said once: where the reader's own finding is the heading, the model's stands below as what it is.
+        model = _("By the model: {finding}").format(finding=by_model) if findings.reader else ""
+        lines = filter(None, (model, location, extent_in_words(findings)))
+        ui.xrayLocationLabel.text = style.unbroken("\n".join(lines))
         for widget in (ui.xrayHeatCheck, ui.xrayHeatTitle, ui.xrayHeatSlider):
             widget.visible = self.session.view.has_heat
         picture = self.session.view.xray_picture(findings.boxes)
@@ -88,6 +95,11 @@ class XrayPanel:
             button.enabled = not self.session.is_read_only
             button.checked = name in (said.get("label"), said.get("location"))
             style.as_chosen(button, button.checked)
+
+    def close(self) -> None:
+        """The panel goes: its rows follow its width no longer."""
+        for rows in self._rows:
+            rows.close()
 
     def _switch_heat(self, is_on: bool) -> None:
         self.session.view.set_heat_visible(is_on)
