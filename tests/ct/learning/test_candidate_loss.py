@@ -9,7 +9,8 @@ import torch
 from pneumoscreen.ct.candidates.network import CandidateNetworkSettings, CandidateOutput
 from pneumoscreen.ct.candidates.proposals import POSITIVE, Proposals
 from pneumoscreen.ct.candidates.working_grid import WorkingGridSettings
-from pneumoscreen.ct.learning.candidate_data import AugmentationSettings, Batch, collate, crop_sample, prepare_case
+from pneumoscreen.ct.learning.candidate_crops import AugmentationSettings, Batch, collate, crop_sample
+from pneumoscreen.ct.learning.candidate_data import prepare_case
 from pneumoscreen.ct.learning.candidate_loss import CandidateLoss
 
 CROP = (32, 96, 128)

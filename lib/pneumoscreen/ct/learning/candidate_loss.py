@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..candidates.network import CandidateOutput
 from ..candidates.proposals import IGNORED, POSITIVE, Proposals
 from ..candidates.working_grid import WorkingGridSettings, normalise
-from .candidate_data import Batch
+from .candidate_crops import Batch
 
 DENSE_HU = -150.0
 """Soft tissue lies above, ground glass and dependent bands below."""

@@ -31,7 +31,8 @@ from ..candidates.finding import CandidateModel, CandidateSettings
 from ..candidates.network import CandidateNetwork
 from ..candidates.proposals import Proposals
 from ..networks import CANDIDATES
-from .candidate_data import AugmentationSettings, Batch, CropDataset, PreparedCase, collate
+from .candidate_crops import AugmentationSettings, Batch, CropDataset, collate
+from .candidate_data import PreparedCase
 from .candidate_loss import CandidateLoss
 from .candidate_validation import CandidateFigures, validate
 
