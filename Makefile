@@ -66,6 +66,24 @@ serve: $(RUN)  ## start the server on 127.0.0.1: make serve STUDIES=/path/to/stu
 	@$(if $(STUDIES),,echo 'name the folder of studies: make serve STUDIES=/path/to/studies' >&2; exit 2;) \
 	exec $(BIN)/pneumoscreen serve --studies '$(STUDIES)' $(ARGS)
 
+# Debian packages of the PACS that the demonstration starts.
+PACS := orthanc orthanc-dicomweb dcmtk
+
+.PHONY: demo-pacs
+demo-pacs: $(RUN)  ## a PACS (Orthanc) on loopback, studies sent to it, screened, results stored there (Debian, as root): OUT=folder
+	@command -v dpkg-query >/dev/null || { echo 'demo-pacs needs Debian: it installs $(PACS)' >&2; exit 2; }; \
+	missing=""; \
+	for package in $(PACS); do \
+	    dpkg-query -W -f '$${db:Status-Status}\n' "$$package" 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    if [ "$$(id -u)" != 0 ]; then echo "demo-pacs needs Debian packages: sudo apt-get install$$missing" >&2; exit 2; fi; \
+	    echo "installing$$missing"; \
+	    { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
+	      || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; }; } >/dev/null; \
+	fi
+	@$(BIN)/python scripts/demo_pacs.py --out '$(OUT)/pacs' $(ARGS)
+
 .PHONY: bench
 bench: $(RUN)  ## measure time and memory of a screening and the server's latency; writes build/bench.json
 	@$(BIN)/pneumoscreen bench --out build/bench.json $(ARGS)

@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from . import RESEARCH_USE_ONLY, __version__
+from .commands.pacs import app as pacs_app
 from .commands.terminal import complain, quiet_packages, write_any_name
 from .errors import PneumoScreenError
 from .methods import networks
@@ -636,6 +637,8 @@ def bench(
 
     run_bench(out, model_dir=model_dir, device=device)
 
+
+app.add_typer(pacs_app, name="pacs")
 
 AuditedStudies = Annotated[
     Path | None,

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .case import Case, ModelInfo
     from .images.inputs import Input, Modality
+    from .images.volume import Volume
     from .models.store import ModelStore
     from .models.weights import Weights
     from .training.recipes import Recipe
@@ -37,6 +41,50 @@ class Network:
     training: str
     load: "Callable[[Weights], object]"
     recipe: "Callable[[], type[Recipe]]"
+
+
+@dataclass(frozen=True)
+class DrawnBox:
+    """A rectangle on a picture, in the picture's units; ``key`` is its style class, see ``report.wording``."""
+
+    text: str
+    key: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture that stands for a screening: a data URI, its size in units of its own, and the boxes on it.
+
+    Attributes:
+        title: what it shows.
+        orientation: where its rows and its columns run to, as DICOM's PatientOrientation names it.
+    """
+
+    title: str
+    picture: str
+    width: float
+    height: float
+    orientation: tuple[str, str]
+    boxes: tuple[DrawnBox, ...] = ()
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What a screening marked voxel by voxel, on the grid of its volume.
+
+    Attributes:
+        volume: the scan.
+        lungs: [z, y, x], see ``images.volume.LEFT``.
+        infection: [z, y, x], infected voxels.
+    """
+
+    volume: "Volume"
+    lungs: "NDArray[np.uint8]"
+    infection: "NDArray[np.bool_]"
 
 
 class Screening(Protocol):
@@ -119,3 +167,12 @@ class Method(ABC):
     @abstractmethod
     def write_report(self, image: Any, screening: Any, screener: Any, target: Path) -> None:
         """Write the page of a screened image."""
+
+    @abstractmethod
+    def drawing(self, image: Any, screening: Any, screener: Any) -> Drawing:
+        """The picture that stands for a screened image where there is room for one."""
+
+    def masks(self, image: Any, screening: Any) -> Masks | None:
+        """What the screening marked voxel by voxel; None where the method marks no voxels."""
+        del image, screening
+        return None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..method import Method, Network
+from ..method import Drawing, DrawnBox, Masks, Method, Network
 from . import networks
 
 if TYPE_CHECKING:
@@ -66,6 +66,19 @@ class CtMethod(Method):
         from .report.case_report import write_report
 
         write_report(image, screening, target, screener.classes)
+
+    def drawing(self, image: "Volume", screening: "Screening", screener: "Screener") -> Drawing:
+        """The view from the front with the regions' boxes."""
+        from .report.case_report import OVERVIEW_PIXELS
+        from .report.overview import coronal_overview
+
+        seen = coronal_overview(image, screening, screener.classes, OVERVIEW_PIXELS)
+        boxes = tuple(DrawnBox(f"r{box.number}", box.key, box.x, box.y, box.width, box.height) for box in seen.boxes)
+        return Drawing("From the front", seen.picture, seen.width_mm, seen.height_mm, ("L", "F"), boxes)
+
+    def masks(self, image: "Volume", screening: "Screening") -> Masks:
+        """The lungs and what is infected in them."""
+        return Masks(image, screening.lungs.labels, screening.infection)
 
 
 def _load_candidates(weights: "Weights") -> object:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..method import Method, Network
+from ..method import Drawing, DrawnBox, Method, Network
 from . import networks
 
 if TYPE_CHECKING:
@@ -72,6 +72,17 @@ class CxrMethod(Method):
 
         del screener
         write_cxr_report(image, screening, target)
+
+    def drawing(self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener") -> Drawing:
+        """The radiograph with the boxes of the lungs."""
+        from .report.pictures import draw
+
+        del screener
+        drawn = draw(image, screening)
+        boxes = tuple(DrawnBox(box.side, "unknown", box.x, box.y, box.width, box.height) for box in drawn.boxes)
+        return Drawing(
+            "The radiograph", drawn.radiograph, drawn.frame.width_mm, drawn.frame.height_mm, ("L", "F"), boxes
+        )
 
 
 def _load_lung_boxes(weights: "Weights") -> object:
