@@ -82,7 +82,7 @@ demo-pacs: $(RUN)  ## a PACS (Orthanc) on loopback, studies sent to it, screened
 	    { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
 	      || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; }; } >/dev/null; \
 	fi
-	@$(BIN)/python scripts/demo_pacs.py --out '$(OUT)/pacs' $(ARGS)
+	@$(BIN)/python -m scripts.demo_pacs --out '$(OUT)/pacs' $(ARGS)
 
 .PHONY: bench
 bench: $(RUN)  ## measure time and memory of a screening and the server's latency; writes build/bench.json

@@ -13,10 +13,9 @@ from pathlib import Path
 from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.cxr.phantoms.radiograph import generate_radiograph
-from pneumoscreen.pacs.phantom_files import write_ct, write_xray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from scripts.orthanc import Orthanc, missing
+from .orthanc import Orthanc, missing
+from .phantom_files import write_ct, write_xray
 
 CTS = (("covid19", 41), ("no_infection_found", 53))
 """Diagnosis and seed of the phantoms: clear cases, as those of `make demo`."""

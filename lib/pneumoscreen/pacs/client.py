@@ -172,7 +172,7 @@ class Pacs:
         Raises:
             PacsError: if it cannot be asked.
         """
-        with self._asking("the header of an image"):
+        with self._asking("for the header of an image"):
             return Dataset.from_json(self._reading.retrieve_instance_metadata(study_uid, series_uid, instance_uid))
 
     def fetch(self, study_uid: str, series_uid: str, folder: Path, instance_uid: str | None = None) -> int:
@@ -184,7 +184,7 @@ class Pacs:
         Raises:
             PacsError: if they do not come.
         """
-        with self._asking("the images of a series"):
+        with self._asking("for the images of a series"):
             if instance_uid is None:
                 images = self._reading.iter_series(study_uid, series_uid, media_types=_ANY_SYNTAX)
             else:

@@ -1,5 +1,6 @@
 """The DICOM images that a case was read from, as the objects written about it refer to them."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from ..errors import PneumoScreenError
@@ -19,6 +22,17 @@ _MAY_BE_MISSING = (
     "StudyTime", "ReferringPhysicianName",
 )  # fmt: skip
 """Fields that a DICOM object must have, if only empty."""
+
+
+_ANYTHING = re.compile(".*", re.DOTALL)
+_DAY = re.compile(r"(?:\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))?")
+_FORMS = {
+    "PatientBirthDate": _DAY,
+    "PatientSex": re.compile("[MFO]?"),
+    "StudyDate": _DAY,
+    "StudyTime": re.compile(r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?|"),
+}
+"""Of the fields whose values highdicom reads: what their values look like."""
 
 
 class ResultError(PneumoScreenError):
@@ -94,9 +108,19 @@ def source_of(given: Input) -> Source:
 def _header(path: Path) -> Dataset:
     header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
     for keyword in _MAY_BE_MISSING:
-        if keyword not in header:
+        # What is no value of its field cannot be said again, and is none of a result's business.
+        if not _FORMS.get(keyword, _ANYTHING).fullmatch(_text(header, keyword)):
+            header[keyword] = DataElement(keyword, dictionary_VR(keyword), None)
+        elif keyword not in header:
             setattr(header, keyword, None)
     for keyword in ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID"):
         if not header.get(keyword):
             raise ResultError(f"{path} has no {keyword}, and so nothing can refer to it; export it again")
     return header
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    try:
+        return str(header.get(keyword) or "")
+    except Exception:
+        return "\0"  # pydicom raises whatever a value that is none happens to break

@@ -1,6 +1,7 @@
 """The Structured Report of a case (TID 1500): the verdict, each lung, each region, and who says so."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from highdicom.sr import (
@@ -153,11 +154,12 @@ def _probabilities(modality: str, verdict: Verdict) -> Iterator[Measurement]:
 def _lung_groups(about: About, places: Mapping[str, SegmentPlace]) -> Iterator[Group]:
     for side in SIDES:
         lung = about.case.lungs.get(side)
-        if lung is None or side not in places:
+        if lung is None:
             continue
-        yield VolumetricROIMeasurementsAndQualitativeEvaluations(
-            tracking_identifier=_tracking(about, side),
-            referenced_segment=_segment(places[side]),
+        yield _group(
+            about,
+            side,
+            places,
             finding_type=codes.LUNG,
             algorithm_id=_algorithm(about),
             finding_sites=[FindingSite(codes.LUNG, laterality=codes.SIDES[side])],
@@ -170,14 +172,13 @@ def _lung_groups(about: About, places: Mapping[str, SegmentPlace]) -> Iterator[G
 
 def _region_groups(about: About, places: Mapping[str, SegmentPlace]) -> Iterator[Group]:
     for region in about.case.regions:
-        if region.id not in places:
-            continue
         name, confidence = region.opinion or (None, 0.0)
         finding = codes.OPACITY if name is None else codes.label(name)
         by = codes.ALGORITHM if region.reader is None else codes.READER
-        yield VolumetricROIMeasurementsAndQualitativeEvaluations(
-            tracking_identifier=_tracking(about, region.id),
-            referenced_segment=_segment(places[region.id]),
+        yield _group(
+            about,
+            region.id,
+            places,
             finding_type=finding,
             algorithm_id=_algorithm(about) if region.source != READER else None,
             finding_sites=[FindingSite(codes.LUNG, laterality=codes.SIDES[region.side])],
@@ -192,6 +193,16 @@ def _region_numbers(region: Region) -> Iterator[Measurement]:
         yield _number(codes.INFECTED_VOLUME, region.infected_ml, codes.MILLILITRE)
     for name, extent in zip(codes.EXTENTS, region.size_mm, strict=True):
         yield _number(name, extent, codes.MILLIMETRE)
+
+
+def _group(about: About, name: str, places: Mapping[str, SegmentPlace], **content: Any) -> Group:
+    """A group about a segment; about what has no voxel of its own (a box between two slices) without one."""
+    tracking = _tracking(about, name)
+    if name not in places:
+        return MeasurementsAndQualitativeEvaluations(tracking_identifier=tracking, **content)
+    return VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=tracking, referenced_segment=_segment(places[name]), **content
+    )
 
 
 def _segment(place: SegmentPlace) -> ReferencedSegment:

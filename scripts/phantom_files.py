@@ -8,9 +8,9 @@ import SimpleITK as sitk
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from ..images.radiograph import Radiograph
-from ..images.volume import Volume
-from .uids import uid_of
+from pneumoscreen.images.radiograph import Radiograph
+from pneumoscreen.images.volume import Volume
+from pneumoscreen.pacs.uids import uid_of
 
 _RAW_AIR = -1024
 _XRAY_TOP = 4095
