@@ -1,4 +1,4 @@
-"""PDF, Secondary Capture, and what all objects have alike: the patient, references, UIDs, and no error in validators."""
+"""PDF, Secondary Capture, and what all objects have alike: patient, references, UIDs, and no error in validators."""
 
 import re
 import shutil

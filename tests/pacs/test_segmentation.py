@@ -177,7 +177,7 @@ def test_a_series_without_a_frame_of_reference_is_refused(about: About, tmp_path
         header = pydicom.dcmread(path)
         del header.FrameOfReferenceUID
         header.save_as(path)
-    with pytest.raises(ResultError, match="without FrameOfReferenceUID.*; export the series again"):
+    with pytest.raises(ResultError, match=r"without FrameOfReferenceUID.*; export the series again"):
         source_of(only_input(tmp_path / "ct"))
 
 
