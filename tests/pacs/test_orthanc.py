@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from scripts.orthanc import Orthanc, missing
+from scripts.phantom_files import write_ct
+from tests.commands.conftest import narrow_models  # noqa: F401
 
 from pneumoscreen.ct.phantoms.phantom import Phantom
 from pneumoscreen.pacs.client import Access, Pacs, PacsRefusedError
 from pneumoscreen.pacs.screening import FolderScreener, Written
 from pneumoscreen.pacs.state import State
 from pneumoscreen.pacs.watch import Pace, Watcher
-from scripts.orthanc import Orthanc, missing
-from scripts.phantom_files import write_ct
-from tests.commands.conftest import narrow_models  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"Debian packages are not installed: {' '.join(missing())}")

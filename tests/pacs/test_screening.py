@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from scripts.phantom_files import write_ct, write_xray
 
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.cxr.phantoms.radiograph import generate_radiograph
@@ -14,7 +15,6 @@ from pneumoscreen.errors import ImageError
 from pneumoscreen.images import read_volume
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.screening import FolderScreener
-from scripts.phantom_files import write_ct, write_xray
 
 from .test_segmentation import masks_of
 

@@ -121,6 +121,15 @@ def test_a_second_watcher_is_refused_and_others_may_read(state: State, tmp_path:
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_full_disk_is_a_sentence_and_changes_nothing(state: State) -> None:
+    state.see([StudyFound("1.1", 10)])
+    (pages,) = state._base.execute("PRAGMA page_count").fetchone()
+    state._base.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StateError, match=r"--state .*: cannot be written \(.*full\); free the disk, start again"):
+        state.see([StudyFound(f"1.2.{number}", 10) for number in range(5000)])
+    assert [entry.study_uid for entry in state.entries()] == ["1.1"]
+
+
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StateError, match=r"--state .*file: cannot be used \(.*\); name another folder"):

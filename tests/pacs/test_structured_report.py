@@ -14,8 +14,8 @@ from scripts.phantom_files import write_xray
 from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.case import ReaderMark
 from pneumoscreen.images.radiograph import Radiograph
+from pneumoscreen.images.radiograph_corners import stored_corners
 from pneumoscreen.pacs.about import About
-from pneumoscreen.pacs.radiograph_box import stored_corners
 from pneumoscreen.pacs.results import results_of
 from pneumoscreen.pacs.source import source_of
 from pneumoscreen.verdict import Infection

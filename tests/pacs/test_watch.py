@@ -1,6 +1,5 @@
 """Each study is screened once and its results arrive, whatever the PACS does and whenever the program is killed."""
 
-import json
 import os
 import re
 import signal
@@ -180,6 +179,19 @@ def test_a_fault_of_the_program_is_tried_some_times_and_its_text_is_not_kept(
     assert states(tmp_path)[study] == ("refused", "a fault of the program (KeyError); please report it")
 
 
+def test_without_networks_nothing_is_refused(
+    server: DicomwebServer, phantom: Phantom, tmp_path: Path, lines: list[str]
+) -> None:
+    study = ct_study(server, phantom, tmp_path, 1)
+    state = State(tmp_path / "state")
+    (tmp_path / "models").mkdir()
+    pacs, screen = Pacs(Access(server.url)), FolderScreener(tmp_path / "models", "cpu")
+    watcher = Watcher(pacs, state, tmp_path / "state", screen, Pace(0.01, 0.0, None), 10**9, lines.append)
+    watcher.run(once=True)
+    state.close()
+    assert states(tmp_path)[study][0] == "failed" and "ct_candidates" in states(tmp_path)[study][1]
+
+
 def test_a_study_that_kills_the_program_is_left_alone_in_the_end(
     watcher: Watcher, server: DicomwebServer, phantom: Phantom, tmp_path: Path, screens: Screens
 ) -> None:
@@ -291,4 +303,3 @@ def test_nothing_of_a_patient_is_in_what_the_program_says_and_keeps(
     assert [word for word in words if any(word.encode() in text for text in everything)] == []
     names = [str(path) for path in (tmp_path / "state").rglob("*")]
     assert not [name for name in names if any(word in name for word in words)]
-    assert json.dumps([entry.to_dict() for entry in read_entries(tmp_path / "state")])

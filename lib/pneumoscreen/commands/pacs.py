@@ -2,6 +2,7 @@
 
 import json as json_
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -53,8 +54,8 @@ def watch(
     from .. import RESEARCH_USE_ONLY
     from ..pacs.client import Access, Pacs
     from ..pacs.screening import FolderScreener
-    from ..pacs.state import State
-    from ..pacs.watch import Pace, Watcher, counts
+    from ..pacs.state import STORED, State
+    from ..pacs.watch import Pace, Watcher
     from .device import pick_device
 
     access = Access(pacs, user, os.environ.get(PASSWORD), os.environ.get(TOKEN) or None, ca_file, client_cert)
@@ -72,10 +73,10 @@ def watch(
             lambda line: print(" ".join(line.split()), flush=True),
         )
         watcher.run(once=once)
-        found = counts(entries)
+        is_done = all(entry.state == STORED for entry in entries.entries())
     finally:
         entries.close()
-    return 2 if found["failed"] or found["refused"] or found["screened"] else 0
+    return 0 if is_done else 2
 
 
 @app.command()
@@ -88,7 +89,7 @@ def status(
 
     entries = read_entries(state)
     if json:
-        print(json_.dumps([entry.to_dict() for entry in entries], indent=2, ensure_ascii=False))
+        print(json_.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
         return
     for entry in entries:
         print(f"{entry.study_uid} {entry.state} {entry.verdict or '-'}" + (f": {entry.reason}" if entry.reason else ""))

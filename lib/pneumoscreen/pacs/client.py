@@ -84,7 +84,7 @@ class SeriesFound:
 
 
 class Pacs:
-    """One PACS.
+    """One PACS; whatever it is asked raises ``PacsError`` where it does not answer as it should.
 
     Args:
         access: where it is, and who asks.
@@ -129,9 +129,6 @@ class Pacs:
         Args:
             modalities: asked for one by one, since not every PACS takes several.
             days: of StudyDate, as DICOM writes a range; None for all.
-
-        Raises:
-            PacsError: if it cannot be asked.
         """
         known: set[str] = set()
         for modality in modalities:
@@ -143,11 +140,7 @@ class Pacs:
                     yield StudyFound(uid, _number(item, "00201208"))
 
     def series(self, study_uid: str) -> list[SeriesFound]:
-        """The series of a study.
-
-        Raises:
-            PacsError: if it cannot be asked.
-        """
+        """The series of a study."""
         found = self._pages("series", lambda page: self._reading.search_for_series(study_uid, **page), {})
         return [
             SeriesFound(uid, _text(item, "00080060"), _number(item, "00201209"))
@@ -156,22 +149,14 @@ class Pacs:
         ]
 
     def instances(self, study_uid: str, series_uid: str) -> list[str]:
-        """The UIDs of a series' instances.
-
-        Raises:
-            PacsError: if it cannot be asked.
-        """
+        """The UIDs of a series' instances."""
         found = self._pages(
             "instances", lambda page: self._reading.search_for_instances(study_uid, series_uid, **page), {}
         )
         return [uid for item in found if (uid := _uid(item, "00080018"))]
 
     def header(self, study_uid: str, series_uid: str, instance_uid: str) -> Dataset:
-        """The header of an instance.
-
-        Raises:
-            PacsError: if it cannot be asked.
-        """
+        """The header of an instance."""
         with self._asking("for the header of an image"):
             return Dataset.from_json(self._reading.retrieve_instance_metadata(study_uid, series_uid, instance_uid))
 
@@ -180,29 +165,20 @@ class Pacs:
 
         Returns:
             How many there were.
-
-        Raises:
-            PacsError: if they do not come.
         """
         with self._asking("for the images of a series"):
             if instance_uid is None:
                 images = self._reading.iter_series(study_uid, series_uid, media_types=_ANY_SYNTAX)
             else:
-                images = iter([self._one(study_uid, series_uid, instance_uid)])
+                place = (study_uid, series_uid, instance_uid)
+                images = iter([self._reading.retrieve_instance(*place, media_types=_ANY_SYNTAX)])
             count = 0
             for count, image in enumerate(images, start=1):
                 image.save_as(folder / f"{count:05d}.dcm", write_like_original=False)
             return count
 
-    def _one(self, study_uid: str, series_uid: str, instance_uid: str) -> Dataset:
-        return self._reading.retrieve_instance(study_uid, series_uid, instance_uid, media_types=_ANY_SYNTAX)
-
     def store(self, dataset: Dataset) -> None:
-        """Store one object; one that is there already counts as stored.
-
-        Raises:
-            PacsError: if the PACS does not take it.
-        """
+        """Store one object; one that is there already counts as stored."""
         with self._asking("to store a result"):
             try:
                 answer = self._storing.store_instances([dataset])

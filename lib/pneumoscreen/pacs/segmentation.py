@@ -97,7 +97,7 @@ def _of_region(about: About, region: Region, mask: NDArray[np.bool_]) -> Segment
     name, confidence = region.opinion or ("unknown", 0.0)
     key = wording.label_key(name, about.classes)
     colours = {f"type-{i}": on_white for i, (on_white, _) in enumerate(wording.PALETTE)}
-    said = f"{region.id}: {wording.display_name(name)}, {_percent(confidence)}"
+    said = f"{region.id}: {wording.display_name(name)}, {wording.plain(wording.percent(confidence))}"
     return Segment(
         name=region.id,
         mask=mask,
@@ -108,10 +108,6 @@ def _of_region(about: About, region: Region, mask: NDArray[np.bool_]) -> Segment
         by_reader=region.source == READER,
         said=f"Candidate score {region.score:.2f}. {RESEARCH_USE_ONLY}",
     )
-
-
-def _percent(value: float) -> str:
-    return wording.percent(value).replace("\u202f", " ")
 
 
 def _groups(segments: Sequence[Segment]) -> Iterator[list[Segment]]:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,7 +68,7 @@ def _first_page(about: About, rows: list[list[str]]) -> Figure:
     figure.text(0.07, 0.915, _verdict(about), fontsize=18, weight="bold")
     top = 0.885
     for text in (*sentences(about)[2:], *_lung_lines(about)):
-        for line in _wrapped(text):
+        for line in textwrap.wrap(text, _LINE):
             figure.text(0.07, top, line, fontsize=8)
             top -= 0.0145
     top = max(top, 0.60)
@@ -90,7 +91,8 @@ def _lung_lines(about: About) -> Iterator[str]:
             lung = case.lungs[side]
             yield f"{side.capitalize()} lung: {lung.volume_ml:.0f} ml, {lung.affected_percent:.1f} % affected."
         if case.cxr is not None and side in case.cxr.sides:
-            yield f"{side.capitalize()} lung: probability of an opacity {_percent(case.cxr.sides[side])}."
+            likely = wording.plain(wording.percent(case.cxr.sides[side]))
+            yield f"{side.capitalize()} lung: probability of an opacity {likely}."
 
 
 def _rows(about: About) -> Iterator[list[str]]:
@@ -100,26 +102,11 @@ def _rows(about: About) -> Iterator[list[str]]:
             region.id,
             region.side,
             wording.display_name(label),
-            _percent(confidence),
+            wording.plain(wording.percent(confidence)),
             "algorithm" if region.reader is None else "reader",
             "not measured" if region.infected_ml is None else f"{region.infected_ml:.1f} ml",
             " \u00d7 ".join(f"{mm:.0f}" for mm in region.size_mm),
         ]
-
-
-def _percent(value: float) -> str:
-    return wording.percent(value).replace("\u202f", " ")
-
-
-def _wrapped(text: str) -> Iterator[str]:
-    line = ""
-    for word in text.split():
-        if line and len(line) + len(word) >= _LINE:
-            yield line
-            line = ""
-        line = f"{line} {word}".lstrip()
-    if line:
-        yield line
 
 
 def _table(figure: Figure, rows: list[list[str]], top: float) -> None:

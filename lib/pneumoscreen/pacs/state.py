@@ -5,11 +5,10 @@ Nothing of a patient is kept: a study is known by its StudyInstanceUID, a reason
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -63,10 +62,6 @@ class Entry:
     series_uid: str
     verdict: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """The study as plain JSON types."""
-        return asdict(self)
-
 
 def read_entries(folder: Path) -> list[Entry]:
     """All studies of a state that a watcher may be using, oldest first.
@@ -100,7 +95,7 @@ class State:
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+        self._clock, self._folder = clock, folder
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = FileLock(folder / "watch.lock")
@@ -125,7 +120,7 @@ class State:
     def see(self, studies: Iterable[StudyFound]) -> None:
         """These studies are in the PACS. One that was refused and has grown is looked at again."""
         now = self._clock()
-        with self._base:
+        with self._changing():
             for study in studies:
                 self._base.execute(
                     "INSERT OR IGNORE INTO studies (study_uid, state, instances, changed) VALUES (?, ?, ?, ?)",
@@ -181,9 +176,24 @@ class State:
 
     def hurry(self) -> None:
         """The PACS is back: what waits for a next try is tried now."""
-        with self._base:
+        with self._changing():
             self._base.execute("UPDATE studies SET next_try = 0")
 
     def _set(self, study_uid: str, assignments: str, *values: object) -> None:
-        with self._base:
+        with self._changing():
             self._base.execute(f"UPDATE studies SET {assignments} WHERE study_uid = ?", (*values, study_uid))
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One change, on the disk at the end or not made.
+
+        Raises:
+            StateError: if the disk does not take it.
+        """
+        try:
+            with self._base:
+                yield
+        except sqlite3.Error as error:
+            raise StateError(
+                f"--state {self._folder}: cannot be written ({error}); free the disk, start again"
+            ) from None

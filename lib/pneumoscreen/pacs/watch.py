@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ImageError, NoLungsError, PneumoScreenError
+from ..errors import ImageError, ModelError, NoLungsError, PneumoScreenError
 from .cache import SeriesCache
 from .client import Pacs, PacsAwayError, PacsError
 from .outbox import Outbox
 from .privacy import unlogged
 from .screening import Written
 from .selection import MODALITIES, candidates
-from .state import MOST_DEATHS, REFUSED, WAITING, Entry, State
+from .state import MOST_DEATHS, Entry, State, StateError
 
 _MOST_SERIES = 3
 """Ours: of a study so many series are tried, until one can be screened."""
@@ -146,6 +146,10 @@ class Watcher:
             self._fail(uid, str(error))
             if isinstance(error, PacsAwayError):
                 raise
+        except StateError:
+            raise
+        except ModelError as error:
+            self._fail(uid, str(error))
         except PneumoScreenError as error:
             self._refuse(uid, str(error))
         except OSError as error:
@@ -192,9 +196,3 @@ class Watcher:
     def _refuse(self, uid: str, reason: str) -> None:
         self._state.refused(uid, reason)
         self._tell(f"study {uid}: not screened: {reason}")
-
-
-def counts(state: State) -> dict[str, int]:
-    """How many studies are in each state."""
-    entries = state.entries()
-    return {name: sum(entry.state == name for entry in entries) for name in (*WAITING, "stored", REFUSED)}

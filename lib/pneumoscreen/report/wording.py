@@ -141,6 +141,11 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f}\u202f%"
 
 
+def plain(text: str) -> str:
+    """A text for what knows no narrow space: DICOM viewers, fonts of a PDF."""
+    return text.replace("\u202f", " ")
+
+
 @dataclass(frozen=True)
 class RuleInWords:
     """The rule that exported the confidence: its name, and what it did with this case's numbers."""

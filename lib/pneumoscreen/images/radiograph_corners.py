@@ -3,7 +3,7 @@
 from pydicom.dataset import Dataset
 
 from ..case import Vector
-from ..images.radiograph_header import hanging
+from .radiograph_header import hanging
 
 
 def stored_corners(box: Vector, image: Dataset) -> list[tuple[float, float]]:
