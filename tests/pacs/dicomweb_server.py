@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import ssl
 import threading
 from collections.abc import Callable
 from email.parser import BytesParser
@@ -44,10 +45,12 @@ class DicomwebServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/dicom-web"
 
-    def start(self) -> "DicomwebServer":
+    def start(self, context: ssl.SSLContext | None = None) -> "DicomwebServer":
         handler = type("Handler", (_Handler,), {"pacs": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self._server.daemon_threads = True
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self

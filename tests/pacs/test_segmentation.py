@@ -130,6 +130,8 @@ def test_a_segment_says_what_it_is_and_by_whom(about: About, tmp_path: Path) -> 
     assert flu.SegmentLabel == f"{first.id}: Influenza A, 83 %"
     assert flu.SegmentedPropertyTypeCodeSequence[0].CodeValue == "442438000"
     assert flu.SegmentAlgorithmType == "AUTOMATIC"
+    networks = flu.SegmentationAlgorithmIdentificationSequence[0].AlgorithmParameters
+    assert "ct_candidates=3" in networks and "ct_classifier=5" in networks
     assert "0.70" in flu.SegmentDescription and "Research use only" in flu.SegmentDescription
     assert other.SegmentAlgorithmType == "SEMIAUTOMATIC"
     assert other.SegmentedPropertyTypeCodeSequence[0].CodingSchemeDesignator == "99PNEUMOSCREEN"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from scripts.phantom_files import write_ct, write_xray
 
@@ -65,10 +66,19 @@ def test_soft_comes_before_thin_and_thin_before_without_contrast() -> None:
         ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, False),
         ({"ImageOrientationPatient": [1, 0, 0, 0, 0.96, 0.28]}, True),
         ({"ImageOrientationPatient": [1, 0, 0, 0, 0.9, 0.43]}, False),
+        ({"ImageOrientationPatient": [1, 0, 0, 0]}, True),
+        ({"ImageOrientationPatient": "", "BodyPartExamined": "", "ImageType": ""}, True),
     ],
 )
 def test_axial_chest(fields: dict[str, object], is_one: bool) -> None:
     assert is_axial_chest(header(**fields)) is is_one
+
+
+def test_odd_values_say_nothing() -> None:
+    odd = header()
+    for keyword in ("SliceThickness", "ConvolutionKernel", "ImageOrientationPatient", "Rows", "ViewPosition"):
+        odd.add(DataElement(keyword, "SH", ["x", "y"]))
+    assert is_axial_chest(odd) and ct_rank(odd)[1] > 50 and film_rank(odd) is not None
 
 
 def test_frontal_films() -> None:

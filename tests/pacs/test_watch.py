@@ -112,6 +112,18 @@ def test_new_studies_are_screened_once_and_their_results_stored(
     assert list((tmp_path / "state" / "outbox").iterdir()) == []
 
 
+def test_a_watcher_that_knows_nothing_stores_the_same_objects_once_more(
+    watcher: Watcher, server: DicomwebServer, phantom: Phantom, tmp_path: Path, screens: Screens
+) -> None:
+    study = ct_study(server, phantom, tmp_path, 1)
+    watcher.run(once=True)
+    other = State(tmp_path / "other")
+    pace = Pace(0.01, 0.0, None)
+    Watcher(Pacs(Access(server.url)), other, tmp_path / "other", screens, pace, 10**9, print).run(once=True)
+    other.close()
+    assert len(server.stored) == 8 and len(set(server.stored)) == 4 and results(server, study) == RESULTS
+
+
 def test_a_pacs_that_takes_nothing_gets_the_results_later_without_another_screening(
     watcher: Watcher, server: DicomwebServer, screens: Screens, phantom: Phantom, tmp_path: Path, clock: list[float]
 ) -> None:

@@ -15,7 +15,7 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 from requests.adapters import HTTPAdapter
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.util.retry import Retry
 
 from ..errors import ConfigError, PneumoScreenError
@@ -107,13 +107,11 @@ class Pacs:
             raise_on_status=False,
         )
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter(max_retries=retry))
+            session.mount(scheme, _Adapter(access.ca_file, retry))
         if access.token:
-            session.headers["Authorization"] = f"Bearer {access.token}"
+            session.auth = _Bearer(access.token)
         elif access.user:
             session.auth = HTTPBasicAuth(access.user.encode(), (access.password or "").encode())
-        if access.ca_file is not None:
-            session.verify = str(access.ca_file)
         if access.client_cert is not None:
             session.cert = str(access.client_cert)
         url = access.url.rstrip("/")
@@ -258,12 +256,29 @@ class Pacs:
         )
 
 
+class _Bearer(AuthBase):
+    """A token; as ``auth`` of a session, since a user's ``.netrc`` would take the place of a header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 class _Adapter(HTTPAdapter):
-    """No request waits for ever."""
+    """No request waits for ever, and what is named here goes before ``REQUESTS_CA_BUNDLE``."""
+
+    def __init__(self, ca_file: Path | None, retry: Retry) -> None:
+        self._ca_file = ca_file
+        super().__init__(max_retries=retry)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         if options.get("timeout") is None:
             options["timeout"] = _TIMEOUT_S
+        if self._ca_file is not None:
+            options["verify"] = str(self._ca_file)
         return super().send(request, **options)
 
 

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TALKATIVE = ("highdicom", "pydicom", "dicomweb_client", "urllib3", "requests", "PIL", "matplotlib")
+_TALKATIVE = ("highdicom", "pydicom", "dicomweb_client", "retrying", "urllib3", "requests", "PIL", "matplotlib")
 
 
 @contextmanager

@@ -154,7 +154,7 @@ def _described(about: About, segment: Segment, number: int) -> SegmentDescriptio
         # Of a region that a reader drew, the box is the reader's and the voxels in it are the network's.
         algorithm_type=SegmentAlgorithmTypeValues.SEMIAUTOMATIC if by_reader else SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=AlgorithmIdentificationSequence(
-            name=MAKER, family=codes.ARTIFICIAL_INTELLIGENCE, version=__version__
+            name=MAKER, family=codes.ARTIFICIAL_INTELLIGENCE, version=__version__, parameters=_versions(about)
         ),
         tracking_uid=tracking_uid(about, segment.name),
         tracking_id=tracking_id(about.case, segment.name),
@@ -169,6 +169,10 @@ def _described(about: About, segment: Segment, number: int) -> SegmentDescriptio
         described.SegmentDescription = segment.said
     described.RecommendedDisplayCIELabValue = list(_lab(segment.colour).value)
     return described
+
+
+def _versions(about: About) -> dict[str, str] | None:
+    return {name: str(model.version) for name, model in sorted(about.case.models.items())} or None
 
 
 def tracking_id(case: Case, name: str) -> str:

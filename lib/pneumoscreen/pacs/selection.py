@@ -5,7 +5,7 @@ to be well: a series is left out only for what its header does say.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,8 +78,7 @@ def _of_ct(
         return
     # The middle one: scout views stand at the beginning.
     seen = header(series, sorted(instances)[len(instances) // 2])
-    frames = int(seen.get("NumberOfFrames") or 1)
-    if max(len(instances), frames) < MIN_SLICES or not is_axial_chest(seen):
+    if max(len(instances), *_numbers(seen, "NumberOfFrames"), 0) < MIN_SLICES or not is_axial_chest(seen):
         return
     yield Candidate(series.uid, None, series.instances or len(instances), ct_rank(seen))
 
@@ -92,20 +91,17 @@ def is_axial_chest(header: Dataset) -> bool:
     part = str(header.get("BodyPartExamined") or "").upper()
     if part and not any(word in part for word in (*_CHEST, *_WHOLE)):
         return False
-    directions = header.get("ImageOrientationPatient")
-    if not directions or len(directions) != 6:
+    directions = _numbers(header, "ImageOrientationPatient")
+    if len(directions) != 6:
         return True
-    normal = np.cross([float(v) for v in directions[:3]], [float(v) for v in directions[3:]])
+    normal = np.cross(directions[:3], directions[3:])
     return bool(abs(normal[2]) > _AXIAL)
 
 
 def ct_rank(header: Dataset) -> tuple[float, ...]:
     """Soft before sharp, thin before thick, without contrast before with."""
     kernel = " ".join(map(str, _parts(header.get("ConvolutionKernel"))))
-    try:
-        thickness = float(header.get("SliceThickness") or _THICK_MM)
-    except (TypeError, ValueError):
-        thickness = _THICK_MM
+    thickness = next(iter(_numbers(header, "SliceThickness")), _THICK_MM)
     return float(is_sharp(kernel)), thickness, float(bool(header.get("ContrastBolusAgent")))
 
 
@@ -132,10 +128,18 @@ def film_rank(header: Dataset) -> tuple[float, ...] | None:
     view = str(header.get("ViewPosition") or "").upper()
     if view in ("LL", "RL", "LATERAL", "LAT", "LLO", "RLO", "LPO", "RPO", "LAO", "RAO"):
         return None
-    return ({"PA": 0.0, "AP": 1.0}.get(view, 2.0), -float(int(header.get("Rows") or 0)))
+    return ({"PA": 0.0, "AP": 1.0}.get(view, 2.0), -sum(_numbers(header, "Rows")))
+
+
+def _numbers(header: Dataset, keyword: str) -> tuple[float, ...]:
+    """The numbers of a field; none where it does not hold numbers."""
+    try:
+        return tuple(float(part) for part in _parts(header.get(keyword)))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ()
 
 
 def _parts(value: object) -> Sequence[object]:
-    if value is None:
+    if value is None or value == "":
         return ()
-    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
