@@ -4,9 +4,10 @@ No sentence quotes what the PACS answered or what was asked for: both may name a
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -131,7 +132,7 @@ class Pacs:
         known: set[str] = set()
         for modality in modalities:
             filters = {"ModalitiesInStudy": modality, **({"StudyDate": days} if days else {})}
-            for item in self._pages("studies", lambda page: self._reading.search_for_studies(**page), filters):
+            for item in self._pages("studies", self._reading.search_for_studies, "00201208", filters):
                 uid = _uid(item, "0020000D")
                 if uid and uid not in known:
                     known.add(uid)
@@ -139,7 +140,7 @@ class Pacs:
 
     def series(self, study_uid: str) -> list[SeriesFound]:
         """The series of a study."""
-        found = self._pages("series", lambda page: self._reading.search_for_series(study_uid, **page), {})
+        found = self._pages("series", partial(self._reading.search_for_series, study_uid), "00201209")
         return [
             SeriesFound(uid, _text(item, "00080060"), _number(item, "00201209"))
             for item in found
@@ -148,9 +149,8 @@ class Pacs:
 
     def instances(self, study_uid: str, series_uid: str) -> list[str]:
         """The UIDs of a series' instances."""
-        found = self._pages(
-            "instances", lambda page: self._reading.search_for_instances(study_uid, series_uid, **page), {}
-        )
+        search = partial(self._reading.search_for_instances, study_uid, series_uid)
+        found = self._pages("instances", search, "00080018")
         return [uid for item in found if (uid := _uid(item, "00080018"))]
 
     def header(self, study_uid: str, series_uid: str, instance_uid: str) -> Dataset:
@@ -198,13 +198,15 @@ class Pacs:
                 "to store Segmentation, Comprehensive SR, Encapsulated PDF and Secondary Capture"
             )
 
-    def _pages(self, what: str, search: Any, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def _pages(
+        self, what: str, search: Callable[..., Any], field: str, filters: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Every item of a search. A PACS that knows no offset gives the same page again, which ends the search."""
         before: list[dict[str, Any]] = []
         offset = 0
         while True:
             with self._asking(f"for {what}"):
-                page = search({"search_filters": dict(filters), "limit": PAGE, "offset": offset})
+                page = search(search_filters=dict(filters or {}), fields=[field], limit=PAGE, offset=offset)
             if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
                 raise self._rubbish(f"for {what}")
             if not page or page == before:

@@ -1,7 +1,8 @@
 """The DICOM Segmentation of a CT: both lungs, what is infected in them, and each candidate region as a segment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -29,10 +30,13 @@ _LONGEST_LABEL = 64
 
 @dataclass(frozen=True)
 class Segment:
-    """A segment to write: its mask [z, y, x] on the volume's grid, and how it is described."""
+    """A segment to write: what makes its mask [z, y, x] on the volume's grid, and how it is described.
+
+    Ours: masks are made when they are written. Those of twenty regions of a thin scan together take two gigabytes.
+    """
 
     name: str
-    mask: NDArray[np.bool_]
+    mask: Callable[[], NDArray[np.bool_]]
     kind: tuple[Code, Code]
     label: str
     colour: str
@@ -61,7 +65,7 @@ def segmentations(about: About) -> tuple[list[Dataset], dict[str, SegmentPlace]]
         return [], {}
     objects: list[Dataset] = []
     places: dict[str, SegmentPlace] = {}
-    for group in _groups(list(_segments(about, about.masks))):
+    for group in _groups(list(_segments(about, about.masks)), about.masks.lungs.size):
         seg = _object(about, about.masks, group, len(objects) + 1)
         objects.append(seg)
         places.update({segment.name: SegmentPlace(seg, number) for number, segment in enumerate(group, start=1)})
@@ -80,20 +84,22 @@ def region_mask(masks: Masks, region: Region) -> NDArray[np.bool_]:
 
 def _segments(about: About, masks: Masks) -> Iterator[Segment]:
     for side, value in zip(SIDES, (LEFT, RIGHT), strict=True):
-        lung = masks.lungs == value
-        if lung.any():
+        lung = partial(np.equal, masks.lungs, value)
+        if lung().any():
             kind = (codes.ANATOMY, codes.LUNG)
             yield Segment(side, lung, kind, f"{side.capitalize()} lung", _LUNG_COLOURS[side], side)
     if masks.infection.any():
         colour = wording.PALETTE[0][0]
-        yield Segment("infection", masks.infection, (codes.ABNORMAL, codes.OPACITY), "Infection, both lungs", colour)
+        yield Segment(
+            "infection", lambda: masks.infection, (codes.ABNORMAL, codes.OPACITY), "Infection, both lungs", colour
+        )
     for region in about.case.regions:
-        mask = region_mask(masks, region)
-        if mask.any():
+        mask = partial(region_mask, masks, region)
+        if mask().any():
             yield _of_region(about, region, mask)
 
 
-def _of_region(about: About, region: Region, mask: NDArray[np.bool_]) -> Segment:
+def _of_region(about: About, region: Region, mask: Callable[[], NDArray[np.bool_]]) -> Segment:
     name, confidence = region.opinion or ("unknown", 0.0)
     key = wording.label_key(name, about.classes)
     colours = {f"type-{i}": on_white for i, (on_white, _) in enumerate(wording.PALETTE)}
@@ -110,9 +116,9 @@ def _of_region(about: About, region: Region, mask: NDArray[np.bool_]) -> Segment
     )
 
 
-def _groups(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """The segments in their order, each group small enough for one object."""
-    most = max(3, MOST_VOXELS // max(segments[0].mask.size, 1)) if segments else 1
+def _groups(segments: Sequence[Segment], voxels: int) -> Iterator[list[Segment]]:
+    """The segments in their order, each group small enough for one object; ``voxels`` is the size of a mask."""
+    most = max(3, MOST_VOXELS // voxels)
     for start in range(0, len(segments), most):
         yield list(segments[start : start + most])
 
@@ -121,12 +127,12 @@ def _object(about: About, masks: Masks, group: Sequence[Segment], number: int) -
     images, shown = list(about.source.images), slice(None)
     if not about.source.frames:
         # Only the slices that show something: half the memory of a scan from the chin to the hip.
-        marked = np.logical_or.reduce([segment.mask for segment in group])
+        marked = reduce(np.logical_or, (segment.mask() for segment in group))
         found = np.flatnonzero(about.source.planes(masks.volume, marked).any(axis=(1, 2)))
         shown = slice(int(found[0]), int(found[-1]) + 1)
     planes: NDArray[np.bool_] | None = None
     for at, segment in enumerate(group):
-        plane = about.source.planes(masks.volume, segment.mask)[shown]
+        plane = about.source.planes(masks.volume, segment.mask())[shown]
         planes = np.zeros((*plane.shape, len(group)), dtype=np.bool_) if planes is None else planes
         planes[..., at] = plane
     assert planes is not None

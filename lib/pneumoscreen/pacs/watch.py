@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ImageError, ModelError, NoLungsError, PneumoScreenError
+from ..errors import ImageError, ModelError, PneumoScreenError
 from .cache import SeriesCache
 from .client import Pacs, PacsAwayError, PacsError
 from .outbox import Outbox
@@ -184,9 +184,11 @@ class Watcher:
             folder = self._cache.fetch(self._pacs, uid, candidate)
             try:
                 return self._screen(folder)
-            except (ImageError, NoLungsError) as error:
+            except ModelError:
+                raise
+            except PneumoScreenError as error:
                 # Sentences on files name their place here, which says nothing to anybody.
-                first = first or type(error)(str(error).replace(str(folder), "the series"))
+                first = first or PneumoScreenError(str(error).replace(str(folder), "the series"))
         raise first or ImageError(NOTHING)
 
     def _fail(self, uid: str, reason: str) -> None:
