@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .images.volume import Volume
     from .models.store import ModelStore
     from .models.weights import Weights
+    from .report.drawing import Drawing
     from .training.recipes import Recipe
     from .verdict import Classes
 
@@ -41,35 +42,6 @@ class Network:
     training: str
     load: "Callable[[Weights], object]"
     recipe: "Callable[[], type[Recipe]]"
-
-
-@dataclass(frozen=True)
-class DrawnBox:
-    """A rectangle on a picture, in the picture's units; ``key`` is its style class, see ``report.wording``."""
-
-    text: str
-    key: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One picture that stands for a screening: a data URI, its size in units of its own, and the boxes on it.
-
-    Attributes:
-        title: what it shows.
-        orientation: where its rows and its columns run to, as DICOM's PatientOrientation names it.
-    """
-
-    title: str
-    picture: str
-    width: float
-    height: float
-    orientation: tuple[str, str]
-    boxes: tuple[DrawnBox, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,7 +141,7 @@ class Method(ABC):
         """Write the page of a screened image."""
 
     @abstractmethod
-    def drawing(self, image: Any, screening: Any, screener: Any) -> Drawing:
+    def drawing(self, image: Any, screening: Any, screener: Any) -> "Drawing":
         """The picture that stands for a screened image where there is room for one."""
 
     def masks(self, image: Any, screening: Any) -> Masks | None:

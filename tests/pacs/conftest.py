@@ -13,9 +13,10 @@ from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phan
 from pneumoscreen.ct.phantoms.studies import truth_document
 from pneumoscreen.images import Input, find_inputs
 from pneumoscreen.images.volume import Volume
-from pneumoscreen.method import Drawing, DrawnBox, Masks
+from pneumoscreen.method import Masks
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.source import source_of
+from pneumoscreen.report.drawing import Drawing, DrawnBox
 from pneumoscreen.report.pictures import data_uri
 from pneumoscreen.verdict import Infection, Verdict
 

@@ -4,19 +4,16 @@ import re
 import shutil
 import subprocess
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pydicom
 import pytest
 
 from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.results import results_of
-from pneumoscreen.pacs.sheet import pdf
 from pneumoscreen.pacs.source import source_of
 from pneumoscreen.pacs.uids import digest_of
 
@@ -82,45 +79,21 @@ def test_the_same_document_gives_the_same_uids_and_another_others(about: About) 
     assert all(re.fullmatch(r"2\.25\.[1-9]\d{1,38}", uid) for uid in uids.values())
 
 
-def test_the_pdf_is_the_same_each_time_and_names_nobody(about: About) -> None:
-    content = pdf(about)
-    assert content == pdf(about) and content.startswith(b"%PDF-")
-    streams = [zlib.decompress(part) for part in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)
-               if part[:1] == b"x"]  # fmt: skip
-    everything = b"".join([content, *streams])
-    for word in ("Müller", "Jörg", "4711", "A-77"):
-        assert word.encode() not in everything
-
-
 def test_the_pdf_refers_to_the_images(about: About) -> None:
     document = results_of(about)["pdf"]
     assert document.MIMETypeOfEncapsulatedDocument == "application/pdf"
-    assert document.EncapsulatedDocument[: document.EncapsulatedDocumentLength] == pdf(about)
+    assert document.EncapsulatedDocument[: document.EncapsulatedDocumentLength].startswith(b"%PDF-")
     assert RESEARCH_USE_ONLY in document.DocumentTitle
     references = [item.ReferencedSOPInstanceUID for item in document.SourceInstanceSequence]
     assert references == [image.SOPInstanceUID for image in about.source.images]
 
 
-def test_many_regions_go_onto_further_pages(about: About) -> None:
-    region = about.case.regions[0]
-    regions = tuple(replace(region, id=f"r{number}") for number in range(80))
-    content = pdf(replace(about, case=replace(about.case, regions=regions)))
-    assert len(re.findall(rb"/Type /Page\b", content)) == 3
-
-
-def test_the_capture_shows_picture_and_box(about: About) -> None:
+def test_the_capture_says_how_it_lies_and_what_is_burnt_in(about: About) -> None:
     image = results_of(about)["sc"]
-    pixels = image.pixel_array
-    assert pixels.shape == (900, 900, 3) and image.BurnedInAnnotation == "YES"
-    assert list(image.PatientOrientation) == ["L", "F"]
-    # The picture is grey, the ground black; the box has the colour of COVID-19 on dark.
-    box = np.abs(pixels.astype(int) - (0xFF, 0x9A, 0x5C)).sum(axis=-1) < 60
-    rows, columns = np.nonzero(box)
-    scale = 0.96 * 900 / 60.0
-    left, top = 0.02 * 900, 900 * (1 - 0.02 - 0.44) - 25 * scale
-    assert columns.min() == pytest.approx(left + 5 * scale, abs=12)
-    assert columns.max() == pytest.approx(left + 25 * scale, abs=12)
-    assert rows.max() == pytest.approx(top + 25 * scale, abs=12)
+    assert image.pixel_array.shape == (900, 900, 3) and image.BurnedInAnnotation == "YES"
+    assert list(image.PatientOrientation) == ["L", "F"] and image.ImageComments == RESEARCH_USE_ONLY
+    references = [item.ReferencedSOPInstanceUID for item in image.SourceImageSequence]
+    assert references == [image.SOPInstanceUID for image in about.source.images]
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed (Debian: dicom3tools)")

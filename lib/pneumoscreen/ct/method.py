@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..method import Drawing, DrawnBox, Masks, Method, Network
+from ..method import Masks, Method, Network
 from . import networks
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..images.volume import Volume
     from ..models.store import ModelStore
     from ..models.weights import Weights
+    from ..report.drawing import Drawing
     from ..training.recipes import Recipe
     from ..verdict import Classes
     from .screening import Screener, Screening
@@ -67,8 +68,9 @@ class CtMethod(Method):
 
         write_report(image, screening, target, screener.classes)
 
-    def drawing(self, image: "Volume", screening: "Screening", screener: "Screener") -> Drawing:
+    def drawing(self, image: "Volume", screening: "Screening", screener: "Screener") -> "Drawing":
         """The view from the front with the regions' boxes."""
+        from ..report.drawing import Drawing, DrawnBox
         from .report.case_report import OVERVIEW_PIXELS
         from .report.overview import coronal_overview
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..method import Drawing, DrawnBox, Method, Network
+from ..method import Method, Network
 from . import networks
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..images.radiograph import Radiograph
     from ..models.store import ModelStore
     from ..models.weights import Weights
+    from ..report.drawing import Drawing
     from ..training.recipes import Recipe
     from .screening import CxrScreener, CxrScreening
 
@@ -73,8 +74,9 @@ class CxrMethod(Method):
         del screener
         write_cxr_report(image, screening, target)
 
-    def drawing(self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener") -> Drawing:
+    def drawing(self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener") -> "Drawing":
         """The radiograph with the boxes of the lungs."""
+        from ..report.drawing import Drawing, DrawnBox
         from .report.pictures import draw
 
         del screener

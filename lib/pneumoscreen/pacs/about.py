@@ -9,7 +9,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from .. import __version__
 from ..case import Case
-from ..method import Drawing, Masks
+from ..method import Masks
+from ..report.drawing import Drawing
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import codes
 from .source import Source
@@ -83,14 +84,6 @@ class About:
             "study_time": first.StudyTime,
             "referring_physician_name": first.ReferringPhysicianName,
         }
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The networks behind the document, a line each."""
-        return tuple(
-            f"{name} version {model.version}, SHA-256 {model.sha256[:12]}"
-            for name, model in sorted(self.case.models.items())
-        )
 
 
 def finish(dataset: Dataset, with_private_codes: bool = True) -> None:

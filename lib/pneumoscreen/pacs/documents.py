@@ -6,16 +6,16 @@ from highdicom.sc import ConversionTypeValues, SCImage
 from pydicom.dataset import Dataset
 
 from .. import RESEARCH_USE_ONLY
+from ..report.sheet import overview, pdf
 from . import codes
 from .about import About, finish
-from .sheet import overview, pdf
 
 _ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
 
 def encapsulated_pdf(about: About) -> Dataset:
     """The pages of a case as an Encapsulated PDF object."""
-    content = pdf(about)
+    content = pdf(about.case, about.drawing, about.classes, about.source.study_uid)
     document = SOPClass(sop_class_uid=_ENCAPSULATED_PDF, modality="DOC", **about.study, **about.series("PDF"))
     document.ConversionType = "WSD"
     document.BurnedInAnnotation = "YES"
@@ -35,7 +35,7 @@ def secondary_capture(about: About) -> Dataset:
     """The picture of a case as a Secondary Capture image."""
     image = SCImage.from_ref_dataset(
         ref_dataset=about.source.first,
-        pixel_array=overview(about),
+        pixel_array=overview(about.case, about.drawing),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system=CoordinateSystemNames.PATIENT,

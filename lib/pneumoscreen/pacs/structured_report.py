@@ -8,7 +8,7 @@ from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from .. import RESEARCH_USE_ONLY, __version__
+from .. import __version__
 from ..case import READER, SIDES, Case, Region
 from ..images.radiograph_corners import stored_corners
 from ..report import wording
@@ -38,7 +38,8 @@ def structured_report(about: About, places: Mapping[str, SegmentPlace]) -> Datas
         title=codes.IMAGING_REPORT,
     )
     report[0].ContentSequence.extend(
-        sr.TextContentItem(codes.COMMENT, text, sr.RelationshipTypeValues.CONTAINS) for text in sentences(about)
+        sr.TextContentItem(codes.COMMENT, text, sr.RelationshipTypeValues.CONTAINS)
+        for text in wording.in_sentences(about.case, about.classes)
     )
     segmentations = {place.seg.SOPInstanceUID: place.seg for place in places.values()}
     document = sr.ComprehensiveSR(
@@ -52,18 +53,6 @@ def structured_report(about: About, places: Mapping[str, SegmentPlace]) -> Datas
     document.DeviceSerialNumber = __version__
     finish(document)
     return document
-
-
-def sentences(about: About) -> list[str]:
-    """What the report says in words: that it is for research only, the verdict, how it is meant, and the networks."""
-    case = about.case
-    said = [RESEARCH_USE_ONLY, f"{wording.capital(wording.case_verdict_name(case))}."]
-    if case.modality == "CT":
-        said.append(wording.headline(case, about.classes))
-    if case.verdict is not None:
-        said.append((wording.opacity_in_words if case.modality == "CXR" else wording.infection_in_words)(case.verdict))
-    said += [*case.notes, *about.models]
-    return [wording.plain(text) for text in said if text]
 
 
 def _observers(case: Case) -> sr.ObservationContext:
@@ -83,7 +72,9 @@ def _observers(case: Case) -> sr.ObservationContext:
 
 
 def _algorithm(about: About) -> sr.AlgorithmIdentification:
-    return sr.AlgorithmIdentification(name=MAKER, version=__version__, parameters=about.models or None)
+    return sr.AlgorithmIdentification(
+        name=MAKER, version=__version__, parameters=wording.models_in_words(about.case) or None
+    )
 
 
 def _tracking(about: About, name: str) -> sr.TrackingIdentifier:
