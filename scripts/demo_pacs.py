@@ -52,6 +52,8 @@ def main() -> int:
             input(f"Orthanc Explorer: {orthanc.url}/app/explorer.html - press Enter to stop ")
     finally:
         orthanc.stop()
+    if status:
+        print(f"the watcher ended with status {status}", file=sys.stderr)
     print(f"All results lie in {out / 'results'}; Orthanc was stopped." if complete else "Results are missing.")
     return 0 if complete and status == 0 else 1
 
