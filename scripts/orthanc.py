@@ -85,6 +85,13 @@ class Orthanc:
             "HttpPort": self.http,
             "DicomPort": self.dicom,
             "RemoteAccessAllowed": False,
+            # DICOM listens everywhere; only this machine may send.
+            "DicomAlwaysAllowStore": False,
+            "DicomAlwaysAllowEcho": False,
+            "DicomCheckModalityHost": True,
+            "DicomModalities": {
+                "sender": {"AET": STORE_SCU.upper(), "Host": "127.0.0.1", "Port": 1, "AllowStore": True}
+            },
             "AuthenticationEnabled": bool(self._users),
             "RegisteredUsers": self._users,
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "EnableWado": True},

@@ -71,6 +71,19 @@ def test_a_wrong_password_is_one_sentence(orthanc: Orthanc) -> None:
         list(Pacs(Access(orthanc.dicomweb, user="watcher", password="falsch")).studies(["CT"]))
 
 
+def test_it_takes_nothing_from_a_sender_that_it_does_not_know(
+    orthanc: Orthanc, phantom: Phantom, tmp_path: Path
+) -> None:
+    write_ct(phantom.volume, tmp_path / "sent")
+    command = ["storescu", "+sd", "-aet", "STRANGER", "-aec", "ORTHANC", "127.0.0.1", str(orthanc.dicom)]
+    ended = subprocess.run([*command, str(tmp_path / "sent")], capture_output=True)
+    assert ended.returncode != 0
+    access = Access(orthanc.dicomweb, user="watcher", password="geheim")
+    assert list(Pacs(access).studies(["CT"])) == []
+    orthanc.send(tmp_path / "sent")
+    assert len(list(Pacs(access).studies(["CT"]))) == 1
+
+
 def test_an_orthanc_that_is_killed_again_and_again_has_each_result_once(
     orthanc: Orthanc,
     narrow_models: Path,  # noqa: F811
