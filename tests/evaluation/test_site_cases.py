@@ -160,3 +160,15 @@ def test_an_x_ray_is_named(tmp_path: Path) -> None:
     table = write(tmp_path, f"{HEAD}chest.png,cap,,\n", "chest.png")
     with pytest.raises(TableError, match=r"row 2: column path names 'chest\.png', a chest X-ray"):
         find_scans(table, read_table(table))
+
+
+def test_a_drawn_opacity_is_a_file_beside_the_table(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "drawn.png"):
+        (tmp_path / name).write_bytes(b"")
+    table = tmp_path / "films.csv"
+    table.write_text("path,class,left,right,opacity\na.png,cap,,,drawn.png\nb.png,healthy,,,\n", encoding="utf-8")
+    first, second = read_table(table)
+    assert (first.opacity, second.opacity) == (tmp_path / "drawn.png", None)
+    table.write_text("path,class,left,right,opacity\na.png,cap,,,gone.png\n", encoding="utf-8")
+    with pytest.raises(TableError, match=r"row 2: column opacity names 'gone\.png', which does not exist"):
+        read_table(table)

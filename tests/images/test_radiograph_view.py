@@ -12,6 +12,7 @@ from pneumoscreen.ct.phantoms.views import chest_views, lateral_less_frontal
 from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
 from pneumoscreen.images import read_radiograph_file
 from pneumoscreen.images.faults import NotRadiographError
+from pneumoscreen.images.radiograph_likeness import likeness, standard_thumbnail, thumbnail_likeness
 from pneumoscreen.images.radiograph_view import LATERAL_LESS_FRONTAL
 
 SEEDS = range(7, 13)
@@ -70,6 +71,14 @@ def test_two_views_beside_each_other_are_refused(tmp_path: Path, chests: list[ND
     }.items():
         with pytest.raises(NotRadiographError, match="several views"):
             read_radiograph_file(written(tmp_path / f"{name}.png", picture))
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_turned_picture_has_the_turned_thumbnail(chests: list[NDArray[np.float32]], quarters: int) -> None:
+    for pixels in chests:
+        of_turned = likeness(np.rot90(pixels, quarters))
+        turned = thumbnail_likeness(np.rot90(standard_thumbnail(pixels), quarters))
+        assert turned == pytest.approx(of_turned, abs=0.01)
 
 
 def test_the_shape_is_that_of_the_patient(tmp_path: Path) -> None:

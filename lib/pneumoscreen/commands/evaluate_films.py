@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import RESEARCH_USE_ONLY
 from ..cxr.figures.film_figures import SICK, FilmOutcome, figures_by_group, figures_to_text
+from ..cxr.figures.film_places import peak_lies_in, read_opacity
 from ..cxr.screening import CxrScreener
 from ..errors import PneumoScreenError
 from ..evaluation.site_cases import SiteCase, check_classes, parse_conditions, read_table
@@ -72,6 +73,8 @@ def _outcome(row: SiteCase, screener: CxrScreener) -> FilmOutcome:
     """What an X-ray was taken for; a refusal is an outcome too."""
     try:
         radiograph = read_radiograph_file(row.file)
-        return FilmOutcome.of(row, screener.screen(radiograph).case)
+        drawn = None if row.opacity is None else read_opacity(row.opacity, radiograph.pixels.shape)
+        screening = screener.screen(radiograph)
+        return FilmOutcome.of(row, screening.case, None if drawn is None else peak_lies_in(screening.gradcam, drawn))
     except PneumoScreenError as error:
         return FilmOutcome(row, reason=" ".join(str(error).split()).replace(str(row.file), row.path))

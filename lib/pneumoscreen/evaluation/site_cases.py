@@ -2,7 +2,8 @@
 
 Columns ``path`` (relative to the table's folder), ``class``, ``left`` and ``right`` (states of the patient's lungs),
 and ``patient`` where scans share one; X-rays may have a ``group``, their source, and ``score_left`` and
-``score_right``, a reader's severity of each lung. Further columns are ignored, except by a condition that names them.
+``score_right``, a reader's severity of each lung, and ``opacity``, a picture that is black but where a reader drew an
+opacity. Further columns are ignored, except by a condition that names them.
 An empty state says that it is not known.
 """
 
@@ -20,7 +21,7 @@ from ..images.inputs import Input, Refused, find_inputs
 from ..verdict import Classes
 
 COLUMNS = ("path", "class", "left", "right")
-PATIENT, GROUP = "patient", "group"
+PATIENT, GROUP, OPACITY = "patient", "group", "opacity"
 SCORE = "score_"
 MOST_A_LUNG = 9.0
 """Of the Brixia score: three zones of 0 to 3."""
@@ -65,6 +66,7 @@ class SiteCase:
         counted: whether the row meets the conditions; the others are screened and shown, but enter no figure.
         group: X-rays of one source, which are judged together; empty where the table has no such column.
         scores: a reader's severity of each lung, from 0 to ``MOST_A_LUNG``; a side without one is left out.
+        opacity: a picture of the same size that is black but where a reader drew an opacity; None without one.
     """
 
     row: int
@@ -76,6 +78,7 @@ class SiteCase:
     counted: bool = True
     group: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
+    opacity: Path | None = None
 
 
 def pneumonias(classes: Classes) -> tuple[str, ...]:
@@ -231,11 +234,7 @@ def _case(table: Path, row: int, values: Mapping[str, str], conditions: Sequence
         if not values[column]:
             raise TableError(f"{table} row {row}: column {column} is empty; fill it in")
     path = values["path"]
-    file = table.parent / path
-    if not _exists(file):
-        raise TableError(
-            f"{table} row {row}: column path names {path!r}, which does not exist; paths begin in the table's folder"
-        )
+    file = _file(table, row, "path", path)
     lungs = {}
     for side in SIDES:
         state = values[side].lower()
@@ -256,7 +255,18 @@ def _case(table: Path, row: int, values: Mapping[str, str], conditions: Sequence
         counted=_meets(values, conditions),
         group=values.get(GROUP, ""),
         scores={side: _score(table, row, values, side) for side in SIDES if values.get(SCORE + side)},
+        opacity=_file(table, row, OPACITY, values[OPACITY]) if values.get(OPACITY) else None,
     )
+
+
+def _file(table: Path, row: int, column: str, path: str) -> Path:
+    file = table.parent / path
+    if not _exists(file):
+        raise TableError(
+            f"{table} row {row}: column {column} names {path!r}, which does not exist; "
+            "paths begin in the table's folder"
+        )
+    return file
 
 
 def _score(table: Path, row: int, values: Mapping[str, str], side: str) -> float:

@@ -72,7 +72,12 @@ def check_no_ct_slice(name: str, content: NDArray[np.float32]) -> None:
 
 def likeness(content: NDArray[np.float32]) -> float:
     """Correlation, -1 to 1, of the coarse brightness [y, x] with that of the usual frontal chest X-ray."""
-    return float((standard_thumbnail(content) * standard(_USUAL)).mean())
+    return thumbnail_likeness(standard_thumbnail(content))
+
+
+def thumbnail_likeness(thumbnail: NDArray[np.float64]) -> float:
+    """The likeness of a picture by its ``standard_thumbnail``; that of a turned picture is the turned thumbnail's."""
+    return float((thumbnail * standard(_USUAL)).mean())
 
 
 def standard_thumbnail(content: NDArray[np.float32]) -> NDArray[np.float64]:

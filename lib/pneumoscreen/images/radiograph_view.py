@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .faults import NotRadiographError
-from .radiograph_likeness import likeness, standard_thumbnail
+from .radiograph_likeness import likeness, standard_thumbnail, thumbnail_likeness
 
 # How much less a picture is like the usual chest as it hangs than turned: of frontal ones that hang upright -0.26 at
 # the least (an arm beside the chest), of turned ones below -0.35 in 94 %.
@@ -66,20 +66,21 @@ def check_one_upright_view(name: str, content: NDArray[np.float32], aspect: floa
             f"{name} is a picture of several views, or of more than a chest: {aspect:.2f} times as wide as high; "
             "give the frontal X-ray by itself"
         )
-    turned = [likeness(np.rot90(content, quarters)) for quarters in range(4)]
+    thumbnail = standard_thumbnail(content)
+    turned = [thumbnail_likeness(np.rot90(thumbnail, quarters)) for quarters in range(4)]
     best = int(np.argmax(turned))
     if turned[0] - max(turned[1:]) < _TURNED:
         raise NotRadiographError(f"{name} shows a chest {_HOW[best]}, or no frontal chest; give it upright")
     if best:
         return (f"The picture may show the chest {_HOW[best]}, or no frontal chest at all; check how it hangs.",)
-    if _lateral_share(content) - turned[0] > _LATERAL:
+    if _lateral_share(thumbnail) - turned[0] > _LATERAL:
         return ("The picture is little like a frontal chest X-ray: a lateral view, a CT slice, or no chest; check it.",)
     return ()
 
 
-def _lateral_share(content: NDArray[np.float32]) -> float:
+def _lateral_share(thumbnail: NDArray[np.float64]) -> float:
     """How far a picture's features have gone the way from a frontal to a lateral view: 1 more in a lateral one."""
-    return float((features(content) * LATERAL_LESS_FRONTAL).sum() / np.square(LATERAL_LESS_FRONTAL).sum())
+    return float((_features(thumbnail) * LATERAL_LESS_FRONTAL).sum() / np.square(LATERAL_LESS_FRONTAL).sum())
 
 
 def features(content: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -89,7 +90,10 @@ def features(content: NDArray[np.float32]) -> NDArray[np.float64]:
         [2, 8, 4]: means of the left and the right half, laid over each other, and the halves' differences; from the
         neck down, from the side to the middle.
     """
-    coarse = standard_thumbnail(content)
+    return _features(standard_thumbnail(content))
+
+
+def _features(coarse: NDArray[np.float64]) -> NDArray[np.float64]:
     mirrored = coarse[:, ::-1]
     return np.stack([(coarse + mirrored) / 2, np.abs(coarse - mirrored) / 2])[:, :, : coarse.shape[1] // 2]
 

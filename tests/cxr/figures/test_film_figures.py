@@ -93,3 +93,19 @@ def test_extent_is_set_beside_what_readers_scored() -> None:
     assert group.to_dict()["extent"]["lungs"] == 3
     assert "extent against readers' scores, 3 lungs" in figures_to_text([group])
     assert films[0].to_dict()["lungs"]["left"]["score_of_reader"] == 0.0
+
+
+def test_the_peak_counts_where_a_reader_drew() -> None:
+    films = [
+        outcome(1, "covid19", 0.9, peak_in_opacity=True),
+        outcome(2, "covid19", 0.9, peak_in_opacity=False),
+        outcome(3, "covid19", 0.9, peak_in_opacity=True),
+        outcome(4, "covid19", 0.9),
+        outcome(5, "covid19", 0.9, "two"),
+    ]
+    one, two = figures_by_group(films)
+    assert one.peaks is not None
+    assert (one.peaks.part, one.peaks.whole) == (2, 3)
+    assert one.peaks.interval.estimate == pytest.approx(2 / 3)
+    assert two.peaks is None
+    assert "peak of Grad-CAM within the drawn opacity: 2 of 3 films" in figures_to_text([one, two])

@@ -3,18 +3,20 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pneumoscreen.cxr.importers.public_films import MEASURE, TRAIN, read_films, write_table
 from pneumoscreen.errors import PneumoScreenError
 
 TABLES = {
-    "index.csv": """path,set,diagnosis,source,patient,brixia_left,brixia_right,opacity_left,opacity_right
-actualmed/a.jpg,actualmed,covid19,actualmed,act-1,,,,
-actualmed/b.jpg,actualmed,,actualmed,act-2,,,,
-hannover/h.jpg,hannover,covid19,hannover,han-1,,,,
-cohen/c.jpg,cohen,covid19,cohen,coh-1,0.0,4.5,0.2,0.1
-cohen/d.jpg,cohen,healthy,cohen,coh-2,,,,
+    "index.csv": """path,set,diagnosis,source,patient,brixia_left,brixia_right,opacity_left,opacity_right,mask
+actualmed/a.jpg,actualmed,covid19,actualmed,act-1,,,,,
+actualmed/b.jpg,actualmed,,actualmed,act-2,,,,,
+hannover/h.jpg,hannover,covid19,hannover,han-1,,,,,
+cohen/c.jpg,cohen,covid19,cohen,coh-1,0.0,4.5,0.2,0.1,masks/c.png
+cohen/d.jpg,cohen,healthy,cohen,coh-2,,,,,
 """,
     "nih_lungs.csv": """path,source,right_opacity,left_opacity,right_any,left_any
 nih/00000001_000.jpg,RSNA 2018,0,1,,
@@ -40,6 +42,10 @@ nih/00000008_000.jpg,
 def folder(tmp_path: Path) -> Path:
     for name, text in TABLES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    # Left lung, right lung, ground glass in the left, consolidation in the right.
+    mask = np.array([[1, 2], [5, 10]], dtype=np.uint8)
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(mask).save(tmp_path / "masks" / "c.png")
     return tmp_path
 
 
@@ -90,6 +96,10 @@ def test_the_table_has_a_row_a_film(folder: Path, tmp_path: Path) -> None:
         "train",
     )
     assert (rows[1]["left"], rows[1]["right"], rows[1]["class"]) == ("", "clear", "other")
+    (masked,) = [row for row in rows if row["opacity"]]
+    assert masked["path"] == "../cohen/c.jpg"
+    opacity = np.asarray(Image.open(target.parent / masked["opacity"]))
+    assert (opacity > 0).tolist() == [[False, False], [True, True]]
 
 
 def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ class FilmOutcome:
         lungs: probability of infection, by side; empty where no lung was looked at.
         flagged_lungs: whether the verdict calls the lung infected, by side.
         scores: severity of each lung, the sum of its zones; empty where it was not measured.
+        peak_in_opacity: whether the peak of Grad-CAM lies where a reader drew an opacity; None where none was drawn.
         reason: why it was not screened.
     """
 
@@ -47,11 +48,12 @@ class FilmOutcome:
     lungs: Mapping[str, float] = field(default_factory=dict)
     flagged_lungs: Mapping[str, bool] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    peak_in_opacity: bool | None = None
     reason: str | None = None
 
     @classmethod
-    def of(cls, row: SiteCase, case: Case) -> "FilmOutcome":
-        """What a document says of a row."""
+    def of(cls, row: SiteCase, case: Case, peak_in_opacity: bool | None = None) -> "FilmOutcome":
+        """What a document, and the peak of Grad-CAM, say of a row."""
         assert case.verdict is not None
         assert case.cxr is not None
         classes, infection = case.cxr.probabilities, case.verdict.infection
@@ -65,6 +67,7 @@ class FilmOutcome:
             lungs=dict(case.cxr.sides),
             flagged_lungs={side: case.cxr.location in (side, "bipulmonary") for side in SIDES},
             scores={side: found for side in SIDES if (found := lung_score(case.cxr.severity or {}, side)) is not None},
+            peak_in_opacity=peak_in_opacity,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +91,7 @@ class FilmOutcome:
                 }
                 for side in SIDES
             },
+            "peak_in_opacity": self.peak_in_opacity,
             "refused": self.reason,
         }
 
@@ -141,6 +145,7 @@ class GroupFigures:
         lungs: infected lungs against clear ones; likewise.
         types: COVID-19 against other pneumonia; likewise. Flagged is what is likelier COVID-19.
         extent: agreement with readers' scores of severity; None where the table has none.
+        peaks: films whose Grad-CAM has its peak where a reader drew an opacity; None where none was drawn.
     """
 
     name: str
@@ -152,10 +157,11 @@ class GroupFigures:
     lungs: Told | None
     types: Told | None
     extent: ExtentFigures | None = None
+    peaks: Share | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain JSON types."""
-        told = {name: getattr(self, name) for name in ("infection", "lungs", "types", "extent")}
+        told = {name: getattr(self, name) for name in ("infection", "lungs", "types", "extent", "peaks")}
         return {**vars(self), **{name: value.to_dict() if value else None for name, value in told.items()}}
 
 
@@ -207,7 +213,20 @@ def _group(name: str, outcomes: Sequence[FilmOutcome]) -> GroupFigures:
                 if side in outcome.case.scores and side in outcome.scores
             ]
         ),
+        peaks=_share_of_peaks(seen),
     )
+
+
+def _share_of_peaks(outcomes: Sequence[FilmOutcome]) -> Share | None:
+    drawn = [outcome for outcome in outcomes if outcome.peak_in_opacity is not None]
+    if not drawn:
+        return None
+    inside = np.array([outcome.peak_in_opacity for outcome in drawn], dtype=np.float64)
+    owner = np.unique([outcome.case.patient for outcome in drawn], return_inverse=True)[1]
+    sums = np.zeros((int(owner.max()) + 1, 2))
+    np.add.at(sums, owner, np.stack([inside, np.ones_like(inside)], axis=1))
+    (interval,) = bootstrap_of_sums(sums, lambda drawn_sums: drawn_sums[:, :1] / drawn_sums[:, 1:])
+    return Share(int(inside.sum()), len(drawn), interval)
 
 
 def _told(
@@ -261,4 +280,7 @@ def figures_to_text(groups: Sequence[GroupFigures]) -> str:
                 )
         if group.extent is not None:
             lines.append(f"  extent against readers' scores, {group.extent}")
+        if group.peaks is not None:
+            inside = f"{group.peaks.part} of {group.peaks.whole}"
+            lines.append(f"  peak of Grad-CAM within the drawn opacity: {inside} films, {group.peaks.interval}")
     return "\n".join(lines) + "\n"

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from ...case import SIDES, Vector
 from ...errors import PneumoScreenError
 
@@ -27,7 +30,9 @@ _EXHAUSTIVE = ("RSNA 2018", "ChestX-Det")
 _NIH_PATIENT = 8
 """Digits of an NIH file's name that are the patient."""
 _OPEN_LICENCES = ("CC0", "CC BY 3.0", "CC BY 4.0")
-COLUMNS = ("path", "group", "patient", "class", "left", "right", "score_left", "score_right", "use")
+COLUMNS = ("path", "group", "patient", "class", "left", "right", "score_left", "score_right", "opacity", "use")
+_OPAQUE = 4 | 8
+"""Bits of a mask: ground glass and consolidation."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Film:
         doubtful: clear sides of films that are not normal: without an opacity, but no reader called them clear.
         opacities: x, y, w, h of the opacities in pixels.
         scores: Brixia score of each lung, from 0 to 9, the mean of two readers; a side without one is left out.
+        mask: below the folder, a picture whose bits tell what a radiologist drew; None without one.
     """
 
     path: str
@@ -57,6 +63,7 @@ class Film:
     doubtful: tuple[str, ...] = ()
     opacities: tuple[Vector, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    mask: str | None = None
 
 
 def read_films(folder: Path) -> list[Film]:
@@ -199,6 +206,7 @@ def _other_films(index: Iterable[Mapping[str, str]]) -> list[Film]:
             row["diagnosis"],
             _cohen_lungs(row),
             scores={side: float(score) for side in SIDES if (score := row[f"brixia_{side}"])},
+            mask=row["mask"] or None,
         )
         for row in index
         if (group := COHEN if row["source"] == "cohen" else _SET_GROUPS.get(row["set"])) and row["diagnosis"]
@@ -212,7 +220,10 @@ def _cohen_lungs(row: Mapping[str, str]) -> dict[str, bool]:
 
 
 def write_table(films: Iterable[Film], folder: Path, target: Path) -> None:
-    """Write the films of a folder as a table for ``pneumoscreen evaluate --modality cxr --cases``."""
+    """Write the films of a folder as a table for ``pneumoscreen evaluate --modality cxr --cases``.
+
+    The opacities of masks are written as pictures into a folder beside the table that is named after it.
+    """
     states = {True: "infected", False: "clear", None: ""}
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -223,7 +234,19 @@ def write_table(films: Iterable[Film], folder: Path, target: Path) -> None:
             label = "cap" if film.label not in ("covid19", "cap") and "infected" in sides else film.label
             path = os.path.relpath(folder / film.path, target.parent)
             scores = [film.scores.get(side, "") for side in SIDES]
-            writer.writerow((path, film.group, film.patient, label, *sides, *scores, film.use))
+            opacity = _write_opacity(folder, film, target)
+            writer.writerow((path, film.group, film.patient, label, *sides, *scores, opacity, film.use))
+
+
+def _write_opacity(folder: Path, film: Film, table: Path) -> str:
+    """Write what a mask shows as opaque; returns the path below the table's folder, empty without a mask."""
+    if film.mask is None:
+        return ""
+    opaque = np.asarray(Image.open(folder / film.mask)) & _OPAQUE > 0
+    path = Path(f"{table.stem}_opacity") / f"{Path(film.mask).stem}.png"
+    (table.parent / path).parent.mkdir(exist_ok=True)
+    Image.fromarray(opaque).save(table.parent / path)
+    return path.as_posix()
 
 
 def main() -> None:
