@@ -66,6 +66,30 @@ serve: $(RUN)  ## start the server on 127.0.0.1: make serve STUDIES=/path/to/stu
 	@$(if $(STUDIES),,echo 'name the folder of studies: make serve STUDIES=/path/to/studies' >&2; exit 2;) \
 	exec $(BIN)/pneumoscreen serve --studies '$(STUDIES)' $(ARGS)
 
+# Debian packages of the PACS that the demonstration starts.
+# Installs the Debian packages of its first argument that are missing; the second one says who needs them.
+define debian
+@command -v dpkg-query >/dev/null || exit 0; \
+missing=""; \
+for package in $(1); do \
+    dpkg-query -W -f '$${db:Status-Status}\n' "$$package" "$${package}t64" 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+done; \
+[ -z "$$missing" ] && exit 0; \
+if [ "$$(id -u)" = 0 ]; then \
+    echo "installing$$missing"; \
+    { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
+      || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; }; } >/dev/null; \
+else echo "$(2) needs Debian packages: sudo apt-get install$$missing" >&2; exit 1; fi
+endef
+
+.PHONY: orthanc
+orthanc:  ## install what the demonstration and the tests of the PACS need (Debian, as root)
+	$(call debian,orthanc orthanc-dicomweb dcmtk,the PACS)
+
+.PHONY: demo-pacs
+demo-pacs: $(RUN) orthanc  ## a PACS (Orthanc) on loopback, studies sent to it, screened, results stored there (Debian, as root): OUT=folder
+	@$(BIN)/python -m scripts.demo_pacs --out '$(OUT)/pacs' $(ARGS)
+
 .PHONY: bench
 bench: $(RUN)  ## measure time and memory of a screening and the server's latency; writes build/bench.json
 	@$(BIN)/pneumoscreen bench --out build/bench.json $(ARGS)
@@ -88,17 +112,7 @@ RENDERING := libegl1 libegl-mesa0 libgl1-mesa-dri libxkbcommon0 libfontconfig1 l
 
 .PHONY: rendering
 rendering:
-	@command -v dpkg-query >/dev/null || exit 0; \
-	missing=""; \
-	for package in $(RENDERING); do \
-	    dpkg-query -W -f '$${db:Status-Status}\n' "$$package" "$${package}t64" 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
-	done; \
-	[ -z "$$missing" ] && exit 0; \
-	if [ "$$(id -u)" = 0 ]; then \
-	    echo "installing$$missing"; \
-	    { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
-	      || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; }; } >/dev/null; \
-	else echo "the tests of the Slicer extension need Debian packages: sudo apt-get install$$missing" >&2; exit 1; fi
+	$(call debian,$(RENDERING),drawing of the Slicer extension)
 
 .PHONY: test
 test: $(DEV) rendering  ## all tests but the slow ones

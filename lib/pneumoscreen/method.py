@@ -16,18 +16,22 @@ from .case_kinds import Kind
 from .errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
     import SimpleITK as sitk
+    from numpy.typing import NDArray
 
     from .active_learning.score_file import Finding
     from .active_learning.scores import CaseScore
     from .case import Case, ModelInfo
     from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
+    from .images.volume import Volume
     from .importers.found import ImportRequest, Layout, Remark
     from .importers.outcomes import Outcome
     from .models.store import ModelStore
     from .models.weights import Weights
     from .phantoms.studies import PhantomRequest, Writer
+    from .report.drawing import Drawing
     from .training.recipes import Recipe
     from .verdict import Classes
 
@@ -59,6 +63,21 @@ class Network:
     training: str
     load: "Callable[[Weights], object]"
     recipe: "Callable[[], type[Recipe]]"
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What a screening marked voxel by voxel, on the grid of its volume.
+
+    Attributes:
+        volume: the scan.
+        lungs: [z, y, x], see ``images.volume.LEFT``.
+        infection: [z, y, x], infected voxels.
+    """
+
+    volume: "Volume"
+    lungs: "NDArray[np.uint8]"
+    infection: "NDArray[np.bool_]"
 
 
 class Screening(Protocol):
@@ -302,3 +321,18 @@ class Method(ABC):
             PneumoScreenError: if a setting is out of range.
         """
         raise ConfigError(f"phantom: there are no synthetic {self.images}")
+
+    # Results for a PACS
+
+    def drawing(self, image: Any, screening: Any, screener: Any) -> "Drawing":
+        """The picture that stands for a screened image where there is room for one.
+
+        Raises:
+            ConfigError: if the method draws none.
+        """
+        raise ConfigError(f"pacs: there is no picture of {self.images}")
+
+    def masks(self, image: Any, screening: Any) -> Masks | None:
+        """What the screening marked voxel by voxel; None where the method marks no voxels."""
+        del image, screening
+        return None

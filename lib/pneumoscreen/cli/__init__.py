@@ -22,6 +22,7 @@ from .cases import import_, phantom
 from .evaluation import evaluate
 from .learning import crossvalidate, simulate, train
 from .models import app as models
+from .pacs import app as pacs
 from .screening import archive, bench, demo, screen, serve
 from .tokens import app as tokens
 
@@ -56,6 +57,7 @@ for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(models, name="models")
 app.add_typer(tokens, name="tokens")
+app.add_typer(pacs, name="pacs")
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..case_kinds import KINDS
 from ..errors import ModelError
-from ..method import Method, Network
+from ..method import Masks, Method, Network
 from . import networks
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..phantoms.studies import PhantomRequest, Writer
+    from ..report.drawing import Drawing
     from ..training.recipes import Recipe
     from ..verdict import Classes
     from .screening import Screener, Screening
@@ -187,6 +188,20 @@ class CtMethod(Method):
         from .synthetic_studies import writer_of
 
         return writer_of(asked)
+
+    def drawing(self, image: "Volume", screening: "Screening", screener: "Screener") -> "Drawing":
+        """The view from the front with the regions' boxes."""
+        from ..report.drawing import Drawing, DrawnBox
+        from .report.case_report import OVERVIEW_PIXELS
+        from .report.overview import coronal_overview
+
+        seen = coronal_overview(image, screening, screener.classes, OVERVIEW_PIXELS)
+        boxes = tuple(DrawnBox(f"r{box.number}", box.key, box.x, box.y, box.width, box.height) for box in seen.boxes)
+        return Drawing("From the front", seen.picture, seen.width_mm, seen.height_mm, ("L", "F"), boxes)
+
+    def masks(self, image: "Volume", screening: "Screening") -> Masks:
+        """The lungs and what is infected in them."""
+        return Masks(image, screening.lungs.labels, screening.infection)
 
 
 def _load_candidates(weights: "Weights") -> object:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..phantoms.studies import PhantomRequest, Writer
+    from ..report.drawing import Drawing
     from ..training.recipes import Recipe
     from .screening import CxrScreener, CxrScreening
 
@@ -179,6 +180,18 @@ class CxrMethod(Method):
         from .phantoms.studies import writer_of
 
         return writer_of(asked)
+
+    def drawing(self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener") -> "Drawing":
+        """The radiograph with the boxes of the lungs."""
+        from ..report.drawing import Drawing, DrawnBox
+        from .report.pictures import draw
+
+        del screener
+        drawn = draw(image, screening)
+        boxes = tuple(DrawnBox(box.side, "unknown", box.x, box.y, box.width, box.height) for box in drawn.boxes)
+        return Drawing(
+            "The radiograph", drawn.radiograph, drawn.frame.width_mm, drawn.frame.height_mm, ("L", "F"), boxes
+        )
 
 
 def _load_lung_boxes(weights: "Weights") -> object:

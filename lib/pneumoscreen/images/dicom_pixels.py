@@ -32,7 +32,9 @@ def read_stack(stack: Stack, name: str) -> RawImage:
     with ThreadPoolExecutor(max_workers=3) as pool:
         digest = pool.submit(hash_files, list(leads))
         with complaints_of(_JPEG_MARKS if jpeg else ()) as complaints:
-            decoded = dict(zip(leads, pool.map(_decode, leads.values()), strict=True))
+            # GDCM fills its tables at its first use, which is no work for two threads at a time: a process died of it.
+            first, *others = leads.values()
+            decoded = dict(zip(leads, (_decode(first), *pool.map(_decode, others)), strict=True))
         if complaints:
             raise DamagedError(f"{name} holds damaged JPEG data; copy it again from the scanner or archive")
         sha256 = digest.result()

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from .. import RESEARCH_USE_ONLY
 from ..case import CXR_HEALTHY, Case, Patch, Region
 from ..evidence import is_overruled
 from ..verdict import RULE_NONE, RULE_SINGLE, Classes, Verdict
@@ -144,6 +145,29 @@ def percent(value: float, digits: int = 0) -> str:
     if 1.0 - finest / 2 < value < 1.0:
         return f">\u202f{100 * (1.0 - finest):.{digits}f}\u202f%"
     return f"{100 * value:.{digits}f}\u202f%"
+
+
+def models_in_words(case: Case) -> list[str]:
+    """The networks behind a document, a line each."""
+    return [
+        f"{name} version {model.version}, SHA-256 {model.sha256[:12]}" for name, model in sorted(case.models.items())
+    ]
+
+
+def in_sentences(case: Case, classes: Classes) -> list[str]:
+    """A whole case in plain words: that it is for research only, the verdict, how it is meant, and the networks."""
+    said = [RESEARCH_USE_ONLY, f"{capital(case_verdict_name(case))}."]
+    if case.modality == "CT":
+        said.append(headline(case, classes))
+    if case.verdict is not None:
+        said.append((opacity_in_words if case.modality == "CXR" else infection_in_words)(case.verdict))
+    said += [*case.notes, *models_in_words(case)]
+    return [plain(text) for text in said if text]
+
+
+def plain(text: str) -> str:
+    """A text for what knows no narrow space: DICOM viewers, fonts of a PDF."""
+    return text.replace("\u202f", " ")
 
 
 @dataclass(frozen=True)

@@ -41,19 +41,20 @@ class Overview:
         return cls(str(document["picture"]), width, height, boxes)
 
 
-def coronal_overview(volume: Volume, screening: ReportSource, classes: Classes) -> Overview:
+def coronal_overview(volume: Volume, screening: ReportSource, classes: Classes, pixels: int = PIXELS) -> Overview:
     """The view from the front that stands in the case's report, smaller.
 
     Args:
         volume: the scan that was screened.
         screening: the case document, lungs and infection mask.
         classes: the class list.
+        pixels: of its longer side.
     """
     labels, infection = np.asarray(screening.lungs.labels), np.asarray(screening.infection)
     regions = screening.case.regions
     axial, coronal = lung_frames(volume, labels)
     artist = RegionArtist(volume, labels, infection, axial, regions, classes)
-    pictures = project(volume, labels, artist.shown_infection, axial, coronal, PIXELS)
+    pictures = project(volume, labels, artist.shown_infection, axial, coronal, pixels)
     boxes = []
     for number, region in enumerate(regions, start=1):
         z0, _, x0, z1, _, x1 = artist.index_box(region)

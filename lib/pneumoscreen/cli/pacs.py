@@ -1,0 +1,95 @@
+"""``pneumoscreen pacs``: watch a PACS, screen what comes, store what was found; and show what was done."""
+
+import json as json_
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..commands.terminal import complain
+
+PASSWORD, TOKEN = "PNEUMOSCREEN_PACS_PASSWORD", "PNEUMOSCREEN_PACS_TOKEN"
+_GIGABYTE = 10**9
+
+app = typer.Typer(
+    help="Take studies from a PACS by DICOMweb and store the results there.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+StateFolder = Annotated[
+    Path, typer.Option("--state", help="Folder for what was done, fetched series and results that wait to be stored.")
+]
+
+
+@app.command()
+def watch(
+    pacs: Annotated[str, typer.Option(help="Address of the DICOMweb service, such as https://host/dicom-web.")],
+    state: StateFolder,
+    user: Annotated[
+        str | None, typer.Option(help=f"User for basic authentication; the password stands in {PASSWORD}.")
+    ] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="Certificates that the PACS' own is checked with.")] = None,
+    client_cert: Annotated[Path | None, typer.Option(help="Certificate with key that the PACS asks for.")] = None,
+    days: Annotated[int, typer.Option(min=0, help="Take studies of the last days, by StudyDate; 0 takes all.")] = 3,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks for new studies.")] = 30.0,
+    quiet: Annotated[
+        float, typer.Option(min=0.0, help="Seconds after which a study that no longer grows is complete.")
+    ] = 60.0,
+    cache_gb: Annotated[float, typer.Option(min=0.0, help="Gigabytes that fetched series may take.")] = 20.0,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when all studies are done, instead of watching on.")
+    ] = False,
+    model_dir: Annotated[
+        Path | None, typer.Option("--model-dir", help="Folder of published models.", show_default="the project's own")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.")
+    ] = "auto",
+) -> int:
+    """Watch a PACS: screen each new study once and store SEG, SR, PDF and Secondary Capture there. Research use only.
+
+    A bearer token stands in PNEUMOSCREEN_PACS_TOKEN. With --once: exit status 0, or 2 where a study was not screened.
+    """
+    from .. import RESEARCH_USE_ONLY
+    from ..commands.device import pick_device
+    from ..pacs.client import Access, Pacs
+    from ..pacs.screening import FolderScreener
+    from ..pacs.state import STORED, State
+    from ..pacs.watch import Pace, Watcher
+
+    access = Access(pacs, user, os.environ.get(PASSWORD), os.environ.get(TOKEN) or None, ca_file, client_cert)
+    client = Pacs(access)
+    entries = State(state)
+    complain(RESEARCH_USE_ONLY)
+    try:
+        watcher = Watcher(
+            client,
+            entries,
+            state,
+            FolderScreener(model_dir, pick_device(device)),
+            Pace(interval, quiet, days or None),
+            int(cache_gb * _GIGABYTE),
+            lambda line: print(" ".join(line.split()), flush=True),
+        )
+        watcher.run(once=once)
+        is_done = all(entry.state == STORED for entry in entries.entries())
+    finally:
+        entries.close()
+    return 0 if is_done else 2
+
+
+@app.command()
+def status(
+    state: StateFolder,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON array instead of lines.")] = False,
+) -> None:
+    """Print every study with its state, and why it failed; while the watcher runs as well."""
+    from ..pacs.state import read_entries
+
+    entries = read_entries(state)
+    if json:
+        print(json_.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
+        return
+    for entry in entries:
+        print(f"{entry.study_uid} {entry.state} {entry.verdict or '-'}" + (f": {entry.reason}" if entry.reason else ""))

@@ -1,0 +1,79 @@
+"""From a folder of a series to the objects about it: the way that every study takes, networks loaded once."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from ..case import Case
+from ..errors import ImageError
+from ..images.inputs import Input, search
+from ..method import Method, Screener
+from ..methods import method_of
+from ..models.store import ModelStore
+from ..verdict import DEFAULT_CLASSES
+from .about import About
+from .privacy import unlogged
+from .results import results_of
+from .source import source_of
+from .uids import folder_name
+
+
+@dataclass(frozen=True)
+class Written:
+    """A screened image: its document, and the objects about it by their short names."""
+
+    case: Case
+    objects: dict[str, Dataset]
+
+
+class FolderScreener:
+    """Screens the one series or radiograph of a folder.
+
+    Args:
+        model_dir: root of the model store; None takes the project's own.
+        device: as the methods take it; None takes a GPU where there is one.
+    """
+
+    def __init__(self, model_dir: Path | None = None, device: str | None = None) -> None:
+        self._store, self._device = ModelStore(model_dir), device
+        self._loaded: dict[Method, Screener] = {}
+
+    def __call__(self, folder: Path) -> Written:
+        """Screen a folder and write the objects about it.
+
+        Raises:
+            PneumoScreenError: if it cannot be screened, or no objects can be written about it.
+        """
+        with unlogged():
+            item = _only_input(folder)
+            source = source_of(item)
+            method = method_of(item)
+            # The study is what a case of a PACS is called; its files have no names that say anything.
+            image = replace(method.read(item), case_id=f"study-{folder_name(source.study_uid)[:12]}", source_below=None)
+            screener = self._of(method)
+            screening = screener.screen(image)
+            about = About(
+                case=screening.case,
+                source=source,
+                drawing=method.drawing(image, screening, screener),
+                masks=method.masks(image, screening),
+                classes=method.classes(screener) or DEFAULT_CLASSES,
+            )
+            return Written(screening.case, results_of(about))
+
+    def _of(self, method: Method) -> Screener:
+        if method not in self._loaded:
+            self._loaded[method] = method.screener(self._store, self._device)
+        return self._loaded[method]
+
+
+def _only_input(folder: Path) -> Input:
+    found = search([folder])
+    inputs = [item for item in found if isinstance(item, Input)]
+    if len(inputs) == 1:
+        return inputs[0]
+    if inputs:
+        raise ImageError(f"{folder} holds {len(inputs)} images where one series was expected; check the series")
+    reasons = [str(item.reason) for item in found if not isinstance(item, Input)]
+    raise ImageError(f"{folder} holds no image that can be screened" + (f": {reasons[0]}" if reasons else ""))

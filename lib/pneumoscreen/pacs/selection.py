@@ -1,0 +1,145 @@
+"""Which image of a study is screened: of CTs the thinnest axial series of a soft kernel, else one frontal X-ray.
+
+The rule is ours. A study that holds both is screened by its CT, which shows more. What a header does not say is taken
+to be well: a series is left out only for what its header does say.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from ..images.dicom_series import RADIOGRAPHS
+from ..images.raw import MIN_SLICES
+from .client import Pacs, SeriesFound
+
+MODALITIES = ("CT", "CR", "DX")
+"""What is asked for; a PACS finds others (DR, RG) seldom under these names."""
+_AXIAL = 0.94
+"""Least cosine between a slice's normal and the patient's axis: 20 degrees, what the reader of volumes takes."""
+_CHEST = ("CHEST", "THORAX", "LUNG")
+_WHOLE = ("BODY", "TRUNK")
+_THICK_MM = 99.0
+_MOST_FILMS = 8
+"""Images of an X-ray series whose headers are asked for."""
+_SHARP = re.compile(
+    r"\b(LUNG|BONE\w*|EDGE|DETAIL|SHARP|ULTRA|HR\w*|Y[ABCD]|FC(3\d|5\d|8\d)|[BDEILHJUT][a-z]?(5|6|7|8|9)\d[a-z]?)\b|^[DEL]$",
+    re.IGNORECASE,
+)
+"""Names of kernels that bring out edges: GE, Philips, Canon by name, Siemens by a number from 50 on (B70f, Bl57)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A series, or an image of one, that may be screened.
+
+    Attributes:
+        series_uid: of it.
+        instance_uid: the one image of an X-ray; None where the whole series is meant.
+        instances: how many files it has, where the PACS says so.
+        rank: the smaller, the sooner it is taken.
+    """
+
+    series_uid: str
+    instance_uid: str | None
+    instances: int | None
+    rank: tuple[float, ...] = field(default=())
+
+
+def candidates(pacs: Pacs, study_uid: str) -> list[Candidate]:
+    """What of a study may be screened, the best first; empty where nothing may.
+
+    Raises:
+        PacsError: if the PACS cannot be asked.
+    """
+
+    def header(series: SeriesFound, instance: str) -> Dataset:
+        return pacs.header(study_uid, series.uid, instance)
+
+    found: list[Candidate] = []
+    listed = pacs.series(study_uid)
+    for series in listed:
+        # One instance may be a file of many frames.
+        if series.modality == "CT" and (series.instances in (None, 1) or series.instances >= MIN_SLICES):
+            found += _of_ct(series, pacs.instances(study_uid, series.uid), header)
+    if not found:
+        for series in listed:
+            if series.modality in RADIOGRAPHS:
+                found += _of_films(series, pacs.instances(study_uid, series.uid), header)
+    return sorted(found, key=lambda candidate: (candidate.rank, candidate.series_uid))
+
+
+def _of_ct(
+    series: SeriesFound, instances: Sequence[str], header: Callable[[SeriesFound, str], Dataset]
+) -> Iterator[Candidate]:
+    if not instances:
+        return
+    # The middle one: scout views stand at the beginning.
+    seen = header(series, sorted(instances)[len(instances) // 2])
+    if max(len(instances), *_numbers(seen, "NumberOfFrames"), 0) < MIN_SLICES or not is_axial_chest(seen):
+        return
+    yield Candidate(series.uid, None, series.instances or len(instances), ct_rank(seen))
+
+
+def is_axial_chest(header: Dataset) -> bool:
+    """Whether a CT slice may be one of an axial chest series, as far as its header says."""
+    kind = {str(part).upper() for part in _parts(header.get("ImageType"))}
+    if kind & {"LOCALIZER", "SECONDARY", "MIP", "MPR_COR", "MPR_SAG", "CORONAL", "SAGITTAL"} and "AXIAL" not in kind:
+        return False
+    part = str(header.get("BodyPartExamined") or "").upper()
+    if part and not any(word in part for word in (*_CHEST, *_WHOLE)):
+        return False
+    directions = _numbers(header, "ImageOrientationPatient")
+    if len(directions) != 6:
+        return True
+    normal = np.cross(directions[:3], directions[3:])
+    return bool(abs(normal[2]) > _AXIAL)
+
+
+def ct_rank(header: Dataset) -> tuple[float, ...]:
+    """Soft before sharp, thin before thick, without contrast before with."""
+    kernel = " ".join(map(str, _parts(header.get("ConvolutionKernel"))))
+    thickness = next(iter(_numbers(header, "SliceThickness")), _THICK_MM)
+    return float(is_sharp(kernel)), thickness, float(bool(header.get("ContrastBolusAgent")))
+
+
+def is_sharp(kernel: str) -> bool:
+    """Whether a reconstruction kernel brings out edges, by its name."""
+    return bool(_SHARP.search(kernel))
+
+
+def _of_films(
+    series: SeriesFound, instances: Sequence[str], header: Callable[[SeriesFound, str], Dataset]
+) -> Iterator[Candidate]:
+    for instance in sorted(instances)[:_MOST_FILMS]:
+        seen = header(series, instance)
+        rank = film_rank(seen)
+        if rank is not None:
+            yield Candidate(series.uid, instance, 1, rank)
+
+
+def film_rank(header: Dataset) -> tuple[float, ...] | None:
+    """Postero-anterior before antero-posterior before what does not say; None for other views and body parts."""
+    part = str(header.get("BodyPartExamined") or "").upper()
+    if part and not any(word in part for word in (*_CHEST, "RIB")):
+        return None
+    view = str(header.get("ViewPosition") or "").upper()
+    if view in ("LL", "RL", "LATERAL", "LAT", "LLO", "RLO", "LPO", "RPO", "LAO", "RAO"):
+        return None
+    return ({"PA": 0.0, "AP": 1.0}.get(view, 2.0), -sum(_numbers(header, "Rows")))
+
+
+def _numbers(header: Dataset, keyword: str) -> tuple[float, ...]:
+    """The numbers of a field; none where it does not hold numbers."""
+    try:
+        return tuple(float(part) for part in _parts(header.get(keyword)))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ()
+
+
+def _parts(value: object) -> Sequence[object]:
+    if value is None or value == "":
+        return ()
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
