@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tests.cxr.importers.test_public_films import TABLES
 from tests.cxr.radiographs import class_model
 
@@ -58,6 +59,21 @@ def test_weights_with_a_calibration_are_published_and_made_again(folder: Path, t
         assert figures[what]["infected"] + figures[what]["clear"] == count
     assert set(figures["certain_lungs"]["auc"]) == {"estimate", "low", "high"}
     assert "NIH Clinical Center" in first.card["data"]
+    # The mean of twice the same is the same; of others it lies between.
+    make_opacity_weights(folder, tmp_path / "work", settings.model_copy(update={"averaged": True}), store)
+    assert store.load("cxr_localization", 3).sha256 == first.sha256
+    other = {name: value + 1 if value.is_floating_point() else value for name, value in first.state.items()}
+    network = {**first.card["network"], "opacity": {**first.card["network"]["opacity"], "intercept": 5.0}}
+    store.publish("cxr_localization", other, {**first.card, "network": network})
+    make_opacity_weights(folder, tmp_path / "work", settings.model_copy(update={"averaged": True}), store)
+    mean = store.load("cxr_localization", 5)
+    for name, value in first.state.items():
+        wanted = value + 0.5 if value.is_floating_point() else value
+        assert torch.allclose(mean.state[name], wanted, rtol=2e-3, atol=3e-3)  # half precision is kept
+    intercept = first.card["network"]["opacity"]["intercept"]
+    assert mean.card["network"]["opacity"]["intercept"] == pytest.approx((intercept + 5.0) / 2)
+    assert "of version 4" in mean.card["data"]
+    assert "not of the mean" in mean.card["figures"]["population"]
     model = LocalizationModel.load(first)
     assert model.calibration is not None
     assert model.calibration.calibrated_on.startswith(f"{FILMS} NIH films of {FILMS} patients")

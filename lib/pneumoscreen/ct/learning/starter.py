@@ -15,7 +15,7 @@ shown as it is. Lungs are segmented as they are at inference.
 
 import argparse
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from ...config import load_config
 from ...evidence import case_evidence
@@ -32,6 +31,7 @@ from ...metrics.infection_calibration import fit_calibration, reliability_figure
 from ...models.durable import replace_durably
 from ...models.store import ModelStore, Weights
 from ...phantoms.lesion_kinds import Manifestation
+from ...training.warm_start import averaged
 from ...verdict import DEFAULT_CLASSES
 from .. import networks
 from ..candidates.finding import CandidateModel, find_candidates
@@ -240,18 +240,6 @@ def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
     data += f"; {_begun_with(before)}; the mean of these weights and those that the training ended with"
     card = make_card("classifier", trained.model.card_network(), worker, figures, data)
     print("published as version", store.publish(networks.CLASSIFIER, trained.model.state(), card))
-
-
-def averaged(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Mean of a network's weights before and after a training that began with them.
-
-    Wortsman et al. 2022, Robust fine-tuning of zero-shot models: on data unlike the training's, as patients' are unlike
-    phantoms, it does better than either end. On the held-out cases it does, see ``docs/ct.md``.
-    """
-    return {
-        name: ((before[name].double() + value.double()) / 2).to(value.dtype) if value.is_floating_point() else value
-        for name, value in after.items()
-    }
 
 
 def make_infection(worker: _Worker, processes: int, store: ModelStore) -> None:

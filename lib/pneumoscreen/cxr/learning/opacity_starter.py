@@ -4,8 +4,10 @@ Ours. One command makes it again; every seed is fixed here and in its configurat
 
     python -m pneumoscreen.cxr.learning.opacity_starter --films DIR --work DIR
 
-What may teach and what only measures is said in ``cxr/importers/public_films.py``. The calibration is fitted on the
-lungs of the training films, each judged by weights that saw nothing of its patient; the measuring films enter nothing.
+Where the settings say so, what is published is the mean of these weights and those that were in use, and of their
+calibrations. What may teach and what only measures is said in ``cxr/importers/public_films.py``. The calibration is
+fitted on the lungs of the training films, each judged by weights that saw nothing of its patient; the measuring films
+enter nothing.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from torch import Tensor
 
 from ...case import SIDES
 from ...config import load_config
-from ...errors import PneumoScreenError
+from ...errors import ConfigError, PneumoScreenError
 from ...evidence import Calibration
 from ...images.radiograph import Radiograph
 from ...images.radiograph_reader import read_radiograph_file
@@ -35,6 +37,8 @@ from ...metrics.curves import draw_curves
 from ...metrics.infection_calibration import fit_calibration, probabilities, reliability_figures
 from ...models.durable import replace_durably
 from ...models.store import ModelStore
+from ...models.weights import Weights
+from ...training.warm_start import averaged, name_of, settings_of
 from ...xray_findings import INFECTED
 from .. import discrimination, localization, lung_boxes
 from ..importers.public_films import TRAIN, Film, read_films
@@ -61,12 +65,14 @@ class OpacityStarterSettings(Teaching):
     Attributes:
         network: of the localiser.
         phantoms: how many phantoms teach beside the films.
+        averaged: whether the mean with the weights in use is published, which must be of the same network.
     """
 
     network: LocalizationSettings = LocalizationSettings(
         trunk="efficientnet_lite0", tuned_stages=5, size=(128, 256), equalised=True, margin=0.05
     )
     phantoms: int = Field(120, ge=0)
+    averaged: bool = False
 
 
 def lungs_of_films(folder: Path, boxes: LungBoxModel, settings: HeadSettings) -> Iterator[LungPicture]:
@@ -169,11 +175,19 @@ def make_opacity_weights(
     opacity = OpacityCalibration(
         intercept=calibration.intercept, slope=calibration.slope, calibrated_on=calibration.calibrated_on
     )
+    data = f"{DATA}; {settings.phantoms} radiograph phantoms" if settings.phantoms else DATA
+    if settings.averaged:
+        before = store.load(localization.MODEL_NAME)
+        state, opacity = _mean_with(before, state, opacity)
+        data += (
+            f"; the mean of these weights and of version {before.version}, whose own data were: {before.card['data']}"
+        )
+        figures["population"] += "; of the training alone, not of the mean"
     final = LocalizationModel.untrained(settings.network.model_copy(update={"opacity": opacity}))
     final.network.load_state_dict(state)
     card = {
         "network": final.card_network(),
-        "data": f"{DATA}; {settings.phantoms} radiograph phantoms" if settings.phantoms else DATA,
+        "data": data,
         "seed": settings.tuning.seed,
         "command": COMMAND,
         "figures": figures,
@@ -181,6 +195,23 @@ def make_opacity_weights(
     }
     version = store.publish(localization.MODEL_NAME, final.state(), card)
     print("published", localization.MODEL_NAME, "version", version, figures, flush=True)
+
+
+def _mean_with(
+    before: Weights, state: dict[str, Tensor], opacity: OpacityCalibration
+) -> tuple[dict[str, Tensor], OpacityCalibration]:
+    """The mean of the weights in use and new ones, and of their calibrations.
+
+    Raises:
+        ConfigError: if those in use are of another network or have no calibration.
+    """
+    known = settings_of(before, LocalizationSettings).opacity
+    if known is None or before.state.keys() != state.keys():
+        raise ConfigError(f"{name_of(before)} is another network or not calibrated; set averaged: false")
+    mean = opacity.model_copy(
+        update={name: (getattr(known, name) + getattr(opacity, name)) / 2 for name in ("intercept", "slope")}
+    )
+    return averaged(before.state, state), mean
 
 
 def _trained(
@@ -203,7 +234,9 @@ def _trained(
 def _learn(work: Path, settings: OpacityStarterSettings, fold: int | None) -> Path:
     """The weights that have learnt all lungs, or the logits of a fold that others judged: a file of the work folder."""
     name = "all" if fold is None else f"fold-{fold}"
-    path = work / f"{name}-{hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]}.safetensors"
+    # What is published of a training does not change what it learns.
+    key = hashlib.sha256(settings.model_dump_json(exclude={"averaged"}).encode()).hexdigest()[:12]
+    path = work / f"{name}-{key}.safetensors"
     if not path.is_file():
         torch.set_num_threads(1)
         parts = (FILMS, PHANTOMS) if settings.phantoms else (FILMS,)
