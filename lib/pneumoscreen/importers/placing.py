@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..images import Input, Volume, find_inputs, read_input
 from ..images.raw import hash_files
-from ..models.durable import fsync_folder
+from ..models.durable import fsync_path
 from .found import MarksError
 
 COPIED = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -75,7 +75,7 @@ def place(target: Path, scan: Input, volume: Volume, link: bool) -> None:
             part.mkdir()
             for number, path in enumerate(dict.fromkeys(header.path for header in scan.headers), start=1):
                 copy_or_link(path, part / f"{number:05d}.dcm", link)
-            fsync_folder(part)
+            fsync_path(part)
         elif is_written_anew(scan, volume):
             _write(volume.to_sitk(volume.hu), part)
         else:
@@ -83,7 +83,7 @@ def place(target: Path, scan: Input, volume: Volume, link: bool) -> None:
         os.rename(part, target)
     finally:
         _remove(part)
-    fsync_folder(target.parent)
+    fsync_path(target.parent)
 
 
 def place_mask(folder: Path, volume: Volume, mask: NDArray[np.uint8] | None) -> Path:
@@ -108,7 +108,7 @@ def place_mask(folder: Path, volume: Volume, mask: NDArray[np.uint8] | None) -> 
     part = target.with_name(f".part-{target.name}")
     _write(volume.to_sitk(mask), part)
     os.replace(part, target)
-    fsync_folder(folder)
+    fsync_path(folder)
     return target
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from .durable import LEFTOVER_S, age_s, fsync_folder, remove_leftovers, replace_durably, write_durably
+from .durable import LEFTOVER_S, age_s, fsync_path, remove_leftovers, replace_durably, write_durably
 from .versions import CANDIDATES_FOLDER
 from .weights import CARD_FILE, WEIGHTS_FILE, format_card, read_card
 
@@ -91,13 +91,13 @@ class CandidateFolder:
             write_durably(staging / WEIGHTS_FILE, content)
             write_durably(staging / CARD_FILE, format_card(self.model.name, card))
             staging.chmod(0o755)  # mkdtemp gives 0700: a server may run as another user
-            fsync_folder(staging)
+            fsync_path(staging)
             staging.rename(self.folder / candidate_id)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
         for folder in (self.folder, self.model, self.model.parent):
-            fsync_folder(folder)
+            fsync_path(folder)
         return candidate_id
 
     def annotate(self, candidate_id: str, notes: Mapping[str, Any]) -> dict[str, Any]:

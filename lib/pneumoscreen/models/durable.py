@@ -33,12 +33,12 @@ def replace_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
     except BaseException:
         Path(staged).unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
+    fsync_path(path.parent)
 
 
-def fsync_folder(folder: Path) -> None:
-    """Wait until the disk has a folder's entries, so that a rename in it is kept."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def fsync_path(path: Path) -> None:
+    """Wait until the disk has a file, or a folder's entries, so that a rename in it is kept."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from .candidates import Candidate, CandidateFolder, UnknownModelError
-from .durable import fsync_folder
+from .durable import fsync_path
 from .lock import changing, writing
 from .places import app_folder
 from .versions import REPLACES, VersionFolder
@@ -221,8 +221,8 @@ class ModelStore:
             publication = {"version": version, "published": _now(), REPLACES: replaced}
             candidates.annotate(candidate_id, {**(notes or {}), **publication})
             candidates.path(candidate_id).rename(versions.path(version))
-            fsync_folder(candidates.folder)
-            fsync_folder(versions.folder)
+            fsync_path(candidates.folder)
+            fsync_path(versions.folder)
             versions.put_in_use(version)
         logger.info("published %s version %d", name, version)
         return version

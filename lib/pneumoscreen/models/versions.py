@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from .durable import fsync_folder, remove_leftovers, replace_durably
+from .durable import fsync_path, remove_leftovers, replace_durably
 from .lock import LOCK_FILE
 from .weights import CARD_FILE, WEIGHTS_FILE, read_card
 
@@ -121,7 +121,7 @@ class VersionFolder:
         """Delete a version; a crash leaves all of it or a hidden rest."""
         hidden = self.folder / f".removed-{version}-{os.getpid()}"
         self.path(version).rename(hidden)
-        fsync_folder(self.folder)
+        fsync_path(self.folder)
         shutil.rmtree(hidden)
 
 

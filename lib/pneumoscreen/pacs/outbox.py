@@ -1,7 +1,6 @@
 """Results that wait to be stored: written whole before the first is sent, so that a kill neither loses nor doubles."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from ..case import Case
+from ..models.durable import fsync_path
 from .client import Pacs
 from .uids import folder_name
 
@@ -49,9 +49,9 @@ class Outbox:
         for number, (name, dataset) in enumerate(objects.items(), start=1):
             dataset.save_as(part / f"{number:02d}-{name}.dcm", write_like_original=False)
         for path in (*part.iterdir(), part):
-            _to_disk(path)
+            fsync_path(path)
         part.rename(target)
-        _to_disk(self._folder)
+        fsync_path(self._folder)
 
     def document(self, study_uid: str) -> dict[str, Any]:
         """The document of a study, as plain JSON types: a site's own classes are none of its business here."""
@@ -76,11 +76,3 @@ class Outbox:
 
     def _of(self, study_uid: str) -> Path:
         return self._folder / folder_name(study_uid)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..images.dicom_start import looks_like_dicom
-from ..models.durable import changed_ns, fsync_folder
+from ..models.durable import changed_ns, fsync_path
 from ..studies.layout import ANNOTATIONS, AUDIT, PICTURE_ENDINGS, RADIOGRAPH_ENDINGS, VOLUME_ENDINGS, image_id
 from .failures import RequestError
 from .fence import LEADS_OUT, Fence
@@ -73,7 +73,7 @@ def place_file(source: str, target: Path) -> None:
     except BaseException:
         Path(staged).unlink(missing_ok=True)
         raise
-    fsync_folder(target.parent)
+    fsync_path(target.parent)
 
 
 class ImageFiles:

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from .. import __version__
 from ..case import Case
 from ..errors import CaseError, PneumoScreenError
-from ..models.durable import fsync_folder, replace_durably
+from ..models.durable import fsync_path, replace_durably
 from ..verdict import DEFAULT_CLASSES, Classes
 from .audit import utc_text
 from .final_labels import UNKNOWN_READER, FinalLabels
@@ -250,8 +250,8 @@ class AnnotationStore:
         try:
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
-                fsync_folder(folder.parent)
-                fsync_folder(self.studies)
+                fsync_path(folder.parent)
+                fsync_path(self.studies)
             with FileLock(folder / ".lock", timeout=_LOCK_S, poll_interval=_POLL_S):
                 for leftover in folder.glob(".0*"):  # nobody else writes here now: a killed process left it
                     leftover.unlink(missing_ok=True)

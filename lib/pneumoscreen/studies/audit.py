@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..models.durable import fsync_folder
+from ..models.durable import fsync_path
 from .layout import AUDIT
 
 Detail = str | int | float | bool | None
@@ -58,7 +58,7 @@ class AuditLog:
         finally:
             os.close(descriptor)
         if is_new:
-            fsync_folder(self.folder)
+            fsync_path(self.folder)
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """All entries, oldest first; a line that a crash cut short is passed over."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import __version__
 from ..case import Case
 from ..errors import CaseError
-from ..models.durable import fsync_folder, replace_durably
+from ..models.durable import fsync_path, replace_durably
 from ..verdict import Classes
 from .audit import utc_text
 from .layout import FINAL_LABELS, is_reader_name
@@ -83,4 +83,4 @@ class FinalLabels:
             replace_durably(path, counting.document.to_json().encode())
         elif versions:
             os.unlink(path)
-            fsync_folder(self.folder)
+            fsync_path(self.folder)

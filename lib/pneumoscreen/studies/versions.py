@@ -18,7 +18,7 @@ from typing import Any
 
 from ..case import Case
 from ..errors import CaseError
-from ..models.durable import fsync_folder, write_durably
+from ..models.durable import fsync_path, write_durably
 from ..verdict import Classes
 
 SCHEMA = "pneumoscreen.annotation/1"
@@ -187,7 +187,7 @@ def write_exclusively(path: Path, content: bytes, mode: int = 0o644) -> None:
             os.rename(staged, path)
     finally:
         staged.unlink(missing_ok=True)
-    fsync_folder(path.parent)
+    fsync_path(path.parent)
 
 
 def _names(folder: Path) -> list[str]:

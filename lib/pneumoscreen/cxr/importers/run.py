@@ -21,7 +21,7 @@ from ...importers.outcomes import Action, Outcome, alone
 from ...importers.patients_file import PatientsFile
 from ...importers.placing import copy_or_link
 from ...importers.scans import with_hidden_source
-from ...models.durable import fsync_folder
+from ...models.durable import fsync_path
 from ...models.store import ModelStore
 from ...studies.annotations import AnnotationStore, ConflictError
 from ...studies.audit import AuditLog, utc_text
@@ -173,7 +173,7 @@ class _Import:
             os.rename(part, target)
         finally:
             part.unlink(missing_ok=True)
-        fsync_folder(target.parent)
+        fsync_path(target.parent)
 
 
 def _check_settings(settings: ImportSettings) -> None:
