@@ -97,8 +97,8 @@ def test_an_orthanc_that_is_killed_again_and_again_has_each_result_once(
     screened: Counter[str] = Counter()
     screener = FolderScreener(narrow_models, "cpu")
 
-    def screen(folder: Path) -> Written:
-        written = screener(folder)
+    def screen(folder: Path, note: str | None) -> Written:
+        written = screener(folder, note)
         screened[str(written.case.image.study_uid)] += 1
         return written
 

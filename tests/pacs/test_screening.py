@@ -27,7 +27,9 @@ def screener() -> FolderScreener:
 def test_a_ct(screener: FolderScreener, tmp_path: Path) -> None:
     phantom = generate_phantom(41, "covid19", PhantomSpec(matrix=160, slices=40))
     write_ct(replace(phantom.volume, stored_orientation="RPI"), tmp_path / "ct", PatientName="Mustermann^Erika")
-    written = screener(tmp_path / "ct")
+    note = "The study holds 2 series that may be screened; this one was taken: series 3, soft kernel, slices of 5 mm."
+    written = screener(tmp_path / "ct", note)
+    assert note in written.case.notes
     case, seg = written.case, written.objects["seg"]
     assert list(written.objects) == ["seg", "sr", "pdf", "sc"]
     assert case.verdict is not None and case.verdict.label == "covid19" and case.regions
@@ -49,10 +51,14 @@ def test_a_ct(screener: FolderScreener, tmp_path: Path) -> None:
 
 def test_an_xray(screener: FolderScreener, tmp_path: Path) -> None:
     write_xray(generate_radiograph(12, "covid19").radiograph, tmp_path / "film" / "1.dcm")
-    written = screener(tmp_path / "film")
+    written = screener(tmp_path / "film", "This one was taken.")
+    assert "This one was taken." in written.case.notes
     assert list(written.objects) == ["sr", "pdf", "sc"]
     assert written.case.cxr is not None and set(written.case.cxr.lung_boxes) == {"left", "right"}
-    assert screener(tmp_path / "film").objects["sr"].SOPInstanceUID == written.objects["sr"].SOPInstanceUID
+    assert (
+        screener(tmp_path / "film", "This one was taken.").objects["sr"].SOPInstanceUID
+        == written.objects["sr"].SOPInstanceUID
+    )
 
 
 def test_a_folder_with_none_or_two(screener: FolderScreener, about_of: Callable[..., About], tmp_path: Path) -> None:

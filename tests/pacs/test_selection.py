@@ -14,7 +14,7 @@ from scripts.phantom_files import write_ct, write_xray
 from pneumoscreen.ct.phantoms.phantom import Phantom
 from pneumoscreen.images.radiograph import Radiograph
 from pneumoscreen.pacs.client import Access, Pacs
-from pneumoscreen.pacs.selection import candidates, ct_rank, film_rank, is_axial_chest, is_sharp
+from pneumoscreen.pacs.selection import candidates, choice_note, ct_rank, film_rank, is_axial_chest, is_sharp
 
 from .dicomweb_server import DicomwebServer
 
@@ -125,6 +125,11 @@ def test_the_best_series_of_many(server: DicomwebServer, put: Callable[..., str]
     found = candidates(Pacs(Access(server.url)), STUDY)
     assert [one.series_uid for one in found] == [thin, thick, sharp]
     assert all((one.instance_uid, one.instances) == (None, 20) for one in found)
+    note = choice_note(found, found[0])
+    assert note is not None
+    assert note.startswith("The study holds 3 series that may be screened; this one was taken: series ")
+    assert note.endswith(", soft kernel, slices of 1 mm.")
+    assert choice_note(found[:1], found[0]) is None
 
 
 def test_the_frontal_film_where_no_ct_will_do(server: DicomwebServer, put: Callable[..., str], tmp_path: Path) -> None:

@@ -55,11 +55,11 @@ class Screens:
         self._screener, self.count = FolderScreener(models, "cpu"), 0
         self.fault: Exception | None = None
 
-    def __call__(self, folder: Path) -> Written:
+    def __call__(self, folder: Path, note: str | None = None) -> Written:
         self.count += 1
         if self.fault is not None:
             raise self.fault
-        return self._screener(folder)
+        return self._screener(folder, note)
 
 
 @pytest.fixture(scope="module")

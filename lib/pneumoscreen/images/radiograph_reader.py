@@ -76,7 +76,7 @@ def read_radiograph(given: Input) -> Radiograph:
         source=given.path,
         sha256=_hash(given.path),
         series_uid=raw.series_uid,
-        notes=(*raw.notes, *view_notes, *_more_notes(raw, content)),
+        notes=(*given.notes, *raw.notes, *view_notes, *_more_notes(raw, content)),
         study_uid=raw.study_uid,
         source_below=given.source_below,
     )

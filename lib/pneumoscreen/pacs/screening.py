@@ -39,14 +39,19 @@ class FolderScreener:
         self._store, self._device = ModelStore(model_dir), device
         self._loaded: dict[Method, Screener] = {}
 
-    def __call__(self, folder: Path) -> Written:
+    def __call__(self, folder: Path, note: str | None = None) -> Written:
         """Screen a folder and write the objects about it.
+
+        Args:
+            folder: holds one series or radiograph.
+            note: a sentence for the document on why it was taken.
 
         Raises:
             PneumoScreenError: if it cannot be screened, or no objects can be written about it.
         """
         with unlogged():
             item = _only_input(folder)
+            item = replace(item, notes=(*item.notes, note)) if note else item
             source = source_of(item)
             method = method_of(item)
             # The study is what a case of a PACS is called; its files have no names that say anything.

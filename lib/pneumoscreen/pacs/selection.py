@@ -40,12 +40,14 @@ class Candidate:
         instance_uid: the one image of an X-ray; None where the whole series is meant.
         instances: how many files it has, where the PACS says so.
         rank: the smaller, the sooner it is taken.
+        said: what its header says of it, in words of this program.
     """
 
     series_uid: str
     instance_uid: str | None
     instances: int | None
     rank: tuple[float, ...] = field(default=())
+    said: str = field(default="", compare=False)
 
 
 def candidates(pacs: Pacs, study_uid: str) -> list[Candidate]:
@@ -71,6 +73,14 @@ def candidates(pacs: Pacs, study_uid: str) -> list[Candidate]:
     return sorted(found, key=lambda candidate: (candidate.rank, candidate.series_uid))
 
 
+def choice_note(found: Sequence[Candidate], taken: Candidate) -> str | None:
+    """A sentence for the document on what of a study was screened; None where there was no choice."""
+    if len(found) < 2:
+        return None
+    what = "X-rays" if taken.instance_uid else "series"
+    return f"The study holds {len(found)} {what} that may be screened; this one was taken: {taken.said}."
+
+
 def _of_ct(
     series: SeriesFound, instances: Sequence[str], header: Callable[[SeriesFound, str], Dataset]
 ) -> Iterator[Candidate]:
@@ -80,7 +90,21 @@ def _of_ct(
     seen = header(series, sorted(instances)[len(instances) // 2])
     if max(len(instances), *_numbers(seen, "NumberOfFrames"), 0) < MIN_SLICES or not is_axial_chest(seen):
         return
-    yield Candidate(series.uid, None, series.instances or len(instances), ct_rank(seen))
+    yield Candidate(series.uid, None, series.instances or len(instances), ct_rank(seen), _said_of_ct(seen))
+
+
+def _said_of_ct(header: Dataset) -> str:
+    is_edged, thickness, _ = ct_rank(header)
+    slices = f"slices of {thickness:g} mm" if thickness < _THICK_MM else "slices of unknown thickness"
+    return f"series {_whole(header, 'SeriesNumber')}, {'sharp' if is_edged else 'soft'} kernel, {slices}"
+
+
+def _whole(header: Dataset, keyword: str) -> str:
+    """A number of a header; text that is none may name a patient."""
+    try:
+        return str(int(header.get(keyword)))
+    except (TypeError, ValueError):
+        return "without a number"
 
 
 def is_axial_chest(header: Dataset) -> bool:
@@ -117,7 +141,8 @@ def _of_films(
         seen = header(series, instance)
         rank = film_rank(seen)
         if rank is not None:
-            yield Candidate(series.uid, instance, 1, rank)
+            view = {0.0: "postero-anterior", 1.0: "antero-posterior"}.get(rank[0], "view not named")
+            yield Candidate(series.uid, instance, 1, rank, f"image {_whole(seen, 'InstanceNumber')}, {view}")
 
 
 def film_rank(header: Dataset) -> tuple[float, ...] | None:

@@ -17,7 +17,7 @@ from .client import Pacs, PacsAwayError, PacsError
 from .outbox import Outbox
 from .privacy import unlogged
 from .screening import Written
-from .selection import MODALITIES, candidates
+from .selection import MODALITIES, candidates, choice_note
 from .state import MOST_DEATHS, Entry, State, StateError
 
 _MOST_SERIES = 3
@@ -49,7 +49,7 @@ class Watcher:
         pacs: it.
         state: what was done so far.
         folder: for the cache and the outbox.
-        screen: screens the files of a folder and writes the objects about them.
+        screen: screens the files of a folder and writes the objects about them; takes a note for the document, too.
         pace: how the PACS is asked.
         cache_bytes: most that fetched series take.
         tell: takes a line for each study, and for the PACS that is away.
@@ -60,7 +60,7 @@ class Watcher:
         pacs: Pacs,
         state: State,
         folder: Path,
-        screen: Callable[[Path], Written],
+        screen: Callable[[Path, str | None], Written],
         pace: Pace,
         cache_bytes: int,
         tell: Callable[[str], None],
@@ -180,10 +180,11 @@ class Watcher:
             PneumoScreenError: if none can be screened; the reason is that of the best.
         """
         first: PneumoScreenError | None = None
-        for candidate in candidates(self._pacs, uid)[:_MOST_SERIES]:
+        found = candidates(self._pacs, uid)
+        for candidate in found[:_MOST_SERIES]:
             folder = self._cache.fetch(self._pacs, uid, candidate)
             try:
-                return self._screen(folder)
+                return self._screen(folder, choice_note(found, candidate))
             except ModelError:
                 raise
             except PneumoScreenError as error:
