@@ -58,6 +58,14 @@ def test_all_of_it_stands_on_its_pages_and_nothing_on_the_picture(regions: int, 
     assert len(re.findall(rb"/Type /Page\b", pdf(case, DRAWING, DEFAULT_CLASSES, "1.2.3"))) == count
 
 
+@pytest.mark.parametrize(("towards", "letters"), [("L", "RL"), ("R", "LR")])
+def test_the_sides_of_the_patient_are_lettered(towards: str, letters: str) -> None:
+    (page,) = pages_of(case_of(0), replace(DRAWING, orientation=(towards, "F")), DEFAULT_CLASSES, "1.2.3")
+    (axes,) = page.axes
+    found = {text.get_text(): text.get_position()[0] for text in axes.texts if text.get_text() in ("L", "R")}
+    assert "".join(sorted(found, key=lambda letter: found[letter])) == letters
+
+
 def test_the_overview_shows_picture_and_box() -> None:
     pixels = overview(case_of(1), DRAWING)
     assert pixels.shape == (900, 900, 3) and pixels.dtype == np.uint8

@@ -31,6 +31,8 @@ _MOST_LINES = 17
 """On the first page; what is more follows at the end."""
 _LINES_A_PAGE, _ROWS_A_PAGE = 55, 48
 _GREY = "#5f6b7a"
+_OPPOSITE = {"L": "R", "R": "L"}
+"""Of the side to which a picture's rows run."""
 _NAMES = ("Region", "Side", "Label", "Confidence", "By", "Infected", "Box (mm)")
 _PLACES = (0.07, 0.16, 0.25, 0.42, 0.55, 0.65, 0.77)
 """Of the table's columns."""
@@ -139,8 +141,17 @@ def _draw(axes: Axes, drawing: Drawing, letters: float) -> None:
         colour = colours.get(box.key, wording.IRRELEVANT_COLOUR)[1]
         axes.add_patch(Rectangle((box.x, box.y), box.width, box.height, fill=False, edgecolor=colour, linewidth=1.2))
         axes.text(box.x, box.y, box.text, color=colour, fontsize=letters, va="bottom")
+    _letter_sides(axes, drawing, letters)
     axes.set_xlim(0, drawing.width)
     axes.set_ylim(drawing.height, 0)
+
+
+def _letter_sides(axes: Axes, drawing: Drawing, size: float) -> None:
+    """R and L at the sides of the patient."""
+    towards = drawing.orientation[0]
+    for letter, place, alignment in ((_OPPOSITE[towards], 0.01, "left"), (towards, 0.99, "right")):
+        where: dict[str, Any] = {"transform": axes.transAxes, "ha": alignment, "va": "center"}
+        axes.text(place, 0.5, letter, color="white", fontsize=1.5 * size, weight="bold", **where)
 
 
 def _pixels(data_uri: str) -> NDArray[np.uint8]:
