@@ -179,9 +179,8 @@ def make_opacity_weights(
     if settings.averaged:
         before = store.load(localization.MODEL_NAME)
         state, opacity = _mean_with(before, state, opacity)
-        data += (
-            f"; the mean of these weights and of version {before.version}, whose own data were: {before.card['data']}"
-        )
+        learnt = "the same" if before.card["data"] == data else before.card["data"]
+        data += f"; the mean of these weights and of version {before.version}, which learnt from {learnt}"
         figures["population"] += "; of the training alone, not of the mean"
     final = LocalizationModel.untrained(settings.network.model_copy(update={"opacity": opacity}))
     final.network.load_state_dict(state)
