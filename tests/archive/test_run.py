@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.commands.conftest import Ended
 
@@ -66,8 +67,11 @@ def start(source: Path, out: Path, models: Path) -> "subprocess.Popen[bytes]":
 
 def children(pid: int) -> list[int]:
     """Those of a process that screen, not the one that multiprocessing keeps to count resources."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
+    try:
+        found = psutil.Process(pid).children()
+        return [child.pid for child in found if any("spawn_main" in word for word in child.cmdline())]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def wait_for(is_so: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
@@ -157,7 +161,7 @@ def test_a_run_that_is_killed_goes_on(source: Path, narrow_models: Path, tmp_pat
         while any(map(is_running, workers)):
             time.sleep(0.05)
     assert kills >= 2
-    ended = subprocess.run(command(source, out, narrow_models), capture_output=True, text=True)
+    ended = subprocess.run(command(source, out, narrow_models), capture_output=True, encoding="utf-8", errors="replace")
     assert ended.returncode == 2, ended.stderr
     assert len(documents(out)) == IMAGES
     assert sorted(row.state for row in rows(out).values()) == sorted([SCREENED] * IMAGES + [REFUSED])

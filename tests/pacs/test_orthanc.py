@@ -33,7 +33,12 @@ def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts.demo_pacs", "--out", str(tmp_path / "out"), "--matrix", "160"]
     environment = {**os.environ, "PYTHONPATH": ":".join([str(REPOSITORY / "lib"), *sys.path])}
     ended = subprocess.run(
-        [*command, "--slices", "40"], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+        [*command, "--slices", "40"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(re.findall(r"^CT: DOC, OT, SEG, SR stored; http://127\.0\.0\.1:\d+/app/", ended.stdout, re.M)) == 2
@@ -42,10 +47,12 @@ def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
     assert Counter(pydicom.dcmread(file).Modality for file in files) == {"SEG": 2, "SR": 3, "DOC": 3, "OT": 3}
     for file in files:
         if shutil.which("dciodvfy"):
-            said = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True).stderr
+            said = subprocess.run(
+                ["dciodvfy", str(file)], capture_output=True, encoding="utf-8", errors="replace"
+            ).stderr
             assert not re.findall("^Error", said, re.M), said
         if pydicom.dcmread(file).Modality == "SR":
-            said = subprocess.run(["dsrdump", str(file)], capture_output=True, text=True)
+            said = subprocess.run(["dsrdump", str(file)], capture_output=True, encoding="utf-8", errors="replace")
             assert said.returncode == 0 and "Research use only" in said.stdout, said.stderr
 
 
@@ -53,7 +60,9 @@ def test_a_folder_that_is_not_the_demonstrations_is_left_alone(tmp_path: Path) -
     (tmp_path / "mine").write_text("x")
     command = [sys.executable, "-m", "scripts.demo_pacs", "--out", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": ":".join([str(REPOSITORY / "lib"), *sys.path])}
-    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, encoding="utf-8", errors="replace"
+    )
     assert ended.returncode == 2 and "name another folder with --out" in ended.stderr
     assert (tmp_path / "mine").read_text() == "x"
 
