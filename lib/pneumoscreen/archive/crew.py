@@ -19,7 +19,8 @@ from .worker import Worker
 
 MEMORY_A_PROCESS = 3 * 2**30
 """Ours: what a process takes at most with the largest usual scan."""
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+_THREADS = "OMP_NUM_THREADS"
+"""A user's word on the threads of a process."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,10 @@ class Crew:
 
     def _of(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            threads = str(max(1, cores() // self._place.processes))
-            os.environ.update({name: threads for name in _THREADS if name not in os.environ})
-            self._pool = ProcessPoolExecutor(self._place.processes, get_context("spawn"), _begin, (self._place,))
+            given = os.environ.get(_THREADS, "")
+            threads = int(given) if given.isdecimal() and int(given) else max(1, cores() // self._place.processes)
+            begin = (self._place, threads)
+            self._pool = ProcessPoolExecutor(self._place.processes, get_context("spawn"), _begin, begin)
         return self._pool
 
     def _stop(self) -> None:
@@ -155,7 +157,15 @@ class _Post:
 _post = _Post()
 
 
-def _begin(place: Place) -> None:
+def _begin(place: Place, threads: int) -> None:
+    import SimpleITK as sitk
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    # As many threads as cores in each process would wait for each other.
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     # Ctrl-C reaches the whole group of processes; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_the_parent, daemon=True).start()
