@@ -13,11 +13,12 @@ from ..commands.screen import STATUS_BAD_INPUT, STATUS_FAULT, STATUS_OK
 from ..commands.terminal import complain
 from ..errors import ConfigError
 from ..output import prepare_folder
-from .crew import Place, usual_processes
+from .crew import usual_processes
 from .jobs import sources_of
 from .manifest import FAILED, REFUSED, SCREENED, Manifest, Row
 from .run import Request, Tally, screen_archive
 from .summary import PAGE, TABLE, write_summary
+from .worker import Place
 
 _EVERY_S = 10.0
 """Ours: seconds between two lines that say how far the run is."""

@@ -8,38 +8,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 
 from ..simulation.crew import end_with_the_parent
 from .jobs import Job
 from .manifest import FILE, Row, find_twin
-from .worker import Worker
+from .worker import Place, Worker
 
 MEMORY_A_PROCESS = 3 * 2**30
 """Ours: what a process takes at most with the largest usual scan."""
 _THREADS = "OMP_NUM_THREADS"
 """A user's word on the threads of a process."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where and with what the processes work.
-
-    Attributes:
-        out: the output folder.
-        model_dir: root of the model store; None takes the project's own.
-        device: as of the other commands.
-        anonymous: hashes stand for places.
-        processes: how many.
-    """
-
-    out: Path
-    model_dir: Path | None
-    device: str
-    anonymous: bool
-    processes: int
 
 
 class DiedError(Exception):
@@ -174,7 +153,7 @@ def _begin(place: Place, threads: int) -> None:
         with closing(sqlite3.connect(f"file:{place.out / FILE}?mode=ro", uri=True)) as base:
             return find_twin(base, sha256, models)
 
-    _post.worker = Worker(place.out, place.model_dir, place.device, place.anonymous, twin)
+    _post.worker = Worker(place, twin)
 
 
 def _screen(job: Job) -> Row:

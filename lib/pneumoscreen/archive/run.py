@@ -15,9 +15,10 @@ from .. import __version__
 from ..errors import PneumoScreenError
 from ..methods import METHODS
 from ..models.store import ModelStore
-from .crew import Crew, DiedError, Place
+from .crew import Crew, DiedError
 from .jobs import Job, NoJob, jobs_of
 from .manifest import FAILED, REFUSED, SCREENED, WAITING, Manifest, Row, models_text
+from .worker import Place
 
 MOST_DEATHS = 3
 """Ours: so often may a process die over an image before later runs leave it alone."""

@@ -26,27 +26,40 @@ Twin = Callable[[str, str], Row | None]
 logger = logging.getLogger(__name__)
 
 
-@dataclass
-class Worker:
-    """Screens one job after another, with the networks that it loads once.
+@dataclass(frozen=True)
+class Place:
+    """Where and with what the processes work.
 
     Attributes:
         out: the output folder.
         model_dir: root of the model store; None takes the project's own.
         device: as of the other commands.
         anonymous: hashes stand for places.
-        twin: looks the bytes up that were just read.
+        processes: how many.
     """
 
     out: Path
     model_dir: Path | None
     device: str
     anonymous: bool
+    processes: int
+
+
+@dataclass
+class Worker:
+    """Screens one job after another, with the networks that it loads once.
+
+    Attributes:
+        place: where it works.
+        twin: looks the bytes up that were just read.
+    """
+
+    place: Place
     twin: Twin
     _screeners: Screeners = field(init=False)
 
     def __post_init__(self) -> None:
-        self._screeners = Screeners(self.model_dir, self.device)
+        self._screeners = Screeners(self.place.model_dir, self.place.device)
 
     def __call__(self, job: Job) -> Row:
         """What became of a job.
@@ -76,7 +89,7 @@ class Worker:
         return replace(found, ended=time.time())
 
     def _screened(self, job: Job, row: Row) -> Row:
-        read = named(read_timed(job.item), job.item, Namer(self.anonymous))
+        read = named(read_timed(job.item), job.item, Namer(self.place.anonymous))
         self._screeners.load(read.method)
         sha256 = read.image.sha256
         row = replace(row, sha256=sha256, models=self._models(read.method))
@@ -84,8 +97,8 @@ class Worker:
         if twin is not None and twin.key != row.key:
             return replace(twin, key=row.key, place=row.place, stamp=row.stamp, copy_of=twin.place, seen=0)
         folder = f"{CASES}/{short_hash(read.image.case_id)[:2]}"
-        (self.out / folder).mkdir(parents=True, exist_ok=True)
-        case = screen_image(read, self._screeners, self.out / folder, lambda stage, fraction: None)
+        (self.place.out / folder).mkdir(parents=True, exist_ok=True)
+        case = screen_image(read, self._screeners, self.place.out / folder, lambda stage, fraction: None)
         verdict = case.verdict
         return replace(
             row,
@@ -105,7 +118,7 @@ class Worker:
     def _sentence(self, job: Job, text: str) -> str:
         """A sentence on one line; places are hidden in it where they are to be."""
         text = " ".join(text.split())
-        if not self.anonymous:
+        if not self.place.anonymous:
             return text
         for path in (job.item.path, job.item.path.parent):
             text = text.replace(str(path), job.place)

@@ -35,17 +35,17 @@ _DARK_SIDE = 0.55
 _DARK_CORNER = 0.5
 
 
-def check_not_negative(name: str, content: NDArray[np.float32]) -> None:
+def check_not_negative(name: str, thumbnail: NDArray[np.float64]) -> None:
     """Refuse a negative, which is dark where the body is dense.
 
     Args:
         name: of the file.
-        content: [y, x] inside the borders, 0 to 1.
+        thumbnail: ``standard_thumbnail`` of what lies inside the borders.
 
     Raises:
         NotRadiographError: if the picture is the opposite of a frontal chest X-ray.
     """
-    if likeness(content) < _LEAST_LIKENESS:
+    if thumbnail_likeness(thumbnail) < _LEAST_LIKENESS:
         raise NotRadiographError(
             f"{name} is bright where a chest X-ray is dark: a negative, upside down, or no chest; "
             "give it upright, with dark lungs"

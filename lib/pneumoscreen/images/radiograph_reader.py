@@ -10,7 +10,7 @@ from .inputs import Input, below, file_input, series_in_folders
 from .radiograph import Radiograph
 from .radiograph_borders import content_box
 from .radiograph_dicom import read_dicom_radiograph
-from .radiograph_likeness import check_no_ct_slice, check_not_negative
+from .radiograph_likeness import check_no_ct_slice, check_not_negative, standard_thumbnail
 from .radiograph_picture import read_picture
 from .radiograph_raw import MIN_SIDE, RawRadiograph, check_values
 from .radiograph_view import check_one_upright_view
@@ -100,11 +100,12 @@ def _check_likeness(
     """Notes on a picture that may be no upright frontal chest; what surely is none is refused."""
     x, y, width, height = content
     inner, name = pixels[y : y + height, x : x + width], str(given.path)
-    check_not_negative(name, inner)
+    thumbnail = standard_thumbnail(inner)
+    check_not_negative(name, thumbnail)
     if not given.headers:
         # A DICOM header has said that it is none.
         check_no_ct_slice(name, inner)
-    return check_one_upright_view(name, inner, width * spacing[0] / (height * spacing[1]))
+    return check_one_upright_view(name, inner, thumbnail, width * spacing[0] / (height * spacing[1]))
 
 
 def _more_notes(raw: RawRadiograph, content: tuple[int, int, int, int]) -> tuple[str, ...]:

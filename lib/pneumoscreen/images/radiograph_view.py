@@ -47,12 +47,15 @@ _WIDE = 1.3
 _HOW = {1: "on its side", 2: "upside down", 3: "on its side"}
 
 
-def check_one_upright_view(name: str, content: NDArray[np.float32], aspect: float) -> tuple[str, ...]:
+def check_one_upright_view(
+    name: str, content: NDArray[np.float32], thumbnail: NDArray[np.float64], aspect: float
+) -> tuple[str, ...]:
     """Refuse a picture that surely lies on its side, stands upside down or holds several views.
 
     Args:
         name: of the file.
         content: [y, x] inside the borders, 0 to 1.
+        thumbnail: its ``standard_thumbnail``.
         aspect: width by height in the patient.
 
     Returns:
@@ -61,12 +64,11 @@ def check_one_upright_view(name: str, content: NDArray[np.float32], aspect: floa
     Raises:
         NotRadiographError: if it is none.
     """
-    if aspect > _WIDEST or aspect < _NARROWEST or (aspect > _WIDE and _are_two(content)):
+    if aspect > _WIDEST or aspect < _NARROWEST or (aspect > _WIDE and _are_two(content, thumbnail)):
         raise NotRadiographError(
             f"{name} is a picture of several views, or of more than a chest: {aspect:.2f} times as wide as high; "
             "give the frontal X-ray by itself"
         )
-    thumbnail = standard_thumbnail(content)
     turned = [thumbnail_likeness(np.rot90(thumbnail, quarters)) for quarters in range(4)]
     best = int(np.argmax(turned))
     if turned[0] - max(turned[1:]) < _TURNED:
@@ -98,7 +100,7 @@ def _features(coarse: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([(coarse + mirrored) / 2, np.abs(coarse - mirrored) / 2])[:, :, : coarse.shape[1] // 2]
 
 
-def _are_two(content: NDArray[np.float32]) -> bool:
+def _are_two(content: NDArray[np.float32], thumbnail: NDArray[np.float64]) -> bool:
     """Whether the halves beside each other are more like a chest than the whole, as of none of the wide real ones."""
     middle = content.shape[1] // 2
-    return (likeness(content[:, :middle]) + likeness(content[:, middle:])) / 2 > likeness(content)
+    return (likeness(content[:, :middle]) + likeness(content[:, middle:])) / 2 > thumbnail_likeness(thumbnail)

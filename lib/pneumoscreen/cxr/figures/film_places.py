@@ -32,7 +32,7 @@ def read_opacity(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """
     try:
         with Image.open(path) as picture:
-            drawn = np.asarray(picture.convert("L" if picture.mode != "1" else "1")) > 0
+            drawn = np.asarray(picture.convert("L")) > 0
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise PneumoScreenError(f"{path.name} is no picture that can be read ({error}); save it as PNG") from None
     if drawn.shape != tuple(shape):
