@@ -35,6 +35,7 @@ class TrainingPanel:
         style.as_bar(ui.trainBar, style.PROGRESS)
         for label in (ui.publishedLabel, ui.rollbackLabel):
             style.as_quiet(label)
+        ui.trainSection.connect("contentsCollapsed(bool)", lambda is_closed: None if is_closed else trainings.refresh())
         ui.startTrainButton.connect("clicked()", lambda: trainings.start(self.task))
         ui.stopTrainButton.connect("clicked()", trainings.stop)
         ui.rollbackButton.connect("clicked()", self._roll_back)

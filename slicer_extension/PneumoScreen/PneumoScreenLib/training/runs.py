@@ -28,7 +28,7 @@ class Trainings:
         self.changed = Signal()
         self._timer = qt.QTimer()
         self._timer.setInterval(WATCH_MS)
-        self._timer.connect("timeout()", self.refresh)
+        self._timer.connect("timeout()", self._watch)
         self._is_asking = False
         connection.server_changed.connect(self._server_changed)
 
@@ -77,6 +77,13 @@ class Trainings:
         )
 
     def refresh(self) -> None:
+        """Ask where the training stands, and which versions there are: others train and publish on this server too."""
+        if self._connection.server is None:
+            return
+        self._watch()
+        self._ask_models()
+
+    def _watch(self) -> None:
         """Ask where the training stands."""
         if self._connection.server is None or self._is_asking:
             return
@@ -92,7 +99,6 @@ class Trainings:
         def done(answer: Any) -> None:
             self._asking.say(Message(text))
             self.refresh()
-            self._ask_models()
 
         if self._connection.server is None:
             self._asking.say(Message(NOT_CONNECTED))
@@ -127,5 +133,4 @@ class Trainings:
             self._timer.stop()
         else:
             self.refresh()
-            self._ask_models()
         self.changed.emit()
