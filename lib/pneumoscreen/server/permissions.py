@@ -35,7 +35,13 @@ class Rule:
 
 NOT_LISTED = Rule((), "(not listed)", Role.ADMINISTRATOR)
 
+OPEN = ("/health/live", "/health/ready")
+"""What anybody may ask: load balancers and orchestrators have no token, and are told a state and nothing else."""
+
 _RULES = (
+    # A program that watches the server; its token lies on another machine and opens nothing else.
+    Rule(_READ, "/metrics", Role.MONITOR),
+    Rule(_READ, "/pneumoscreen/whoami", Role.MONITOR),
     # The descriptions of the interface and what their pages load.
     *(Rule(_READ, path, Role.READER) for path in ("", "/docs", "/openapi.json", "/favicon.ico")),
     Rule(_READ, "/static/{rest:path}", Role.READER),
@@ -43,7 +49,6 @@ _RULES = (
     Rule(_READ, "/ohif/{rest:path}", Role.READER),
     # A reader reads, infers, submits and asks for the next case.
     Rule(_READ, "/auth/token/valid", Role.READER),
-    Rule(_READ, "/pneumoscreen/whoami", Role.READER),
     Rule(_READ, "/info", Role.READER),
     Rule(("POST",), "/infer/{task}", Role.READER),
     Rule(_READ, "/batch/infer", Role.READER),
@@ -114,6 +119,16 @@ def rule_for(method: str, path: str, prefix: str = "") -> Rule:
 def is_door(method: str, path: str, prefix: str = "") -> bool:
     """Whether it is one of the two requests by which MONAI Label's clients get a token from the realm."""
     return (method, _without(path, prefix)) in _DOORS
+
+
+def is_open(method: str, path: str, prefix: str = "") -> bool:
+    """Whether a request needs nobody to say who they are."""
+    return method in _READ and _without(path, prefix) in OPEN
+
+
+def is_alive_question(path: str, prefix: str = "") -> bool:
+    """Whether it asks only that the server answers at all, whatever else is wrong with it."""
+    return _without(path, prefix) == OPEN[0]
 
 
 def _without(path: str, prefix: str) -> str:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .identity import speaker
 from .places import PlacelessResponse
+from .request_log import note_refusal
 
 _WAITING = 8
 """Requests of a reader that may wait, for each that may be served at a time."""
@@ -121,6 +122,7 @@ class ReaderTurns:
             return
         reader = who.reader
         if self._there[reader] >= self._most * (1 + _WAITING):
+            note_refusal("busy")
             sentence = f"{self._there[reader]} requests of {reader} wait already; try again when one was answered"
             await PlacelessResponse({"detail": sentence}, 429)(scope, receive, send)
             return
