@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pneumoscreen.server.client import Client, ServerError
 from pneumoscreen.server.identity import Role
 from pneumoscreen.server.tokens import TokenFile
+from pneumoscreen.studies.audit import case_digest
 
 from .conftest import RunningServer, copied_models, serving
 from .prometheus import scraping
@@ -32,9 +34,11 @@ def watched(
     models = copied_models(model_root, tmp_path_factory.mktemp("models"))
     file = TokenFile(tmp_path_factory.mktemp("tokens") / "tokens.json")
     tokens = {role.label: file.add(f"{role.label}-a", role)[1] for role in Role}
-    options = ("--tokens", str(file.path))
+    site = tmp_path_factory.mktemp("site") / "site.yaml"
+    site.write_text(f"tokens: /nowhere\nlog_format: json\nlog_file: {site.with_name('server.log')}\nmax_jobs: 7\n")
+    options = ("--config", str(site), "--tokens", str(file.path))
     with serving(folder, models, tmp_path_factory, *options, client=lambda at: Client(at, tokens["reader"])) as server:
-        yield server, tokens
+        yield replace(server, log=site.with_name("server.log")), tokens
 
 
 def figures(address: str, token: str | None = None) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -112,6 +116,36 @@ def test_what_was_done_is_counted_without_names(watched: tuple[RunningServer, di
     assert value(after, "model_info", network="ct_candidates", version="1") == 1
     assert value(after, "trainings", state="running") == 0
     assert not any("Doe" in text for _, labels in after for pair in labels for text in pair)
+
+
+def test_the_log_has_a_line_a_request_and_a_job_and_no_names(watched: tuple[RunningServer, dict[str, str]]) -> None:
+    server, tokens = watched
+    address, header = (
+        server.client.address,
+        {"Authorization": f"Bearer {tokens['administrator']}", "X-Request-ID": NAME},
+    )
+    for path in (
+        f"pneumoscreen/report/{NAME}",
+        f"pneumoscreen/cases/{NAME}",
+        f"{NAME}",
+        f"datastore/image?image={NAME}",
+    ):
+        requests.get(f"{address}/{path}", headers=header, timeout=30)
+        requests.get(f"{address}/{path}", headers={"Cookie": NAME}, timeout=30)
+    requests.request(NAME, f"{address}/info/", headers=header, timeout=30)
+    wanted = requests.post(f"{address}/infer/ct_screening", params={"image": NAME}, headers=header, timeout=120)
+    assert wanted.status_code == 200
+    id_, said = wanted.headers["X-Request-ID"], server.log.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in said.splitlines()]
+    job = next(line for line in lines if line.get("job") and line["request"] == id_)
+    request = next(line for line in lines if line.get("route") and line["request"] == id_)
+    assert (job["task"], job["outcome"], job["case"]) == ("ct_screening", "done", case_digest(NAME))
+    assert (request["method"], request["route"], request["status"]) == ("POST", "/infer/{task}", 200)
+    assert {"/pneumoscreen/report/{image:path}", "(not listed)"} <= {line.get("route") for line in lines}
+    probes = {line["route"] for line in lines if line.get("status") == 200} & {"/metrics", "/health/live"}
+    assert not probes, "they would fill the disk"
+    assert "Doe" not in said
+    assert not any(token in said for token in tokens.values())
 
 
 def test_studies_that_cannot_be_read_are_a_reason(watched: tuple[RunningServer, dict[str, str]]) -> None:

@@ -7,7 +7,9 @@ is narrower than MONAI Label's own roles where a request destroys something: a s
 from dataclasses import dataclass
 from re import Pattern
 
+from starlette._utils import get_route_path
 from starlette.routing import compile_path
+from starlette.types import Scope
 
 from .identity import Role
 
@@ -129,6 +131,19 @@ def is_open(method: str, path: str, prefix: str = "") -> bool:
 def is_alive_question(path: str, prefix: str = "") -> bool:
     """Whether it asks only that the server answers at all, whatever else is wrong with it."""
     return _without(path, prefix) == OPEN[0]
+
+
+def path_of(scope: Scope) -> str:
+    """The path of a request below the prefix of a proxy: what the router goes by."""
+    return str(get_route_path(scope))
+
+
+def route_of(scope: Scope, prefix: str = "") -> str:
+    """The route of a request, without what its client chose: a path may hold a patient's name."""
+    path = path_of(scope)
+    return (
+        _without(path, prefix) if is_open("GET", path, prefix) else rule_for(scope["method"], path, prefix).path or "/"
+    )
 
 
 def _without(path: str, prefix: str) -> str:

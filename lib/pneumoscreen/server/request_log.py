@@ -14,10 +14,15 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_REFUSED_FROM = 400
 HEADER = b"x-request-id"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
-logger = logging.getLogger(__name__)
+REQUESTS = __name__
+"""Logger of the lines of requests."""
+_PROBES = ("/health/live", "/health/ready", "/metrics")
+
+logger = logging.getLogger(REQUESTS)
 
 
 @dataclass
@@ -88,7 +93,9 @@ class RequestLog:
 
 
 def log_request(record: RequestRecord) -> None:
-    """A line of a request; text logs leave it out (``log_setup``)."""
+    """A line of a request; text logs leave it out (``log_setup``), and all leave out what programs ask every second."""
+    if record.route in _PROBES and record.status < _REFUSED_FROM:
+        return
     about = {"request": record.id, "method": record.method, "route": record.route, "status": record.status}
     about |= {"seconds": round(record.seconds, 4)} | ({"refusal": record.refusal} if record.refusal else {})
     logger.info("%s %s %d", record.method, record.route, record.status, extra={"about": about})

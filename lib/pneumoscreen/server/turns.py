@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .identity import speaker
+from .permissions import path_of
 from .places import PlacelessResponse
 from .request_log import note_refusal
 
@@ -117,7 +118,7 @@ class ReaderTurns:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request when its reader's turn comes."""
         who = speaker()
-        if scope["type"] != "http" or not who.is_known or scope["path"].startswith(self._exempt):
+        if scope["type"] != "http" or not who.is_known or path_of(scope).startswith(self._exempt):
             await self._app(scope, receive, send)
             return
         reader = who.reader

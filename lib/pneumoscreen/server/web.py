@@ -73,7 +73,7 @@ from .model_routes import model_router
 from .operation_routes import operation_router
 from .pages import SecurityHeaders, add_front_page, pages_router
 from .parameters import in_words, parse_object
-from .permissions import rule_for
+from .permissions import route_of
 from .places import PlacelessResponse, Places
 from .request_log import RequestLog, note_refusal
 from .request_threads import separate
@@ -156,8 +156,7 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
 
 
 def _route_of(scope: Scope) -> str:
-    """The route of a request, without what its client chose: a path may hold a patient's name."""
-    return rule_for(scope["method"], scope["path"], settings.MONAI_LABEL_API_STR).path or "/"
+    return route_of(scope, settings.MONAI_LABEL_API_STR)
 
 
 def _copy_routes(routes: list[Any], web: FastAPI, prefix: str, app: PneumoScreenApp) -> None:
@@ -293,11 +292,11 @@ def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
     @web.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
         if is_full_disk(error) or may_not_write(error, app.studies) or has_no_room(app.studies):
-            logger.error("the disk is full or read-only at %s %s: %s", request.method, request.url.path, error)
+            logger.error("the disk is full or read-only at %s %s: %s", request.method, _route_of(request.scope), error)
             answer = _sentence(503, FULL_DISK)
         else:
             number = uuid.uuid4().hex[:8]
-            logger.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
+            logger.error("fault %s in %s %s", number, request.method, _route_of(request.scope), exc_info=error)
             answer = _sentence(500, f"the server failed at this request; its log has the reason under {number}")
         answer.headers["Connection"] = (
             "close"  # uvicorn hangs up after a fault: the client's next request would be lost
