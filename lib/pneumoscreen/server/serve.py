@@ -170,7 +170,7 @@ def _prefix(root_path: str) -> str:
     if not root_path.strip("/"):
         return ""
     prefix = "/" + root_path.strip("/")
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", prefix):
+    if not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", prefix):
         raise ServeError(f"--root-path {root_path} is no prefix of an address; write one such as /pneumoscreen")
     return prefix
 
