@@ -16,6 +16,7 @@ from pneumoscreen.server.identity import Role
 from pneumoscreen.server.tokens import TokenFile
 from pneumoscreen.studies.audit import case_digest
 
+from .confined import words_before
 from .conftest import RunningServer, copied_models, serving
 from .prometheus import scraping
 
@@ -27,7 +28,7 @@ NAME = "Doe_Jane"
 def watched(
     studies: Path, model_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RunningServer, dict[str, str]]]:
-    """A server with a token of each role, a scan with a patient's name, and models of its own."""
+    """A server as systemd starts it, with a token of each role, a scan with a patient's name, and models of its own."""
     folder = tmp_path_factory.mktemp("named")
     shutil.copy(studies / "upright.nii.gz", folder / f"{NAME}.nii.gz")
     shutil.copy(studies / "flesh.nii.gz", folder / "flesh.nii.gz")
@@ -37,7 +38,11 @@ def watched(
     site = tmp_path_factory.mktemp("site") / "site.yaml"
     site.write_text(f"tokens: /nowhere\nlog_format: json\nlog_file: {site.with_name('server.log')}\nmax_jobs: 7\n")
     options = ("--config", str(site), "--tokens", str(file.path))
-    with serving(folder, models, tmp_path_factory, *options, client=lambda at: Client(at, tokens["reader"])) as server:
+
+    def client(address: str) -> Client:
+        return Client(address, tokens["reader"])
+
+    with serving(folder, models, tmp_path_factory, *options, client=client, before=words_before()) as server:
         yield replace(server, log=site.with_name("server.log")), tokens
 
 
@@ -146,6 +151,20 @@ def test_the_log_has_a_line_a_request_and_a_job_and_no_names(watched: tuple[Runn
     assert not probes, "they would fill the disk"
     assert "Doe" not in said
     assert not any(token in said for token in tokens.values())
+
+
+def test_all_this_works_under_the_filters_of_the_unit(watched: tuple[RunningServer, dict[str, str]]) -> None:
+    """oneDNN makes machine code, MKL asks for the processors: nobody but a run tells what they need."""
+    if not words_before():
+        pytest.skip("no systemd-analyze on this machine: apt-get install systemd")
+    server, tokens = watched
+    status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+    assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
+    header = {"Authorization": f"Bearer {tokens['trainer']}"}
+    begun = requests.post(f"{server.client.address}/scoring/", json={}, headers=header, timeout=60)
+    assert begun.status_code == 200, begun.text
+    said = server.log.read_text(encoding="utf-8")
+    assert "Traceback" not in said and "not permitted" not in said
 
 
 def test_studies_that_cannot_be_read_are_a_reason(watched: tuple[RunningServer, dict[str, str]]) -> None:
