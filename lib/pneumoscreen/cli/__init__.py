@@ -20,6 +20,7 @@ from ..commands.terminal import complain, quiet_packages, write_any_name
 from ..errors import PneumoScreenError
 from .cases import import_, phantom
 from .evaluation import evaluate
+from .keeping import backup, restore
 from .learning import crossvalidate, simulate, train
 from .models import app as models
 from .pacs import app as pacs
@@ -52,6 +53,8 @@ _COMMANDS: dict[str, Callable[..., int | None]] = {
     "import": import_,
     "demo": demo,
     "bench": bench,
+    "backup": backup,
+    "restore": restore,
 }
 """In the order in which ``--help`` lists them."""
 for _name, _command in _COMMANDS.items():

@@ -43,6 +43,7 @@ from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_
 from .screenings import keep_screening, masks_file, report_file
 from .sessions import CheckedSessions
 from .settings import apply_defaults
+from .state import bring_up_to_date
 from .strategies import reading_strategies
 from .tasks import Inference, TaskRequest
 from .temporary import clear_leftovers
@@ -72,6 +73,7 @@ class PneumoScreenApp(MONAILabelApp):
             version=__version__,
         )
         if self.studies_are_folder:
+            bring_up_to_date(Path(studies))
             clear_leftovers(Path(studies), began)
         self.scores = score_store(self.work_folder)
         self.leases = Leases(self.work_folder / "leases.json")

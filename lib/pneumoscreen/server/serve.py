@@ -23,6 +23,7 @@ from .failures import ServeError
 from .log_setup import LogChoice, set_up_log
 from .loopback import is_loopback
 from .parent import end_with_parent
+from .state import bring_up_to_date
 from .temporary import own_folder
 from .tls import TlsFiles
 from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
@@ -63,6 +64,7 @@ def serve(
         ServeError: if folder, address, port or the files for TLS cannot be used, or the address is open to others and
             nobody could say who they are.
         TokensError: if the token file cannot be used.
+        StateError: if a newer program has written into the studies folder.
         ConfigError: if a variable of the environment sets a limit to what is none.
     """
     _end_with_parent()
@@ -80,6 +82,7 @@ def serve(
         warning = "No TLS: tokens and scans travel in clear; see --ssl-certfile and --ssl-keyfile"
         print(warning, file=sys.stderr, flush=True)
     set_up_log(log or LogChoice())
+    bring_up_to_date(studies)
     listener = _bind(where, host, port)
     with contextlib.closing(listener), own_folder():
         _run(studies, app_dir, listener, context, root_path)
