@@ -54,7 +54,7 @@ def version_of(studies: Path) -> int | None:
         version = content["version"]
         if content["schema"] != _SCHEMA or not isinstance(version, int) or version < 0:
             raise ValueError
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         kept = (studies / WORK_FOLDER, studies / ANNOTATIONS, studies / AUDIT)
         return 0 if any(_holds_something(folder) for folder in kept) else None
     except (OSError, ValueError, TypeError, KeyError):
@@ -83,7 +83,7 @@ def bring_up_to_date(studies: Path, migrations: Migrations = MIGRATIONS, version
     """Make a studies folder one of the present version.
 
     Args:
-        studies: the folder; one that may not be written to is left as it is.
+        studies: the folder; one that nothing can be kept in is left as it is.
         migrations: what there is to do.
         version: the present one.
 
@@ -96,6 +96,15 @@ def bring_up_to_date(studies: Path, migrations: Migrations = MIGRATIONS, version
     require_not_newer(version_of(studies), studies)
     if version_of(studies) == version or not may_write(str(studies)):
         return None
+    try:
+        return _brought_up_to_date(studies, migrations, version)
+    except OSError as error:
+        # As all that the server keeps: where it cannot, it goes on without.
+        logger.warning("the version of the state cannot be kept (%s)", error.strerror)
+        return None
+
+
+def _brought_up_to_date(studies: Path, migrations: Migrations, version: int) -> Path | None:
     (studies / WORK_FOLDER).mkdir(exist_ok=True)
     with FileLock(studies / WORK_FOLDER / ".state.lock", timeout=_LOCK_S):
         found = version_of(studies)  # another process may have been quicker
