@@ -10,6 +10,7 @@ from pneumoscreen.cli import main
 from pneumoscreen.cli.serving import serve
 from pneumoscreen.errors import ConfigError
 from pneumoscreen.limits import Limits
+from pneumoscreen.server.engine import DEVICE_VARIABLE, chosen_device
 from pneumoscreen.server.site_settings import ALL, OF_SERVE, page, use_file, without_site
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -85,6 +86,20 @@ def test_the_demonstrations_server_is_not_the_sites() -> None:
         "PATH": "/bin",
     }
     assert without_site({**site, **stays}) == stays
+
+
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--studies", str(tmp_path), "--device", "tpu"]) == 2
+    assert capsys.readouterr().err == "--device tpu: not a device; use auto, cpu, cuda or cuda:N\n"
+
+
+@pytest.mark.parametrize(("chosen", "device"), [("", None), ("auto", None), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
+def test_networks_are_loaded_where_the_site_says(
+    chosen: str, device: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None takes a GPU where there is one."""
+    monkeypatch.setenv(DEVICE_VARIABLE, chosen)
+    assert chosen_device() == device
 
 
 def test_every_variable_of_a_setting_is_read_somewhere() -> None:

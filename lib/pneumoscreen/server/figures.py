@@ -90,8 +90,8 @@ class Figures:
         """Count a request."""
         self._requests.labels(record.method, record.route, str(record.status)).inc()
         self._seconds.labels(record.route).observe(record.seconds)
-        if record.refusal and _REFUSED_FROM <= record.status < _FAULTS_FROM:
-            self._refusals.labels(record.refusal).inc()
+        if _REFUSED_FROM <= record.status < _FAULTS_FROM:
+            self._refusals.labels(record.refusal or "other").inc()
         if record.status >= _FAULTS_FROM:
             self._faults.inc()
 
