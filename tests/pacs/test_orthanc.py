@@ -36,6 +36,7 @@ def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
         [*command, "--slices", "40"],
         cwd=REPOSITORY,
         env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         errors="replace",

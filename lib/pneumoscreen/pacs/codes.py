@@ -30,6 +30,8 @@ PROCEDURES = {
     "CXR": Code("399208008", "SCT", "Plain chest X-ray"),
 }
 MILLILITRE = Code("ml", "UCUM", "milliliter")
+AREA = Code("42798000", "SCT", "Area")
+SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 PERCENT = Code("%", "UCUM", "Percent")
 LABELS = {
