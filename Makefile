@@ -137,6 +137,10 @@ fuzz: $(DEV)  ## read mutated files in child processes; goes on where it stopped
 slicer-pictures: $(DEV) rendering  ## draw the pictures of the Slicer extension's README
 	@$(BIN)/python -m tests.slicer_extension.pictures $(ARGS)
 
+.PHONY: pacs-pictures
+pacs-pictures: $(DEV) orthanc ohif  ## draw the pictures of docs/pacs.md: the demonstration of the PACS in the viewer
+	@$(BIN)/python -m tests.pacs.pictures $(ARGS)
+
 .PHONY: slicer-states
 slicer-states: $(DEV) rendering  ## draw the panel in all its states, fonts and widths, to be looked at: FOLDER=states
 	@$(BIN)/python -m tests.slicer_extension.picture_states $(or $(FOLDER),states) $(ARGS)

@@ -23,12 +23,12 @@ class ViewerError(Exception):
     """The viewer cannot be had; a sentence says why and what to do."""
 
 
-def viewer_folder(given: Path | None = None, build: Path = BUILD, may_fetch: bool = True) -> Path:
+def viewer_folder(given: Path | None = None, build: Path | None = None, may_fetch: bool = True) -> Path:
     """The folder of the built viewer.
 
     Args:
         given: a folder, or the package's file, that the user has already; None: npm fetches the pinned version.
-        build: where it is unpacked, and kept for the next time.
+        build: where it is unpacked, and kept for the next time; default: ``BUILD``.
         may_fetch: whether it may be fetched.
 
     Raises:
@@ -41,6 +41,7 @@ def viewer_folder(given: Path | None = None, build: Path = BUILD, may_fetch: boo
         raise ViewerError(f"{given} holds no built viewer (index.html); give the folder dist of {PACKAGE}")
     if given is not None and not given.is_file():
         raise ViewerError(f"{given} is not there; {_OFFLINE}")
+    build = build or BUILD
     unpacked = build / f"ohif-{VERSION}"
     if not _is_viewer(unpacked):
         if given is None and not may_fetch:
