@@ -9,6 +9,7 @@ Thread contract: one lock guards what is known and what is wanted; one thread re
 
 import hmac
 import logging
+import re
 import secrets
 import threading
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ KEY_FILE = AUDIT / "patients.key"
 """Below the studies folder. Beside the log, because with another key every patient has another name."""
 _KEY_BYTES = 32
 _DIGITS = 12
+_UID = re.compile(r"\d+(\.\d+){2,}")
 _NO_HEADER = (*VOLUME_ENDINGS, *PICTURE_ENDINGS)
 
 logger = logging.getLogger(__name__)
@@ -76,6 +78,37 @@ class Examinations:
                 self._is_reading = True
                 threading.Thread(target=self._read, name="EXAMINATIONS", daemon=True).start()
         return found
+
+    def of(self, name: str, path: Path) -> Examination:
+        """The examination of an image, read now where it is not known yet.
+
+        Args:
+            name: the image's id.
+            path: its file or folder.
+        """
+        with self._lock:
+            known = self._examination(name, path)
+            changed = self._wanted.pop(name, None)
+        if known is not None:
+            return known
+        examination = self._reading.examination(path)
+        with self._lock:
+            self._known[name] = changed or 0, examination
+        return examination
+
+    def named(self, uid: str) -> str | None:
+        """The one image whose series or study has a UID; None where there is none or several."""
+        if not _UID.fullmatch(uid):
+            return None
+        places = self._datastore.image_places().items()
+        found = [(name, self.of(name, path)) for name, path in places]
+        for names in (
+            [name for name, each in found if each.series_uid == uid],
+            [name for name, each in found if each.study_uid == uid],
+        ):
+            if len(names) == 1:
+                return names[0]
+        return None
 
     def _examination(self, name: str, path: Path) -> Examination | None:
         """What is known of an image; None where it has yet to be read. The caller holds the lock."""
