@@ -60,7 +60,10 @@ def _fetched(build: Path) -> Path:
     if npm is None:
         raise ViewerError(f"npm is not installed; apt-get install npm, or {_OFFLINE}")
     build.mkdir(parents=True, exist_ok=True)
-    command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--pack-destination", str(build)]
+    # Without a network npm would try again for more than a minute.
+    options = ["--ignore-scripts", "--fetch-retries=0", "--pack-destination", str(build)]
+    command = [npm, "pack", f"{PACKAGE}@{VERSION}", *options]
+    print(f"fetching OHIF {VERSION} (50 MB, once)", flush=True)
     try:
         ended = subprocess.run(command, capture_output=True, timeout=_FETCH_S)
     except subprocess.TimeoutExpired:

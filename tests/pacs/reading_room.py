@@ -1,13 +1,14 @@
 """What a reader does in OHIF, for the tests and for the pictures of the docs."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .chromium import Chromium
+from .chromium import PATIENCE_S, Chromium
 
 _LEAF = "[...document.querySelectorAll('*')].filter(e => !e.childElementCount && e.textContent.trim() === {text})"
 _ROWS = '[...document.querySelectorAll(\'[data-cy="data-row"] [data-cy="data-row-title"]\')]'
@@ -15,6 +16,7 @@ _VIEWPORT = (
     "services.cornerstoneViewportService.getCornerstoneViewport(services.viewportGridService.getActiveViewportId())"
 )
 _IMAGE = f"{_VIEWPORT}.getCurrentImageId()"
+_NEARLY_ALL = 0.9
 SEGMENTS, MEASUREMENTS = "panelSegmentation-btn", "trackedMeasurements-btn"
 
 
@@ -64,15 +66,33 @@ class ReadingRoom:
         )
 
     def slice_after(self, action: Callable[[], None]) -> str:
-        """SOPInstanceUID of the slice that an action goes to, once it is drawn."""
+        """SOPInstanceUID of the slice that an action goes to."""
         before = self.browser.wait_until(_IMAGE)
         action()
         shown = self.browser.wait_until(f"{_IMAGE} !== {json.dumps(before)} && {_IMAGE}")
-        # Two frames later what was asked for is painted.
-        self.browser.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return str(shown).split("/instances/")[1].split("/")[0]
 
-    def on_screen(self, points_mm: NDArray[np.float64]) -> NDArray[np.int_]:
+    def wait_for_colour(
+        self, points_mm: NDArray[np.float64], is_it: Callable[[NDArray[np.int_]], NDArray[np.bool_]]
+    ) -> None:
+        """Wait until nearly all pixels at points of the patient, on the slice that is shown, have a colour.
+
+        Args:
+            points_mm: the points.
+            is_it: of RGB values whether they are of that colour.
+
+        Raises:
+            AssertionError: if they have not.
+        """
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            rows, columns = self._on_screen(points_mm).T
+            found = self.browser.picture()[rows, columns].astype(int)
+            if np.mean(is_it(found)) > _NEARLY_ALL:
+                return
+            assert time.monotonic() < end, f"the pixels are {found.mean(axis=0)} on average"
+
+    def _on_screen(self, points_mm: NDArray[np.float64]) -> NDArray[np.int_]:
         """Row and column in the window's picture of points of the patient."""
         script = (
             f"(() => {{ const v = {_VIEWPORT}, box = v.canvas.getBoundingClientRect();"

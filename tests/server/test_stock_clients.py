@@ -17,10 +17,12 @@ import pydicom
 import pytest
 import requests
 import SimpleITK as sitk
+from requests_toolbelt import MultipartDecoder
 
 from pneumoscreen.case import Case
 from pneumoscreen.images import read_volume
 from pneumoscreen.images.volume import Volume
+from pneumoscreen.server.dicom_seg import dicom_answer
 from pneumoscreen.server.failures import RequestError
 from pneumoscreen.server.raw_labels import with_geometry
 
@@ -172,6 +174,14 @@ def test_what_is_submitted_by_the_series_uid_becomes_a_version(
         timeout=120,
     )
     assert short.status_code == 422 and "send one byte a voxel" in short.json()["detail"]
+
+
+def test_segmentations_in_several_objects_come_as_dicomweb_sends_them() -> None:
+    answer = dicom_answer([b"one\r\n", b"--two"])
+    assert answer.headers["Content-Type"].startswith('multipart/related; type="application/dicom"; boundary=')
+    parts = MultipartDecoder(answer.body, answer.headers["Content-Type"]).parts
+    assert [part.content for part in parts] == [b"one\r\n", b"--two"]
+    assert {part.headers[b"Content-Type"] for part in parts} == {b"application/dicom"}
 
 
 def test_a_uid_of_no_series_is_unknown(radiology: RunningServer) -> None:
