@@ -93,7 +93,8 @@ demo-pacs: $(RUN) orthanc  ## a PACS (Orthanc) and a viewer (OHIF) on loopback, 
 
 .PHONY: ohif
 ohif: $(RUN)  ## fetch the viewer OHIF with npm, and the browser that its tests need (Debian, as root)
-	$(call debian,chromium npm,the viewer)
+	@# Where Node.js is not Debian's, it brings npm along, and Debian's would take its place.
+	$(call debian,chromium $(if $(shell command -v npm),,npm),the viewer)
 	@$(BIN)/python -m scripts.ohif
 
 .PHONY: bench
