@@ -115,6 +115,15 @@ def test_an_undecided_type_and_no_opacity_are_no_diagnosis(export: Run, tmp_path
     assert verdict["valueCodeableConcept"]["coding"][0]["code"] == "undecided"
     verdict, said = observation(cxr, "verdict")
     assert verdict["valueCodeableConcept"]["text"] == "No opacity found"
+    assert verdict["valueCodeableConcept"]["coding"][0]["code"] == "no-opacity"
+    (report,) = resources(cxr, "DiagnosticReport")
+    assert report["conclusionCode"][0]["coding"][0]["code"] == "385093006", "a reader's word goes before"
+    said_first = "The reader says: community-acquired pneumonia, left lung. The networks say:"
+    assert report["conclusion"].startswith(said_first) and said_first in report["text"]["div"]
+    nothing = {**film, "case_id": "cxr-3", "cxr": {**film["cxr"], "reader": None}}
+    (bundle,) = exported(export, tmp_path / "nothing", nothing)
+    (report,) = resources(bundle, "DiagnosticReport")
+    assert "conclusionCode" not in report, "that nothing was found is no diagnosis"
     assert parts(verdict) == {"decided": True, "location": "none"}
     assert said["valueCodeableConcept"]["coding"][0]["code"] == "385093006"
     assert parts(said) == {"judged-by": "reader", "location": "left"}

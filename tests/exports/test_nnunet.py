@@ -117,7 +117,7 @@ def test_what_a_reader_painted_counts_and_what_nobody_painted_is_left_out(export
     corrected = replace(document, regions=(drawn,)).with_verdict()
     store.submit(corrected, "anna")
     ended = export("nnunet", studies, "--out", tmp_path / "out")
-    assert ended.status == 2 and f"{case_id}.json: it marks an infection that no mask shows" in ended.err
+    assert ended.status == 2 and f"{case_id}.json: region r1 is an infection that no mask shows" in ended.err
     assert "none of its cases can be exported" in ended.err and not (tmp_path / "out").exists()
     path = tmp_path / "map.nii.gz"
     sitk.WriteImage(volume.to_sitk(painted), path)

@@ -8,6 +8,7 @@ infections. A case in which an infection is marked that no painted voxel shows i
 import numpy as np
 from numpy.typing import NDArray
 
+from ..case import Case
 from ..errors import CaseError
 from ..images.mask_file import read_mask
 from ..images.volume import box_voxels
@@ -28,27 +29,28 @@ def marked_scan(study: Study, classes: Classes) -> Marked:
     Raises:
         PneumoScreenError: if scan, document or masks cannot be used, or a marked infection is nowhere painted.
     """
-    case = load_study(study, classes)
-    values = np.where(_infection(study, case, classes), np.uint8(_INFECTION), case.lungs)
+    case, document = load_study(study, classes), read_document(study.document, classes)
+    values = np.where(_infection(study, case, document, classes), np.uint8(_INFECTION), case.lungs)
     notes: tuple[str, ...] = ()
     if not (study.folder / LUNG_MASKS / f"{study.case_id}.nii.gz").is_file():
         notes = (f"{study.case_id}: nobody drew its lungs; the program found them",)
     volume = case.volume
-    document = read_document(study.document, classes)
     return Marked(document, volume.to_sitk(volume.hu), mask=volume.to_sitk(values), notes=notes)
 
 
-def _infection(study: Study, case: StudyCase, classes: Classes) -> NDArray[np.bool_]:
+def _infection(study: Study, case: StudyCase, document: Case, classes: Classes) -> NDArray[np.bool_]:
     painted = _label_map(study, case, classes)
     found = np.zeros(case.lungs.shape, dtype=np.bool_)
-    for lesion in case.lesions:
+    names = [region.id for region in document.regions if region.opinion is not None]
+    for name, lesion in zip(names, case.lesions, strict=True):
         if lesion.label == classes.irrelevant:
             continue
         voxels = _of_mask(lesion, case) if painted is None else _of_label_map(lesion, painted)
         if not voxels.any():
+            mask = "no mask shows" if painted is None else "the label map does not show"
             raise CaseError(
-                f"{study.document}: it marks an infection that no mask shows; submit a label map of the case, or put "
-                f"one into labels/lesions/{study.case_id}.nii.gz"
+                f"{study.document}: region {name} is an infection that {mask}; submit a label map of all its "
+                f"infections, or put one into labels/lesions/{study.case_id}.nii.gz"
             )
         found |= voxels
     return found

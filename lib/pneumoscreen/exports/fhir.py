@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from .. import RESEARCH_USE_ONLY, __version__
-from ..case import SIDES, Case, Region
+from ..case import CXR_HEALTHY, SIDES, Case, Region
 from ..pacs import codes
 from ..pacs.uids import digest_of
 from ..report import wording
@@ -80,9 +80,8 @@ class _Bundle:
         return {"reference": self._url(name)}
 
     def _report(self, observations: Sequence[str]) -> Resource:
-        sentences = wording.in_sentences(self.case, self.classes)
-        verdict = self.case.verdict
-        concluded = verdict is not None and verdict.decided
+        sentences = [*self._said_by_reader(), *wording.in_sentences(self.case, self.classes)]
+        said = self._concluded()
         return {
             "resourceType": "DiagnosticReport",
             "text": narrative(sentences),
@@ -97,9 +96,26 @@ class _Bundle:
             **({"resultsInterpreter": [self._to("reader")]} if self.result.reader else {}),
             "imagingStudy": [self._to("study")],
             "result": [self._to(name) for name in observations],
-            "conclusion": " ".join(wording.conclusion(self.case, self.classes)),
-            **({"conclusionCode": [coded(codes.label(verdict.label))]} if concluded and verdict else {}),
+            "conclusion": " ".join([*self._said_by_reader(), *wording.conclusion(self.case, self.classes)]),
+            **({"conclusionCode": [coded(codes.label(said))]} if said else {}),
         }
+
+    def _concluded(self) -> str | None:
+        """The disease that the case is taken for: a reader's word goes before; that none was found is no conclusion."""
+        verdict = self.case.verdict
+        label = self._word.get("label") or (verdict.label if verdict is not None and verdict.decided else None)
+        return None if label in (None, self.classes.none_found, CXR_HEALTHY) else str(label)
+
+    @property
+    def _word(self) -> Mapping[str, Any]:
+        """What a reader said of an X-ray, beside the verdict of the networks."""
+        return (self.case.cxr.reader or {}) if self.case.cxr is not None else {}
+
+    def _said_by_reader(self) -> Iterator[str]:
+        if self._word.get("label"):
+            place = wording.LOCATION_NAMES.get(self._word.get("location", ""))
+            where = f", {place}" if place else ""
+            yield f"The reader says: {wording.display_name(self._word['label'])}{where}. The networks say:"
 
     def _study(self) -> Resource:
         image, modality = self.case.image, codes.MODALITIES.get(self.case.modality)
@@ -139,8 +155,7 @@ class _Bundle:
     def _observations(self) -> Iterator[tuple[str, Resource]]:
         if self.case.verdict is not None:
             yield from self._verdict()
-        if self.case.cxr is not None and self.case.cxr.reader:
-            yield from self._word_of_reader(self.case.cxr.reader)
+        yield from self._reader_verdict()
         for side in SIDES:
             found = list(_of_lung(self.case, side))
             if found:
@@ -152,6 +167,8 @@ class _Bundle:
         verdict = self.case.verdict
         assert verdict is not None
         said = codes.label(verdict.label) if verdict.decided else codes.UNDECIDED
+        if wording.case_verdict_name(self.case) == wording.NO_OPACITY:
+            said = codes.NO_OPACITY
         parts = [component(codes.DECIDED, valueBoolean=verdict.decided)]
         if self.case.cxr is not None:
             parts.append(_location(self.case.cxr.location))
@@ -169,8 +186,8 @@ class _Bundle:
             ]
             yield "types", self._observation(codes.TYPE_PROBABILITIES, component=types)
 
-    def _word_of_reader(self, said: Mapping[str, Any]) -> Iterator[tuple[str, Resource]]:
-        """What a reader said of an X-ray, beside the verdict of the networks."""
+    def _reader_verdict(self) -> Iterator[tuple[str, Resource]]:
+        said = self._word
         if said.get("label"):
             parts = [component(codes.JUDGED_BY, valueCodeableConcept=coded(codes.READER))]
             parts += [_location(said["location"])] if said.get("location") else []

@@ -52,6 +52,7 @@ def private(value: str, meaning: str) -> Code:
 
 
 VERDICT = private("verdict", "Verdict of the screening")
+NO_OPACITY = private("no-opacity", "No opacity found")
 UNDECIDED = private("undecided", "Infection or opacity found, type undecided")
 DECIDED = private("decided", "The type is decided")
 INFECTION_PROBABILITY = private("p-infection", "Probability of an infection of any type")
