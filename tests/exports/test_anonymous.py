@@ -11,21 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import SimpleITK as sitk
+from scripts.phantom_files import write_ct, write_xray
 from tests.case_documents import CONTRACT, RADIOGRAPH
 
 from pneumoscreen.case import Case
+from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
+from pneumoscreen.ct.phantoms.studies import truth_document
+from pneumoscreen.cxr.phantoms.radiograph import RadiographSpec, generate_radiograph
+from pneumoscreen.cxr.phantoms.studies import radiograph_document
 from pneumoscreen.exports.anonymous import Names
 from pneumoscreen.exports.found import Result
 from pneumoscreen.methods import networks
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.studies.annotations import AnnotationStore
 from pneumoscreen.studies.keyed_names import key_of
+from pneumoscreen.studies.layout import FINAL_LABELS, LESION_MASKS, LUNG_MASKS
 
 from .conftest import Run
 from .test_table import rows, written
 
 NAME = "Erika^Mustermann"
-PLANTED = re.compile(rb"mustermann|erika|2\.25\.4711|1963|2024-0[37]", re.IGNORECASE)
+PLANTED = re.compile(rb"mustermann|erika|2\.25\.4711|1963|2024-0[37]|20240307", re.IGNORECASE)
 DATE = "2024-03-07T10:00:00Z"
 
 
@@ -123,6 +130,35 @@ def test_annotated_cases(export: Run, studies: Path, tmp_path: Path) -> None:
         ended = export(kind, folder, "--out", tmp_path / kind, "--anonymous")
         assert ended.status == 0, ended.err
         assert search(tmp_path / kind) == [], kind
+
+
+def test_dicom_files_whose_headers_name_the_patient(export: Run, tmp_path: Path) -> None:
+    folder, headers = tmp_path / "studies", {
+        "PatientName": NAME, "PatientID": "2.25.4711", "PatientBirthDate": "19630701", "StudyDate": "20240307",
+        "AccessionNumber": "Erika 1", "StudyDescription": NAME, "InstitutionName": NAME,
+    }  # fmt: skip
+    for part in (FINAL_LABELS, LESION_MASKS, LUNG_MASKS):
+        (folder / part).mkdir(parents=True)
+    phantom = generate_phantom(1, "covid19", PhantomSpec(matrix=64, slices=20))
+    film = generate_radiograph(1, "cap", RadiographSpec(size=128))
+    write_ct(phantom.volume, folder / "Mustermann", **headers)
+    write_xray(film.radiograph, folder / "Erika.dcm", **headers)
+    for part, mask in ((LESION_MASKS, phantom.infection), (LUNG_MASKS, phantom.lungs)):
+        sitk.WriteImage(phantom.volume.to_sitk(mask), folder / part / "Mustermann.nii.gz")
+    uids = {"series_uid": "2.25.4711.1", "study_uid": "2.25.4711.2", "source": "Mustermann/0000.dcm"}
+    documents = {"Mustermann": truth_document(phantom), "Erika": radiograph_document(film, "0" * 64)}
+    for name, case in documents.items():
+        case = replace(case, case_id=name, image=replace(case.image, **uids))
+        (folder / FINAL_LABELS / f"{name}.json").write_text(case.to_json(), encoding="utf-8")
+    for kind in ("coco", "nnunet", "csv", "fhir"):
+        ended = export(kind, folder, "--out", tmp_path / kind, "--anonymous")
+        assert (ended.status, search(tmp_path / kind)) == (0, []), ended.err
+    assert len(list(tmp_path.glob("nnunet/*/images*/*"))) == len(list(tmp_path.glob("coco/images/*"))) == 1
+    patients = {row["patient"] for row in rows(tmp_path / "csv" / "cases.csv")}
+    assert len(patients) == 1, "the header says that both are of one patient"
+    (ct,) = (path for path in (tmp_path / "fhir").iterdir() if '"CT"' in path.read_text())
+    study = next(e["resource"] for e in json.loads(ct.read_text())["entry"] if "series" in e["resource"])
+    assert re.fullmatch(r"2\.25\.\d+", study["series"][0]["uid"]) and study["resourceType"] == "ImagingStudy"
 
 
 @pytest.fixture
