@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 from pycocotools.coco import COCO
 
+from pneumoscreen.exports.annotated import write_image
 from pneumoscreen.images import read_radiograph_file
+from pneumoscreen.output import OutputError
 from pneumoscreen.studies.annotations import AnnotationStore
 from pneumoscreen.studies.folder_split import SPLIT_FILE
 from pneumoscreen.studies.split import side_of
@@ -48,3 +51,8 @@ def test_a_folder_without_annotated_xrays(export: Run, tmp_path: Path) -> None:
     ended = export("coco", tmp_path / "empty", "--out", tmp_path / "out")
     assert ended.status == 2 and "holds no annotated case for this format" in ended.err
     assert [path.name for path in tmp_path.iterdir()] == ["empty"] and not any((tmp_path / "empty").iterdir())
+
+
+def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"none/a\.png: cannot be written"):
+        write_image(sitk.Image(4, 4, sitk.sitkUInt8), tmp_path / "none" / "a.png")

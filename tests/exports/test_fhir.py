@@ -142,6 +142,9 @@ def test_the_patient_is_a_hash_or_what_the_site_says(export: Run, tmp_path: Path
     assert export(*words, "--out", tmp_path / "named").status == 0
     (report,) = resources(json.loads((tmp_path / "named" / "ct-0007.json").read_text()), "DiagnosticReport")
     assert report["subject"]["identifier"] == {"system": "urn:oid:1.2.3", "value": "4711"}
+    table.write_text("case,system,patient\nct-7,urn:oid:1.2.3,4711\n")
+    ended = export(*words, "--out", tmp_path / "other")
+    assert ended.err == f"note: {table} has no row of 1 of the cases; these have hashed identifiers\n"
     ended = export(*words, "--out", tmp_path / "both", "--anonymous")
     assert ended.status == 2 and "--patients: does not go with --anonymous" in ended.err
     table.write_text("case,system,patient\nct-0007,,4711\n")

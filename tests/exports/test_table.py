@@ -114,6 +114,14 @@ def test_a_name_that_leads_elsewhere_is_left_out(export: Run, tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["ct-0007.json"]
 
 
+def test_a_second_document_of_a_case_is_named_and_takes_no_ones_place(export: Run, tmp_path: Path) -> None:
+    source = written(tmp_path / "results", CONTRACT)
+    (source / "copy.json").write_text(json.dumps(changed("notes", ["the second"])))
+    ended = export("fhir", source, "--out", tmp_path / "out")
+    assert ended.status == 2
+    assert ended.err == f"{source}/ct-0007.json: is of case ct-0007 as {source}/copy.json is; remove one of the two\n"
+
+
 def test_of_a_studies_folder_what_counts(export: Run, studies: Path, tmp_path: Path) -> None:
     store = AnnotationStore(studies)
     first, second, third = (name for name in store.cases() if name.startswith("phantom"))
@@ -145,14 +153,15 @@ def test_of_a_studies_folder_what_counts(export: Run, studies: Path, tmp_path: P
         (("results", "--out", "full"), "exists already, and nothing in it is written over; name a new folder"),
         (("none", "--out", "out"), "does not exist"),
         (("full", "--out", "out"), "holds no case document"),
+        (("results", "--out", "out", "--model-dir", "nowhere"), "nowhere: the folder of models does not exist"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: tuple[str, str, str], sentence: str, export: Run, tmp_path: Path) -> None:
     written(tmp_path / "results", CONTRACT)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note.txt").write_text("kept")
-    source, option, out = words
-    ended = export("csv", tmp_path / source, option, tmp_path / out)
+    source, option, out, *more = words
+    ended = export("csv", tmp_path / source, option, tmp_path / out, *more)
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1) and sentence in ended.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "results"]
     assert not (tmp_path / "full" / KEY_FILE).exists()

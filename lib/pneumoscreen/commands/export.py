@@ -14,7 +14,7 @@ from ..exports.found import Found, LeftOut, Result, results_of
 from ..method import Method
 from ..methods import METHODS, networks
 from ..models.store import ModelStore
-from ..output import OutputError, new_folder
+from ..output import OutputError, new_folder, require_folder
 from ..studies.keyed_names import key_of
 from .terminal import complain, progress_of
 
@@ -65,15 +65,19 @@ def export_fhir(source: Path, out: Path, *, anonymous: bool, patients: Path | No
     if anonymous and patients is not None:
         raise ConfigError("--patients: does not go with --anonymous; leave one of them out")
     known = {} if patients is None else _identifiers(patients)
-    work, checks = _Work(source, out, anonymous, model_dir), can_check()
+    work, checks, unknown = _Work(source, out, anonymous, model_dir), can_check(), 0
     with new_folder(out) as folder:
         for result in work.results():
-            subject = known.get(result.case.case_id) or hashed_subject(result.patient)
+            subject = known.get(result.case.case_id)
+            unknown += subject is None
+            subject = subject or hashed_subject(result.patient)
             bundle = bundle_of(result, subject, work.classes)
             if checks:
                 check(bundle)
             path = folder / f"{result.case.case_id}.json"
             path.write_text(json.dumps(bundle, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    if patients is not None and unknown:
+        complain(f"note: {patients} has no row of {unknown} of the cases; these have hashed identifiers")
     if not checks:
         complain("note: not held to the definitions of FHIR; pip install 'pneumoscreen[fhir]' lets it be")
     return work.ended([out])
@@ -127,7 +131,7 @@ def export_bundles(asked: Sequence[str], out: Path, *, anonymous: bool, model_di
     from ..exports.monai_bundle import write_bundle
     from ..exports.networks import exported, require_names
 
-    store = ModelStore(model_dir)
+    store = _store(model_dir)
     found = require_names(asked, store)
     tell = progress_of(len(found))
     with new_folder(out) as folder:
@@ -142,7 +146,7 @@ def export_onnx(asked: Sequence[str], out: Path, *, model_dir: Path | None) -> i
     from ..exports.networks import exported, require_names
     from ..exports.onnx_file import require_onnx, write_onnx
 
-    store = ModelStore(model_dir)
+    store = _store(model_dir)
     found = require_names(asked, store)
     require_onnx()
     tell, written = progress_of(len(found)), []
@@ -168,7 +172,7 @@ class _Work:
         here, there = source.resolve(), out.resolve()
         if here == there or here in there.parents:
             raise OutputError(f"{out}: lies in {source}, where it would be taken for a part of it; name a folder apart")
-        self.source, self.classes = source, class_list(ModelStore(model_dir))
+        self.source, self.classes = source, class_list(_store(model_dir))
         self._anonymous, self._left_out, self._done = anonymous, 0, 0
 
     @property
@@ -215,6 +219,12 @@ class _Work:
         """Name what was written; returns the exit status."""
         _listed(paths)
         return STATUS_BAD_INPUT if self._left_out else STATUS_OK
+
+
+def _store(model_dir: Path | None) -> ModelStore:
+    if model_dir is not None:
+        require_folder(model_dir, "the folder of models")
+    return ModelStore(model_dir)
 
 
 def _chained(first: Found, rest: Iterable[Found]) -> Iterator[Found]:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import SimpleITK as sitk
+
 from ..errors import PneumoScreenError
 from ..method import Method
 from ..methods import method_for
-from ..output import require_folder
+from ..output import OutputError, require_folder
 from ..studies.cases import Study, find_scans
 from ..studies.folder_split import folder_split, keep_split
 from ..studies.layout import FINAL_LABELS
@@ -32,6 +34,19 @@ class AnnotatedCase:
     patient: str
     side: Side
     marked: Marked
+
+
+def write_image(image: sitk.Image, path: Path) -> None:
+    """Write a picture or volume, compressed.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise OutputError(f"{path}: cannot be written ({reason}); free the disk or name another folder") from None
 
 
 Say = Callable[[str], None]

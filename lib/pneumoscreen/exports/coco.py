@@ -9,12 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
 from .. import RESEARCH_USE_ONLY, __version__
 from ..case import LungBox
 from ..studies.split import Side
-from .annotated import AnnotatedCase
+from .annotated import AnnotatedCase, write_image
 from .anonymous import Names
 
 _SIDES = {Side.TRAINING: "train", Side.VALIDATION: "val", Side.TEST: "test"}
@@ -57,7 +55,7 @@ def _empty(box_names: Sequence[str]) -> dict[str, Any]:
 def _add(content: dict[str, Any], case: AnnotatedCase, box_names: Sequence[str], out: Path, names: Names) -> None:
     picture, name = case.marked.image[:, :, 0], names.case(case.case_id)
     width, height = picture.GetSize()
-    sitk.WriteImage(picture, str(out / "images" / f"{name}.png"))
+    write_image(picture, out / "images" / f"{name}.png")
     document, image_id = case.marked.case, len(content["images"]) + 1
     said = (document.cxr.reader or {}).get("label") if document.cxr else None
     content["images"].append(

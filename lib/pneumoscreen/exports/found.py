@@ -109,6 +109,7 @@ def _unreadable(path: Path, classes: Classes) -> LeftOut:
 
 def _of_documents(folder: Path, classes: Classes) -> Iterator[Found]:
     # Those of `screen` lie in the folder, those of `archive` in 256 folders below `cases`.
+    taken: dict[str, Path] = {}
     for path in [*sorted(folder.glob("*.json")), *sorted(folder.glob("cases/*/*.json"))]:
         if not _is_document(path):
             continue
@@ -120,6 +121,10 @@ def _of_documents(folder: Path, classes: Classes) -> Iterator[Found]:
         if not is_plain_name(case.case_id):
             yield LeftOut(f"{path}: {plain_name_rule('field case_id', case.case_id)}")
             continue
+        if case.case_id in taken:
+            yield LeftOut(f"{path}: is of case {case.case_id} as {taken[case.case_id]} is; remove one of the two")
+            continue
+        taken[case.case_id] = path
         yield Result(case, patient_name(case.case_id, None), _written(path), newest_reader(case))
 
 

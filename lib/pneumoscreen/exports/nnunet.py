@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..studies.split import Side
-from .annotated import AnnotatedCase
+from .annotated import AnnotatedCase, write_image
 from .anonymous import Names
 
 NAME = "PneumoScreen"
@@ -67,7 +67,7 @@ def write_nnunet(
 
 def _write(image: sitk.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
+    write_image(image, path)
 
 
 def _write_json(path: Path, content: object) -> None:
