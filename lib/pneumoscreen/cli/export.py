@@ -122,7 +122,7 @@ def export_onnx(
     ] = False,
     model_dir: ModelDir = None,
 ) -> int:
-    """Networks as ONNX files, each held to PyTorch's outputs. Needs pip install 'pneumoscreen[onnx]'.
+    """Networks as ONNX files, each held to PyTorch's outputs. Needs pip install '.[onnx]' in the project's folder.
 
     Example: pneumoscreen export onnx cxr_lung_boxes --out onnx
 

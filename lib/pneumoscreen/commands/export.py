@@ -79,7 +79,7 @@ def export_fhir(source: Path, out: Path, *, anonymous: bool, patients: Path | No
     if patients is not None and unknown:
         complain(f"note: {patients} has no row of {unknown} of the cases; these have hashed identifiers")
     if not checks:
-        complain("note: not held to the definitions of FHIR; pip install 'pneumoscreen[fhir]' lets it be")
+        complain("note: not held to the definitions of FHIR; pip install '.[fhir]' in the project's folder lets it be")
     return work.ended([out])
 
 

@@ -23,7 +23,7 @@ from .networks import Exported
 TOLERANCE = 1e-4
 """Ours: how far an output may lie off PyTorch's, absolutely and as a share of its largest value. The sums of a network
 come in another order; the five networks that this was written for lie within 5e-6."""
-_EXTRA = "install the optional packages with pip install 'pneumoscreen[onnx]'"
+_EXTRA = "install the optional packages with pip install '.[onnx]' in the project's folder"
 
 
 def require_onnx() -> None:

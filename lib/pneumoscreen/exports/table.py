@@ -129,9 +129,9 @@ def _lungs(case: Case) -> Row:
 
 
 def _regions(case: Case, classes: Classes) -> Row:
+    if not (case.lungs or case.regions):
+        return {}  # of no CT
     labels = [region.opinion[0] for region in case.regions if region.opinion is not None]
-    if case.cxr is not None:
-        return {}
     counts = {f"regions_{label}": labels.count(label) for label in classes.patch_labels}
     return {"regions": len(case.regions), **counts}
 
