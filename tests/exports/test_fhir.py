@@ -1,6 +1,7 @@
 """Bundles of FHIR R4: valid, whole, with the codes that the DICOM objects have, and about nobody by name."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,11 @@ def test_a_mark_without_a_time_gives_no_time(export: Run, tmp_path: Path) -> Non
     document["regions"][0]["reader"]["name"] = "<b>&"
     (bundle,) = exported(export, tmp_path, document)
     assert Bundle.model_validate(bundle).timestamp is not None
+
+
+def test_without_the_package_it_is_said_that_nothing_was_checked(
+    export: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fhir.resources", None)
+    ended = export("fhir", written(tmp_path / "results", CONTRACT), "--out", tmp_path / "out")
+    assert ended.status == 0 and ended.err.startswith("note: not held to the definitions of FHIR; pip install")
