@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from .. import __version__
 from ..case import Case
-from ..method import Masks
+from ..images.masks import Masks
 from ..report.drawing import Drawing
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import codes

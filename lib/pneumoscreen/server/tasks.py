@@ -18,7 +18,8 @@ from ..active_learning.epistemic import DRAWS
 from ..active_learning.scores import CaseScore
 from ..case import Case
 from ..images.inputs import Modality
-from ..method import Masks, Method, Progress
+from ..images.masks import Masks
+from ..method import Method, Progress
 from .engine import Engine
 from .jobs import Job
 from .parameters import InferParameters
