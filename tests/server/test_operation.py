@@ -68,6 +68,7 @@ def test_health_needs_no_token_and_tells_nothing_else(watched: tuple[RunningServ
     alive, ready = (requests.get(f"{address}/health/{state}", timeout=30) for state in ("live", "ready"))
     assert (alive.status_code, alive.json()) == (200, {"status": "live"})
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "reasons": []})
+    assert requests.head(f"{address}/health/ready", timeout=30).status_code == 200
     assert requests.post(f"{address}/health/ready", timeout=30).status_code == 401
     assert requests.get(f"{address}/health/else", timeout=30).status_code == 401
 
