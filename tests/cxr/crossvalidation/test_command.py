@@ -23,7 +23,7 @@ def test_set_ups_without_labels_are_left_out_of_a_set_and_said_before_anything_i
     assert len(missing) == 2 and all("affected side" in reason for reason in missing)
     divided, missing = _divided(arms, cohort({"left": True, "right": False}), 2, 0)
     assert [arm for arm, _ in divided] == arms and not missing
-    sides = dict((arm.name, division) for arm, division in divided)["localisation"]
+    sides = {arm.name: division for arm, division in divided}["localisation"]
     assert len(sides.entries) == 20, "the COVID-19 X-rays alone"
     assert sorted(row for fold in sides.folds for row in fold.test) == list(range(20))
 
