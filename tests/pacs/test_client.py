@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pneumoscreen.errors import ConfigError
+from pneumoscreen.errors import ConfigError, ImageError
 from pneumoscreen.pacs import client
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.client import (
@@ -27,6 +27,7 @@ from pneumoscreen.pacs.client import (
     StudyFound,
 )
 from pneumoscreen.pacs.documents import secondary_capture
+from pneumoscreen.pacs.parts import parts
 
 from .dicomweb_server import DicomwebServer
 
@@ -140,6 +141,24 @@ def test_images_that_are_none_are_rubbish(server: DicomwebServer, studies: list[
     server.files = dict.fromkeys(server.files, b"Mustermann")
     with pytest.raises(PacsRubbishError, match="no DICOMweb answer when asked for the images of a series"):
         pacs_of(server).fetch(studies[-1], series, tmp_path)
+
+
+def test_a_series_without_end_is_refused(
+    server: DicomwebServer, studies: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = pacs_of(server).series(studies[-1])[0].uid
+    monkeypatch.setenv("PNEUMOSCREEN_MAX_SCAN_MB", "1")
+    server.files = {uid: content + bytes(200_000) for uid, content in server.files.items()}
+    with pytest.raises(ImageError, match=r"the series is larger than 2 times 1 MB; .* raise PNEUMOSCREEN_MAX_SCAN_MB"):
+        pacs_of(server).fetch(studies[-1], series, tmp_path)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_parts_come_as_they_were_sent_in_whatever_pieces(size: int) -> None:
+    bodies = [b"", b"a\r\n--b", b"\r\n\r\n--boun", bytes(range(256))]
+    text = b"".join(b"--bound\r\nContent-Type: x\r\n\r\n" + body + b"\r\n" for body in bodies) + b"--bound--\r\n"
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert list(parts(pieces, b"bound")) == bodies
 
 
 def test_a_pacs_that_is_away(server: DicomwebServer) -> None:

@@ -49,13 +49,14 @@ from starlette.requests import ClientDisconnect
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
 from ..limits import Limits
+from ..models.durable import is_full_disk
 from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
 from .batch import require_sound
 from .body_limit import BodyLimit
 from .datastore import StudiesDatastore
 from .door import guard
-from .failures import FULL_DISK, RequestError, UnknownError, has_no_room, is_full_disk, may_not_write, status_of
+from .failures import FULL_DISK, RequestError, UnknownError, has_no_room, may_not_write, status_of
 from .identity_routes import login_router, whoami_router
 from .image_route import image_router
 from .infer_route import infer_router
