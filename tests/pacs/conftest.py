@@ -15,7 +15,13 @@ from pneumoscreen.images import Input, find_inputs
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.method import Masks
 from pneumoscreen.pacs.about import About
+from pneumoscreen.pacs.cache import SeriesCache
+from pneumoscreen.pacs.client import Pacs
+from pneumoscreen.pacs.origin import PacsOrigin
+from pneumoscreen.pacs.screening import Written
 from pneumoscreen.pacs.source import source_of
+from pneumoscreen.pacs.state import State
+from pneumoscreen.pacs.watch import Pace, Watcher
 from pneumoscreen.report.drawing import Drawing, DrawnBox
 from pneumoscreen.report.pictures import data_uri
 from pneumoscreen.verdict import Infection, Verdict
@@ -80,6 +86,19 @@ def film_case() -> Case:
         ),
         models={"cxr_lung_boxes": ModelInfo(2, "d" * 64)},
     )
+
+
+def watcher_of(
+    pacs: Pacs,
+    state: State,
+    folder: Path,
+    screen: Callable[..., Written],
+    tell: Callable[[str], None],
+    **options: object,
+) -> Watcher:
+    """A watcher of a PACS that stores the results there, and waits for nothing."""
+    origin = PacsOrigin(pacs, SeriesCache(folder / "cache", 10**9))
+    return Watcher(origin, pacs, state, folder, screen, Pace(0.01, 0.0), tell, **more)
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from pneumoscreen.ct.phantoms.phantom import Phantom
 from pneumoscreen.pacs.client import Access, Pacs, PacsRefusedError
 from pneumoscreen.pacs.screening import FolderScreener, Written
 from pneumoscreen.pacs.state import State
-from pneumoscreen.pacs.watch import Pace, Watcher
+
+from .conftest import watcher_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"Debian packages are not installed: {' '.join(missing())}")
@@ -114,7 +115,7 @@ def test_an_orthanc_that_is_killed_again_and_again_has_each_result_once(
     ahead, has_ended = [0.0], threading.Event()
     state = State(tmp_path / "state", lambda: time.time() + ahead[0])
     pacs = Pacs(Access(orthanc.dicomweb, user="watcher", password="geheim"), retries=1, backoff_s=0.05)
-    watcher = Watcher(pacs, state, tmp_path / "state", screen, Pace(0.0, 0.0, None), 10**9, lambda line: None)
+    watcher = watcher_of(pacs, state, tmp_path / "state", screen, lambda line: None)
 
     def kill_often() -> None:
         chance = random.Random(7)

@@ -21,10 +21,9 @@ from pneumoscreen.pacs.reading import StudyReading
 from pneumoscreen.pacs.screening import FolderScreener
 from pneumoscreen.pacs.source import ResultError, source_of
 from pneumoscreen.pacs.state import State, read_entries
-from pneumoscreen.pacs.watch import Pace, Watcher
 from pneumoscreen.reading.processes import OversteppedError
 
-from .conftest import only_input
+from .conftest import only_input, watcher_of
 from .dicomweb_server import DicomwebServer
 
 FAULTS = """
@@ -104,9 +103,7 @@ def test_each_costs_its_study_and_the_next_is_screened(
     state, reading = State(tmp_path / "state"), StudyReading(Limits(read_seconds=2))
     screen = FolderScreener(narrow_models, "cpu", reading)
     lines: list[str] = []
-    Watcher(
-        Pacs(Access(server.url)), state, tmp_path / "state", screen, Pace(0.01, 0.0, None), 10**9, lines.append
-    ).run(once=True)
+    watcher_of(Pacs(Access(server.url)), state, tmp_path / "state", screen, lines.append).run(once=True)
     state.close()
     reading.close()
     found = [(entry.state, entry.reason) for entry in read_entries(tmp_path / "state")]

@@ -20,8 +20,9 @@ from pneumoscreen.ct.phantoms.phantom import Phantom
 from pneumoscreen.pacs.client import Access, Pacs, PacsAwayError
 from pneumoscreen.pacs.screening import FolderScreener, Written
 from pneumoscreen.pacs.state import MOST_DEATHS, State, read_entries
-from pneumoscreen.pacs.watch import NOTHING, Pace, Watcher
+from pneumoscreen.pacs.watch import NOTHING, Watcher
 
+from .conftest import watcher_of
 from .dicomweb_server import DicomwebServer
 
 RESULTS = ["DOC", "OT", "SEG", "SR"]
@@ -84,7 +85,7 @@ def watcher(
     state = State(tmp_path / "state", lambda: clock[0])
     screens.count, screens.fault = 0, None
     pacs = Pacs(Access(server.url), retries=1, backoff_s=0.01)
-    yield Watcher(pacs, state, tmp_path / "state", screens, Pace(0.01, 0.0, None), 10**9, lines.append)
+    yield watcher_of(pacs, state, tmp_path / "state", screens, lines.append)
     state.close()
 
 
@@ -118,8 +119,7 @@ def test_a_watcher_that_knows_nothing_stores_the_same_objects_once_more(
     study = ct_study(server, phantom, tmp_path, 1)
     watcher.run(once=True)
     other = State(tmp_path / "other")
-    pace = Pace(0.01, 0.0, None)
-    Watcher(Pacs(Access(server.url)), other, tmp_path / "other", screens, pace, 10**9, print).run(once=True)
+    watcher_of(Pacs(Access(server.url)), other, tmp_path / "other", screens, print).run(once=True)
     other.close()
     assert len(server.stored) == 8 and len(set(server.stored)) == 4 and results(server, study) == RESULTS
 
@@ -198,7 +198,7 @@ def test_without_networks_nothing_is_refused(
     state = State(tmp_path / "state")
     (tmp_path / "models").mkdir()
     pacs, screen = Pacs(Access(server.url)), FolderScreener(tmp_path / "models", "cpu")
-    watcher = Watcher(pacs, state, tmp_path / "state", screen, Pace(0.01, 0.0, None), 10**9, lines.append)
+    watcher = watcher_of(pacs, state, tmp_path / "state", screen, lines.append)
     watcher.run(once=True)
     state.close()
     assert states(tmp_path)[study][0] == "failed" and "ct_candidates" in states(tmp_path)[study][1]

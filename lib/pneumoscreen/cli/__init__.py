@@ -23,6 +23,7 @@ from .evaluation import evaluate
 from .learning import crossvalidate, simulate, train
 from .models import app as models
 from .pacs import app as pacs
+from .receive import receive
 from .screening import archive, bench, demo, screen, serve
 from .tokens import app as tokens
 
@@ -43,6 +44,7 @@ _COMMANDS: dict[str, Callable[..., int | None]] = {
     "screen": screen,
     "archive": archive,
     "serve": serve,
+    "receive": receive,
     "train": train,
     "evaluate": evaluate,
     "crossvalidate": crossvalidate,
@@ -57,6 +59,7 @@ for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(models, name="models")
 app.add_typer(tokens, name="tokens")
+pacs.command("receive")(receive)
 app.add_typer(pacs, name="pacs")
 
 

@@ -110,7 +110,7 @@ def serve(
     Other machines reach it by --host, and then only with a token: see `pneumoscreen tokens add --help`.
     """
     from ..server.serve import serve as start
-    from ..server.tls import tls_files
+    from ..tls import tls_files
 
     tls = tls_files(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
     start(studies, host=host, port=port, tokens=tokens, tls=tls, follow_links=follow_links or ())

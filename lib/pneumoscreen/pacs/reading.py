@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydicom.dataset import Dataset
+
 from ..limits import Limits
 from ..method import Method
 from ..methods import method_for
@@ -30,6 +32,22 @@ class Read:
     source: Source
 
 
+@dataclass(frozen=True)
+class Received:
+    """What the header of an image says of where it belongs; any text that a sender can write.
+
+    Attributes:
+        number: of the image in its series; 0 where it has none.
+    """
+
+    study: str
+    series: str
+    instance: str
+    sop_class: str
+    modality: str
+    number: int
+
+
 class StudyReading:
     """Reads one image after another.
 
@@ -50,6 +68,23 @@ class StudyReading:
         method = method_for(values["modality"])
         source = Source(decoded(needed(headers).tobytes()), tuple(values["frames"]))
         return Read(method, self.processes.image(method, Path(values["path"])), source)
+
+    def received(self, path: Path) -> Received:
+        """Where a file that was received belongs.
+
+        Raises:
+            PneumoScreenError: if it cannot be read within the limits.
+        """
+        return Received(**self.processes.ask("received", path)[0])
+
+    def header(self, path: Path) -> Dataset:
+        """The header of a file.
+
+        Raises:
+            PneumoScreenError: if it cannot be read within the limits.
+        """
+        _, header = self.processes.ask("header", path)
+        return decoded(needed(header).tobytes())[0]
 
     def close(self) -> None:
         """End the processes that wait for work."""

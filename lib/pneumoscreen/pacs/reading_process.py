@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 
 from ..errors import ImageError
 from ..images.inputs import Input, search
 from ..reading.process import Reply, run
 from .headers import encoded
 from .source import source_of
+
+_RECEIVED = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality", "InstanceNumber"]
+_LONGEST = 100
+"""Letters of a value that are looked at: more than a UID has."""
+_LAST_NUMBER = 10**9
 
 
 def _source(order: dict[str, Any]) -> Reply:
@@ -31,5 +37,31 @@ def _only_input(path: Path) -> Input:
     raise ImageError(f"{path} holds no image that can be screened" + (f": {reasons[0]}" if reasons else ""))
 
 
+def _received(order: dict[str, Any]) -> Reply:
+    header = _header(order, _RECEIVED)
+    try:
+        number = int(header.get("InstanceNumber") or 0)
+    except (TypeError, ValueError):
+        number = 0
+    names = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}
+    names |= {"sop_class": "SOPClassUID", "modality": "Modality"}
+    texts = {name: str(header.get(keyword) or "")[:_LONGEST] for name, keyword in names.items()}
+    return {**texts, "number": min(max(number, 0), _LAST_NUMBER)}, None
+
+
+def _told(order: dict[str, Any]) -> Reply:
+    return {}, np.frombuffer(encoded([_header(order)]), np.uint8)
+
+
+def _header(order: dict[str, Any], keywords: list[str] | None = None) -> pydicom.Dataset:
+    try:
+        return pydicom.dcmread(order["path"], stop_before_pixels=True, specific_tags=keywords)
+    except (OSError, MemoryError):
+        raise
+    except Exception:
+        # pydicom raises whatever a damaged file happens to break.
+        raise ImageError(f"{order['path']} is damaged; send it again") from None
+
+
 if __name__ == "__main__":
-    sys.exit(run({"source": _source}))
+    sys.exit(run({"source": _source, "received": _received, "header": _told}))

@@ -20,11 +20,11 @@ from ..limits import Limits
 from ..models.places import app_folder
 from ..reading.parent import end_with_parent
 from ..studies.layout import FOLLOW_VARIABLE
+from ..tls import TlsFiles
 from .failures import ServeError
 from .log_lines import LogLines
 from .loopback import is_loopback
 from .temporary import own_folder
-from .tls import TlsFiles
 from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
 
 DEFAULT_APP = app_folder()
