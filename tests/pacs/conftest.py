@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,12 +90,7 @@ def film_case() -> Case:
 
 
 def watcher_of(
-    pacs: Pacs,
-    state: State,
-    folder: Path,
-    screen: Callable[..., Written],
-    tell: Callable[[str], None],
-    **options: object,
+    pacs: Pacs, state: State, folder: Path, screen: Callable[..., Written], tell: Callable[[str], None], **more: Any
 ) -> Watcher:
     """A watcher of a PACS that stores the results there, and waits for nothing."""
     origin = PacsOrigin(pacs, SeriesCache(folder / "cache", 10**9))

@@ -6,7 +6,7 @@ sender hears so at the end; a peer that is silent or does not wait for answers i
 
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -80,9 +80,11 @@ class BoundedHandler(RequestHandler):
 
     def _create_association(self) -> Association:
         association = super()._create_association()
-        bounded = BoundedSocket(association, client_socket=self.request)
-        bounded.most = max(_LEAST_PDU, self.ae.maximum_pdu_size + _HEADER)
-        association.set_socket(bounded)
+        connection = association.dul.socket
+        assert connection is not None
+        # Another class and not another object: the state machine has heard of this one.
+        connection.__class__ = BoundedSocket
+        cast(BoundedSocket, connection).most = max(_LEAST_PDU, self.ae.maximum_pdu_size + _HEADER)
         dimse = BoundedDimse(association)
         dimse.most = self.server.most_of_image
         association.dimse = dimse

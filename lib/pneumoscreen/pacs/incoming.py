@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from .state import STORED, Entry
 from .uids import folder_name, is_uid
 
 _STUDY = "study.json"
+_LONGEST_PAUSE_S = 600.0
+"""Ours: between two images of a study that one association sends."""
 _LEAST_FREE = 1 << 30
 """Ours: bytes of the disk that are left for the state and the results."""
 
@@ -86,16 +88,18 @@ class Incoming:
     def __init__(self, folder: Path, reading: StudyReading, room: Room, quiet_s: float) -> None:
         self._folder, self._reading, self._room, self._quiet_s = folder, reading, room, quiet_s
         self._lock = threading.Lock()
+        self._open: dict[Hashable, dict[str, float]] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._bytes = {study.name: _size(study) for study in self._studies()}
 
-    def take(self, file: Path, sop_class: str, sop_instance: str) -> None:
+    def take(self, file: Path, sop_class: str, sop_instance: str, sender: Hashable = None) -> None:
         """Move a file that was received here; when this returns, the disk has it.
 
         Args:
             file: on the disk of the folder.
             sop_class: what its sender says it is.
             sop_instance: and which.
+            sender: its association; until ``closed`` names it, the study is being sent.
 
         Raises:
             RefusedError: if it is not taken.
@@ -107,6 +111,7 @@ class Incoming:
         size = file.stat().st_size
         fsync_path(file)
         with self._lock:
+            self._open.setdefault(sender, {})[said.study] = time.time()
             if target.exists():
                 if filecmp.cmp(file, target, shallow=False):
                     return
@@ -122,6 +127,17 @@ class Incoming:
             file.rename(target)
             fsync_path(target.parent)
             self._bytes[study.name] = self._bytes.get(study.name, 0) + size
+
+    def closed(self, sender: Hashable) -> None:
+        """An association ended: what it sent is all."""
+        with self._lock:
+            self._open.pop(sender, None)
+
+    def growing(self) -> Collection[str]:
+        """See ``Origin``; of an association that stays open, what it sent long ago is complete as well."""
+        with self._lock:
+            sent = [study for studies in self._open.values() for study in studies.items()]
+        return {study for study, last in sent if last + _LONGEST_PAUSE_S > time.time()}
 
     def _checked(self, file: Path, sop_class: str, sop_instance: str) -> Received:
         if file.stat().st_size > self._room.image:

@@ -1,7 +1,7 @@
 """Where studies come from and where results go, as the watcher asks both."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,9 @@ class Origin(Listed, Protocol):
 
     def studies(self) -> Iterable[StudyFound]:
         """The studies that are there now."""
+
+    def growing(self) -> Collection[str]:
+        """The studies that are being sent at this moment; they are not complete, however quiet."""
 
     def files(self, study_uid: str, wanted: Candidate) -> Path:
         """The folder of a series, or the file of a single image."""
@@ -80,6 +83,10 @@ class PacsOrigin:
     def header(self, study_uid: str, series_uid: str, instance_uid: str) -> Dataset:
         """See ``Origin``."""
         return self._pacs.header(study_uid, series_uid, instance_uid)
+
+    def growing(self) -> Collection[str]:
+        """A PACS does not say."""
+        return ()
 
     def files(self, study_uid: str, wanted: Candidate) -> Path:
         """See ``Origin``."""

@@ -124,7 +124,7 @@ class Receiver:
         request = cast(C_STORE, event.request)
         try:
             kind, instance = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
-            self._incoming.take(event.dataset_path, kind, instance)
+            self._incoming.take(event.dataset_path, kind, instance, event.assoc)
             return 0
         except RefusedError as error:
             status, reason = error.status, str(error)
@@ -137,6 +137,7 @@ class Receiver:
 
     def _closed(self, event: Event) -> None:
         cast(BoundedDimse, event.assoc.dimse).forget()
+        self._incoming.closed(event.assoc)
 
     def _rejected(self, event: Event) -> None:
         """A title is a name that a site gives to a machine; one that is not allowed may be any text."""

@@ -143,13 +143,18 @@ class Watcher:
         Args:
             look_again: whether it ends when it is time for the next look: what comes then may be more urgent.
         """
-        while due := self._state.due(self._pace.quiet_s):
+        while (entry := self._next()) is not None:
             try:
-                self._study(due[0])
+                self._study(entry)
             except PacsAwayError:
                 return
             if look_again and time.monotonic() >= self._next_look:
                 return
+
+    def _next(self) -> Entry | None:
+        due = self._state.due(self._pace.quiet_s)
+        growing = self._origin.growing() if due else ()
+        return next((entry for entry in due if entry.study_uid not in growing), None)
 
     def _study(self, entry: Entry) -> None:
         """Take a study as far as it goes, and enter how far that was.
