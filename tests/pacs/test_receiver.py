@@ -1,12 +1,16 @@
 """What scanners send by C-STORE is screened once; what is damaged, malicious or too much is refused."""
 
 import re
+import socket
+import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
     CTImageStorage,
@@ -14,6 +18,9 @@ from pydicom.uid import (
     MRImageStorage,
     UltrasoundImageStorage,
 )
+from pynetdicom.association import Association
+from pynetdicom.dsutils import encode
+from pynetdicom.pdu_primitives import P_DATA
 from scripts.phantom_files import write_ct
 from tests.commands.conftest import narrow_models  # noqa: F401
 
@@ -95,7 +102,7 @@ def odd(tmp_path: Path) -> Callable[..., Path]:
             else:
                 setattr(found, keyword, value)
         path = folder / f"{len(list(folder.iterdir()))}.dcm"
-        found.save_as(path, write_like_original=False)
+        found.save_as(path, write_like_original=True)
         return path
 
     return make
@@ -104,26 +111,94 @@ def odd(tmp_path: Path) -> Callable[..., Path]:
 def test_what_is_damaged_or_malicious_is_refused_and_the_next_is_taken(
     program: Program, study: Callable[..., list[Path]], odd: Callable[..., Path], tmp_path: Path
 ) -> None:
-    program.start(quiet=300)
-    files = study(1, PatientName="Quixotemann^Zebulon")
-    association = program.associate([CTImageStorage])
-    assert status_of(association, files[0]) == 0
-    for image, status in (
-        (odd(files[1], StudyInstanceUID=None), 0xC000),
-        (odd(files[1], SeriesInstanceUID=""), 0xC000),
-        (odd(files[1], StudyInstanceUID="../../../../tmp/evil"), 0xC000),
-        (odd(files[1], SeriesInstanceUID=".."), 0xC000),
-        (odd(files[1], StudyInstanceUID="1." * 40 + "1"), 0xC000),
-        (odd(files[1], SOPInstanceUID=None), 0xC000),
-        # The first image once more is taken; with other content it is not.
-        (files[0], 0),
-        (odd(files[0], StudyDescription="other"), 0xC000),
-        (files[1], 0),
-    ):
-        assert status_of(association, image) == status, image
-    association.release()
-    assert len(program.waiting()) == 2 and list((program.state / "arriving").iterdir()) == []
-    assert not [path for path in (tmp_path, *program.state.rglob("*")) if "evil" in str(path)]
+    program.start("--image-mb", 1, "--study-gb", 0.0002, "--folder-gb", 0.0003, quiet=300)
+    files, size = study(1, PatientName="Quixotemann^Zebulon"), 10_000
+    assert 0 < files[0].stat().st_size < size
+    with sending(program) as association:
+        for image, status in (
+            (files[0], 0),
+            (odd(files[1], StudyInstanceUID=None), 0xC000),
+            (odd(files[1], SeriesInstanceUID=""), 0xC000),
+            (odd(files[1], StudyInstanceUID="../../../../tmp/evil"), 0xC000),
+            (odd(files[1], SeriesInstanceUID=".."), 0xC000),
+            (odd(files[1], StudyInstanceUID="1." * 40 + "1"), 0xC000),
+            (odd(files[1], SOPInstanceUID=None), 0xC000),
+            (odd(files[1], SOPClassUID=MRImageStorage), 0xA900),
+            (odd(files[1], SOPInstanceUID="1.2.3"), 0xA900),
+            (lying(files[1], b"\x08\x00\x20\x00"), 0xC000),
+            # The first image once more is taken; with other content it is not.
+            (files[0], 0),
+            (odd(files[0], StudyDescription="other"), 0xC000),
+            # More than an image, a study or all of them may take.
+            (odd(files[1], PixelData=bytes(2 << 20)), 0xA700),
+            (odd(files[1], PixelData=bytes(190_000)), 0xA700),
+            (files[1], 0),
+            (odd(files[2], StudyInstanceUID="1.2.3", PixelData=bytes(150_000)), 0),
+            (odd(files[3], StudyInstanceUID="1.2.4", PixelData=bytes(150_000)), 0xA700),
+        ):
+            assert status_of(association, image) == status, (image, program.said())
+    assert len(program.waiting()) == 3 and list((program.state / "arriving").iterdir()) == []
+    assert not [path for path in (*tmp_path.iterdir(), *program.state.rglob("*")) if "evil" in path.name]
     said = program.said()
-    assert len(re.findall("^refused with status C000: ", said, re.M)) == 7
+    for option in ("--image-mb", "--study-gb", "--folder-gb"):
+        assert re.search(rf"^refused with status A700: .*\({option}\)$", said, re.M)
+    assert len(re.findall("^refused with status C000: ", said, re.M)) == 8
     assert "Quixotemann" not in said and "Traceback" not in said
+    # Who breaks the protocol loses its own association only.
+    for break_it in (a_pdu_without_end, a_command_without_end, an_image_without_a_name, a_part_of_nothing):
+        break_it(program)
+        with sending(program) as association:
+            assert status_of(association, files[0]) == 0
+    program.until(lambda: list((program.state / "arriving").iterdir()) == [])
+    assert "Traceback" not in program.said()
+
+
+@contextmanager
+def sending(program: Program) -> Iterator[Association]:
+    association = program.associate([CTImageStorage])
+    assert association.is_established, program.said()
+    yield association
+    association.release()
+
+
+def lying(image: Path, tag: bytes) -> Path:
+    """The same image with an element that claims four gigabytes."""
+    content = image.read_bytes()
+    at = content.index(tag)
+    found = image.with_name("lying.dcm")
+    found.write_bytes(content[:at] + tag + b"UN\0\0" + struct.pack("<L", 0xFFFFFFF0) + content[at + 8 :])
+    return found
+
+
+def a_pdu_without_end(program: Program) -> None:
+    with socket.create_connection(("127.0.0.1", program.port), 30) as peer:
+        peer.sendall(struct.pack(">BBL", 1, 0, 0xFFFFFFFF) + b"x" * 100)
+        with suppress(ConnectionResetError):
+            assert peer.recv(100) == b""
+
+
+def a_command_without_end(program: Program) -> None:
+    broken(program, *[b"\x01" + bytes(10_000)] * 8)
+
+
+def an_image_without_a_name(program: Program) -> None:
+    command = Dataset()
+    command.AffectedSOPClassUID, command.CommandField, command.MessageID = CTImageStorage, 1, 1
+    command.CommandDataSetType, command.Priority = 1, 0
+    encoded = encode(command, True, True)
+    assert encoded is not None
+    broken(program, b"\x03" + encoded, b"\x02" + bytes(100))
+
+
+def a_part_of_nothing(program: Program) -> None:
+    broken(program, b"\x00" + bytes(10), b"\x07rubbish")
+
+
+def broken(program: Program, *parts: bytes) -> None:
+    """Send parts of messages until the receiver ends the association."""
+    association = program.associate([CTImageStorage])
+    for part in parts:
+        message = P_DATA()
+        message.presentation_data_value_list = [[1, part]]
+        association.dul.send_pdu(message)
+    program.until(lambda: association.is_aborted or not association.is_alive())

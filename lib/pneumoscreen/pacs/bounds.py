@@ -31,10 +31,14 @@ class BoundedSocket(AssociationSocket):
     most = _LEAST_PDU
 
     def recv(self, nr_bytes: int) -> bytearray:
-        """See pynetdicom."""
-        if nr_bytes > self.most:
-            raise ConnectionAbortedError("a PDU is longer than was agreed on")
-        return super().recv(nr_bytes)
+        """See pynetdicom, which takes a connection that failed for one that is closed."""
+        try:
+            if nr_bytes > self.most:
+                raise ConnectionAbortedError("a PDU is longer than was agreed on")
+            return super().recv(nr_bytes)
+        except OSError:
+            self.close()
+            raise
 
 
 class BoundedDimse(DIMSEServiceProvider):

@@ -123,7 +123,8 @@ class Receiver:
     def _stored(self, event: Event) -> int:
         request = cast(C_STORE, event.request)
         try:
-            kind, instance = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+            # Of the class, what was agreed on counts, and not what the command says.
+            kind, instance = str(event.context.abstract_syntax), str(request.AffectedSOPInstanceUID)
             self._incoming.take(event.dataset_path, kind, instance, event.assoc)
             return 0
         except RefusedError as error:
