@@ -104,6 +104,7 @@ def receive(
         )
         screen = FolderScreener(model_dir, pick_device(device), reading)
         watcher = Watcher(incoming, destination, entries, state, screen, Pace(1.0, quiet), say, rules)
+        entries.still_coming()
         say(f"listening as {title} on {host} port {receiver.start()}")
         try:
             watcher.run()

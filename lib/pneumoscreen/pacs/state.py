@@ -211,6 +211,11 @@ class State:
         """A study that cannot be screened, however often it is tried."""
         self._set(study_uid, "state = ?, reason = ?, begun = 0, attempts = attempts + 1", REFUSED, reason)
 
+    def still_coming(self) -> None:
+        """What is not screened yet may be sent still: it is complete when it has not grown for a while from now on."""
+        with self._changing():
+            self._base.execute(f"UPDATE studies SET changed = ? WHERE state = '{SEEN}'", (self._clock(),))
+
     def hurry(self) -> None:
         """What was away is back: what waits for a next try is tried now."""
         with self._changing():
