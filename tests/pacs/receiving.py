@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -23,9 +24,9 @@ WAIT_S = 120.0
 class Program:
     """``pneumoscreen receive``, that can be killed and started again."""
 
-    def __init__(self, models: Path, folder: Path, **environment: str) -> None:
+    def __init__(self, models: Path, folder: Path) -> None:
         self.folder, self.state, self.out = folder, folder / "state", folder / "out"
-        self._models, self._environment = models, environment
+        self._models, self.environment = models, {"PYTHONPATH": ":".join(sys.path)}
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -40,7 +41,7 @@ class Program:
                 [str(word) for word in words],
                 stdout=said,
                 stderr=said,
-                env={**os.environ, "PYTHONPATH": ":".join(sys.path), **self._environment},
+                env={**os.environ, **self.environment},
             )
         self.until(lambda: "listening as" in self.said()[before:] or self.process.poll() is not None)
         found = re.search(r"listening as .* port (\d+)", self.said()[before:])
@@ -81,12 +82,15 @@ class Program:
         """The images that were received and lie there still."""
         return sorted((self.state / "incoming").glob("*/*/*.dcm"))
 
-    def associate(self, classes: Sequence[str], title: str = SENDER, called: str = TITLE) -> Association:
+    def associate(
+        self, classes: Sequence[str], title: str = SENDER, called: str = TITLE, tls: ssl.SSLContext | None = None
+    ) -> Association:
         """An association with it, as a scanner asks for one."""
         entity = AE(title)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
         contexts = [build_context(kind, ExplicitVRLittleEndian) for kind in classes]
-        return entity.associate("127.0.0.1", self.port, contexts=contexts, ae_title=called)
+        secret = (tls, "127.0.0.1") if tls else None
+        return entity.associate("127.0.0.1", self.port, contexts=contexts, ae_title=called, tls_args=secret)
 
     def send(self, images: Sequence[Path]) -> list[int]:
         """Send files in one association; the status of each, -1 where no answer came."""

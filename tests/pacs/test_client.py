@@ -1,8 +1,6 @@
 """A PACS that is slow, away, closed, or answers rubbish: each time one sentence, and nothing of a patient in it."""
 
 import base64
-import datetime
-import ipaddress
 import ssl
 import threading
 from collections.abc import Callable
@@ -10,9 +8,6 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from pneumoscreen.errors import ConfigError, ImageError
 from pneumoscreen.pacs import client
@@ -185,27 +180,6 @@ def test_user_and_token_are_told(server: DicomwebServer) -> None:
     basic, bearer = (headers["Authorization"] for _, _, headers in server.seen)
     assert base64.b64decode(basic.removeprefix("Basic ")).decode() == "jörg:pass wörd"
     assert bearer == "Bearer abc.def"
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate of this machine, signed by itself, with its key in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(True, None), True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, no_password = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_password)
-    file = tmp_path / "certificate.pem"
-    file.write_bytes(private + made.public_bytes(encoding))
-    return file
 
 
 @pytest.mark.parametrize("asks_for_one", [False, True])

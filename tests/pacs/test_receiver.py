@@ -2,7 +2,9 @@
 
 import re
 import socket
+import ssl
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -26,8 +28,14 @@ from tests.commands.conftest import narrow_models  # noqa: F401
 
 from pneumoscreen.ct.phantoms.phantom import Phantom
 
+from .dicomweb_server import DicomwebServer
 from .receiving import SENDER, TITLE, Program, status_of
+from .test_reading import FAULTS
 
+PLANTED = {
+    "PatientName": "Quixotemann^Zebulon", "PatientBirthDate": "19430217", "AccessionNumber": "ACC7731X",
+    "PatientID": "PID55012Q", "InstitutionName": "Sanktgallhof", "ReferringPhysicianName": "Wuthermann^O",
+}  # fmt: skip
 RESULTS = ["DOC", "OT", "SEG", "SR"]
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -86,6 +94,45 @@ def test_who_is_not_allowed_is_rejected_with_the_reason_of_the_standard(program:
     assert {str(one.abstract_syntax) for one in association.accepted_contexts} == set(wanted)
     association.release()
     assert "STRANGER" not in program.said() and "an association was rejected" in program.said()
+
+
+def test_with_tls_only_who_has_a_certificate_is_heard(program: Program, certificate: Path) -> None:
+    files = ["--ssl-certfile", certificate, "--ssl-keyfile", certificate, "--ssl-ca-certs", certificate]
+    program.start(*files)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    knowing = ssl.create_default_context(cafile=str(certificate))
+    knowing.load_cert_chain(certificate)
+    with socket.create_connection(("127.0.0.1", program.port)):  # who says nothing keeps nobody waiting
+        assert not program.associate([VERIFICATION]).is_established
+        assert not program.associate([VERIFICATION], tls=trusting).is_established
+        association = program.associate([VERIFICATION], tls=knowing)
+        assert association.send_c_echo().Status == 0
+        association.release()
+    assert "Traceback" not in program.said()
+
+
+def test_a_patient_is_named_nowhere_and_a_crash_costs_its_study(
+    program: Program, study: Callable[..., list[Path]], server: DicomwebServer, tmp_path: Path
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(FAULTS)
+    program.environment["PYTHONPATH"] = ":".join([str(tmp_path / "site"), *sys.path])
+    program.start("--first", "StudyDescription=*Quixote*", results=["--pacs", server.url])
+    crash, head = study(1, **PLANTED, StudyID="END"), study(2, **PLANTED, BodyPartExamined="HEAD")
+    good = study(3, **PLANTED, StudyDescription="for Quixotemann")
+    assert program.send([*crash, *head, *good]) == [0] * 60
+    program.until_ended(uid_of(crash), uid_of(head), state="refused")
+    program.until_ended(uid_of(good))
+    reason = program.entries()[uid_of(crash)].reason
+    assert reason == "an image cannot be read: the process that read it ended; copy or export it again"
+    assert sorted(one.Modality for one in server.of(StudyInstanceUID=uid_of(good))) == RESULTS
+    places = [path.relative_to(program.state) for path in program.state.rglob("*")]
+    texts = [program.said().encode(), *(str(place).encode() for place in places)]
+    images = ("incoming", "arriving", "outbox")
+    texts += [(program.state / one).read_bytes() for one in places if one.parts[0] not in images and one.suffix]
+    words = ["Quixotemann", "Zebulon", "19430217", "ACC7731X", "PID55012Q", "Sanktgallhof", "Wuthermann", str(tmp_path)]
+    assert [word for word in words if any(word.encode() in text for text in texts)] == []
+    assert "Traceback" not in program.said()
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from scripts.phantom_files import write_ct
 from tests.commands.conftest import narrow_models  # noqa: F401
 
 from pneumoscreen.ct.phantoms.phantom import Phantom
+from pneumoscreen.errors import ImageError
 from pneumoscreen.pacs.client import Access, Pacs, PacsAwayError
+from pneumoscreen.pacs.priority import rules_of
 from pneumoscreen.pacs.screening import FolderScreener, Written
 from pneumoscreen.pacs.state import MOST_DEATHS, State, read_entries
 from pneumoscreen.pacs.watch import NOTHING, Watcher
@@ -189,6 +191,27 @@ def test_a_fault_of_the_program_is_tried_some_times_and_its_text_is_not_kept(
         clock[0] += 10**5
     assert screens.count == 5
     assert states(tmp_path)[study] == ("refused", "a fault of the program (KeyError); please report it")
+
+
+def test_the_most_urgent_study_is_screened_first(
+    server: DicomwebServer, phantom: Phantom, tmp_path: Path, screens: Screens, lines: list[str]
+) -> None:
+    state = State(tmp_path / "state")
+    screens.count, screens.fault = 0, ImageError("no chest")
+    rules = rules_of(["StudyDescription=*stat*", "InstitutionalDepartmentName=emergency"])
+    watcher = watcher_of(Pacs(Access(server.url)), state, tmp_path / "state", screens, lines.append, rules=rules)
+    fields = [{}, {"InstitutionalDepartmentName": "Emergency"}, {"StudyDescription": "Chest STAT"}, {}]
+    studies = [ct_study(server, phantom, tmp_path, number, **more) for number, more in enumerate(fields)]
+    # In the order of their UIDs, as a PACS may list them, without rules.
+    asked = [study.uid for study in Pacs(Access(server.url)).studies(["CT"])]
+    watcher.run(once=True)
+    state.close()
+    found = [line.split()[1].rstrip(":") for line in lines]
+    plain = [study for study in asked if study in (studies[0], studies[3])]
+    assert found == [studies[2], studies[1], *plain]
+    assert [entry.priority for entry in read_entries(tmp_path / "state")] == [
+        {studies[2]: 2, studies[1]: 1}.get(study, 0) for study in asked
+    ]
 
 
 def test_without_networks_nothing_is_refused(

@@ -13,13 +13,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydicom.dataset import Dataset
 
-from ..errors import PneumoScreenError
+from ..errors import ImageError, PneumoScreenError
 from ..models.durable import fsync_path, replace_durably
 from .client import SeriesFound, StudyFound
 from .reading import Received, StudyReading
@@ -27,6 +28,7 @@ from .selection import Candidate
 from .state import STORED, Entry
 from .uids import folder_name, is_uid
 
+_ReadT = TypeVar("_ReadT")
 _STUDY = "study.json"
 _LONGEST_PAUSE_S = 600.0
 """Ours: between two images of a study that one association sends."""
@@ -175,17 +177,19 @@ class Incoming:
         for series in sorted(path for path in self._of(study_uid).glob("*") if path.is_dir()):
             images = sorted(series.glob("*.dcm"))
             if images:
-                found.append(SeriesFound(series.name, self._reading.received(images[0]).modality, len(images)))
+                found.append(
+                    SeriesFound(series.name, self._read(self._reading.received, images[0]).modality, len(images))
+                )
         return found
 
     def instances(self, study_uid: str, series_uid: str) -> Sequence[str]:
         """See ``Origin``; an image is known by its number in the series and its file."""
         images = (self._of(study_uid) / series_uid).glob("*.dcm")
-        return sorted(f"{self._reading.received(image).number:010d} {image.name}" for image in images)
+        return sorted(f"{self._read(self._reading.received, image).number:010d} {image.name}" for image in images)
 
     def header(self, study_uid: str, series_uid: str, instance_uid: str) -> Dataset:
         """See ``Origin``."""
-        return self._reading.header(self._file(study_uid, series_uid, instance_uid))
+        return self._read(self._reading.header, self._file(study_uid, series_uid, instance_uid))
 
     def files(self, study_uid: str, wanted: Candidate) -> Path:
         """See ``Origin``."""
@@ -212,6 +216,13 @@ class Incoming:
                 self._bytes.pop(study.name, None)
             if entry.state == STORED and late:
                 yield entry.study_uid, late
+
+    def _read(self, read: Callable[[Path], _ReadT], image: Path) -> _ReadT:
+        try:
+            return read(image)
+        except PneumoScreenError as error:
+            # Its place here says nothing to anybody.
+            raise ImageError(str(error).replace(str(image), "an image")) from None
 
     def _studies(self) -> list[Path]:
         for gone in self._folder.glob(".*"):
