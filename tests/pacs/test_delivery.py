@@ -88,5 +88,5 @@ def test_without_a_disk_nothing_is_said_to_be_there(about_of: Callable[..., Abou
     delivery = FolderDelivery(tmp_path / "out")
     about = about_of(tmp_path / "ct")
     (tmp_path / "out" / about.source.study_uid).touch()
-    with pytest.raises(OSError, match="File exists"):
+    with pytest.raises(PacsAwayError, match=r"--out .*: cannot be written \(File exists\)"):
         delivery.store(results_of(about)["sr"])

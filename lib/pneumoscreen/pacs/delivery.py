@@ -42,17 +42,15 @@ class FolderDelivery:
             raise ConfigError(f"--out {folder}: cannot be made ({error.strerror}); name another folder") from None
 
     def store(self, dataset: Dataset) -> None:
-        """See ``Destination``.
-
-        Raises:
-            OSError: if the disk does not take it.
-        """
-        study = self._folder / str(dataset.StudyInstanceUID)
-        study.mkdir(parents=True, exist_ok=True)
-        content = BytesIO()
+        """See ``Destination``."""
+        study, content = self._folder / str(dataset.StudyInstanceUID), BytesIO()
         dataset.save_as(content, write_like_original=False)
         name = f"{dataset.Modality}-{sha256(dataset.SOPInstanceUID.encode()).hexdigest()[:12]}.dcm"
-        replace_durably(study / name, content.getvalue())
+        try:
+            study.mkdir(parents=True, exist_ok=True)
+            replace_durably(study / name, content.getvalue())
+        except OSError as error:
+            raise PacsAwayError(f"--out {self._folder}: cannot be written ({error.strerror}); free the disk") from None
 
 
 class StoreDelivery:
@@ -70,7 +68,8 @@ class StoreDelivery:
         found = _PLACE.fullmatch(place)
         if found is None or not 0 < int(found["port"]) < 1 << 16:
             raise ConfigError(f"--send-to {place}: is no AE title with host and port, as PACS@10.0.0.5:104 is")
-        require_title(found["title"])
+        for title in (found["title"], calling):
+            require_title(title)
         self._place, self._title = f"{found['host']}:{found['port']}", found["title"]
         self._host, self._port = found["host"].strip("[]"), int(found["port"])
         self._entity = AE(calling)
