@@ -17,7 +17,7 @@ from pneumoscreen.pacs.client import StudyFound
 from pneumoscreen.pacs.incoming import FullError, Incoming, Room
 from pneumoscreen.pacs.reading import StudyReading
 from pneumoscreen.pacs.selection import candidates
-from pneumoscreen.pacs.state import Entry
+from pneumoscreen.pacs.state import Entry, StateError
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,14 @@ def test_a_study_is_being_sent_until_its_association_ends(incoming: Incoming, fi
     assert study in incoming.growing()
     incoming.closed("second")
     assert not incoming.growing()
+
+
+def test_a_damaged_folder_is_named(incoming: Incoming, files: list[Path]) -> None:
+    take(incoming, files[:1])
+    (damaged,) = incoming._folder.glob("*/study.json")
+    damaged.write_text("{}")
+    with pytest.raises(StateError, match=r"study\.json cannot be read; move its folder away"):
+        incoming.studies()
 
 
 def test_what_a_kill_left_is_no_study(incoming: Incoming, files: list[Path], phantom: Phantom, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """What scanners send by C-STORE is screened once; what is damaged, malicious or too much is refused."""
 
 import re
+import select
 import socket
 import ssl
 import struct
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,7 +193,9 @@ def test_what_is_damaged_or_malicious_is_refused_and_the_next_is_taken(
     assert len(re.findall("^refused with status C000: ", said, re.M)) == 8
     assert "Quixotemann" not in said and "Traceback" not in said
     # Who breaks the protocol loses its own association only.
-    for break_it in (a_pdu_without_end, a_command_without_end, an_image_without_a_name, a_part_of_nothing):
+    for break_it in (
+        a_pdu_without_end, a_command_without_end, an_image_without_a_name, a_part_of_nothing, too_many_connections,
+    ):  # fmt: skip
         break_it(program)
         with sending(program) as association:
             assert status_of(association, files[0]) == 0
@@ -249,3 +252,16 @@ def broken(program: Program, *parts: bytes) -> None:
         message.presentation_data_value_list = [[1, part]]
         association.dul.send_pdu(message)
     program.until(lambda: association.is_aborted or not association.is_alive())
+
+
+def too_many_connections(program: Program) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", program.port), 30)) for _ in range(60)]
+        program.until(lambda: any(select.select([one], [], [], 0)[0] and one.recv(1) == b"" for one in silent))
+
+    def is_heard() -> bool:
+        association = program.associate([VERIFICATION])
+        association.release()
+        return not association.is_rejected and not association.is_aborted
+
+    program.until(is_heard)

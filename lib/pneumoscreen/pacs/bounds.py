@@ -5,6 +5,7 @@ sender hears so at the end; a peer that is silent or does not wait for answers i
 """
 
 import socket
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,10 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 
 SILENCE_S = 60.0
 """Ours: a peer that sends nothing for so long is cut off."""
+OPENING_S = 10.0
+"""Ours: a peer that has connected and asks for no association is cut off."""
+_MOST_THREADS = 40
+"""Ours: some more than ten associations have; a connection beyond it is closed at once."""
 _LEAST_PDU = 256 << 10
 """Ours: an association request with all its contexts is smaller."""
 _HEADER = 6
@@ -114,6 +119,10 @@ class BoundedServer(ThreadedAssociationServer):
         if self.ssl_context:
             client = self.ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         return client, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is room for one more connection; each has threads of its own from the first byte on."""
+        return threading.active_count() < _MOST_THREADS
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """See pynetdicom."""

@@ -25,7 +25,7 @@ from ..models.durable import fsync_path, replace_durably
 from .client import SeriesFound, StudyFound
 from .reading import Received, StudyReading
 from .selection import Candidate
-from .state import STORED, Entry
+from .state import STORED, Entry, StateError
 from .uids import folder_name, is_uid
 
 _ReadT = TypeVar("_ReadT")
@@ -241,7 +241,10 @@ def _images(study: Path) -> list[Path]:
 
 
 def _uid(study: Path) -> str:
-    return str(json.loads((study / _STUDY).read_text(encoding="utf-8"))["study_uid"])
+    try:
+        return str(json.loads((study / _STUDY).read_text(encoding="utf-8"))["study_uid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StateError(f"{study / _STUDY} cannot be read; move its folder away and send that study again") from None
 
 
 def _size(study: Path) -> int:

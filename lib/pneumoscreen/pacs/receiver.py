@@ -21,7 +21,7 @@ from pynetdicom.events import Event
 
 from ..errors import ConfigError
 from ..images.dicom_encoding import SYNTAXES
-from .bounds import SILENCE_S, BoundedDimse, BoundedServer
+from .bounds import OPENING_S, SILENCE_S, BoundedDimse, BoundedServer
 from .incoming import FullError, Incoming, RefusedError
 
 CLASSES = (
@@ -75,7 +75,8 @@ class Receiver:
         self._entity.require_called_aet = True
         self._entity.maximum_pdu_size = listening.most_pdu
         self._entity.maximum_associations = _MOST_ASSOCIATIONS
-        self._entity.network_timeout = self._entity.dimse_timeout = self._entity.acse_timeout = SILENCE_S
+        self._entity.network_timeout = self._entity.dimse_timeout = SILENCE_S
+        self._entity.acse_timeout = OPENING_S
         self._entity.add_supported_context(_VERIFICATION)
         for kind in CLASSES:
             self._entity.add_supported_context(kind, sorted(syntax for syntax in SYNTAXES if syntax))
