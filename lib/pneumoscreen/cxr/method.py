@@ -182,16 +182,15 @@ class CxrMethod(Method):
         return writer_of(asked)
 
     def drawing(self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener") -> "Drawing":
-        """The radiograph with the boxes of the lungs."""
+        """The radiograph with the boxes of the lungs, and what spoke for the finding over it."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.pictures import draw
 
         del screener
         drawn = draw(image, screening)
         boxes = tuple(DrawnBox(box.side, "unknown", box.x, box.y, box.width, box.height) for box in drawn.boxes)
-        return Drawing(
-            "The radiograph", drawn.radiograph, drawn.frame.width_mm, drawn.frame.height_mm, ("L", "F"), boxes
-        )
+        size = (drawn.frame.width_mm, drawn.frame.height_mm)
+        return Drawing("The radiograph with Grad-CAM", drawn.radiograph, *size, ("L", "F"), boxes, drawn.gradcam)
 
 
 def _load_lung_boxes(weights: "Weights") -> object:
