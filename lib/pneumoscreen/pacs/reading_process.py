@@ -8,10 +8,9 @@ import numpy as np
 import pydicom
 
 from ..errors import ImageError
-from ..images.inputs import Input, search
 from ..reading.process import Reply, run
 from .headers import encoded
-from .source import source_of
+from .source import only_input, source_of
 
 _RECEIVED = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality", "InstanceNumber"]
 _LONGEST = 100
@@ -20,21 +19,10 @@ _LAST_NUMBER = 10**9
 
 
 def _source(order: dict[str, Any]) -> Reply:
-    item = _only_input(Path(order["path"]))
+    item = only_input(Path(order["path"]))
     source = source_of(item)
     values = {"modality": item.modality, "path": str(item.path), "frames": source.frames}
     return values, np.frombuffer(encoded(source.images), np.uint8)
-
-
-def _only_input(path: Path) -> Input:
-    found = search([path])
-    inputs = [item for item in found if isinstance(item, Input)]
-    if len(inputs) == 1:
-        return inputs[0]
-    if inputs:
-        raise ImageError(f"{path} holds {len(inputs)} images where one series was expected; check the series")
-    reasons = [str(item.reason) for item in found if not isinstance(item, Input)]
-    raise ImageError(f"{path} holds no image that can be screened" + (f": {reasons[0]}" if reasons else ""))
 
 
 def _received(order: dict[str, Any]) -> Reply:

@@ -18,6 +18,7 @@ from .client import SeriesFound
 
 MODALITIES = ("CT", "CR", "DX")
 """What is asked for; a PACS finds others (DR, RG) seldom under these names."""
+NOTHING = "the study holds no axial chest CT and no frontal chest X-ray that could be screened"
 _AXIAL = 0.94
 """Least cosine between a slice's normal and the patient's axis: 20 degrees, what the reader of volumes takes."""
 _CHEST = ("CHEST", "THORAX", "LUNG")
