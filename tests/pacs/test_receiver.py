@@ -48,6 +48,15 @@ def program(narrow_models: Path, tmp_path: Path) -> Iterator[Program]:  # noqa: 
     made.kill()
 
 
+@pytest.fixture(scope="module")
+def strict(narrow_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:  # noqa: F811
+    """One with little room that screens nothing."""
+    made = Program(narrow_models, tmp_path_factory.mktemp("strict"))
+    made.start("--image-mb", 1, "--study-gb", 0.0002, "--folder-gb", 0.0003, quiet=3000)
+    yield made
+    made.kill()
+
+
 @pytest.fixture
 def study(phantom: Phantom, tmp_path: Path) -> Callable[..., list[Path]]:
     """Writes the files of a CT of its own study."""
@@ -80,21 +89,20 @@ def test_studies_are_screened_once_and_later_images_are_said(
     assert said.count("results stored") == 2 and "Traceback" not in said
 
 
-def test_who_is_not_allowed_is_rejected_with_the_reason_of_the_standard(program: Program) -> None:
-    program.start()
+def test_who_is_not_allowed_is_rejected_with_the_reason_of_the_standard(strict: Program) -> None:
     for title, called, reason in ((SENDER, "OTHER", 7), ("STRANGER", TITLE, 3)):
-        association = program.associate([VERIFICATION], title, called)
+        association = strict.associate([VERIFICATION], title, called)
         assert association.is_rejected
         answer = association.acceptor.primitive
         assert (answer.result, answer.result_source, answer.diagnostic) == (1, 1, reason)
-    association = program.associate([VERIFICATION])
+    association = strict.associate([VERIFICATION])
     assert association.send_c_echo().Status == 0
     association.release()
     wanted = [CTImageStorage, ComputedRadiographyImageStorage, DigitalXRayImageStorageForPresentation]
-    association = program.associate([*wanted, MRImageStorage, UltrasoundImageStorage])
+    association = strict.associate([*wanted, MRImageStorage, UltrasoundImageStorage])
     assert {str(one.abstract_syntax) for one in association.accepted_contexts} == set(wanted)
     association.release()
-    assert "STRANGER" not in program.said() and "an association was rejected" in program.said()
+    assert "STRANGER" not in strict.said() and "an association was rejected" in strict.said()
 
 
 def test_with_tls_only_who_has_a_certificate_is_heard(program: Program, certificate: Path) -> None:
@@ -157,12 +165,11 @@ def odd(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_what_is_damaged_or_malicious_is_refused_and_the_next_is_taken(
-    program: Program, study: Callable[..., list[Path]], odd: Callable[..., Path], tmp_path: Path
+    strict: Program, study: Callable[..., list[Path]], odd: Callable[..., Path], tmp_path: Path
 ) -> None:
-    program.start("--image-mb", 1, "--study-gb", 0.0002, "--folder-gb", 0.0003, quiet=300)
     files, size = study(1, PatientName="Quixotemann^Zebulon"), 10_000
     assert 0 < files[0].stat().st_size < size
-    with sending(program) as association:
+    with sending(strict) as association:
         for image, status in (
             (files[0], 0),
             (odd(files[1], StudyInstanceUID=None), 0xC000),
@@ -184,10 +191,10 @@ def test_what_is_damaged_or_malicious_is_refused_and_the_next_is_taken(
             (odd(files[2], StudyInstanceUID="1.2.3", PixelData=bytes(150_000)), 0),
             (odd(files[3], StudyInstanceUID="1.2.4", PixelData=bytes(150_000)), 0xA700),
         ):
-            assert status_of(association, image) == status, (image, program.said())
-    assert len(program.waiting()) == 3 and list((program.state / "arriving").iterdir()) == []
-    assert not [path for path in (*tmp_path.iterdir(), *program.state.rglob("*")) if "evil" in path.name]
-    said = program.said()
+            assert status_of(association, image) == status, (image, strict.said())
+    assert len(strict.waiting()) == 3 and list((strict.state / "arriving").iterdir()) == []
+    assert not [path for path in (*tmp_path.iterdir(), *strict.state.rglob("*")) if "evil" in path.name]
+    said = strict.said()
     for option in ("--image-mb", "--study-gb", "--folder-gb"):
         assert re.search(rf"^refused with status A700: .*\({option}\)$", said, re.M)
     assert len(re.findall("^refused with status C000: ", said, re.M)) == 8
@@ -196,11 +203,11 @@ def test_what_is_damaged_or_malicious_is_refused_and_the_next_is_taken(
     for break_it in (
         a_pdu_without_end, a_command_without_end, an_image_without_a_name, a_part_of_nothing, too_many_connections,
     ):  # fmt: skip
-        break_it(program)
-        with sending(program) as association:
+        break_it(strict)
+        with sending(strict) as association:
             assert status_of(association, files[0]) == 0
-    program.until(lambda: list((program.state / "arriving").iterdir()) == [])
-    assert "Traceback" not in program.said()
+    strict.until(lambda: list((strict.state / "arriving").iterdir()) == [])
+    assert "Traceback" not in strict.said()
 
 
 @contextmanager
