@@ -16,22 +16,23 @@ from .case_kinds import Kind
 from .errors import ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
     import SimpleITK as sitk
-    from numpy.typing import NDArray
 
     from .active_learning.score_file import Finding
     from .active_learning.scores import CaseScore
     from .case import Case, ModelInfo
     from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
-    from .images.volume import Volume
+    from .images.masks import Masks
     from .importers.found import ImportRequest, Layout, Remark
     from .importers.outcomes import Outcome
+    from .models.portable import Portable
     from .models.store import ModelStore
     from .models.weights import Weights
     from .phantoms.studies import PhantomRequest, Writer
     from .report.drawing import Drawing
+    from .studies.cases import Study
+    from .studies.marked import Marked
     from .training.recipes import Recipe
     from .verdict import Classes
 
@@ -57,27 +58,14 @@ class Network:
         training: what its training does and with which labels, a sentence for clients.
         load: makes the network of weights; raises ``ModelError`` if they do not fit the program.
         recipe: its training.
+        portable: describes it for other programs.
     """
 
     name: str
     training: str
     load: "Callable[[Weights], object]"
     recipe: "Callable[[], type[Recipe]]"
-
-
-@dataclass(frozen=True)
-class Masks:
-    """What a screening marked voxel by voxel, on the grid of its volume.
-
-    Attributes:
-        volume: the scan.
-        lungs: [z, y, x], see ``images.volume.LEFT``.
-        infection: [z, y, x], infected voxels.
-    """
-
-    volume: "Volume"
-    lungs: "NDArray[np.uint8]"
-    infection: "NDArray[np.bool_]"
+    portable: "Callable[[Weights], Portable] | None" = None
 
 
 class Screening(Protocol):
@@ -135,6 +123,8 @@ class Method(ABC):
         voxels: name of the field that holds the values of an image; the others are small.
         scored_by: the network whose scores are comparable for active learning.
         segments: names of the segments of its label maps; none where it makes none.
+        box_names: what the boxes on its annotated images are called; none where it has none.
+        mask_names: what the values of the masks of its annotated images are called, from 1; none where it has none.
         needs_monai: whether its networks import MONAI.
         reads_ahead: whether an image takes so long to read that the next one is read while one is screened, and a
             server keeps the last one.
@@ -151,6 +141,8 @@ class Method(ABC):
     voxels: str
     scored_by: str
     segments: tuple[str, ...] = ()
+    box_names: tuple[str, ...] = ()
+    mask_names: tuple[str, ...] = ()
     needs_monai = False
     reads_ahead = False
     shows_as_read = True
@@ -332,7 +324,17 @@ class Method(ABC):
         """
         raise ConfigError(f"pacs: there is no picture of {self.images}")
 
-    def masks(self, image: Any, screening: Any) -> Masks | None:
+    def masks(self, image: Any, screening: Any) -> "Masks | None":
         """What the screening marked voxel by voxel; None where the method marks no voxels."""
         del image, screening
         return None
+
+    # Annotated cases for other programs
+
+    def marked(self, study: "Study", classes: "Classes") -> "Marked":
+        """The image of an annotated case with ``box_names`` or a mask of ``mask_names``.
+
+        Raises:
+            PneumoScreenError: if the case cannot be used; the message names the file.
+        """
+        raise ConfigError(f"export: nothing is marked on {self.images}")
