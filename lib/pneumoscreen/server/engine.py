@@ -35,6 +35,16 @@ class _Loaded:
     problem: str | None = None
 
 
+DEVICE_VARIABLE = "PNEUMOSCREEN_DEVICE"
+"""Where the networks run; ``auto`` or nothing takes a GPU where there is one."""
+
+
+def chosen_device() -> str | None:
+    """The device that the environment names; None for auto."""
+    name = os.environ.get(DEVICE_VARIABLE, "")
+    return None if name in ("", "auto") else name
+
+
 class _Networks:
     """The networks of one method, loaded when first needed and again when another version comes into use."""
 
@@ -73,7 +83,7 @@ class _Networks:
 
     def _load(self, state: tuple[Any, ...], before: _Loaded | None) -> _Loaded:
         try:
-            return _Loaded(state, self._method.screener(self._store))
+            return _Loaded(state, self._method.screener(self._store, chosen_device()))
         except ModelError as error:
             if before is None:
                 raise
