@@ -50,6 +50,7 @@ from starlette.types import Scope
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
 from ..limits import Limits
+from ..models.durable import is_full_disk
 from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
 from .batch import require_sound
@@ -61,7 +62,6 @@ from .failures import (
     RequestError,
     UnknownError,
     has_no_room,
-    is_full_disk,
     kind_of,
     may_not_write,
     status_of,
