@@ -226,6 +226,28 @@ def test_lungs_and_opacity_of_an_xray(film: Callable[..., About], tmp_path: Path
     assert (corners.min(axis=0).tolist(), corners.max(axis=0).tolist()) == ([40, 28], [160, 120])
 
 
+@pytest.mark.parametrize(
+    ("label", "decided", "infection", "said"),
+    [
+        ("healthy", True, 0.1, "No opacity found"),
+        ("healthy", True, None, "Healthy"),
+        ("cap", False, 0.9, "Infection or opacity found, type undecided"),
+        ("cap", True, 0.9, "Community acquired pneumonia"),
+    ],
+)
+def test_that_no_opacity_was_found_is_not_called_healthy(
+    film: Callable[..., About], tmp_path: Path, label: str, decided: bool, infection: float | None, said: str
+) -> None:
+    about = film()
+    verdict = about.case.verdict
+    assert verdict is not None
+    calibrated = None if infection is None else Infection(infection, "tests")
+    verdict = replace(verdict, label=label, decided=decided, infection=calibrated)
+    report = report_of(replace(about, case=replace(about.case, verdict=verdict)), tmp_path)
+    (found,) = [text for name, text in groups_of(report)["CXR verdict"][1].items() if "erdict" in name]
+    assert found.casefold() == said.casefold()
+
+
 def test_each_finding_of_a_ct_has_an_outline_on_the_image_that_shows_most_of_it(about: About, tmp_path: Path) -> None:
     report = report_of(about, tmp_path)
     found = outlines_of(report)

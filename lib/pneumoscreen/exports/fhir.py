@@ -166,13 +166,10 @@ class _Bundle:
     def _verdict(self) -> Iterator[tuple[str, Resource]]:
         verdict = self.case.verdict
         assert verdict is not None
-        said = codes.label(verdict.label) if verdict.decided else codes.UNDECIDED
-        if wording.case_verdict_name(self.case) == wording.NO_OPACITY:
-            said = codes.NO_OPACITY
         parts = [component(codes.DECIDED, valueBoolean=verdict.decided)]
         if self.case.cxr is not None:
             parts.append(_location(self.case.cxr.location))
-        concept = {**coded(said), "text": wording.case_verdict_name(self.case)}
+        concept = {**coded(codes.verdict_of(self.case)), "text": wording.case_verdict_name(self.case)}
         yield "verdict", self._observation(codes.VERDICT, valueCodeableConcept=concept, component=parts)
         if verdict.infection is not None:
             name = codes.INFECTION_PROBABILITY if self.case.cxr is None else codes.OPACITY_PROBABILITY

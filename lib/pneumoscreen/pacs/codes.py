@@ -7,7 +7,9 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 from pydicom.sr.coding import Code
 
-from ..report.wording import display_name
+from ..case import Case
+from ..report.wording import NO_OPACITY as NO_OPACITY_NAME
+from ..report.wording import case_verdict_name, display_name
 
 SCHEME = "99PNEUMOSCREEN"
 _LONGEST_VALUE, _LONGEST_MEANING = 16, 64
@@ -54,7 +56,7 @@ def private(value: str, meaning: str) -> Code:
 
 
 VERDICT = private("verdict", "Verdict of the screening")
-NO_OPACITY = private("no-opacity", "No opacity found")
+NO_OPACITY = private("no-opacity", NO_OPACITY_NAME)
 UNDECIDED = private("undecided", "Infection or opacity found, type undecided")
 DECIDED = private("decided", "The type is decided")
 INFECTION_PROBABILITY = private("p-infection", "Probability of an infection of any type")
@@ -74,6 +76,14 @@ ALGORITHM, READER = private("algorithm", "Algorithm"), private("reader", "Reader
 def label(name: str) -> Code:
     """The code of a label of the class list."""
     return LABELS.get(name) or private(name, display_name(name))
+
+
+def verdict_of(case: Case) -> Code:
+    """The code of what the report calls a case's verdict, which it has: that no opacity was found is not "healthy"."""
+    assert case.verdict is not None
+    if case_verdict_name(case) == NO_OPACITY_NAME:
+        return NO_OPACITY
+    return label(case.verdict.label) if case.verdict.decided else UNDECIDED
 
 
 def probability_of(name: str) -> Code:

@@ -94,7 +94,7 @@ def _verdict_group(about: About) -> sr.MeasurementsAndQualitativeEvaluations:
     said, numbers = [], []
     if verdict is not None:
         said = [
-            sr.QualitativeEvaluation(codes.VERDICT, codes.label(verdict.label) if verdict.decided else codes.UNDECIDED),
+            sr.QualitativeEvaluation(codes.VERDICT, codes.verdict_of(case)),
             sr.QualitativeEvaluation(codes.DECIDED, codes.YES if verdict.decided else codes.NO),
         ]
         numbers = list(_probabilities(case.modality, verdict))
