@@ -15,13 +15,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pneumoscreen.errors import ConfigError
-from pneumoscreen.pacs import client
+from pneumoscreen.pacs import access
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.client import (
     Access,
     Pacs,
     PacsAwayError,
     PacsError,
+    PacsGoneError,
     PacsRefusedError,
     PacsRubbishError,
     StudyFound,
@@ -78,8 +79,10 @@ def test_a_series_comes_as_the_pacs_keeps_it(server: DicomwebServer, studies: li
         dataset = pydicom.dcmread(path)
         assert dataset == pydicom.dcmread(pydicom.filebase.DicomBytesIO(server.files[dataset.SOPInstanceUID]))
     assert pacs.header(studies[-1], series.uid, instances[3]).SOPInstanceUID == instances[3]
-    assert pacs.fetch(studies[-1], series.uid, tmp_path, instances[3]) == 1
-    assert pydicom.dcmread(tmp_path / "00001.dcm").SOPInstanceUID == instances[3]
+    (tmp_path / "alone").mkdir()
+    assert pacs.fetch(studies[-1], series.uid, tmp_path / "alone", instances[3]) == 1
+    (alone,) = (tmp_path / "alone").iterdir()
+    assert pydicom.dcmread(alone).SOPInstanceUID == instances[3]
 
 
 def test_a_result_is_stored_and_a_second_time_is_the_same(server: DicomwebServer, about: About) -> None:
@@ -111,7 +114,7 @@ def test_passing_faults_are_waited_out(server: DicomwebServer, studies: list[str
         (500, PacsAwayError, "cannot serve now when asked for studies (500)"),
         (401, PacsRefusedError, "refuses this program when asked for studies (401); check user and password, or token"),
         (403, PacsRefusedError, "(403)"),
-        (404, PacsError, "says no when asked for studies (404); check that the address is its DICOMweb service"),
+        (404, PacsGoneError, "says no when asked for studies (404); check that the address is its DICOMweb service"),
         (b"<html>Mustermann</html>", PacsRubbishError, "gives no DICOMweb answer when asked for studies"),
         (b'"Mustermann"', PacsRubbishError, "gives no DICOMweb answer"),
         (b'{"0020000D": ["Mustermann"]', PacsRubbishError, "gives no DICOMweb answer"),
@@ -150,7 +153,7 @@ def test_a_pacs_that_is_away(server: DicomwebServer) -> None:
 
 
 def test_a_pacs_that_says_nothing(server: DicomwebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_TIMEOUT_S", (0.2, 0.2))
+    monkeypatch.setattr(access, "_TIMEOUT_S", (0.2, 0.2))
     heard = threading.Event()
     server.fault = lambda method, path: 200 if heard.wait(20) else 500
     try:
