@@ -23,7 +23,8 @@ from .evaluation import evaluate
 from .learning import crossvalidate, simulate, train
 from .models import app as models
 from .pacs import app as pacs
-from .screening import archive, bench, demo, screen, serve
+from .screening import archive, bench, demo, screen
+from .serving import serve
 from .tokens import app as tokens
 
 __all__ = ["app", "main"]

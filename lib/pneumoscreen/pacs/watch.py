@@ -17,14 +17,13 @@ from .client import Pacs, PacsAwayError, PacsError
 from .outbox import Outbox
 from .privacy import unlogged
 from .screening import Written
-from .selection import MODALITIES, candidates, choice_note
+from .selection import MODALITIES, NOTHING, candidates, choice_note
 from .state import MOST_DEATHS, Entry, State, StateError
 
 _MOST_SERIES = 3
 """Ours: of a study so many series are tried, until one can be screened."""
 _MOST_FAULTS = 5
 """Ours: so often is a study tried over which the program fails."""
-NOTHING = "the study holds no axial chest CT and no frontal chest X-ray that could be screened"
 
 
 @dataclass(frozen=True)

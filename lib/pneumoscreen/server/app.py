@@ -30,6 +30,7 @@ from ..studies.audit import case_digest
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
+from .bringing import Bringing
 from .datastore import StudiesDatastore
 from .engine import Engine, scan_state
 from .failures import RequestError, UnknownError
@@ -82,6 +83,7 @@ class PneumoScreenApp(MONAILabelApp):
             Path(self.studies), self.engine.store.root, self.work_folder / PROGRESS_FILE
         )
         datastore = self._datastore
+        self.bringing = Bringing(self)
         self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
         self.trainings = (
@@ -160,6 +162,8 @@ class PneumoScreenApp(MONAILabelApp):
             datastore = self._datastore
             if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None and datastore.is_watched:
                 FolderWatch(datastore, self.hand_labels, self.scores).start()
+            if isinstance(datastore, StudiesDatastore):
+                datastore.begin()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -203,10 +207,11 @@ class PneumoScreenApp(MONAILabelApp):
             Cancelled: if the job was cancelled.
         """
         job = inference.job
-        with self.engine.turn, self.board.running(job):
+        with self.engine.turn, self.board.running(job), self.bringing.held(inference):
+            note = self.bringing.note(inference)
             image, scan = inference.image_id, scan_state(inference.path)
             request = TaskRequest(
-                inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image)
+                inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image), note
             )
             try:
                 result = inference.task.run(request)
@@ -218,6 +223,8 @@ class PneumoScreenApp(MONAILabelApp):
         seconds = result.case.timings_s.get("total", 0.0)
         logger.info("%s of case %s: %.1f s", job.task, case_digest(job.image), seconds)
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
+        if note and note not in case.notes:
+            case = replace(case, notes=(*case.notes, note))
         if inference.image_id is not None and result.score is not None:
             keep_score(self.scores, inference.image_id, scan, result.score, case)
         if inference.image_id is not None and inference.task.is_screening:
@@ -234,8 +241,10 @@ class PneumoScreenApp(MONAILabelApp):
         return {"label": label, "tag": tag, "file": file, "params": document}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
-        """MONAI Label's entry for batch inference: prepare and run."""
-        return self.run(self.prepare(request))
+        """MONAI Label's entry for batch inference: prepare, bring and run."""
+        inference = self.prepare(request)
+        self.bringing.bring(inference)
+        return self.run(inference)
 
     def remember_failure(self, image_id: str, path: Path, error: PneumoScreenError, reader: str | None) -> None:
         """Offer an image to nobody until its files or the models change, and say in the worklist why.
@@ -322,13 +331,10 @@ class PneumoScreenApp(MONAILabelApp):
             if not path:
                 raise UnknownError(f"image {image} is not among the studies")
             return image, Path(path)
-        image_id = datastore.id_of(image)
-        if image_id is None:
-            datastore.refresh()  # a DICOM folder that was copied in after the start
-            image_id = datastore.id_of(image)
+        image_id = datastore.id_of(image) or datastore.find(image)
         if image_id is None:
             datastore.refuse_if_copied(image)
-            raise UnknownError(f"image {image[:200]} is not in the studies folder; GET /datastore/ lists what is there")
+            raise UnknownError(datastore.unknown(image))
         return image_id, Path(datastore.get_image_uri(image_id))
 
     def _save(self, inference: Inference, document: str, tag: str) -> str:

@@ -24,6 +24,7 @@ from monailabel.interfaces.tasks.scoring import ScoringMethod
 
 import pneumoscreen
 
+from .datastore import StudiesDatastore
 from .parent import PARENT_VARIABLE
 from .scoring import METHOD, read_progress, score_cases
 
@@ -54,7 +55,8 @@ class CaseScoring(ScoringMethod):
 
         finished, progress_file = app.worklist.finished(), app.scoring_process.progress_file
         work = app.work_folder if app.studies_are_folder else None
-        return asdict(score_cases(app.engine, images, app.scores, finished, progress_file, work))
+        place = datastore if isinstance(datastore, StudiesDatastore) else None
+        return asdict(score_cases(app.engine, images, app.scores, finished, progress_file, work, place))
 
 
 class BackgroundScoring:

@@ -15,6 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,8 @@ class StudiesDatastore(StudiesIndex):
 
     def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
         """Take a file in as an image; its id and ending are checked first."""
+        if self.are_elsewhere:
+            raise RequestError("the images of this server are those of a PACS; send it there, or open a session")
         if image_id:
             require_safe("image id", image_id)
         name = os.path.basename(image_filename)
@@ -136,7 +139,8 @@ class StudiesDatastore(StudiesIndex):
         if ending == ".json":
             self._parsed(document_text(Path(label_filename)), image_id)
         else:
-            self.submissions.require_fitting(Path(self.get_image_uri(image_id)), Path(label_filename))
+            with self.held(image_id):
+                self.submissions.require_fitting(Path(self.get_image_uri(image_id)), Path(label_filename))
         with self._guard, FileLock(self._lock_file):
             folder = Path(self._datastore.label_path(label_tag))
             folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +183,8 @@ class StudiesDatastore(StudiesIndex):
             PneumoScreenError: if it cannot be one, or somebody annotated the image meanwhile.
         """
         info = {**self.hand_label_info(image_id), "reader": reader, "base": 0}
-        self.submissions.submit_label_map(image_id, Path(self.get_image_uri(image_id)), file, info, IMPORT)
+        with self.held(image_id):
+            self.submissions.submit_label_map(image_id, Path(self.get_image_uri(image_id)), file, info, IMPORT)
         self.show_annotation(image_id)
 
     def show_annotation(self, image_id: str, info: dict[str, Any] | None = None) -> None:
@@ -249,12 +254,12 @@ class StudiesDatastore(StudiesIndex):
             raise RequestError("no image has a final label yet, so there is no dataset to download")
         if limit_cases is not None and limit_cases > 0:
             labelled = labelled[:limit_cases]
-        pairs = [(name, self.get_image_uri(name), self.get_label_uri(name, FINAL)) for name in labelled]
-        return write_archive(
-            [(name, [Path(image), *self._reading.more_of(Path(image))], Path(label)) for name, image, label in pairs],
-            index,
-            self._files.fence.shows,
-        )
+        with ExitStack() as stack:
+            for name in labelled:
+                stack.enter_context(self.held(name))
+            pairs = [(name, Path(self.get_image_uri(name)), Path(self.get_label_uri(name, FINAL))) for name in labelled]
+            cases = [(name, [image, *self._reading.more_of(image)], label) for name, image, label in pairs]
+            return write_archive(cases, index, self._files.fence.shows)
 
     def status(self) -> dict[str, Any]:
         """Counts of images and labels; those of a moment ago while somebody changes them.
@@ -315,9 +320,10 @@ class StudiesDatastore(StudiesIndex):
             reader, base = requested_reader(info), requested_base(info)
             self._stored.version = self.submit(image_id, document_text(file), reader, base, info=info)
             return
-        self._stored.version = self.submissions.submit_label_map(
-            image_id, Path(self.get_image_uri(image_id)), file, info
-        )
+        with self.held(image_id):
+            self._stored.version = self.submissions.submit_label_map(
+                image_id, Path(self.get_image_uri(image_id)), file, info
+            )
         self.show_annotation(image_id, info)
 
     def _parsed(self, document: bytes, image_id: str) -> Case:

@@ -15,17 +15,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from ..active_learning.score_file import Finding, ScoreStore, StoredScore
 from ..active_learning.scores import CaseScore
 from ..case import Case, ModelInfo
-from ..errors import ModelError, PneumoScreenError
+from ..errors import ImageError, ModelError, PneumoScreenError
 from ..models.durable import replace_durably
+from ..pacs.faults import CacheFullError, PacsAwayError, PacsError
 from ..studies.layout import FINAL_LABELS, is_plain_name
 from .engine import Engine, method_of_file, scan_state
 from .parameters import InferParameters
@@ -34,6 +36,17 @@ from .tasks import ScreeningTask, TaskRequest
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
+
+
+class Held(Protocol):
+    """What has the files of images brought; see ``images.Images``."""
+
+    def held(self, image_id: str) -> AbstractContextManager[None]:
+        """While it lasts, the files of an image are here."""
+
+    def note(self, image_id: str) -> str:
+        """What documents say of how it was chosen."""
+
 
 METHOD = "uncertainty"
 """Name of the scoring method; it computes everything that the strategies need."""
@@ -73,6 +86,7 @@ def score_cases(
     finished: AbstractSet[str],
     progress_file: Path,
     work_folder: Path | None = None,
+    place: Held | None = None,
 ) -> ScoringProgress:
     """Score every case that has no fresh score, unread ones first.
 
@@ -83,8 +97,10 @@ def score_cases(
         finished: the cases already read.
         progress_file: where the progress is told.
         work_folder: where the first screening of a case is kept, with its report; None: nowhere.
+        place: has the files of an image brought here while it is screened; None: they are here.
 
     Raises:
+        PacsAwayError: if they cannot be brought now.
         ModelError: if there are no models to score with; an image of a kind that there are none for is passed over.
     """
     progress, started = ScoringProgress(0), time.monotonic()
@@ -110,19 +126,35 @@ def score_cases(
             if models_in_use(engine) != models:
                 break  # another version came into use: what is left must be told anew
             try:
-                with engine.turn:
-                    stored = score_image(case_id, paths[case_id], engine, work_folder)
+                stored = _scored(case_id, paths[case_id], engine, work_folder, place)
                 scores.put(stored)
                 is_scored = stored.score is not None
             except ModelError as error:
                 without_models, is_scored = error, False
+            except PacsAwayError:
+                raise  # of the others none would come either
+            except (PacsError, CacheFullError) as error:
+                logger.warning("a case is not scored: %s", error)
+                is_scored = False
             done = progress.done + 1
             left = (time.monotonic() - started) / done * (progress.total - done)
             progress = ScoringProgress(progress.total, done, progress.failed + (not is_scored), round(left, 1))
             _write(progress_file, progress)
 
 
-def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | None = None) -> StoredScore:
+def _scored(case_id: str, path: Path, engine: Engine, work_folder: Path | None, place: Held | None) -> StoredScore:
+    """The score of an image, whose files are brought first."""
+    try:
+        with nullcontext() if place is None else place.held(case_id), engine.turn:
+            return score_image(case_id, path, engine, work_folder, "" if place is None else place.note(case_id))
+    except ImageError as error:  # there is nothing to bring
+        reason = " ".join(str(error).split())
+        return StoredScore(case_id, None, models_in_use(engine), scan_state(path), error=reason)
+
+
+def score_image(
+    case_id: str, path: Path, engine: Engine, work_folder: Path | None = None, note: str = ""
+) -> StoredScore:
     """Screen an image and score it; the caller holds ``engine.turn``.
 
     The first screening of a case is kept as one that a reader asks for is. A later one is not: somebody may be reading
@@ -141,7 +173,7 @@ def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | No
     report = None if kept is None else report_file(kept, case_id)
     is_first = report is not None and not report.exists()
     try:
-        request = TaskRequest(path, InferParameters(), lambda stage, share: None)
+        request = TaskRequest(path, InferParameters(), lambda stage, share: None, note=note)
         if kept is not None and is_first:
             request = replace(request, report=report, masks=masks_file(kept, case_id))
         result = task.run(request)

@@ -14,7 +14,7 @@ from ..models.store import ModelStore
 from . import WORK_FOLDER
 from .engine import Engine
 from .failures import is_full_disk, may_not_write
-from .image_files import ImageFiles
+from .image_source import images_of
 from .parent import end_with_parent
 from .reading import LimitedReading
 from .scoring import PROGRESS_FILE, finished_cases, score_cases, score_store
@@ -28,14 +28,15 @@ def main(studies: Path, models: Path) -> int:
     step_back()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     reading = LimitedReading()
-    files, work = ImageFiles(studies, reading), studies / WORK_FOLDER
+    files, work = images_of(studies, reading), studies / WORK_FOLDER
 
     def images() -> dict[str, Path]:
         return {image_id: studies / place for image_id, place in files.search().items()}
 
     try:
         engine = Engine(ModelStore(models), studies, reading)
-        score_cases(engine, images, score_store(work), finished_cases(studies), work / PROGRESS_FILE, work)
+        progress_file, finished = work / PROGRESS_FILE, finished_cases(studies)
+        score_cases(engine, images, score_store(work), finished, progress_file, work, files)
     except PneumoScreenError as error:
         print(" ".join(str(error).split()), flush=True)
         return 2

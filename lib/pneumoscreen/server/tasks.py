@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class TaskRequest:
         progress: told of each stage; raises ``Cancelled`` to stop.
         report: where the report goes, None for a scan that is not of the studies.
         masks: where the lung and infection masks go, likewise.
+        note: what the document says of how the image was chosen; may be empty.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class TaskRequest:
     progress: Progress
     report: Path | None = None
     masks: Path | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,11 @@ class ScreeningTask(CaseTask):
         """
         request.progress("read", 0.0)
         method, screener = self.method, self.engine.screener(self.method)
-        image, read_s = self.engine.read(method, request.path, lambda: request.progress("read", 0.0))
+        read, read_s = self.engine.read(method, request.path, lambda: request.progress("read", 0.0))
+        image = replace(read, notes=(*read.notes, request.note)) if request.note else read
         screening = screener.screen(image, request.progress, request.parameters.diagnosis, read_s, DRAWS)
         for name, found in method.found_in(screening, screener).items():
-            self.engine.keep(image, name, found)
+            self.engine.keep(read, name, found)
         if request.report is not None:
             with staged(request.report) as part:
                 method.write_report(image, screening, screener, part)
