@@ -324,7 +324,25 @@ class Method(ABC):
 
     # Results for a PACS
 
-    def drawing(self, image: Any, screening: Any, screener: Any) -> "Drawing":
+    def marked(self, screening: Any) -> "Mapping[str, NDArray[np.generic]]":
+        """What of a screening is kept, by name, so that results can be made of a document that a reader corrects."""
+        del screening
+        return {}
+
+    def restored(self, image: Any, case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> Any:
+        """A screening again: a document, perhaps corrected, and what the screening of its image marked.
+
+        Args:
+            image: as the method reads it.
+            case: the document.
+            marked: as ``marked`` gave it; empty where the image was never screened.
+
+        Raises:
+            PneumoScreenError: if it cannot be.
+        """
+        raise ConfigError(f"pacs: no results are made of corrected {self.images}")
+
+    def drawing(self, image: Any, screening: Any, classes: "Classes") -> "Drawing":
         """The picture that stands for a screened image where there is room for one.
 
         Raises:

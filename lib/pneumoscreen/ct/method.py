@@ -10,10 +10,12 @@ from ..method import Masks, Method, Network
 from . import networks
 
 if TYPE_CHECKING:
+    import numpy as np
     import SimpleITK as sitk
+    from numpy.typing import NDArray
 
     from ..active_learning.scores import CaseScore
-    from ..case import ModelInfo
+    from ..case import Case, ModelInfo
     from ..evaluation.request import CohortRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.volume import Volume
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 MOST_REGIONS = 20
 """What a screening proposes at most: a stock client names this many segments."""
 LUNGS = "lungs"
+_INFECTION = "infection"
 
 
 def infection_by(model: "ModelInfo | None") -> str:
@@ -189,13 +192,31 @@ class CtMethod(Method):
 
         return writer_of(asked)
 
-    def drawing(self, image: "Volume", screening: "Screening", screener: "Screener") -> "Drawing":
+    def marked(self, screening: "Screening") -> "Mapping[str, NDArray[np.generic]]":
+        """Lungs and infection."""
+        return {LUNGS: screening.lungs.labels, _INFECTION: screening.infection}
+
+    def restored(self, image: "Volume", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Screening":
+        """The regions of the document over lungs and infection; without a screening, over the lungs."""
+        import numpy as np
+
+        from .lungs.segmentation import Lungs, segment_lungs
+        from .screening import Screening
+
+        shape = image.hu.shape
+        if all(name in marked and marked[name].shape == shape for name in (LUNGS, _INFECTION)):
+            lungs, infection = Lungs(marked[LUNGS].astype(np.uint8)), marked[_INFECTION].astype(np.bool_)
+        else:
+            lungs, infection = segment_lungs(image), np.zeros(shape, np.bool_)
+        return Screening(case, lungs, infection, np.zeros((0, 6)))
+
+    def drawing(self, image: "Volume", screening: "Screening", classes: "Classes") -> "Drawing":
         """The view from the front with the regions' boxes."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.case_report import OVERVIEW_PIXELS
         from .report.overview import coronal_overview
 
-        seen = coronal_overview(image, screening, screener.classes, OVERVIEW_PIXELS)
+        seen = coronal_overview(image, screening, classes, OVERVIEW_PIXELS)
         boxes = tuple(DrawnBox(f"r{box.number}", box.key, box.x, box.y, box.width, box.height) for box in seen.boxes)
         return Drawing("From the front", seen.picture, seen.width_mm, seen.height_mm, ("L", "F"), boxes)
 

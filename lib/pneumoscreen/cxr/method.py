@@ -1,6 +1,6 @@
 """The X-ray method as the rest of the program knows it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,13 @@ from ..xray_findings import CXR_HEALTHY
 from . import networks
 
 if TYPE_CHECKING:
+    import numpy as np
     import SimpleITK as sitk
+    from numpy.typing import NDArray
 
     from ..active_learning.score_file import Finding
     from ..active_learning.scores import CaseScore
+    from ..case import Case
     from ..evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.radiograph import Radiograph
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from ..phantoms.studies import PhantomRequest, Writer
     from ..report.drawing import Drawing
     from ..training.recipes import Recipe
+    from ..verdict import Classes
     from .screening import CxrScreener, CxrScreening
 
 
@@ -181,12 +185,23 @@ class CxrMethod(Method):
 
         return writer_of(asked)
 
-    def drawing(self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener") -> "Drawing":
+    def restored(
+        self, image: "Radiograph", case: "Case", marked: "Mapping[str, NDArray[np.generic]]"
+    ) -> "CxrScreening":
+        """The lungs' boxes of the document."""
+        import numpy as np
+
+        from .screening import CxrScreening
+
+        del marked
+        return CxrScreening(case, np.zeros(image.pixels.shape, np.float32))
+
+    def drawing(self, image: "Radiograph", screening: "CxrScreening", classes: "Classes") -> "Drawing":
         """The radiograph with the boxes of the lungs."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.pictures import draw
 
-        del screener
+        del classes
         drawn = draw(image, screening)
         boxes = tuple(DrawnBox(box.side, "unknown", box.x, box.y, box.width, box.height) for box in drawn.boxes)
         return Drawing(

@@ -50,7 +50,7 @@ class FolderScreener:
             PneumoScreenError: if it cannot be screened, or no objects can be written about it.
         """
         with unlogged():
-            item = _only_input(folder)
+            item = only_input(folder)
             item = replace(item, notes=(*item.notes, note)) if note else item
             source = source_of(item)
             method = method_of(item)
@@ -58,12 +58,13 @@ class FolderScreener:
             image = replace(method.read(item), case_id=f"study-{folder_name(source.study_uid)[:12]}", source_below=None)
             screener = self._of(method)
             screening = screener.screen(image)
+            classes = method.classes(screener) or DEFAULT_CLASSES
             about = About(
                 case=screening.case,
                 source=source,
-                drawing=method.drawing(image, screening, screener),
+                drawing=method.drawing(image, screening, classes),
                 masks=method.masks(image, screening),
-                classes=method.classes(screener) or DEFAULT_CLASSES,
+                classes=classes,
             )
             return Written(screening.case, results_of(about))
 
@@ -73,7 +74,12 @@ class FolderScreener:
         return self._loaded[method]
 
 
-def _only_input(folder: Path) -> Input:
+def only_input(folder: Path) -> Input:
+    """The one image of a folder.
+
+    Raises:
+        ImageError: if there is none, or there are several.
+    """
     found = search([folder])
     inputs = [item for item in found if isinstance(item, Input)]
     if len(inputs) == 1:

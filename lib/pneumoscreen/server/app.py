@@ -30,7 +30,7 @@ from ..studies.audit import case_digest
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
-from .bringing import Bringing
+from .bringing import Bringing, with_note
 from .datastore import StudiesDatastore
 from .engine import Engine, scan_state
 from .failures import RequestError, UnknownError
@@ -46,7 +46,7 @@ from .screenings import keep_screening, masks_file, report_file
 from .sessions import CheckedSessions
 from .settings import apply_defaults
 from .strategies import reading_strategies
-from .tasks import Inference, TaskRequest
+from .tasks import Inference
 from .temporary import clear_leftovers
 from .train_tasks import train_tasks
 from .trainings import Trainings
@@ -93,6 +93,7 @@ class PneumoScreenApp(MONAILabelApp):
         )
         if isinstance(datastore, StudiesDatastore):
             datastore.submissions.when_stored = lambda stored: self.leases.release(stored.case_id, known_reader())
+            datastore.submissions.when_counting = datastore.images.submitted
 
     @property
     def studies_are_folder(self) -> bool:
@@ -163,7 +164,7 @@ class PneumoScreenApp(MONAILabelApp):
             if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None and datastore.is_watched:
                 FolderWatch(datastore, self.hand_labels, self.scores).start()
             if isinstance(datastore, StudiesDatastore):
-                datastore.begin()
+                datastore.images.begin(self.engine.store.root)
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -208,11 +209,8 @@ class PneumoScreenApp(MONAILabelApp):
         """
         job = inference.job
         with self.engine.turn, self.board.running(job), self.bringing.held(inference):
-            note = self.bringing.note(inference)
             image, scan = inference.image_id, scan_state(inference.path)
-            request = TaskRequest(
-                inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image), note
-            )
+            request = self.bringing.request(inference, self.report_path(image), self.masks_path(image))
             try:
                 result = inference.task.run(request)
             except (ImageError, NoLungsError) as error:
@@ -223,12 +221,12 @@ class PneumoScreenApp(MONAILabelApp):
         seconds = result.case.timings_s.get("total", 0.0)
         logger.info("%s of case %s: %.1f s", job.task, case_digest(job.image), seconds)
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
-        if note and note not in case.notes:
-            case = replace(case, notes=(*case.notes, note))
+        case = with_note(case, request.note)
         if inference.image_id is not None and result.score is not None:
             keep_score(self.scores, inference.image_id, scan, result.score, case)
         if inference.image_id is not None and inference.task.is_screening:
             keep_screening(self.work_folder, case, result.label_map)
+            self.bringing.screened(inference, case)
         document = case.to_dict()
         file = str(result.label_map) if result.label_map else None
         tag = inference.parameters.label_tag

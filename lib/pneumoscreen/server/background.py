@@ -55,7 +55,7 @@ class CaseScoring(ScoringMethod):
 
         finished, progress_file = app.worklist.finished(), app.scoring_process.progress_file
         work = app.work_folder if app.studies_are_folder else None
-        place = datastore if isinstance(datastore, StudiesDatastore) else None
+        place = datastore.images if isinstance(datastore, StudiesDatastore) else None
         return asdict(score_cases(app.engine, images, app.scores, finished, progress_file, work, place))
 
 

@@ -4,12 +4,15 @@ Thread contract: any number of threads; nobody waits in the thread of the infere
 """
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..case import Case
 from ..errors import ImageError
 from .datastore import StudiesDatastore
-from .tasks import Inference
+from .tasks import Inference, TaskRequest
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
@@ -50,11 +53,26 @@ class Bringing:
             return nullcontext()
         return datastore.held(inference.image_id, partial(inference.job.report, "fetch"))
 
-    def note(self, inference: Inference) -> str:
-        """What its document says of how its image was chosen; may be empty."""
+    def request(self, inference: Inference, report: Path | None, masks: Path | None) -> TaskRequest:
+        """What its task is asked, once the files are here; ``report`` and ``masks`` are where these go."""
+        request = TaskRequest(inference.path, inference.parameters, inference.job.report, report, masks)
         datastore = self._datastore(inference)
-        return "" if datastore is None or inference.image_id is None else datastore.note(inference.image_id)
+        if datastore is None or inference.image_id is None:
+            return request
+        note, marked = datastore.images.note(inference.image_id), datastore.images.marked_file(inference.image_id)
+        return replace(request, note=note, marked=marked)
+
+    def screened(self, inference: Inference, case: Case) -> None:
+        """Its screening is done."""
+        datastore = self._datastore(inference)
+        if datastore is not None:
+            datastore.images.screened(case)
 
     def _datastore(self, inference: Inference) -> StudiesDatastore | None:
         datastore = self._app.datastore()
         return datastore if inference.image_id is not None and isinstance(datastore, StudiesDatastore) else None
+
+
+def with_note(case: Case, note: str) -> Case:
+    """A document that says how its image was chosen, where there is something to say."""
+    return case if not note or note in case.notes else replace(case, notes=(*case.notes, note))

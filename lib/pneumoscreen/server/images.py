@@ -8,8 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from ..case import Case
 from ..images.examination import Examination
+from ..studies.versions import Annotation
 from .fence import Fence
 
 Progress = Callable[[float], object]
@@ -47,8 +50,8 @@ class Images(ABC):
     def is_whole(self, path: Path) -> None:
         """Take a file as complete: whoever says so put it there as a whole."""
 
-    def begin(self) -> None:  # noqa: B027 (of those who need none)
-        """Called once the server stands."""
+    def begin(self, models: Path) -> None:  # noqa: B027 (of those who do nothing by themselves)
+        """Called once the server stands; ``models`` is the root of its model store."""
 
     @contextmanager
     def held(self, image_id: str, progress: Progress = unwatched) -> Iterator[None]:
@@ -73,6 +76,21 @@ class Images(ABC):
         """What documents say of how an image was chosen; may be empty."""
         del image_id
         return ""
+
+    def marked_file(self, image_id: str) -> Path | None:
+        """Where what a screening marks in an image is kept for results; None where none are made."""
+        del image_id
+        return None
+
+    def screened(self, case: Case) -> None:  # noqa: B027 (of those who send no results)
+        """Somebody has screened an image."""
+
+    def submitted(self, stored: Annotation) -> None:  # noqa: B027
+        """A version of a case was stored that counts."""
+
+    def state(self) -> dict[str, Any] | None:
+        """How the place does that they come from, as JSON values; None where they are here."""
+        return None
 
     def examination(self, image_id: str) -> Examination | None:
         """Whose image it is and when it was taken; None where that stands in its files."""

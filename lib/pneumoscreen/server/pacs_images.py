@@ -5,20 +5,23 @@ Their folders lie in the state folder under the images' ids, empty where the fil
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..case import Case
 from ..images.examination import Examination
 from ..pacs.cases import PacsCases
 from ..pacs.faults import PacsError
 from ..pacs.privacy import silence
 from ..pacs.settings import PacsSettings
 from ..studies.audit import utc_text
+from ..studies.versions import Annotation
 from .fence import Fence
 from .images import Images, Progress, unwatched
+from .results import Results
 from .shown_files import SHOWN, shown_name
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ class PacsImages(Images):
         silence()
         self.fence = Fence(state)
         self.cases = PacsCases(state, settings, self._made_of)
+        self.results = Results(state, settings, self.cases.pacs)
         self._state = state
         self._found: dict[str, str] = {}
 
@@ -54,9 +58,10 @@ class PacsImages(Images):
         """See ``Images``."""
         return self.cases.offered().keys() != self._found.keys()
 
-    def begin(self) -> None:
-        """Ask the PACS from here on."""
-        PacsWatch(self.cases).start()
+    def begin(self, models: Path) -> None:
+        """Ask the PACS from here on, and send it results."""
+        PacsWatch(self.cases, self.results.hurry).start()
+        self.results.start(models)
 
     def is_whole(self, path: Path) -> None:
         """Nothing is put into a PACS."""
@@ -87,6 +92,18 @@ class PacsImages(Images):
         """See ``Images``; nothing is known of it while the PACS did not answer since the start."""
         return self.cases.examination(image_id)
 
+    def marked_file(self, image_id: str) -> Path | None:
+        """See ``Images``."""
+        return self.results.marked_file(image_id)
+
+    def screened(self, case: Case) -> None:
+        """See ``Images``."""
+        self.results.screened(case)
+
+    def submitted(self, stored: Annotation) -> None:
+        """See ``Images``."""
+        self.results.submitted(stored)
+
     def state(self) -> dict[str, Any]:
         """How the PACS does, as JSON values."""
         looks = self.cases.looks()
@@ -95,6 +112,7 @@ class PacsImages(Images):
             "asked": _time(looks.at),
             "away_since": _time(looks.away_since),
             "detail": looks.reason or None,
+            "results": self.results.status(),
         }
 
     def _made_of(self, image_id: str) -> Iterable[Path]:
@@ -105,8 +123,8 @@ class PacsImages(Images):
 class PacsWatch:
     """Asks the PACS for its studies again and again, until the process ends; one thread, ``PACS``."""
 
-    def __init__(self, cases: PacsCases) -> None:
-        self._cases = cases
+    def __init__(self, cases: PacsCases, when_back: Callable[[], object]) -> None:
+        self._cases, self._when_back = cases, when_back
         self._is_away = False
 
     def start(self) -> None:
@@ -133,6 +151,7 @@ class PacsWatch:
             return
         if self._is_away:
             logger.info("the PACS answers again")
+            self._when_back()
         self._is_away = False
 
 

@@ -15,10 +15,10 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -30,22 +30,13 @@ from ..models.durable import replace_durably
 from ..pacs.faults import CacheFullError, PacsAwayError, PacsError
 from ..studies.layout import FINAL_LABELS, is_plain_name
 from .engine import Engine, method_of_file, scan_state
+from .images import Images
 from .parameters import InferParameters
 from .screenings import keep_screening, masks_file, report_file
 from .tasks import ScreeningTask, TaskRequest
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
-
-
-class Held(Protocol):
-    """What has the files of images brought; see ``images.Images``."""
-
-    def held(self, image_id: str) -> AbstractContextManager[None]:
-        """While it lasts, the files of an image are here."""
-
-    def note(self, image_id: str) -> str:
-        """What documents say of how it was chosen."""
 
 
 METHOD = "uncertainty"
@@ -86,7 +77,7 @@ def score_cases(
     finished: AbstractSet[str],
     progress_file: Path,
     work_folder: Path | None = None,
-    place: Held | None = None,
+    place: Images | None = None,
 ) -> ScoringProgress:
     """Score every case that has no fresh score, unread ones first.
 
@@ -142,18 +133,18 @@ def score_cases(
             _write(progress_file, progress)
 
 
-def _scored(case_id: str, path: Path, engine: Engine, work_folder: Path | None, place: Held | None) -> StoredScore:
+def _scored(case_id: str, path: Path, engine: Engine, work_folder: Path | None, place: Images | None) -> StoredScore:
     """The score of an image, whose files are brought first."""
     try:
         with nullcontext() if place is None else place.held(case_id), engine.turn:
-            return score_image(case_id, path, engine, work_folder, "" if place is None else place.note(case_id))
+            return score_image(case_id, path, engine, work_folder, place)
     except ImageError as error:  # there is nothing to bring
         reason = " ".join(str(error).split())
         return StoredScore(case_id, None, models_in_use(engine), scan_state(path), error=reason)
 
 
 def score_image(
-    case_id: str, path: Path, engine: Engine, work_folder: Path | None = None, note: str = ""
+    case_id: str, path: Path, engine: Engine, work_folder: Path | None = None, place: Images | None = None
 ) -> StoredScore:
     """Screen an image and score it; the caller holds ``engine.turn``.
 
@@ -173,7 +164,11 @@ def score_image(
     report = None if kept is None else report_file(kept, case_id)
     is_first = report is not None and not report.exists()
     try:
-        request = TaskRequest(path, InferParameters(), lambda stage, share: None, note=note)
+        request = TaskRequest(path, InferParameters(), lambda stage, share: None)
+        if place is not None:
+            request = replace(
+                request, note=place.note(case_id), marked=place.marked_file(case_id) if is_first else None
+            )
         if kept is not None and is_first:
             request = replace(request, report=report, masks=masks_file(kept, case_id))
         result = task.run(request)
@@ -187,6 +182,8 @@ def score_image(
     case = replace(result.case, case_id=case_id)
     if kept is not None and is_first:
         keep_screening(kept, case, result.label_map)
+        if place is not None:
+            place.screened(case)
     if result.label_map is not None:
         result.label_map.unlink(missing_ok=True)
     assert result.score is not None

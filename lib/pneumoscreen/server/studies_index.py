@@ -30,7 +30,7 @@ from ..studies.layout import is_plain_name, split_name
 from .datastore_checks import read_index, set_aside_if_damaged
 from .failures import is_full_disk, may_write
 from .image_source import images_of
-from .images import Progress, unwatched
+from .images import Images, Progress, unwatched
 from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
 
@@ -129,10 +129,6 @@ class StudiesIndex(LocalDatastore):
             offered = self._datastore.objects
             return {name: Path(self._datastore_path) / p for name, p in self._places.items() if name in offered}
 
-    def begin(self) -> None:
-        """Called once the server stands."""
-        self._files.begin()
-
     def find(self, name: str) -> str | None:
         """The id of an image that is not known by this name yet; None if there is none.
 
@@ -156,9 +152,10 @@ class StudiesIndex(LocalDatastore):
         """Whether the files of an image are fetched before it can be opened."""
         return self._files.are_elsewhere
 
-    def note(self, image_id: str) -> str:
-        """What documents say of how an image was chosen; may be empty."""
-        return self._files.note(image_id)
+    @property
+    def images(self) -> Images:
+        """Where they are."""
+        return self._files
 
     def examination(self, image_id: str) -> Examination | None:
         """Whose image it is and when it was taken; None where that stands in its files."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
@@ -35,6 +36,7 @@ class TaskRequest:
         report: where the report goes, None for a scan that is not of the studies.
         masks: where the lung and infection masks go, likewise.
         note: what the document says of how the image was chosen; may be empty.
+        marked: where what the screening marks goes that results are made of, None where none are.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class TaskRequest:
     report: Path | None = None
     masks: Path | None = None
     note: str = ""
+    marked: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,10 @@ class ScreeningTask(CaseTask):
         if request.masks is not None and overlay is not None:
             with staged(request.masks) as part:
                 sitk.WriteImage(overlay, part, useCompression=True, compressionLevel=1)
+        if request.marked is not None:
+            request.marked.parent.mkdir(parents=True, exist_ok=True)
+            with staged(request.marked) as part:
+                np.savez_compressed(part, **method.marked(screening))
         score = method.score(image.case_id, screening, screener)
         label_map = method.label_map(image, screening)
         return TaskResult(screening.case, written(label_map, request.parameters) if label_map else None, score)
