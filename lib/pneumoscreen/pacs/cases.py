@@ -136,8 +136,7 @@ class PacsCases:
             of = self.pacs.study_of_series(name)
             study = None if of is None else self.pacs.study(of)
             if study is not None:
-                shown = [case.case_id for case in self._catalogue.of_study(study.uid) if case.series_uid == name]
-                return shown[0] if shown else self._entered(study, name)
+                return self._of_series(study, name)
         if not 0 < len(name) <= _LONGEST_ACCESSION or not name.isprintable() or set(name) & set("*?\\"):
             return None
         found = self.pacs.studies_by_accession(name)
@@ -162,6 +161,17 @@ class PacsCases:
         fill = partial(self._fill, case, progress)
         with self._cache.held(case_id, str(case.generation), fill, lambda: progress(0.0)) as folder:
             yield folder
+
+    def _of_series(self, study: StudyFound, series_uid: str) -> str:
+        """The case of a series: that of its study, if this is what is shown of it, else one of its own."""
+        case_id = self._entered(study)
+        case = self._catalogue.case(case_id)
+        try:
+            if case is not None and self._chosen(case).series_uid == series_uid:
+                return case_id
+        except ImageError:
+            pass  # nothing is shown of it
+        return self._entered(study, series_uid)
 
     def _entered(self, study: StudyFound, series_uid: str = "") -> str:
         case_id = self._catalogue.enter(study, series_uid)

@@ -91,7 +91,7 @@ def settings_of(state: Path) -> PacsSettings | None:
         if content.pop("schema") != _SCHEMA:
             raise ValueError
         return PacsSettings(**{**content, "kernel": Kernel(content["kernel"]), "send": Send(content["send"])})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ConfigError(f"{state / _FILE} is damaged; restore it from a backup, or name another --state") from None
