@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pneumoscreen.pacs.results_queue import REFUSED, STORED, WAITING, ResultsQueue
+from pneumoscreen.verdict import DEFAULT_CLASSES
 
 from .conftest import film_case
 
@@ -23,20 +24,20 @@ def queue_of(tmp_path: Path, clock: list[float]) -> Callable[[], ResultsQueue]:
 
 def test_a_document_is_entered_once_and_another_one_after_it(queue_of: Callable[[], ResultsQueue]) -> None:
     queue, case = queue_of(), film_case()
-    assert queue.add(case) and not queue.add(replace(case, timings_s={"total": 3.0}))
+    assert queue.add(case, DEFAULT_CLASSES) and not queue.add(replace(case, timings_s={"total": 3.0}), DEFAULT_CLASSES)
     said = replace(case, diagnosis="healthy")
-    assert queue.add(said, 1, "reader-a") and not queue.add(said, 1, "reader-a")
-    assert not queue.add(case, 1, "reader-a"), "a version is entered once"
-    assert queue.add(said, 2, "reader-b"), "somebody else says the same"
-    assert queue.add(case, 3, "reader-a"), "as it was before"
+    assert queue.add(said, DEFAULT_CLASSES, 1, "reader-a") and not queue.add(said, DEFAULT_CLASSES, 1, "reader-a")
+    assert not queue.add(case, DEFAULT_CLASSES, 1, "reader-a"), "a version is entered once"
+    assert queue.add(said, DEFAULT_CLASSES, 2, "reader-b"), "somebody else says the same"
+    assert queue.add(case, DEFAULT_CLASSES, 3, "reader-a"), "as it was before"
     assert queue.versions("film") == {0, 1, 2, 3}
 
 
 def test_of_a_case_they_go_one_after_the_other(queue_of: Callable[[], ResultsQueue], clock: list[float]) -> None:
     queue, case = queue_of(), film_case()
-    queue.add(case)
-    queue.add(replace(case, diagnosis="healthy"), 1, "reader-a")
-    queue.add(replace(case, case_id="other"))
+    queue.add(case, DEFAULT_CLASSES)
+    queue.add(replace(case, diagnosis="healthy"), DEFAULT_CLASSES, 1, "reader-a")
+    queue.add(replace(case, case_id="other"), DEFAULT_CLASSES)
     first, other = queue_of().due()
     assert (first.case_id, first.version, other.case_id) == ("film", 0, "other")
     queue.failed(first, "the PACS is away")
@@ -59,8 +60,8 @@ def test_of_a_case_they_go_one_after_the_other(queue_of: Callable[[], ResultsQue
 
 def test_one_that_is_refused_is_none_that_others_name(queue_of: Callable[[], ResultsQueue]) -> None:
     queue, case = queue_of(), film_case()
-    queue.add(case)
-    queue.add(replace(case, diagnosis="healthy"), 1, "reader-a")
+    queue.add(case, DEFAULT_CLASSES)
+    queue.add(replace(case, diagnosis="healthy"), DEFAULT_CLASSES, 1, "reader-a")
     (first,) = queue.due()
     queue.made(first, "1.2.3")
     queue.refused(first, "no images")

@@ -1,6 +1,7 @@
 """The CT method as the rest of the program knows it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..report.drawing import Drawing
     from ..training.recipes import Recipe
     from ..verdict import Classes
+    from .lungs.segmentation import Lungs
     from .screening import Screener, Screening
 
 
@@ -39,6 +41,15 @@ _INFECTION = "infection"
 def infection_by(model: "ModelInfo | None") -> str:
     """The name under which the infection mask by a candidate network is kept."""
     return f"infection by {model.sha256 if model else None}"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What pictures and masks of a screened scan are drawn from, without the networks that screened it."""
+
+    case: "Case"
+    lungs: "Lungs"
+    infection: "NDArray[np.bool_]"
 
 
 class CtMethod(Method):
@@ -196,21 +207,20 @@ class CtMethod(Method):
         """Lungs and infection."""
         return {LUNGS: screening.lungs.labels, _INFECTION: screening.infection}
 
-    def restored(self, image: "Volume", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Screening":
+    def restored(self, image: "Volume", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Restored":
         """The regions of the document over lungs and infection; without a screening, over the lungs."""
         import numpy as np
 
         from .lungs.segmentation import Lungs, segment_lungs
-        from .screening import Screening
 
         shape = image.hu.shape
         if all(name in marked and marked[name].shape == shape for name in (LUNGS, _INFECTION)):
             lungs, infection = Lungs(marked[LUNGS].astype(np.uint8)), marked[_INFECTION].astype(np.bool_)
         else:
             lungs, infection = segment_lungs(image), np.zeros(shape, np.bool_)
-        return Screening(case, lungs, infection, np.zeros((0, 6)))
+        return Restored(case, lungs, infection)
 
-    def drawing(self, image: "Volume", screening: "Screening", classes: "Classes") -> "Drawing":
+    def drawing(self, image: "Volume", screening: "Screening | Restored", classes: "Classes") -> "Drawing":
         """The view from the front with the regions' boxes."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.case_report import OVERVIEW_PIXELS
@@ -220,7 +230,7 @@ class CtMethod(Method):
         boxes = tuple(DrawnBox(f"r{box.number}", box.key, box.x, box.y, box.width, box.height) for box in seen.boxes)
         return Drawing("From the front", seen.picture, seen.width_mm, seen.height_mm, ("L", "F"), boxes)
 
-    def masks(self, image: "Volume", screening: "Screening") -> Masks:
+    def masks(self, image: "Volume", screening: "Screening | Restored") -> Masks:
         """The lungs and what is infected in them."""
         return Masks(image, screening.lungs.labels, screening.infection)
 

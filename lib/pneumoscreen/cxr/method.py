@@ -1,6 +1,7 @@
 """The X-ray method as the rest of the program knows it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,16 @@ if TYPE_CHECKING:
 
 WHITE = 65535
 """The brightest grey of a picture for clients."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What pictures of a screened radiograph are drawn from, without the networks that screened it."""
+
+    case: "Case"
+    gradcam: "NDArray[np.float32]"
+    attention: "dict[str, NDArray[np.float32]]"
+    superpixels: "NDArray[np.int32]"
 
 
 class CxrMethod(Method):
@@ -185,18 +196,14 @@ class CxrMethod(Method):
 
         return writer_of(asked)
 
-    def restored(
-        self, image: "Radiograph", case: "Case", marked: "Mapping[str, NDArray[np.generic]]"
-    ) -> "CxrScreening":
+    def restored(self, image: "Radiograph", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Restored":
         """The lungs' boxes of the document."""
         import numpy as np
 
-        from .screening import CxrScreening
-
         del marked
-        return CxrScreening(case, np.zeros(image.pixels.shape, np.float32))
+        return Restored(case, np.zeros(image.pixels.shape, np.float32), {}, np.zeros((0, 0), np.int32))
 
-    def drawing(self, image: "Radiograph", screening: "CxrScreening", classes: "Classes") -> "Drawing":
+    def drawing(self, image: "Radiograph", screening: "CxrScreening | Restored", classes: "Classes") -> "Drawing":
         """The radiograph with the boxes of the lungs."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.pictures import draw

@@ -15,8 +15,7 @@ from ..verdict import Classes
 from .about import About, earlier_report
 from .privacy import unlogged
 from .results import results_of
-from .screening import only_input
-from .source import source_of
+from .source import only_input, source_of
 
 
 def read_marked(file: Path) -> dict[str, NDArray[np.generic]]:

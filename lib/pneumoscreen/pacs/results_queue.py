@@ -6,15 +6,17 @@ a document is the program's and the readers': nothing of a patient.
 Thread contract: every method opens the file for itself; several threads and processes may use it.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..case import Case
 from ..errors import PneumoScreenError
+from ..verdict import Classes
 from .state import FIRST_RETRY_S, LONGEST_RETRY_S
 from .uids import digest_of
 
@@ -24,9 +26,10 @@ MOST_FAULTS = 5
 _FILE = "results.sqlite"
 _TABLE = """CREATE TABLE IF NOT EXISTS results (
     id INTEGER PRIMARY KEY AUTOINCREMENT, case_id TEXT NOT NULL, version INTEGER NOT NULL, reader TEXT NOT NULL,
-    document TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    next_try REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', report_uid TEXT NOT NULL DEFAULT '')"""
-_FIELDS = "id, case_id, version, reader, document, state, attempts, reason, report_uid"
+    document TEXT NOT NULL, classes TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+    report_uid TEXT NOT NULL DEFAULT '')"""
+_FIELDS = "id, case_id, version, reader, document, classes, state, attempts, reason, report_uid"
 
 
 class QueueError(PneumoScreenError):
@@ -41,6 +44,7 @@ class Result:
         version: of its annotation; 0 of a screening.
         reader: who submitted it; empty of a screening.
         document: its JSON text; empty once it is stored.
+        class_list: of the document, as JSON text.
         state: ``waiting``, ``stored`` or ``refused``.
         attempts: failures so far.
         reason: of the last one, a sentence.
@@ -52,10 +56,17 @@ class Result:
     version: int
     reader: str
     document: str
+    class_list: str
     state: str
     attempts: int
     reason: str
     report_uid: str
+
+    @property
+    def classes(self) -> Classes:
+        """The class list of the document."""
+        names = json.loads(self.class_list)
+        return Classes(**{**names, "infections": tuple(names["infections"])})
 
     @property
     def key(self) -> str:
@@ -77,7 +88,7 @@ class ResultsQueue:
             base.execute("PRAGMA journal_mode=WAL")
             base.execute(_TABLE)
 
-    def add(self, case: Case, version: int = 0, reader: str = "") -> bool:
+    def add(self, case: Case, classes: Classes, version: int = 0, reader: str = "") -> bool:
         """Enter a document; whether it says something else than the last one that was entered of its case."""
         digest = digest_of(case)
         with self._open() as base:
@@ -91,8 +102,9 @@ class ResultsQueue:
             if version and self._has(base, case.case_id, version):
                 return False
             base.execute(
-                "INSERT INTO results (case_id, version, reader, document, digest, state) VALUES (?, ?, ?, ?, ?, ?)",
-                (case.case_id, version, reader, case.to_json(), digest, WAITING),
+                "INSERT INTO results (case_id, version, reader, document, classes, digest, state) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (case.case_id, version, reader, case.to_json(), json.dumps(asdict(classes)), digest, WAITING),
             )
         return True
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ..case import Case
-from ..errors import ImageError
-from ..images.inputs import Input, search
 from ..method import Method, Screener
 from ..methods import method_of
 from ..models.store import ModelStore
@@ -15,7 +13,7 @@ from ..verdict import DEFAULT_CLASSES
 from .about import About
 from .privacy import unlogged
 from .results import results_of
-from .source import source_of
+from .source import only_input, source_of
 from .uids import folder_name
 
 
@@ -72,19 +70,3 @@ class FolderScreener:
         if method not in self._loaded:
             self._loaded[method] = method.screener(self._store, self._device)
         return self._loaded[method]
-
-
-def only_input(folder: Path) -> Input:
-    """The one image of a folder.
-
-    Raises:
-        ImageError: if there is none, or there are several.
-    """
-    found = search([folder])
-    inputs = [item for item in found if isinstance(item, Input)]
-    if len(inputs) == 1:
-        return inputs[0]
-    if inputs:
-        raise ImageError(f"{folder} holds {len(inputs)} images where one series was expected; check the series")
-    reasons = [str(item.reason) for item in found if not isinstance(item, Input)]
-    raise ImageError(f"{folder} holds no image that can be screened" + (f": {reasons[0]}" if reasons else ""))

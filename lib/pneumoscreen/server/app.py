@@ -39,6 +39,7 @@ from .identity import speaker
 from .infer_tasks import infer_tasks
 from .jobs import JobBoard
 from .leases import Leases, known_reader
+from .pacs_start import is_address
 from .parameters import InferParameters
 from .reading import LimitedReading
 from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store, start_scoring
@@ -65,7 +66,7 @@ class PneumoScreenApp(MONAILabelApp):
         limits = Limits.of_environment()
         self.board = JobBoard(limits.max_jobs, limits.max_jobs_per_reader)
         root = os.environ.get("PNEUMOSCREEN_MODELS")
-        folder = None if _is_address(studies) else Path(studies)
+        folder = None if is_address(studies) else Path(studies)
         self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder, LimitedReading())
         super().__init__(
             app_dir,
@@ -98,7 +99,7 @@ class PneumoScreenApp(MONAILabelApp):
     @property
     def studies_are_folder(self) -> bool:
         """Whether the studies lie on this machine, not on a DICOMweb server."""
-        return not _is_address(self.studies)
+        return not is_address(self.studies)
 
     @property
     def work_folder(self) -> Path:
@@ -140,7 +141,7 @@ class PneumoScreenApp(MONAILabelApp):
 
     def init_datastore(self) -> Datastore:
         """The studies folder; another kind of address is left to MONAI Label."""
-        if _is_address(self.studies):
+        if is_address(self.studies):
             return super().init_datastore()
         return StudiesDatastore(
             self.studies,
@@ -161,10 +162,10 @@ class PneumoScreenApp(MONAILabelApp):
             self.engine.reading.warm_up()
             self.worklist.warm_up()
             datastore = self._datastore
-            if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None and datastore.is_watched:
-                FolderWatch(datastore, self.hand_labels, self.scores).start()
-            if isinstance(datastore, StudiesDatastore):
-                datastore.images.begin(self.engine.store.root)
+            if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None:
+                if datastore.is_watched:
+                    FolderWatch(datastore, self.hand_labels, self.scores).start()
+                datastore.images.begin()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -346,7 +347,3 @@ class PneumoScreenApp(MONAILabelApp):
             return str(self._datastore.save_label(inference.image_id, str(file), tag, info))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_address(studies: str) -> bool:
-    return studies.startswith(("http://", "https://"))

@@ -66,7 +66,7 @@ class Bringing:
         """Its screening is done."""
         datastore = self._datastore(inference)
         if datastore is not None:
-            datastore.images.screened(case)
+            datastore.images.screened(case, self._app.engine.classes())
 
     def _datastore(self, inference: Inference) -> StudiesDatastore | None:
         datastore = self._app.datastore()

@@ -13,6 +13,7 @@ from typing import Any
 from ..case import Case
 from ..images.examination import Examination
 from ..studies.versions import Annotation
+from ..verdict import Classes
 from .fence import Fence
 
 Progress = Callable[[float], object]
@@ -50,8 +51,8 @@ class Images(ABC):
     def is_whole(self, path: Path) -> None:
         """Take a file as complete: whoever says so put it there as a whole."""
 
-    def begin(self, models: Path) -> None:  # noqa: B027 (of those who do nothing by themselves)
-        """Called once the server stands; ``models`` is the root of its model store."""
+    def begin(self) -> None:  # noqa: B027 (of those who do nothing by themselves)
+        """Called once the server stands."""
 
     @contextmanager
     def held(self, image_id: str, progress: Progress = unwatched) -> Iterator[None]:
@@ -82,8 +83,8 @@ class Images(ABC):
         del image_id
         return None
 
-    def screened(self, case: Case) -> None:  # noqa: B027 (of those who send no results)
-        """Somebody has screened an image."""
+    def screened(self, case: Case, classes: Classes) -> None:  # noqa: B027 (of those who send no results)
+        """Somebody has screened an image, by the networks of a class list."""
 
     def submitted(self, stored: Annotation) -> None:  # noqa: B027
         """A version of a case was stored that counts."""

@@ -19,6 +19,7 @@ from ..pacs.privacy import silence
 from ..pacs.settings import PacsSettings
 from ..studies.audit import utc_text
 from ..studies.versions import Annotation
+from ..verdict import Classes
 from .fence import Fence
 from .images import Images, Progress, unwatched
 from .results import Results
@@ -58,10 +59,10 @@ class PacsImages(Images):
         """See ``Images``."""
         return self.cases.offered().keys() != self._found.keys()
 
-    def begin(self, models: Path) -> None:
+    def begin(self) -> None:
         """Ask the PACS from here on, and send it results."""
         PacsWatch(self.cases, self.results.hurry).start()
-        self.results.start(models)
+        self.results.start()
 
     def is_whole(self, path: Path) -> None:
         """Nothing is put into a PACS."""
@@ -96,9 +97,9 @@ class PacsImages(Images):
         """See ``Images``."""
         return self.results.marked_file(image_id)
 
-    def screened(self, case: Case) -> None:
+    def screened(self, case: Case, classes: Classes) -> None:
         """See ``Images``."""
-        self.results.screened(case)
+        self.results.screened(case, classes)
 
     def submitted(self, stored: Annotation) -> None:
         """See ``Images``."""

@@ -29,6 +29,7 @@ from ..pacs.settings import FOLDER, PacsSettings
 from ..studies.annotations import AnnotationStore
 from ..studies.audit import case_digest
 from ..studies.versions import WITHDRAWAL, Annotation
+from ..verdict import Classes
 from .parent import PARENT_VARIABLE
 
 OUTBOX = FOLDER / "outbox"
@@ -61,14 +62,16 @@ class Results:
         """Where what a screening marks is kept; None where no results are sent."""
         return None if self._send is Send.NONE else self._state / MARKED / f"{case_id}.npz"
 
-    def screened(self, case: Case) -> None:
-        """Somebody has screened a case."""
-        if self._send is Send.ALL and self._queue.add(case):
+    def screened(self, case: Case, classes: Classes) -> None:
+        """Somebody has screened a case, by the networks of a class list."""
+        if self._send is Send.ALL and self._queue.add(case, classes):
             self._wake.set()
 
     def submitted(self, stored: Annotation) -> None:
         """A version of a case was stored that counts."""
-        if self._send is not Send.NONE and self._queue.add(stored.document, stored.version, stored.reader):
+        if self._send is Send.NONE:
+            return
+        if self._queue.add(stored.document, stored.classes, stored.version, stored.reader):
             self._wake.set()
 
     def status(self) -> dict[str, Any]:
@@ -84,17 +87,17 @@ class Results:
             ],
         }
 
-    def start(self, models: Path) -> None:
-        """Begin to send, in a thread of its own; ``models`` is the root of the model store."""
+    def start(self) -> None:
+        """Begin to send, in a thread of its own."""
         if self._send is not Send.NONE:
-            threading.Thread(target=self._run, args=(models,), name="RESULTS", daemon=True).start()
+            threading.Thread(target=self._run, name="RESULTS", daemon=True).start()
 
     def hurry(self) -> None:
         """The PACS is back."""
         self._queue.hurry()
         self._wake.set()
 
-    def _run(self, models: Path) -> None:
+    def _run(self) -> None:
         lock = FileLock(self._state / FOLDER / "results.lock")
         while True:
             try:
@@ -108,14 +111,14 @@ class Results:
             self._wake.clear()
             try:
                 for result in self._queue.due():
-                    self.work(result, outbox, models)
+                    self.work(result, outbox)
             except PacsAwayError:
                 pass
             except Exception as error:  # whatever it is, its text may name a patient, and the next try may be better
                 logger.error("results could not be sent (%s)", type(error).__name__)
             self._wake.wait(_LOOKS_EVERY_S)
 
-    def work(self, result: Result, outbox: Outbox, models: Path) -> None:
+    def work(self, result: Result, outbox: Outbox) -> None:
         """Take a result as far as it goes.
 
         Raises:
@@ -123,7 +126,7 @@ class Results:
         """
         try:
             if not outbox.holds(result.key):
-                self._make(result, models)
+                self._make(result)
             outbox.send(result.key, self._pacs)
         except PacsError as error:
             self._queue.failed(result, str(error))
@@ -142,7 +145,7 @@ class Results:
         outbox.remove(result.key)
         logger.info("the results of case %s are stored in the PACS", case_digest(result.case_id))
 
-    def _make(self, result: Result, models: Path) -> None:
+    def _make(self, result: Result) -> None:
         """Have the objects of a result made.
 
         Raises:
@@ -151,7 +154,7 @@ class Results:
         """
         library = str(Path(pneumoscreen.__file__).resolve().parents[1])
         paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        words = ["-m", "pneumoscreen.server.results_process", str(self._state), str(models), str(result.id)]
+        words = ["-m", "pneumoscreen.server.results_process", str(self._state), str(result.id)]
         try:
             ended = subprocess.run(
                 [sys.executable, *words],

@@ -1,10 +1,9 @@
-"""Makes the objects of one result: ``python -m pneumoscreen.server.results_process STATE MODELS RESULT``.
+"""Makes the objects of one result: ``python -m pneumoscreen.server.results_process STATE RESULT``.
 
 The images' headers were made by others: this process may take only so much memory and time, and ends with its server.
 Standard output holds a sentence for whoever asks why nothing was made.
 """
 
-import json
 import logging
 import os
 import sys
@@ -13,17 +12,13 @@ from pathlib import Path
 from ..case import Case
 from ..errors import PneumoScreenError
 from ..limits import Limits
-from ..methods import method_for
-from ..models.store import ModelStore
 from ..pacs.cases import PacsCases
 from ..pacs.corrected import objects_about, read_marked
 from ..pacs.faults import CacheFullError, PacsAwayError
 from ..pacs.outbox import Outbox
 from ..pacs.privacy import silence
-from ..pacs.results_queue import Result, ResultsQueue
+from ..pacs.results_queue import ResultsQueue
 from ..pacs.settings import FOLDER, settings_of
-from ..studies.annotations import AnnotationStore
-from ..verdict import DEFAULT_CLASSES, Classes
 from .parent import end_with_parent
 from .reading_process import is_out_of_memory, limit_memory, limit_time
 from .results import MARKED, MENDABLE, OUTBOX, PASSING
@@ -32,7 +27,7 @@ _TIMES_READING = 5
 """Ours: seconds of the processor for each that reading an image may take."""
 
 
-def main(state: Path, models: Path, number: int) -> int:
+def main(state: Path, number: int) -> int:
     """Make them; returns the exit status."""
     end_with_parent(lambda: os._exit(1))
     silence()
@@ -41,7 +36,7 @@ def main(state: Path, models: Path, number: int) -> int:
     limit_memory(limits.read_memory_mb)
     limit_time(_TIMES_READING * limits.read_seconds)
     try:
-        _make(state, models, number)
+        _make(state, number)
     except (PacsAwayError, CacheFullError) as error:
         return _ended(str(error), PASSING)
     except PneumoScreenError as error:
@@ -56,26 +51,17 @@ def main(state: Path, models: Path, number: int) -> int:
     return 0
 
 
-def _make(state: Path, models: Path, number: int) -> None:
+def _make(state: Path, number: int) -> None:
     settings, queue = settings_of(state), ResultsQueue(state / FOLDER)
     result = queue.result(number)
     assert settings is not None
     assert result is not None
-    classes = _classes(state, models, result)
-    case = Case.from_json(result.document, classes)
+    case = Case.from_json(result.document, result.classes)
     marked = read_marked(state / MARKED / f"{result.case_id}.npz")
     with PacsCases(state, settings).held(result.case_id) as folder:
-        objects = objects_about(case, folder, marked, classes, result.reader, queue.before(result))
+        objects = objects_about(case, folder, marked, result.classes, result.reader, queue.before(result))
     queue.made(result, str(objects["sr"].SOPInstanceUID))
     Outbox(state / OUTBOX).put(result.key, case, objects)
-
-
-def _classes(state: Path, models: Path, result: Result) -> Classes:
-    """The class list of a document: that of its version, else of the networks in use."""
-    versions = AnnotationStore(state).versions(result.case_id) if result.version else []
-    found = [version.classes for version in versions if version.version == result.version]
-    method = method_for(json.loads(result.document)["modality"])
-    return found[0] if found else method.stored_classes(ModelStore(models)) or DEFAULT_CLASSES
 
 
 def _ended(reason: str, status: int) -> int:
@@ -84,4 +70,4 @@ def _ended(reason: str, status: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

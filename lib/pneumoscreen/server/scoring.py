@@ -183,7 +183,7 @@ def score_image(
     if kept is not None and is_first:
         keep_screening(kept, case, result.label_map)
         if place is not None:
-            place.screened(case)
+            place.screened(case, engine.classes())
     if result.label_map is not None:
         result.label_map.unlink(missing_ok=True)
     assert result.score is not None
