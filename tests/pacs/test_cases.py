@@ -12,13 +12,14 @@ from scripts.phantom_files import write_ct
 
 from pneumoscreen.ct.phantoms.phantom import Phantom
 from pneumoscreen.errors import ImageError
-from pneumoscreen.pacs.cases import MARKER, PacsCases
+from pneumoscreen.pacs.cases import PacsCases
 from pneumoscreen.pacs.catalogue import case_name
 from pneumoscreen.pacs.choices import Kernel
 from pneumoscreen.pacs.client import Access, Pacs
 from pneumoscreen.pacs.faults import PacsAwayError, PacsError, PacsGoneError
 from pneumoscreen.pacs.settings import PacsSettings
 from pneumoscreen.pacs.uids import uid_of
+from pneumoscreen.studies.layout import ELSEWHERE
 
 from .dicomweb_server import DicomwebServer
 
@@ -155,7 +156,7 @@ def test_a_series_that_grows_is_another_one_but_results_change_nothing(
     missing = {uid: server.tags.pop(uid) for uid in list(server.tags)[:2]}
     cases.look()
     name = only(cases)
-    marker = cases.folder(name) / MARKER
+    marker = cases.folder(name) / ELSEWHERE
     with cases.held(name):
         assert len(list(cases.folder(name).glob("*.dcm"))) == 18
     before = marker.stat().st_mtime_ns
@@ -180,12 +181,12 @@ def test_a_study_without_images_is_looked_at_again_when_it_grows(
     missing = {uid: server.tags.pop(uid) for uid in list(server.tags)[5:]}
     cases.look()
     name = only(cases)
-    before = (cases.folder(name) / MARKER).stat().st_mtime_ns
+    before = (cases.folder(name) / ELSEWHERE).stat().st_mtime_ns
     with pytest.raises(ImageError, match="no axial chest CT"), cases.held(name):
         pass
     server.tags.update(missing)
     cases.look()
-    assert only(cases) == name and (cases.folder(name) / MARKER).stat().st_mtime_ns != before
+    assert only(cases) == name and (cases.folder(name) / ELSEWHERE).stat().st_mtime_ns != before
     with cases.held(name) as folder:
         assert len(list(folder.glob("*.dcm"))) == 20
 

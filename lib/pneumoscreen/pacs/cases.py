@@ -18,6 +18,7 @@ from pathlib import Path
 from ..errors import ImageError
 from ..images.examination import Examination
 from ..models.durable import replace_durably
+from ..studies.layout import ELSEWHERE
 from .answers import is_uid
 from .case_cache import CaseCache
 from .catalogue import Catalogue, Looks, PacsCase
@@ -27,7 +28,6 @@ from .selection import MODALITIES, NOTHING, candidate_of_series, candidates, cho
 from .settings import FOLDER, GIGABYTE, PacsSettings
 from .transfer import Tell
 
-MARKER = ".images"
 _LONGEST_ACCESSION = 64
 _PAUSES_S = (1.0, 4.0)
 """Ours: between one try to fetch a series and the next. A request of a reader waits for it."""
@@ -182,7 +182,7 @@ class PacsCases:
 
     def _mark(self, case: PacsCase) -> None:
         folder, said = self.folder(case.case_id), str(case.generation)
-        marker = folder / MARKER
+        marker = folder / ELSEWHERE
         try:
             if marker.read_text() == said:
                 return
