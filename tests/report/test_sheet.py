@@ -8,6 +8,7 @@ import pytest
 
 from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.case import Case, ImageInfo, Region
+from pneumoscreen.cxr.report.pictures import heat
 from pneumoscreen.report.drawing import Drawing, DrawnBox
 from pneumoscreen.report.pictures import data_uri
 from pneumoscreen.report.sheet import overview, pages_of, pdf
@@ -76,3 +77,26 @@ def test_the_overview_shows_picture_and_box() -> None:
     assert columns.min() == pytest.approx(left + 5 * scale, abs=12)
     assert columns.max() == pytest.approx(left + 25 * scale, abs=12)
     assert rows.max() == pytest.approx(top + 25 * scale, abs=12)
+
+
+def test_what_lies_over_a_picture_is_drawn_in_its_colours_where_it_is_warm() -> None:
+    values = np.zeros((50, 60), np.float32)
+    values[30:40, 40:50] = 1.0
+    pixels = overview(case_of(0), replace(DRAWING, boxes=(), overlay=heat(values, (60, 50)))).astype(int)
+    scale, left = 0.96 * 900 / 60.0, 0.02 * 900
+    top = 900 * (1 - 0.02 - 0.44) - 25 * scale
+    warm = pixels[round(top + 35 * scale), round(left + 45 * scale)]
+    cold = pixels[round(top + 35 * scale), round(left + 20 * scale)]
+    assert warm[0] - warm[2] > 60, "warm: more red than blue"
+    assert np.ptp(cold) == 0 and abs(cold[0] - 90) <= 2, "the picture alone"
+
+
+def test_a_text_is_read_on_a_bright_picture_as_well() -> None:
+    bright = data_uri(np.full((50, 60), 250, np.uint8), (60, 50))
+    pixels = overview(case_of(1), replace(DRAWING, picture=bright)).astype(int)
+    scale, left = 0.96 * 900 / 60.0, 0.02 * 900
+    top = 900 * (1 - 0.02 - 0.44) - 25 * scale
+    above = pixels[
+        round(top + 3.5 * scale) : round(top + 5 * scale) - 3, round(left + 5 * scale) : round(left + 8 * scale)
+    ]
+    assert above.min() < 60, "its outline is dark"

@@ -22,33 +22,33 @@ METHODS = """
     GetBackgroundVolumeID GetBinaryLabelmapRepresentationName GetCenterWorld GetComputedWorldValue
     GetCurrentInteractionMode GetDimensions GetDisplayNode GetElement GetEventPosition GetExtent GetFieldOfView
     GetFileName GetFirstRenderer GetFocalPoint GetForegroundVolumeID GetID GetIJKToRASDirectionMatrix
-    GetIJKToRASMatrix GetImageData GetImageToWorldMatrix GetInteractionNode GetItemByDataNode
-    GetItemChildWithName GetLabelVolumeID GetLayoutName GetLinkedControl GetLookupTable GetModifiedSinceRead
-    GetName GetNodeByID GetNthDisplayNode GetNthNodeReferenceID GetNumberOfControlPoints
-    GetNumberOfDefinedControlPoints GetNumberOfDisplayNodes GetNumberOfItemChildren GetNumberOfNodeReferences
+    GetIJKToRASMatrix GetImageData GetImageToWorldMatrix GetInteractionNode GetItemByDataNode GetItemChildWithName
+    GetLabelVolumeID GetLayoutName GetLinkedControl GetLookupTable GetModifiedSinceRead GetName GetNodeByID
+    GetNthDisplayNode GetNthNodeReferenceID GetNumberOfControlPoints GetNumberOfDefinedControlPoints
+    GetNumberOfDisplayNodes GetNumberOfItemChildren GetNumberOfNodeReferences GetNumberOfViewNodeIDs
     GetObjectToNodeMatrix GetOrientation GetOutput GetOutputPort GetParameter GetPointData GetPosition
-    GetRASToIJKMatrix GetRenderWindow GetRenderers GetRepresentation GetScalars GetScene GetSceneItemID
-    GetSegment GetSegmentation GetSingletonNode GetSize GetSlabReconstructionTypeFromString GetSliceToRAS
-    GetSpacing GetStorageNode GetSubjectHierarchyNode GetUniqueNameByString GetVisibility GetXYToRAS
-    GetXYZOrigin Invert IsBatchProcessing IsClosing IsNodePresent MultiplyPoint ReadData RemoveAttribute
-    RemoveItem RemoveNode RemoveNodeReferenceIDs RenderBlocker SetActivePlaceNodeID SetAndObserveColorNodeID
+    GetRASToIJKMatrix GetRenderWindow GetRenderers GetRepresentation GetScalars GetScene GetSceneItemID GetSegment
+    GetSegmentation GetSingletonNode GetSize GetSlabReconstructionTypeFromString GetSliceToRAS GetSpacing
+    GetStorageNode GetSubjectHierarchyNode GetUniqueNameByString GetVisibility GetXYToRAS GetXYZOrigin Invert
+    IsBatchProcessing IsClosing IsNodePresent MultiplyPoint ReadData RemoveAttribute RemoveItem RemoveNode
+    RemoveNodeReferenceIDs RenderBlocker SetActivePlaceNodeID SetActiveScalarName SetAndObserveColorNodeID
     SetAndObserveDisplayNodeID SetAndObserveObjectToNodeMatrix SetAndObservePolyData SetAndObserveStorageNodeID
     SetAndObserveTransformNodeID SetAttribute SetBackfaceCulling SetBackgroundVolumeID SetColor SetCompositing
-    SetCoordinateSystemToNormalizedDisplay SetCurrentInteractionMode SetDimensions SetDisableModifiedEvent
-    SetElement SetFieldOfView SetFileName SetFillOpacity SetFocalPoint SetForegroundOpacity
-    SetForegroundVolumeID SetGeometryFromImageToWorldMatrix SetGlyphScale SetHandlesInteractive
-    SetHideFromEditors SetIJKToRASMatrix SetInputConnection SetInputData SetItemParent SetLabelOpacity
-    SetLabelValue SetLabelVolumeID SetLinkedControl SetLocked SetMatrix SetMatrixTransformToParent SetName
+    SetCoordinateSystemToNormalizedDisplay SetCurrentInteractionMode SetData SetDimensions SetDisableModifiedEvent
+    SetElement SetFieldOfView SetFileName SetFillOpacity SetFocalPoint SetForegroundOpacity SetForegroundVolumeID
+    SetGeometryFromImageToWorldMatrix SetGlyphScale SetHandlesInteractive SetHideFromEditors SetIJKToRASMatrix
+    SetInputConnection SetInputData SetItemParent SetLabelOpacity SetLabelValue SetLabelVolumeID SetLighting
+    SetLineWidth SetLines SetLinkedControl SetLocked SetMatrix SetMatrixTransformToParent SetName
     SetNodeReferenceID SetNthControlPointLabel SetNthControlPointPosition SetNthControlPointVisibility
     SetNumberOfColors SetOpacity SetOrientation SetOrigin SetOutlineOpacity SetParameter SetPlaceModePersistence
-    SetPointLabelsVisibility SetPosition SetPropertiesLabelVisibility SetReferenceActivePlaceNodeClassName
-    SetReferenceImageGeometryParameterFromVolumeNode SetRotationHandleVisibility SetSaveWithScene
-    SetScalarVisibility SetScalars SetScaleHandleVisibility SetSegmentOpacity2DFill SetSegmentVisibility
-    SetSingleFile SetSingletonTag SetSize SetSlabReconstructionEnabled SetSlabReconstructionThickness
-    SetSlabReconstructionType SetStandardDeviation SetTableRange SetTextScale SetTransform
-    SetTranslationHandleVisibility SetTypeToUser SetUndoEnabled SetUseCompression SetValue SetViewNodeIDs
-    SetVisibility SetVisibility2D SetWindowLevel SetWindowLevelMinMax SetXYZOrigin SplittingOff StartModify
-    UnRegister UnsetParameter Update UpdateMatrices WriteData
+    SetPointLabelsVisibility SetPoints SetPosition SetPropertiesLabelVisibility
+    SetReferenceActivePlaceNodeClassName SetReferenceImageGeometryParameterFromVolumeNode
+    SetRotationHandleVisibility SetSaveWithScene SetScalarRangeFlag SetScalarVisibility SetScalars
+    SetScaleHandleVisibility SetSegmentOpacity2DFill SetSegmentVisibility SetSingleFile SetSingletonTag SetSize
+    SetSlabReconstructionEnabled SetSlabReconstructionThickness SetSlabReconstructionType SetStandardDeviation
+    SetTableRange SetTextScale SetTransform SetTranslationHandleVisibility SetTypeToUser SetUndoEnabled
+    SetUseCompression SetValue SetViewNodeIDs SetVisibility SetVisibility2D SetWindowLevel SetWindowLevelMinMax
+    SetXYZOrigin SplittingOff StartModify UnRegister UnsetParameter Update UpdateMatrices WriteData
 """
 LATER = {"GetNumberOfAdditionalLayers", "SetNthLayerVolumeID"}
 """From 5.10 on; asked for only where they are there."""

@@ -15,6 +15,8 @@ NOT_SEEN = {
     # Names of nodes and of their parts, which scripts and Slicer's own code look for.
     *(
         "PneumoScreen label",
+        "PneumoScreen boxes",
+        "Colour",
         "PneumoScreen ground glass",
         "PneumoScreen Grad-CAM",
         "PneumoScreen masks",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 WHITE = 65535
 """The brightest grey of a picture for clients."""
+_GRADCAM = "gradcam"
 
 
 @dataclass(frozen=True)
@@ -196,24 +197,29 @@ class CxrMethod(Method):
 
         return writer_of(asked)
 
+    def marked(self, screening: "CxrScreening") -> "Mapping[str, NDArray[np.generic]]":
+        """What spoke for the finding."""
+        return {_GRADCAM: screening.gradcam}
+
     def restored(self, image: "Radiograph", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Restored":
-        """The lungs' boxes of the document."""
+        """The lungs' boxes of the document over the Grad-CAM; without a screening, over nothing."""
         import numpy as np
 
-        del marked
-        return Restored(case, np.zeros(image.pixels.shape, np.float32), {}, np.zeros((0, 0), np.int32))
+        gradcam = np.zeros(image.pixels.shape, np.float32)
+        if _GRADCAM in marked and marked[_GRADCAM].shape == gradcam.shape:
+            gradcam = marked[_GRADCAM].astype(np.float32)
+        return Restored(case, gradcam, {}, np.zeros((0, 0), np.int32))
 
     def drawing(self, image: "Radiograph", screening: "CxrScreening | Restored", classes: "Classes") -> "Drawing":
-        """The radiograph with the boxes of the lungs."""
+        """The radiograph with the boxes of the lungs, and what spoke for the finding over it."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.pictures import draw
 
         del classes
         drawn = draw(image, screening)
         boxes = tuple(DrawnBox(box.side, "unknown", box.x, box.y, box.width, box.height) for box in drawn.boxes)
-        return Drawing(
-            "The radiograph", drawn.radiograph, drawn.frame.width_mm, drawn.frame.height_mm, ("L", "F"), boxes
-        )
+        size = (drawn.frame.width_mm, drawn.frame.height_mm)
+        return Drawing("The radiograph with Grad-CAM", drawn.radiograph, *size, ("L", "F"), boxes, drawn.gradcam)
 
 
 def _load_lung_boxes(weights: "Weights") -> object:

@@ -22,6 +22,7 @@ class Drawing:
     Attributes:
         title: what it shows.
         orientation: where its rows and its columns run to, as DICOM's PatientOrientation names it.
+        overlay: a picture with an alpha channel that lies over the whole of it, as a data URI; empty for none.
     """
 
     title: str
@@ -30,3 +31,4 @@ class Drawing:
     height: float
     orientation: tuple[str, str]
     boxes: tuple[DrawnBox, ...] = ()
+    overlay: str = ""

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -31,6 +32,8 @@ _MOST_LINES = 17
 """On the first page; what is more follows at the end."""
 _LINES_A_PAGE, _ROWS_A_PAGE = 55, 48
 _GREY = "#5f6b7a"
+_OUTLINE = [withStroke(linewidth=2.0, foreground="black")]
+"""Lungs are dark and what lies below them is bright: a text on either is to be read."""
 _OPPOSITE = {"L": "R", "R": "L"}
 """Of the side to which a picture's rows run."""
 _NAMES = ("Region", "Side", "Label", "Confidence", "By", "Infected", "Box (mm)")
@@ -134,13 +137,15 @@ def _table(figure: Figure, rows: Sequence[Sequence[str]], top: float) -> None:
 def _draw(axes: Axes, drawing: Drawing, letters: float) -> None:
     """The picture with its boxes; their numbers stand above them, as in the report."""
     axes.axis("off")
-    axes.imshow(_pixels(drawing.picture), cmap="gray", extent=(0, drawing.width, drawing.height, 0), aspect="equal")
+    place: dict[str, Any] = {"extent": (0, drawing.width, drawing.height, 0), "aspect": "equal"}
+    for layer in filter(None, (drawing.picture, drawing.overlay)):
+        axes.imshow(_pixels(layer), cmap="gray", vmin=0, vmax=255, **place)
     colours = {f"type-{i}": pair for i, pair in enumerate(wording.PALETTE)}
     for box in drawing.boxes:
         # Pictures are dark on either ground.
         colour = colours.get(box.key, wording.IRRELEVANT_COLOUR)[1]
         axes.add_patch(Rectangle((box.x, box.y), box.width, box.height, fill=False, edgecolor=colour, linewidth=1.2))
-        axes.text(box.x, box.y, box.text, color=colour, fontsize=letters, va="bottom")
+        axes.text(box.x, box.y, box.text, color=colour, fontsize=letters, va="bottom", path_effects=_OUTLINE)
     _letter_sides(axes, drawing, letters)
     axes.set_xlim(0, drawing.width)
     axes.set_ylim(drawing.height, 0)
@@ -151,9 +156,9 @@ def _letter_sides(axes: Axes, drawing: Drawing, size: float) -> None:
     towards = drawing.orientation[0]
     for letter, place, alignment in ((_OPPOSITE[towards], 0.01, "left"), (towards, 0.99, "right")):
         where: dict[str, Any] = {"transform": axes.transAxes, "ha": alignment, "va": "center"}
-        axes.text(place, 0.5, letter, color="white", fontsize=1.5 * size, weight="bold", **where)
+        axes.text(place, 0.5, letter, color="white", fontsize=1.5 * size, weight="bold", path_effects=_OUTLINE, **where)
 
 
 def _pixels(data_uri: str) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(base64.b64decode(data_uri.partition(",")[2]))) as picture:
-        return np.asarray(picture)
+        return np.asarray(picture if picture.mode != "P" else picture.convert("RGBA"))

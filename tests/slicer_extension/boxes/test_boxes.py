@@ -124,16 +124,19 @@ def test_a_mark_recolours_the_same_node(shown):
     assert np.allclose(node.GetDisplayNode().GetColor(), colour_of("irrelevant"))
 
 
-def test_a_box_is_in_the_views_that_cut_it_and_in_3d(stage, shown):
+def test_a_box_is_in_the_views_that_cut_it_and_the_selected_one_in_3d(stage, shown):
     axial, coronal, sagittal = (view.node.GetID() for view in stage.slices)
     space = stage.space.node.GetID()
     assert views_of(shown, "r1") == {axial, coronal, sagittal, space}
-    assert views_of(shown, "r2") == {axial, space}
+    assert views_of(shown, "r2") == {axial, NOWHERE}
     jump_to(RIGHT.center_mm)
     stage.background.finish()
-    assert views_of(shown, "r2") == {axial, coronal, sagittal, space}
+    assert views_of(shown, "r2") == {axial, coronal, sagittal, NOWHERE}
     stage.axial.node.SetSliceOffset(100)
     assert axial not in views_of(shown, "r1") | views_of(shown, "r2")
+    shown.select("r2")
+    stage.background.finish()
+    assert space in views_of(shown, "r2") and space not in views_of(shown, "r1")
 
 
 def test_the_selected_box_is_drawn_before_anything_in_the_background(stage, boxes):

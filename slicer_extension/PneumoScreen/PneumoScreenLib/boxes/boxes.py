@@ -1,6 +1,6 @@
 """The regions of a case as boxes in all views: a vtkMRMLMarkupsROINode each, coloured by type."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import slicer
@@ -13,8 +13,9 @@ from ..scene.volumes import box_axes
 from ..signal import Signal
 from .case_nodes import Nodes
 from .clicks import Clicks, Line, first_hit
+from .frames import Frames
 from .losses import Losses
-from .node import draw, geometry, is_elsewhere, set_visible
+from .node import draw, geometry, is_elsewhere, places, set_visible
 from .placing import Placing
 from .redrawing import Redrawing
 from .sightings import Sightings
@@ -59,7 +60,7 @@ class Boxes(VTKObservationMixin):
         self._placing = Placing(scene, self.placed.emit)
         self._dragged_node: Any = None
         self._redrawing = Redrawing(self._draw, later)
-        self._tag = Tag(scene)
+        self._tag, self._frames = Tag(scene), Frames(scene)
         self.views_changed.connect(self._tag.show_in)
         self._loss = Losses(scene, lambda: self._nodes.of, self._tell_deleted, later)
 
@@ -112,6 +113,7 @@ class Boxes(VTKObservationMixin):
                 if self._is_here(region_id):
                     set_visible(self._nodes.of[region_id], not is_hidden)
             self._tag.set_visible(not is_hidden)
+            self._frames.set_visible(not is_hidden)
 
     def watch(self) -> None:
         """Say which views show the volume of the case, also where it has no boxes: ``views_changed`` follows."""
@@ -126,6 +128,7 @@ class Boxes(VTKObservationMixin):
         """Let no view show a box any more, some boxes a turn: while the volume of a case that is left is shown."""
         self._redrawing.clear()
         self._sightings.close()
+        self._frames.clear()
         yield from self._nodes.hide()
 
     def clear(self) -> None:
@@ -133,6 +136,7 @@ class Boxes(VTKObservationMixin):
         with slicer.util.RenderBlocker():
             self._placing.cancel()
             self._tag.clear()
+            self._frames.clear()
             self._clicks.close()
             self._sightings.close()
             self._watch_drag(None)
@@ -200,8 +204,9 @@ class Boxes(VTKObservationMixin):
         self.deleted.emit([region_id for region_id in region_ids if region_id in self._regions])
 
     def _after_change(self) -> None:
-        self._sightings.set_boxes(list(self._regions), *self._arrays(), self._axes)
+        self._sightings.set_boxes(list(self._regions), *places(self._regions.values()), self._axes)
         self._sightings.bring_to_front(self.selected)
+        self._frames.show((region for key, region in self._regions.items() if key != self.selected), self._axes)
         self._sightings.update()
         if not self._sightings.is_adding:
             self._tell_nodes()
@@ -211,11 +216,6 @@ class Boxes(VTKObservationMixin):
             self._tag.show(self._regions[self.selected], self._axes)
         else:
             self._tag.clear()
-
-    def _arrays(self) -> Tuple[np.ndarray, np.ndarray]:
-        regions = list(self._regions.values())
-        centers = np.array([lps_to_ras(region.center_mm) for region in regions], dtype=float).reshape(-1, 3)
-        return centers, np.array([region.size_mm for region in regions], dtype=float).reshape(-1, 3)
 
     def _watch_drag(self, node: Any) -> None:
         if node is not self._dragged_node:
@@ -236,7 +236,7 @@ class Boxes(VTKObservationMixin):
             return
         if self._clicks.was_placing:
             return
-        hit = first_hit(point, direction, *self._arrays(), self._axes)
+        hit = first_hit(point, direction, *places(self._regions.values()), self._axes)
         if hit >= 0 and list(self._regions)[hit] != self.selected:
             self.picked.emit(list(self._regions)[hit])
 

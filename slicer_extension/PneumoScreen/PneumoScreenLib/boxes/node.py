@@ -58,7 +58,10 @@ def show_in(node: Any, slice_views: Iterable[str], threed_views: Iterable[str]) 
     """Show a box in these views, by their ids, and in no other."""
     for display, views in zip(_displays(node), (slice_views, threed_views)):
         # Without any id Slicer would draw a markup in all views.
-        display.SetViewNodeIDs(sorted(views) or [NOWHERE])
+        wanted = sorted(views) or [NOWHERE]
+        # To be told the same again takes Slicer a millisecond.
+        if display.GetNumberOfViewNodeIDs() != len(wanted) or not all(map(display.IsViewNodeIDPresent, wanted)):
+            display.SetViewNodeIDs(wanted)
 
 
 def set_visible(node: Any, is_visible: bool) -> None:
@@ -84,6 +87,12 @@ def geometry(node: Any) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
     center = [0.0, 0.0, 0.0]
     node.GetCenterWorld(center)
     return tuple(center), tuple(float(side) for side in node.GetSize())
+
+
+def places(regions: Iterable[Region]) -> Tuple[np.ndarray, np.ndarray]:
+    """Centres (RAS) and sizes of regions in mm, [n, 3] each."""
+    pairs = [(lps_to_ras(region.center_mm), region.size_mm) for region in regions]
+    return tuple(np.array(pairs, dtype=float).reshape(-1, 2, 3).swapaxes(0, 1))  # type: ignore[return-value]
 
 
 def is_elsewhere(node: Any, region: Region) -> bool:

@@ -2,8 +2,8 @@
 
 Slicer makes a widget for every markup in every view, whether it is in sight or not, which takes milliseconds each and
 as long again at every move of the view: with 200 boxes seconds. Here a box belongs only to the slice views whose plane
-cuts it, and to the 3-D views. The selected box is made and drawn at once, the others piece by piece while nothing else
-happens: first those that a plane cuts.
+cuts it, and the selected one to the 3-D views; there ``frames.py`` draws the others. The selected box is made and drawn
+at once, the others piece by piece while nothing else happens: first those that a plane cuts.
 """
 
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
@@ -87,12 +87,12 @@ class Sightings(VTKObservationMixin):
             if region == self._front:
                 self._show(region, planes | threed)
             elif region in self._shown:
-                self._show(region, (planes | threed) & self._shown[region])
-        # What comes into sight of a plane before what is seen in space alone; a box in all of its views at once.
+                self._show(region, planes & self._shown[region])
+        # What comes into sight of a plane before what no view shows; a box in all of its views at once.
         missing = {
-            region: planes | threed
+            region: planes
             for region, planes in wanted.items()
-            if region not in self._shown or not planes | threed <= self._shown[region]
+            if region not in self._shown or (region != self._front and not planes <= self._shown[region])
         }
         self._queue = sorted(missing.items(), key=lambda each: not wanted[each[0]])
         if self._queue:
