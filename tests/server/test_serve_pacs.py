@@ -10,6 +10,7 @@ from typing import Any
 import pydicom
 import pytest
 import requests
+import SimpleITK as sitk
 from scripts.phantom_files import write_ct, write_xray
 from tests.pacs.dicomweb_server import DicomwebServer
 from tests.pacs.test_watch import PLANTED
@@ -20,6 +21,7 @@ from pneumoscreen.pacs.catalogue import case_name
 from pneumoscreen.pacs.selection import NOTHING
 from pneumoscreen.pacs.uids import uid_of
 from pneumoscreen.server.client import ServerError
+from PneumoScreenLib.client.server import Server
 
 from .conftest import RunningServer, copied_models
 from .on_pacs import serving_pacs
@@ -139,6 +141,21 @@ def test_an_image_comes_for_clients(server: RunningServer) -> None:
         f"{server.client.address}/datastore/image?image=x", files={"file": ("x.nrrd", answer.content)}, timeout=60
     )
     assert put.status_code == 422 and "those of a PACS" in put.json()["detail"]
+
+
+def test_the_extension_reads_a_case(server: RunningServer, phantom: Volume, tmp_path: Path) -> None:
+    client = Server(server.client.address, reader="dr-a")
+    assert case("two-series") in {row["id"] for row in client.worklist()}
+    told: list[str] = []
+    picture = sitk.ReadImage(client.download(case("two-series"), str(tmp_path), lambda text, share: told.append(text)))
+    assert picture.GetSize() == phantom.hu.shape[::-1] and told
+    document = client.screen(case("two-series"), lambda text, share: told.append(text))
+    masks = sitk.ReadImage(client.masks(case("two-series"), str(tmp_path)))
+    assert masks.GetSize() == picture.GetSize() and masks.GetOrigin() == picture.GetOrigin()
+    assert client.submit(case("two-series"), document, 0)["version"] == 1
+    assert client.annotations(case("two-series"))["versions"][0]["reader"] == "dr-a"
+    row = next(row for row in client.worklist() if row["id"] == case("two-series"))
+    assert (row["state"], row["readers"]) == ("done", ["dr-a"])
 
 
 def test_results_go_back_and_a_correction_supersedes(server: RunningServer, pacs: DicomwebServer) -> None:

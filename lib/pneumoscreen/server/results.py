@@ -180,8 +180,8 @@ class Results:
         """Enter what was submitted in the moment in which the last server ended."""
         store = AnnotationStore(self._state)
         for case_id in store.cases():
-            known = self._queue.versions(case_id)
+            last = max(self._queue.versions(case_id), default=0)  # one that said what was said already is not entered
             for version in store.versions(case_id):
-                is_new = version.version not in known and version.kind != WITHDRAWAL
+                is_new = version.version > last and version.kind != WITHDRAWAL
                 if is_new and self._since is not None and version.at >= self._since:
                     self.submitted(version)
