@@ -36,7 +36,7 @@ def _phantoms() -> dict[str, Phantom]:
     return {phantom.volume.case_id: phantom for phantom in made}
 
 
-@pytest.fixture(scope="module", params=["folder", pytest.param("pacs", marks=needs_orthanc)])
+@pytest.fixture(scope="module", params=["folder", pytest.param("pacs", marks=[needs_orthanc, pytest.mark.slow])])
 def place(request: pytest.FixtureRequest) -> str:
     """Where the scans are."""
     return str(request.param)

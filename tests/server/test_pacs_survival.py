@@ -13,6 +13,9 @@ import requests
 from scripts.orthanc import Orthanc
 
 from pneumoscreen.images.volume import Volume
+from pneumoscreen.pacs.cases import PacsCases
+from pneumoscreen.pacs.client import Access, Pacs, PacsError
+from pneumoscreen.pacs.settings import PacsSettings
 from pneumoscreen.pacs.uids import uid_of
 
 from .conftest import copied_models
@@ -40,33 +43,34 @@ def kinds(orthanc: Orthanc, name: str) -> Counter[str]:
     return Counter(str(tags["Modality"]) for tags in found if tags["Modality"] != "CT")
 
 
-def test_a_pacs_killed_while_images_come_costs_a_wait(
-    orthanc: Orthanc, model_root: Path, phantom: Volume, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    chance = random.Random(5)
-    models = copied_models(model_root, tmp_path / "models")
-    with serving_pacs(orthanc.dicomweb, tmp_path / "state", models, tmp_path_factory) as server:
-        assert server.client.wait_until_offered([image(name, phantom) for name in NAMES], LIMIT_S)
-        stop = threading.Event()
+def test_a_pacs_killed_while_images_come_costs_a_wait(orthanc: Orthanc, phantom: Volume, tmp_path: Path) -> None:
+    chance, stop = random.Random(5), threading.Event()
+    settings = PacsSettings(orthanc.dicomweb, days=0, quiet_s=0.0)
+    cases = PacsCases(tmp_path, settings, pacs=Pacs(Access(orthanc.dicomweb), retries=0), pause=lambda seconds: None)
+    cases.look()
 
-        def kill_often() -> None:
-            while not stop.wait(chance.uniform(0.1, 0.6)):
-                orthanc.kill()
-                orthanc.start()
+    def kill_often() -> None:
+        while not stop.wait(chance.uniform(0.05, 0.3)):
+            orthanc.kill()
+            orthanc.start()
 
-        answers: dict[str, list[int]] = {name: [] for name in NAMES}
-        killer = threading.Thread(target=kill_often)
-        killer.start()
-        end = time.monotonic() + LIMIT_S
+    killer = threading.Thread(target=kill_often)
+    killer.start()
+    failures, end = 0, time.monotonic() + LIMIT_S
+    try:
         for name in NAMES:
-            url = f"{server.client.address}/datastore/image?image={image(name, phantom)}"
-            while time.monotonic() < end and 200 not in answers[name]:
-                answers[name].append(requests.get(url, timeout=120).status_code)
+            while time.monotonic() < end:
+                try:
+                    with cases.held(image(name, phantom)) as folder:
+                        assert len(list(folder.glob("*.dcm"))) == 30
+                    break
+                except PacsError:
+                    failures += 1
+                    assert not list(cases.folder(image(name, phantom)).glob("*.dcm"))
+    finally:
         stop.set()
         killer.join()
-        assert all(found[-1] == 200 and set(found) <= {200, 502, 503} for found in answers.values()), answers
-        for name in NAMES:
-            assert len(list((server.studies / image(name, phantom)).glob("*.dcm"))) == 30
+    assert len(list(tmp_path.glob("*/*.dcm"))) == 90, failures
 
 
 @pytest.mark.slow
