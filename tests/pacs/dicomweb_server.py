@@ -25,7 +25,8 @@ class DicomwebServer:
     Attributes:
         fault: asked before each request is served.
         seen: method, path and headers of all requests.
-        pages: most items of a search; ``knows_offset`` whether it turns them.
+        pages: most items of a search; ``knows_offset`` whether it turns them; ``loses_pages`` whether all but the first
+            are empty.
         drops: so many images are left out of each series that is fetched.
         refuses: reason for which nothing is stored.
         raw: body and type that are answered when images are asked for.
@@ -38,6 +39,7 @@ class DicomwebServer:
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.fault: Fault = lambda method, path: None
         self.pages, self.knows_offset, self.drops, self.refuses = 1000, True, 0, 0
+        self.loses_pages = False
         self.raw: tuple[bytes, str] | None = None
         self.lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
@@ -130,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         if last in keywords:
             found = self.pacs.search(keywords[last], wanted, query)
             offset = int(query.get("offset", 0)) if self.pacs.knows_offset else 0
+            found = [] if self.pacs.loses_pages and offset else found
             limit = min(int(query.get("limit", 1000)), self.pacs.pages)
             self._json(found[offset : offset + limit])
         elif last == "metadata":

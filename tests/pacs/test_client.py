@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pneumoscreen.errors import ConfigError
-from pneumoscreen.pacs import access
+from pneumoscreen.pacs import access, client
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.client import (
     Access,
@@ -61,6 +61,17 @@ def test_all_studies_come_page_by_page(
     found = list(pacs_of(server).studies(["CT", "CR"]))
     assert found == [StudyFound(uid, 1) for uid in studies[:-1]] + [StudyFound(studies[-1], 20)]
     assert list(pacs_of(server).studies(["CR"])) == []
+
+
+@pytest.mark.parametrize("loses", [True, False])
+def test_a_pacs_that_loses_what_is_behind_the_first_page_is_asked_for_all(
+    loses: bool, server: DicomwebServer, studies: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE", 4)
+    server.knows_offset, server.loses_pages = loses, loses
+    assert [study.uid for study in pacs_of(server).studies(["CT"])] == studies
+    (series,) = pacs_of(server).series(studies[-1])
+    assert len(pacs_of(server).instances(studies[-1], series.uid)) == 20
 
 
 def test_days_are_asked_for(server: DicomwebServer, studies: list[str]) -> None:

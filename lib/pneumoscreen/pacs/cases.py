@@ -158,6 +158,7 @@ class PacsCases:
         case = self._catalogue.case(case_id)
         if case is None:
             raise PacsGoneError(f"case {case_id} is not in the list of the PACS any more")
+        self._mark(case)
         fill = partial(self._fill, case, progress)
         with self._cache.held(case_id, str(case.generation), fill, lambda: progress(0.0)) as folder:
             yield folder

@@ -46,6 +46,7 @@ __all__ = [
 PAGE = 100
 _DUPLICATE = 0x0111
 _WHOLE = 1 << 40
+_NAMED_BY = ("0020000D", "0020000E", "00080018")
 _IMAGES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _ABOUT_STUDY = ("00201208", "00100020", "00100021", "00100030", "00101010", "00080020")
 """Number of instances; what tells a patient, the patient's age and the day."""
@@ -194,19 +195,44 @@ class Pacs:
     def _pages(
         self, what: str, search: Callable[..., Any], fields: Sequence[str], filters: Mapping[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Every item of a search. A PACS that knows no offset gives the same page again, which ends the search."""
+        """Every item of a search.
+
+        Some PACS know no offset and give the same page again; Orthanc 1.10 loses what is behind the first page where it
+        looks for modalities. So a search that ends with a full page is done once more in one piece.
+        """
         before: list[dict[str, Any]] = []
+        known: set[tuple[str, ...]] = set()
         offset = 0
         while True:
-            with self._asking(f"for {what}"):
-                page = search(search_filters=dict(filters or {}), fields=list(fields), limit=PAGE, offset=offset)
-            if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
-                raise self._rubbish(f"for {what}")
-            if not page or page == before:
+            page = self._page(what, search, fields, filters, limit=PAGE, offset=offset)
+            is_over = not page or page == before
+            if is_over and len(before) >= PAGE:
+                page = self._page(what, search, fields, filters)
+            elif is_over:
                 return
-            yield from page
+            for item in page:
+                name = tuple(uid_in(item, tag) for tag in _NAMED_BY)
+                if name not in known:
+                    known.add(name)
+                    yield item
+            if is_over:
+                return
             # Some give fewer than they are asked for, and have more.
             before, offset = page, offset + len(page)
+
+    def _page(
+        self,
+        what: str,
+        search: Callable[..., Any],
+        fields: Sequence[str],
+        filters: Mapping[str, str] | None,
+        **part: int,
+    ) -> list[dict[str, Any]]:
+        with self._asking(f"for {what}"):
+            page = search(search_filters=dict(filters or {}), fields=list(fields), **part)
+        if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
+            raise self._rubbish(f"for {what}")
+        return page
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
