@@ -90,6 +90,32 @@ def test_what_is_in_use_stays_and_what_does_not_fit_is_a_sentence(tmp_path: Path
     assert cache.size <= ROOM and images(tmp_path)["a"] == 0
 
 
+def test_what_is_made_of_images_counts(tmp_path: Path) -> None:
+    cache, fill = cache_of(tmp_path), Filling()
+    with cache.held("a", "0", fill):
+        pass
+    os.utime(tmp_path / "pins" / "a", (0, 0))
+    with cache.held("b", "0", fill):
+        (tmp_path / "made" / "b.1.nrrd").write_bytes(bytes(300))
+    assert images(tmp_path) == {"a": 0, "b": 2, "c": 0} and cache.size == 700
+
+
+def test_a_case_that_became_another_one_waits_for_those_who_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pneumoscreen.pacs.case_cache._LONGEST_S", 0.0)
+    fill = Filling()
+    with cache_of(tmp_path).held("a", "0", fill):
+        with (
+            pytest.raises(CacheFullError, match="became others, and those of before are still in use"),
+            cache_of(tmp_path).held("a", "1", fill),
+        ):
+            pass
+        assert images(tmp_path)["a"] == 2
+    with cache_of(tmp_path).held("a", "1", fill):
+        assert fill.count == 2
+
+
 def test_a_fetch_that_fails_leaves_nothing(tmp_path: Path) -> None:
     cache = cache_of(tmp_path)
 

@@ -22,7 +22,7 @@ GROWTH = 1.2
 @needs_orthanc
 @pytest.mark.slow
 def test_two_hundred_studies(model_root: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    volume = generate_phantom(3, "covid19", PhantomSpec(matrix=64, slices=12)).volume
+    volume = generate_phantom(3, "covid19", PhantomSpec(matrix=64, slices=20)).volume
     volumes = {f"patient-{number}": replace(volume, case_id=f"study-{number}") for number in range(1, STUDIES + 1)}
     names = [image_id_of(one) for one in volumes.values()]
     models = copied_models(model_root, tmp_path / "models")

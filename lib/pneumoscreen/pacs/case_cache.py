@@ -21,6 +21,8 @@ from .faults import CacheFullError
 from .transfer import Tell
 
 _POLL_S = 0.05
+_LONGEST_S = 60.0
+"""Ours: so long does one who wants a case that became another one wait for those who still use it as it was."""
 _STEP = 8 << 20
 """Ours: bytes for which room is made at a time while a series comes."""
 _NO_TIME_NS = 10**18
@@ -64,17 +66,24 @@ class CaseCache:
         Raises:
             CacheFullError: if there is no room for them beside those in use.
         """
-        with (self._pins / case_id).open("a+") as pin:
-            while True:
-                _lock(pin, fcntl.LOCK_SH, check)
-                if _said(pin)[:2] == [_WHOLE, state]:
-                    break
-                _lock(pin, fcntl.LOCK_EX, check)
-                if _said(pin)[:2] != [_WHOLE, state]:
-                    self._fill(pin, case_id, state, fill)
-                # Between this lock and a shared one somebody may put the images away: they are looked at again.
-            os.utime(pin.fileno())
-            yield self._place(case_id)
+        try:
+            with (self._pins / case_id).open("a+") as pin:
+                self._share(pin, case_id, state, fill, check)
+                os.utime(pin.fileno())
+                yield self._place(case_id)
+        finally:
+            self._shrink()  # files may have been made of the images meanwhile
+
+    def _share(self, pin: IO[str], case_id: str, state: str, fill: Fill, check: Callable[[], object]) -> None:
+        """Take the lock of those who read a case, with its images there."""
+        while True:
+            _lock(pin, fcntl.LOCK_SH, check)
+            if _said(pin)[:2] == [_WHOLE, state]:
+                return
+            _lock(pin, fcntl.LOCK_EX, check, _LONGEST_S if _said(pin)[:1] == [_WHOLE] else None)
+            if _said(pin)[:2] != [_WHOLE, state]:
+                self._fill(pin, case_id, state, fill)
+            # Between this lock and a shared one somebody may put the images away: they are looked at again.
 
     @property
     def size(self) -> int:
@@ -113,10 +122,18 @@ class CaseCache:
         Raises:
             CacheFullError: if it does not.
         """
+        if self._shrink(coming) > self._most:
+            raise CacheFullError(
+                f"the images that are needed at one time take more than the {self._most / 1e9:g} GB of --cache-gb; "
+                "raise it, or use fewer at a time"
+            )
+
+    def _shrink(self, coming: str = "") -> int:
+        """Put away what was not used for longest, as far as that is needed and possible; the bytes that stay."""
         total = self.size
         for pin in sorted(self._pins.iterdir(), key=_last_use):
             if total <= self._most:
-                return
+                break
             if pin.name == coming:
                 continue
             with pin.open("a+") as opened:
@@ -126,17 +143,14 @@ class CaseCache:
                     continue  # it is in use
                 total -= self._size(pin.name)
                 self._put_away(opened, pin.name)
-        if total > self._most:
-            raise CacheFullError(
-                f"the images that are needed at one time take more than the {self._most / 1e9:g} GB of --cache-gb; "
-                "raise it, or use fewer at a time"
-            )
+        return total
 
     def _put_away(self, pin: IO[str], case_id: str) -> None:
         """Remove the images of a case; the caller has its lock alone."""
         pin.truncate(0)
         pin.flush()
-        for path in (*self._place(case_id).iterdir(), *self._beside(case_id)):
+        folder = self._place(case_id)
+        for path in (*(folder.iterdir() if folder.is_dir() else ()), *self._beside(case_id)):
             if path.is_file() and (not path.name.startswith(".") or path.name.endswith(".part")):
                 path.unlink(missing_ok=True)
 
@@ -147,13 +161,18 @@ class CaseCache:
         return size + sum(_bytes(path) for path in self._beside(case_id))
 
 
-def _lock(pin: IO[str], kind: int, check: Callable[[], object]) -> None:
+def _lock(pin: IO[str], kind: int, check: Callable[[], object], longest_s: float | None = None) -> None:
+    end = None if longest_s is None else time.monotonic() + longest_s
     while True:
         try:
             fcntl.flock(pin, kind | fcntl.LOCK_NB)
             return
         except OSError:
             check()
+            if end is not None and time.monotonic() >= end:
+                raise CacheFullError(
+                    "the images of this case became others, and those of before are still in use; ask again later"
+                ) from None
             time.sleep(_POLL_S)
 
 

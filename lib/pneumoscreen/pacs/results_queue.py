@@ -149,17 +149,17 @@ class ResultsQueue:
             base.execute("UPDATE results SET next_try = 0")
 
     def open(self) -> list[Result]:
-        """What is not stored, oldest first."""
-        return self._rows("state != ? ORDER BY id", STORED)
+        """What is not stored, oldest first, without the documents."""
+        return self._rows("state != ? ORDER BY id", STORED, fields=_FIELDS.replace("document", "''"))
 
     @staticmethod
     def _has(base: sqlite3.Connection, case_id: str, version: int) -> bool:
         found = base.execute("SELECT 1 FROM results WHERE case_id = ? AND version = ?", (case_id, version))
         return found.fetchone() is not None
 
-    def _rows(self, condition: str, *values: object) -> list[Result]:
+    def _rows(self, condition: str, *values: object, fields: str = _FIELDS) -> list[Result]:
         with self._open() as base:
-            return [Result(*row) for row in base.execute(f"SELECT {_FIELDS} FROM results WHERE {condition}", values)]
+            return [Result(*row) for row in base.execute(f"SELECT {fields} FROM results WHERE {condition}", values)]
 
     def _set(self, result: Result, assignments: str, *values: object) -> None:
         with self._open() as base:

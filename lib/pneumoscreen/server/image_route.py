@@ -16,6 +16,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from monailabel.config import RBAC_USER
 from monailabel.endpoints.datastore import download_image
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ImageError
@@ -43,8 +44,10 @@ class HeldFile(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        with self._held:
+        try:
             await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._held.close)
 
 
 def image_router(app: PneumoScreenApp) -> APIRouter:
