@@ -63,10 +63,15 @@ class TestHelp:
         for command in ("screen", "serve", "train", "evaluate", "phantom", "demo", "bench"):
             assert re.search(rf"\b{command}\b", done.stdout)
 
-    @pytest.mark.parametrize("command", ["screen", "serve", "train", "evaluate", "phantom", "demo", "bench"])
+    @pytest.mark.parametrize("command", ["screen", "serve", "train", "evaluate", "phantom", "demo", "bench", "export"])
     def test_every_command_explains_itself(self, command: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([command, "--help"]) == 0
         assert "Usage" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("kind", ["csv", "fhir", "coco", "nnunet", "bundle", "onnx"])
+    def test_every_export_gives_an_example(self, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["export", kind, "--help"]) == 0
+        assert f"Example: pneumoscreen export {kind}" in capsys.readouterr().out
 
     def test_without_arguments_it_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([]) == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pneumoscreen.csv_table import read_rows
+from pneumoscreen.csv_table import harmless, read_rows, writing_rows
 from pneumoscreen.errors import PneumoScreenError
 
 COLUMNS = ("case", "patient")
@@ -39,3 +39,18 @@ def test_a_file_that_is_not_there_has_no_rows_only_where_it_may_be_missing(tmp_p
 def test_what_is_no_table_is_a_sentence(content: bytes, said: str, tmp_path: Path) -> None:
     with pytest.raises(PneumoScreenError, match=said):
         read_rows(written(tmp_path, content), COLUMNS, optional=True)
+
+
+def test_no_cell_is_a_formula_and_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    with writing_rows(path, COLUMNS, mark=True) as write:
+        write(["=1+1", 'ü, "x"'])
+        write([-1.5, None])
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert read_rows(path, COLUMNS) == [(2, ["'=1+1", 'ü, "x"']), (3, ["-1.5", ""])]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_a_text_that_begins_as_a_formula_does_is_harmless(sign: str) -> None:
+    assert harmless(f"{sign}cmd|x") == f"'{sign}cmd|x"
+    assert harmless(f"a{sign}b") == f"a{sign}b"

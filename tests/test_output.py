@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pneumoscreen.errors import PneumoScreenError
-from pneumoscreen.output import OutputError, prepare_folder, replacing, require_folder
+from pneumoscreen.output import OutputError, new_folder, prepare_folder, replacing, require_folder
 
 
 def test_a_missing_folder_is_made_with_its_parents(tmp_path: Path) -> None:
@@ -68,3 +68,31 @@ def test_a_write_error_names_the_target(tmp_path: Path) -> None:
         replacing(tmp_path / "absent" / "case.json") as part,
     ):
         part.write_text("new")
+
+
+def test_a_new_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "out"
+
+    def fail() -> None:
+        with new_folder(target) as folder:
+            (folder / "half").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not target.exists() and list((tmp_path / "a").iterdir()) == []
+    with new_folder(target) as folder:
+        (folder / "whole").write_text("whole")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["whole"]
+
+
+def test_a_folder_that_holds_something_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    with new_folder(tmp_path / "link") as folder:
+        (folder / "a").write_text("a")
+    for name in ("empty", "link", "empty/a"):
+        with pytest.raises(OutputError, match="exists already, and nothing in it is written over"):
+            new_folder(tmp_path / name).__enter__()
+    assert (tmp_path / "empty" / "a").read_text(encoding="utf-8") == "a"

@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     from .case import Case, ModelInfo
     from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
-    from .images.volume import Volume
+    from .images.masks import Masks
     from .importers.found import ImportRequest, Layout, Remark
     from .importers.outcomes import Outcome
+    from .models.portable import Portable
     from .models.store import ModelStore
     from .models.weights import Weights
     from .phantoms.studies import PhantomRequest, Writer
     from .report.drawing import Drawing
+    from .studies.cases import Study
+    from .studies.marked import Marked
     from .training.recipes import Recipe
     from .verdict import Classes
 
@@ -57,27 +60,14 @@ class Network:
         training: what its training does and with which labels, a sentence for clients.
         load: makes the network of weights; raises ``ModelError`` if they do not fit the program.
         recipe: its training.
+        portable: describes it for other programs.
     """
 
     name: str
     training: str
     load: "Callable[[Weights], object]"
     recipe: "Callable[[], type[Recipe]]"
-
-
-@dataclass(frozen=True)
-class Masks:
-    """What a screening marked voxel by voxel, on the grid of its volume.
-
-    Attributes:
-        volume: the scan.
-        lungs: [z, y, x], see ``images.volume.LEFT``.
-        infection: [z, y, x], infected voxels.
-    """
-
-    volume: "Volume"
-    lungs: "NDArray[np.uint8]"
-    infection: "NDArray[np.bool_]"
+    portable: "Callable[[Weights], Portable] | None" = None
 
 
 class Screening(Protocol):
@@ -135,6 +125,8 @@ class Method(ABC):
         voxels: name of the field that holds the values of an image; the others are small.
         scored_by: the network whose scores are comparable for active learning.
         segments: names of the segments of its label maps; none where it makes none.
+        box_names: what the boxes on its annotated images are called; none where it has none.
+        mask_names: what the values of the masks of its annotated images are called, from 1; none where it has none.
         needs_monai: whether its networks import MONAI.
         reads_ahead: whether an image takes so long to read that the next one is read while one is screened, and a
             server keeps the last one.
@@ -151,6 +143,8 @@ class Method(ABC):
     voxels: str
     scored_by: str
     segments: tuple[str, ...] = ()
+    box_names: tuple[str, ...] = ()
+    mask_names: tuple[str, ...] = ()
     needs_monai = False
     reads_ahead = False
     shows_as_read = True
@@ -324,7 +318,7 @@ class Method(ABC):
 
     # Results for a PACS
 
-    def marked(self, screening: Any) -> "Mapping[str, NDArray[np.generic]]":
+    def kept(self, screening: Any) -> "Mapping[str, NDArray[np.generic]]":
         """What of a screening is kept, by name, so that results can be made of a document that a reader corrects."""
         del screening
         return {}
@@ -335,7 +329,7 @@ class Method(ABC):
         Args:
             image: as the method reads it.
             case: the document.
-            marked: as ``marked`` gave it; empty where the image was never screened.
+            marked: as ``kept`` gave it; empty where the image was never screened.
 
         Raises:
             PneumoScreenError: if it cannot be.
@@ -350,7 +344,17 @@ class Method(ABC):
         """
         raise ConfigError(f"pacs: there is no picture of {self.images}")
 
-    def masks(self, image: Any, screening: Any) -> Masks | None:
+    def masks(self, image: Any, screening: Any) -> "Masks | None":
         """What the screening marked voxel by voxel; None where the method marks no voxels."""
         del image, screening
         return None
+
+    # Annotated cases for other programs
+
+    def marked(self, study: "Study", classes: "Classes") -> "Marked":
+        """The image of an annotated case with ``box_names`` or a mask of ``mask_names``.
+
+        Raises:
+            PneumoScreenError: if the case cannot be used; the message names the file.
+        """
+        raise ConfigError(f"export: nothing is marked on {self.images}")

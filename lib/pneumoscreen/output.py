@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +67,30 @@ def replacing(target: Path) -> Iterator[Path]:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a folder to write into; it takes the target's name at the end, or vanishes if the work fails.
+
+    Nothing that is there already is written over.
+
+    Raises:
+        OutputError: if the target holds something, or cannot be made.
+    """
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise OutputError(f"{target}: exists already, and nothing in it is written over; name a new folder")
+    target = target.resolve()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        # A folder without content gives way to a rename, one that was filled meanwhile does not.
+        os.replace(part, target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another folder") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_evaluation(out: Path, figures: Mapping[str, Any], text: str, page: str | None = None) -> None:

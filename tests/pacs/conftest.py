@@ -12,8 +12,8 @@ from pneumoscreen.case import CXR_CLASSES, Case, Cxr, ImageInfo, ModelInfo, plac
 from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from pneumoscreen.ct.phantoms.studies import truth_document
 from pneumoscreen.images import Input, find_inputs
+from pneumoscreen.images.masks import Masks
 from pneumoscreen.images.volume import Volume
-from pneumoscreen.method import Masks
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.source import source_of
 from pneumoscreen.report.drawing import Drawing, DrawnBox

@@ -32,10 +32,13 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=f"Debian packages are no
 def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts.demo_pacs", "--out", str(tmp_path / "out"), "--matrix", "160"]
     environment = {**os.environ, "PYTHONPATH": ":".join([str(REPOSITORY / "lib"), *sys.path])}
+    (tmp_path / "viewer").mkdir()
+    (tmp_path / "viewer" / "index.html").touch()
     ended = subprocess.run(
-        [*command, "--slices", "40"],
+        [*command, "--slices", "40", "--stay", "--ohif", str(tmp_path / "viewer")],
         cwd=REPOSITORY,
         env=environment,
+        input="\n",
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -43,6 +46,7 @@ def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(re.findall(r"^CT: DOC, OT, SEG, SR stored; http://127\.0\.0\.1:\d+/app/", ended.stdout, re.M)) == 2
     assert len(re.findall(r"^DX: DOC, OT, SR stored; http://", ended.stdout, re.M)) == 1
+    assert len(re.findall(r"in OHIF: http://127\.0\.0\.1:\d+/viewer\?StudyInstanceUIDs=2\.25\.\d+&", ended.stdout)) == 3
     files = sorted((tmp_path / "out" / "results").iterdir())
     assert Counter(pydicom.dcmread(file).Modality for file in files) == {"SEG": 2, "SR": 3, "DOC": 3, "OT": 3}
     for file in files:

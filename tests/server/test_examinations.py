@@ -18,10 +18,11 @@ from pneumoscreen.server import WORK_FOLDER
 from pneumoscreen.server.client import Client
 from pneumoscreen.server.datastore import StudiesDatastore
 from pneumoscreen.server.engine import scan_state
-from pneumoscreen.server.examinations import KEY_FILE, Examinations
+from pneumoscreen.server.examinations import Examinations
 from pneumoscreen.server.identity import Role
 from pneumoscreen.server.reading import LimitedReading, Reading
 from pneumoscreen.server.tokens import TokenFile
+from pneumoscreen.studies.keyed_names import KEY_FILE
 from pneumoscreen.studies.patients import PATIENTS_FILE
 
 from ..images.conftest import make_chest, write_series

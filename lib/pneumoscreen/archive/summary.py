@@ -1,6 +1,5 @@
 """The manifest as people and spreadsheets read it: ``images.csv`` and ``archive.html``."""
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -10,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ..case_kinds import KINDS
+from ..csv_table import writing_rows
 from ..output import replacing
 from ..report.archive_page import ArchivePage, Seconds, TableRow, render_archive
 from .manifest import FAILED, REFUSED, SCREENED, STATES, Manifest, Row
@@ -27,18 +27,12 @@ def write_summary(manifest: Manifest, out: Path) -> None:
     Raises:
         OutputError: if one cannot be written.
     """
-    with replacing(out / TABLE) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        names = [field.name for field in fields(Row) if field.name not in ("key", "stamp", "seen")]
-        writer.writerow(names)
-        writer.writerows([_plain(getattr(row, name)) for name in names] for row in manifest.rows(order="place"))
+    names = [field.name for field in fields(Row) if field.name not in ("key", "stamp", "seen")]
+    with replacing(out / TABLE) as part, writing_rows(part, names) as write:
+        for row in manifest.rows(order="place"):
+            write([getattr(row, name) for name in names])
     with replacing(out / PAGE) as part:
         part.write_text(render_archive(page_of(manifest)), encoding="utf-8")
-
-
-def _plain(value: object) -> object:
-    # A spreadsheet takes what begins so for a formula.
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def page_of(manifest: Manifest) -> ArchivePage:

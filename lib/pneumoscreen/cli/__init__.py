@@ -20,6 +20,7 @@ from ..commands.terminal import complain, quiet_packages, write_any_name
 from ..errors import PneumoScreenError
 from .cases import import_, phantom
 from .evaluation import evaluate
+from .export import app as export
 from .learning import crossvalidate, simulate, train
 from .models import app as models
 from .pacs import app as pacs
@@ -56,6 +57,7 @@ _COMMANDS: dict[str, Callable[..., int | None]] = {
 """In the order in which ``--help`` lists them."""
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(export, name="export")
 app.add_typer(models, name="models")
 app.add_typer(tokens, name="tokens")
 app.add_typer(pacs, name="pacs")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..case_kinds import KINDS
 from ..errors import ModelError
-from ..method import Masks, Method, Network
+from ..method import Method, Network
 from . import networks
 
 if TYPE_CHECKING:
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from ..case import Case, ModelInfo
     from ..evaluation.request import CohortRequest, Evaluation, TableRequest
     from ..images.inputs import Input
+    from ..images.masks import Masks
     from ..images.volume import Volume
     from ..importers.found import ImportRequest, Layout, Remark
     from ..importers.outcomes import Outcome
+    from ..models.portable import Portable
     from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..phantoms.studies import PhantomRequest, Writer
     from ..report.drawing import Drawing
+    from ..studies.cases import Study
+    from ..studies.marked import Marked
     from ..training.recipes import Recipe
     from ..verdict import Classes
     from .lungs.segmentation import Lungs
@@ -61,6 +65,7 @@ class CtMethod(Method):
     voxels = "hu"
     scored_by = networks.CLASSIFIER
     segments = tuple(f"region {number}" for number in range(1, MOST_REGIONS + 1))
+    mask_names = ("left lung", "right lung", "infection")
     reads_ahead = True
     shows_as_read = False
 
@@ -73,12 +78,14 @@ class CtMethod(Method):
                 "Trains the network that marks candidate regions, on readers' regions.",
                 _load_candidates,
                 _candidates_recipe,
+                _portable_candidates,
             ),
             Network(
                 networks.CLASSIFIER,
                 "Trains the patch classifier (M1, M2), on readers' marks and clinical diagnoses.",
                 _load_classifier,
                 _classifier_recipe,
+                _portable_classifier,
             ),
         )
 
@@ -203,7 +210,7 @@ class CtMethod(Method):
 
         return writer_of(asked)
 
-    def marked(self, screening: "Screening") -> "Mapping[str, NDArray[np.generic]]":
+    def kept(self, screening: "Screening") -> "Mapping[str, NDArray[np.generic]]":
         """Lungs and infection."""
         return {LUNGS: screening.lungs.labels, _INFECTION: screening.infection}
 
@@ -230,9 +237,17 @@ class CtMethod(Method):
         boxes = tuple(DrawnBox(f"r{box.number}", box.key, box.x, box.y, box.width, box.height) for box in seen.boxes)
         return Drawing("From the front", seen.picture, seen.width_mm, seen.height_mm, ("L", "F"), boxes)
 
-    def masks(self, image: "Volume", screening: "Screening | Restored") -> Masks:
+    def masks(self, image: "Volume", screening: "Screening | Restored") -> "Masks":
         """The lungs and what is infected in them."""
+        from ..images.masks import Masks
+
         return Masks(image, screening.lungs.labels, screening.infection)
+
+    def marked(self, study: "Study", classes: "Classes") -> "Marked":
+        """Scan and mask of lungs and infection."""
+        from .marked import marked_scan
+
+        return marked_scan(study, classes)
 
 
 def _load_candidates(weights: "Weights") -> object:
@@ -245,6 +260,18 @@ def _load_classifier(weights: "Weights") -> object:
     from .classifier import ClassifierModel
 
     return ClassifierModel.load(weights)
+
+
+def _portable_candidates(weights: "Weights") -> "Portable":
+    from .portable import portable_candidates
+
+    return portable_candidates(weights)
+
+
+def _portable_classifier(weights: "Weights") -> "Portable":
+    from .portable import portable_classifier
+
+    return portable_classifier(weights)
 
 
 def _candidates_recipe() -> "type[Recipe]":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..case_kinds import KINDS
 from ..method import Method, Network
+from ..regions import SIDES
 from ..xray_findings import CXR_HEALTHY
 from . import networks
 
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from ..images.radiograph import Radiograph
     from ..importers.found import ImportRequest, Layout, Remark
     from ..importers.outcomes import Outcome
+    from ..models.portable import Portable
     from ..models.store import ModelStore
     from ..models.weights import Weights
     from ..phantoms.studies import PhantomRequest, Writer
     from ..report.drawing import Drawing
+    from ..studies.cases import Study
+    from ..studies.marked import Marked
     from ..training.recipes import Recipe
     from ..verdict import Classes
     from .screening import CxrScreener, CxrScreening
@@ -56,6 +60,7 @@ class CxrMethod(Method):
     description = "Screens a frontal chest X-ray: COVID-19, healthy or community-acquired pneumonia, and which lung."
     voxels = "pixels"
     scored_by = networks.DISCRIMINATION
+    box_names = tuple(f"{side} lung" for side in SIDES)
     has_readers = True
     cross_tasks = ("classes", "localization", "lung_boxes")
     calibrates_itself = "is for CT: a training of X-ray networks fits its temperature itself"
@@ -70,18 +75,21 @@ class CxrMethod(Method):
                 "Trains the network that finds the lungs of a chest X-ray, on readers' boxes.",
                 _load_lung_boxes,
                 _lung_box_recipe,
+                _portable_lung_boxes,
             ),
             Network(
                 networks.DISCRIMINATION,
                 "Trains the network that names the class of a chest X-ray, on clinical diagnoses and readers' classes.",
                 _load_discrimination,
                 _discrimination_recipe,
+                _portable_discrimination,
             ),
             Network(
                 networks.LOCALIZATION,
                 "Trains the network that names the affected lung of a COVID-19 chest X-ray, on readers' sides.",
                 _load_localization,
                 _localization_recipe,
+                _portable_localization,
             ),
         )
 
@@ -197,7 +205,7 @@ class CxrMethod(Method):
 
         return writer_of(asked)
 
-    def marked(self, screening: "CxrScreening") -> "Mapping[str, NDArray[np.generic]]":
+    def kept(self, screening: "CxrScreening") -> "Mapping[str, NDArray[np.generic]]":
         """What spoke for the finding."""
         return {_GRADCAM: screening.gradcam}
 
@@ -221,6 +229,16 @@ class CxrMethod(Method):
         size = (drawn.frame.width_mm, drawn.frame.height_mm)
         return Drawing("The radiograph with Grad-CAM", drawn.radiograph, *size, ("L", "F"), boxes, drawn.gradcam)
 
+    def marked(self, study: "Study", classes: "Classes") -> "Marked":
+        """Picture and boxes of the lungs."""
+        from ..studies.cases import read_document
+        from ..studies.marked import Marked
+
+        case = read_document(study.document, classes)
+        drawn = {} if case.cxr is None else case.cxr.lung_boxes
+        boxes = {f"{side} lung": box for side, box in drawn.items()}
+        return Marked(case, self.shown(self.read(study.scan)), boxes)
+
 
 def _load_lung_boxes(weights: "Weights") -> object:
     from .lung_boxes import LungBoxModel
@@ -238,6 +256,24 @@ def _load_localization(weights: "Weights") -> object:
     from .localization import LocalizationModel
 
     return LocalizationModel.load(weights)
+
+
+def _portable_lung_boxes(weights: "Weights") -> "Portable":
+    from .portable import portable_lung_boxes
+
+    return portable_lung_boxes(weights)
+
+
+def _portable_discrimination(weights: "Weights") -> "Portable":
+    from .portable import portable_discrimination
+
+    return portable_discrimination(weights)
+
+
+def _portable_localization(weights: "Weights") -> "Portable":
+    from .portable import portable_localization
+
+    return portable_localization(weights)
 
 
 def _lung_box_recipe() -> "type[Recipe]":

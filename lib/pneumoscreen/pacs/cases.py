@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class PacsCases:
         self._looking = threading.Lock()
         self._examinations: Mapping[str, Examination] = {}
         self._marked: dict[str, int] = {}
-        self._studies: Mapping[str, str] = {}
+        self._offered: Mapping[str, PacsCase] = {}
 
     def folder(self, case_id: str) -> Path:
         """Where the images of a case lie while they are here."""
@@ -84,7 +85,7 @@ class PacsCases:
             if self._marked.get(case.case_id) != case.generation:
                 self._mark(case)
                 self._marked[case.case_id] = case.generation
-        self._studies = {case.case_id: case.study_uid for case in found.values()}
+        self._offered = found
         return found
 
     def growing(self) -> frozenset[str]:
@@ -102,7 +103,11 @@ class PacsCases:
 
     def examination(self, case_id: str) -> Examination:
         """Whose study it is and when it was taken, as the last list of the PACS had it; kept in memory only."""
-        return self._examinations.get(self._studies.get(case_id, ""), Examination())
+        case = self._offered.get(case_id)
+        if case is None:
+            return Examination()
+        known = self._examinations.get(case.study_uid, Examination())
+        return replace(known, study_uid=case.study_uid, series_uid=case.series_uid)
 
     def look(self) -> None:
         """Ask the PACS for its studies.

@@ -1,4 +1,4 @@
-"""The codes in the objects that go to a PACS: SNOMED CT and DICOM where they have one, else private ones, marked so.
+"""The codes in the objects that go to a PACS and in FHIR: SNOMED CT's and DICOM's, else private ones, marked so.
 
 A private code has the scheme ``99PNEUMOSCREEN``; DICOM keeps schemes that begin with 99 for private use.
 """
@@ -14,6 +14,11 @@ _LONGEST_VALUE, _LONGEST_MEANING = 16, 64
 
 LUNG = Code("39607008", "SCT", "Lung")
 SIDES = {"left": Code("7771000", "SCT", "Left"), "right": Code("24028007", "SCT", "Right")}
+LUNG_OF_SIDE = {
+    "left": Code("44029006", "SCT", "Left lung structure"),
+    "right": Code("3341006", "SCT", "Right lung structure"),
+}
+THORAX = Code("51185008", "SCT", "Thoracic structure")
 ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
 ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
 OPACITY = Code("112001", "DCM", "Opacity")
@@ -29,7 +34,10 @@ PROCEDURES = {
     "CT": Code("169069000", "SCT", "CT of chest"),
     "CXR": Code("399208008", "SCT", "Plain chest X-ray"),
 }
+MODALITIES = {"CT": Code("CT", "DCM", "Computed Tomography"), "CXR": Code("DX", "DCM", "Digital Radiography")}
 MILLILITRE = Code("ml", "UCUM", "milliliter")
+AREA = Code("42798000", "SCT", "Area")
+SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 PERCENT = Code("%", "UCUM", "Percent")
 LABELS = {
@@ -46,6 +54,7 @@ def private(value: str, meaning: str) -> Code:
 
 
 VERDICT = private("verdict", "Verdict of the screening")
+NO_OPACITY = private("no-opacity", "No opacity found")
 UNDECIDED = private("undecided", "Infection or opacity found, type undecided")
 DECIDED = private("decided", "The type is decided")
 INFECTION_PROBABILITY = private("p-infection", "Probability of an infection of any type")
@@ -55,6 +64,8 @@ AFFECTED_SHARE = private("affected-share", "Share of the lung that is affected")
 INFECTED_VOLUME = private("infected-volume", "Infected volume inside the region")
 CANDIDATE_SCORE = private("score", "Score of the candidate region")
 EXTENTS = tuple(private(f"extent-{axis}", f"Extent of the region's box along {axis}") for axis in "xyz")
+TYPE_PROBABILITIES = private("p-types", "Probability of each type")
+REGION = private("region", "Candidate region")
 LOCATION = private("location", "Affected side")
 JUDGED_BY = private("judged-by", "Who the label is from")
 ALGORITHM, READER = private("algorithm", "Algorithm"), private("reader", "Reader")

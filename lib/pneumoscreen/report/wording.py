@@ -156,12 +156,16 @@ def models_in_words(case: Case) -> list[str]:
 
 def in_sentences(case: Case, classes: Classes) -> list[str]:
     """A whole case in plain words: that it is for research only, the verdict, how it is meant, and the networks."""
+    return [*conclusion(case, classes), *map(plain, filter(None, [*case.notes, *models_in_words(case)]))]
+
+
+def conclusion(case: Case, classes: Classes) -> list[str]:
+    """A case in a few plain words: that it is for research only, the verdict, and how it is meant."""
     said = [RESEARCH_USE_ONLY, f"{capital(case_verdict_name(case))}."]
     if case.modality == "CT":
         said.append(headline(case, classes))
     if case.verdict is not None:
         said.append((opacity_in_words if case.modality == "CXR" else infection_in_words)(case.verdict))
-    said += [*case.notes, *models_in_words(case)]
     return [plain(text) for text in said if text]
 
 

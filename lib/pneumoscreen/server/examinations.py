@@ -1,15 +1,13 @@
 """Whose each image is and when it was taken, for the worklist: read in the background, by a process with limits.
 
-A patient has a name that tells nothing but who is the same: a hash with a key of the studies folder, so that nobody
-who sees the name can try numbers until one fits. It is made of what also tells patients apart in the split
-(``studies.patients``). Neither name, age nor date enters a log or a file.
+A patient has a name that tells nothing but who is the same (``studies.keyed_names``), made of what also tells patients
+apart in the split (``studies.patients``). Neither name, age nor date enters a log or a file.
 
 Thread contract: one lock guards what is known and what is wanted; one thread reads, and ends when nothing is wanted.
 """
 
-import hmac
 import logging
-import secrets
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +15,13 @@ from pathlib import Path
 from ..errors import PneumoScreenError
 from ..images.examination import Examination
 from ..models.durable import changed_ns
-from ..studies.layout import AUDIT, PICTURE_ENDINGS, VOLUME_ENDINGS
+from ..studies.keyed_names import key_of, keyed
+from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
 from ..studies.patients import PATIENTS_FILE, patient_name, read_patients
-from ..studies.versions import write_exclusively
 from .datastore import StudiesDatastore
 from .reading import Reading
 
-KEY_FILE = AUDIT / "patients.key"
-"""Below the studies folder. Beside the log, because with another key every patient has another name."""
-_KEY_BYTES = 32
-_DIGITS = 12
+_UID = re.compile(r"\d+(\.\d+){2,}")
 _NO_HEADER = (*VOLUME_ENDINGS, *PICTURE_ENDINGS)
 
 logger = logging.getLogger(__name__)
@@ -65,17 +60,48 @@ class Examinations:
         listed = self._patients(studies)
         found = {}
         with self._lock:
-            key = self._key = self._key or _key_of(studies)
+            key = self._key = self._key or key_of(studies)
             for name, path in places.items():
                 known = self._examination(name, path)
                 if known is not None:
                     patient = patient_name(name, known.patient_key or listed.get(name))
-                    found[name] = Examined(_hashed(key, patient), known.age, known.acquired)
+                    found[name] = Examined(keyed(key, patient), known.age, known.acquired)
             self._known = {name: known for name, known in self._known.items() if name in places}
             if self._wanted and not self._is_reading:
                 self._is_reading = True
                 threading.Thread(target=self._read, name="EXAMINATIONS", daemon=True).start()
         return found
+
+    def of(self, name: str, path: Path) -> Examination:
+        """The examination of an image, read now where it is not known yet.
+
+        Args:
+            name: the image's id.
+            path: its file or folder.
+        """
+        with self._lock:
+            known = self._examination(name, path)
+            changed = self._wanted.pop(name, None)
+        if known is not None:
+            return known
+        examination = self._reading.examination(path)
+        with self._lock:
+            self._known[name] = changed or 0, examination
+        return examination
+
+    def named(self, uid: str) -> str | None:
+        """The one image whose series or study has a UID; None where there is none or several."""
+        if not _UID.fullmatch(uid):
+            return None
+        places = self._datastore.image_places().items()
+        found = [(name, self.of(name, path)) for name, path in places]
+        for names in (
+            [name for name, each in found if each.series_uid == uid],
+            [name for name, each in found if each.study_uid == uid],
+        ):
+            if len(names) == 1:
+                return names[0]
+        return None
 
     def _examination(self, name: str, path: Path) -> Examination | None:
         """What is known of an image; None where it has yet to be read. The caller holds the lock."""
@@ -119,30 +145,3 @@ class Examinations:
                 listed = {}
             self._listed = changed, listed
         return self._listed[1]
-
-
-def _hashed(key: bytes, patient: str) -> str:
-    return hmac.new(key, patient.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:_DIGITS]
-
-
-def _key_of(studies: Path) -> bytes:
-    """The key of a studies folder, made at its first use; where it cannot be kept it holds until the server ends."""
-    path, made = studies / KEY_FILE, secrets.token_bytes(_KEY_BYTES)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        write_exclusively(path, made.hex().encode(), mode=0o600)
-        return made
-    except FileExistsError:
-        pass
-    except OSError as error:
-        if not path.is_file():
-            logger.warning("%s cannot be written (%s): patients have other names after a restart", path, error.strerror)
-            return made
-    try:
-        kept = bytes.fromhex(path.read_text(encoding="ascii"))
-        if len(kept) == _KEY_BYTES:
-            return kept
-    except (OSError, ValueError):
-        pass
-    logger.error("%s is damaged; restore it from a backup: until then patients have other names", path)
-    return made

@@ -15,7 +15,8 @@ import os
 import tempfile
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,12 @@ class StudiesIndex(LocalDatastore):
     def held(self, image_id: str, progress: Progress = unwatched) -> AbstractContextManager[None]:
         """While it lasts, the files of an image are on this disk; see ``images``."""
         return self._files.held(image_id, progress)
+
+    @contextmanager
+    def opened(self, image_id: str) -> Iterator[Path]:
+        """The path of an image, whose files are on this disk while the block runs."""
+        with self.held(image_id):
+            yield Path(self.get_image_uri(image_id))
 
     @property
     def are_elsewhere(self) -> bool:
