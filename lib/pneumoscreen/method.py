@@ -314,22 +314,29 @@ class Method(ABC):
         """
         raise ConfigError(f"phantom: there are no synthetic {self.images}")
 
-    # Results for a PACS
+    # Results for a PACS and other programs
 
-    def drawing(self, image: Any, screening: Any, screener: Any) -> "Drawing":
-        """The picture that stands for a screened image where there is room for one.
+    def kept(self, screening: Any) -> Mapping[str, Any]:
+        """Arrays of a screening that are kept, so that results can be made of a document that a reader corrects."""
+        del screening
+        return {}
+
+    def restored(self, image: Any, case: "Case", marked: Mapping[str, Any]) -> Any:
+        """A screening again: its document, perhaps corrected, and what ``kept`` gave; nothing where it never was.
 
         Raises:
-            ConfigError: if the method draws none.
+            PneumoScreenError: if it cannot be.
         """
+        raise ConfigError(f"pacs: no results are made of corrected {self.images}")
+
+    def drawing(self, image: Any, screening: Any, classes: "Classes") -> "Drawing":
+        """The picture that stands for a screened image; raises ``ConfigError`` if the method draws none."""
         raise ConfigError(f"pacs: there is no picture of {self.images}")
 
     def masks(self, image: Any, screening: Any) -> "Masks | None":
         """What the screening marked voxel by voxel; None where the method marks no voxels."""
         del image, screening
         return None
-
-    # Annotated cases for other programs
 
     def marked(self, study: "Study", classes: "Classes") -> "Marked":
         """The image of an annotated case with ``box_names`` or a mask of ``mask_names``.

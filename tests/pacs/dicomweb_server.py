@@ -25,9 +25,11 @@ class DicomwebServer:
     Attributes:
         fault: asked before each request is served.
         seen: method, path and headers of all requests.
-        pages: most items of a search; ``knows_offset`` whether it turns them.
+        pages: most items of a search; ``knows_offset`` whether it turns them; ``loses_pages`` whether all but the first
+            are empty.
         drops: so many images are left out of each series that is fetched.
         refuses: reason for which nothing is stored.
+        raw: body and type that are answered when images are asked for.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,8 @@ class DicomwebServer:
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.fault: Fault = lambda method, path: None
         self.pages, self.knows_offset, self.drops, self.refuses = 1000, True, 0, 0
+        self.loses_pages = False
+        self.raw: tuple[bytes, str] | None = None
         self.lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
@@ -86,6 +90,9 @@ class DicomwebServer:
             if filters.get("ModalitiesInStudy", one.Modality) not in {item.Modality for item in study}:
                 continue
             first, _, last = filters.get("StudyDate", "").partition("-")
+            keywords = ("StudyInstanceUID", "SeriesInstanceUID", "AccessionNumber")
+            if any(filters.get(word, str(one.get(word))) != str(one.get(word)) for word in keywords):
+                continue
             if not first <= str(one.StudyDate) <= (last or "99999999"):
                 continue
             uid = str(one[level].value)
@@ -94,7 +101,11 @@ class DicomwebServer:
                 "0020000D": {"vr": "UI", "Value": [str(one.StudyInstanceUID)]},
                 "0020000E": {"vr": "UI", "Value": [str(one.SeriesInstanceUID)]},
                 "00080018": {"vr": "UI", "Value": [str(one.SOPInstanceUID)]},
+                "00080020": {"vr": "DA", "Value": [str(one.StudyDate)]},
+                "00080050": {"vr": "SH", "Value": [str(one.get("AccessionNumber"))]},
                 "00080060": {"vr": "CS", "Value": [str(one.Modality)]},
+                "00100020": {"vr": "LO", "Value": [str(one.get("PatientID"))]},
+                "00100030": {"vr": "DA", "Value": [str(one.get("PatientBirthDate"))]},
                 "00100010": {"vr": "PN", "Value": [{"Alphabetic": str(one.PatientName)}]},
                 "00201208": {"vr": "IS", "Value": [len(study)]},
                 "00201209": {"vr": "IS", "Value": [len(series)]},
@@ -121,10 +132,13 @@ class _Handler(BaseHTTPRequestHandler):
         if last in keywords:
             found = self.pacs.search(keywords[last], wanted, query)
             offset = int(query.get("offset", 0)) if self.pacs.knows_offset else 0
+            found = [] if self.pacs.loses_pages and offset else found
             limit = min(int(query.get("limit", 1000)), self.pacs.pages)
             self._json(found[offset : offset + limit])
         elif last == "metadata":
             self._json([one.to_json_dict() for one in self.pacs.of(**wanted)])
+        elif self.pacs.raw is not None:
+            self._answer(200, *self.pacs.raw)
         else:
             images = self.pacs.of(**wanted)
             self._multipart([self.pacs.files[str(one.SOPInstanceUID)] for one in images[self.pacs.drops :]])

@@ -18,6 +18,7 @@ from pneumoscreen.ct.phantoms.studies import truth_document
 from pneumoscreen.studies.split import Side, side_of
 
 from .conftest import RunningServer, copied_models, serving
+from .on_pacs import image_id_of, needs_orthanc, orthanc_with, patient_on, serving_pacs
 
 SPEC = PhantomSpec(matrix=96, slices=24)
 CASES = 9
@@ -35,21 +36,39 @@ def _phantoms() -> dict[str, Phantom]:
     return {phantom.volume.case_id: phantom for phantom in made}
 
 
+@pytest.fixture(scope="module", params=["folder", pytest.param("pacs", marks=[needs_orthanc, pytest.mark.slow])])
+def place(request: pytest.FixtureRequest) -> str:
+    """Where the scans are."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def truth() -> dict[str, Phantom]:
-    return _phantoms()
+def truth(place: str) -> dict[str, Phantom]:
+    """The phantoms by the names of their images."""
+    phantoms = _phantoms()
+    return phantoms if place == "folder" else {image_id_of(one.volume): one for one in phantoms.values()}
 
 
 @pytest.fixture(scope="module")
 def clinic(
-    truth: dict[str, Phantom], model_root: Path, tmp_path_factory: pytest.TempPathFactory
+    place: str, truth: dict[str, Phantom], model_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
     """A server over scans that nobody has read yet."""
-    studies = tmp_path_factory.mktemp("clinic")
-    for phantom in truth.values():
-        volume = phantom.volume
-        sitk.WriteImage(volume.to_sitk(volume.hu), studies / f"{volume.case_id}.nii.gz")
-    with serving(studies, copied_models(model_root, tmp_path_factory.mktemp("models")), tmp_path_factory) as server:
+    studies, models = tmp_path_factory.mktemp("clinic"), copied_models(model_root, tmp_path_factory.mktemp("models"))
+    volumes = [phantom.volume for phantom in truth.values()]
+    if place == "folder":
+        for volume in volumes:
+            sitk.WriteImage(volume.to_sitk(volume.hu), studies / f"{volume.case_id}.nii.gz")
+        with serving(studies, models, tmp_path_factory) as server:
+            yield server
+        return
+    sides = [side_of(volume.case_id) for volume in volumes]
+    of_patients = {patient_on(side, n): volume for n, (side, volume) in enumerate(zip(sides, volumes, strict=True), 1)}
+    with (
+        orthanc_with(studies, of_patients) as orthanc,
+        serving_pacs(orthanc.dicomweb, studies / "state", models, tmp_path_factory) as server,
+    ):
+        assert server.client.wait_until_offered(sorted(truth), 600)
         yield server
 
 

@@ -23,12 +23,12 @@ def test_the_page_is_that_of_the_list() -> None:
 def test_every_option_of_serve_is_in_the_list_with_its_variable_and_default() -> None:
     found = {setting.name: setting for setting in OF_SERVE if setting.option}
     parameters = inspect.signature(serve, eval_str=True).parameters
-    only_elsewhere = {"config", "ssl_keyfile_password"}
+    only_elsewhere = {"context", "config", "ssl_keyfile_password"}
     assert found.keys() == parameters.keys() - only_elsewhere
     for name, parameter in parameters.items():
-        option = parameter.annotation.__metadata__[0]
         if name in only_elsewhere or name == "follow_links":
             continue
+        option = parameter.annotation.__metadata__[0]
         assert option.envvar == found[name].in_environment
         if parameter.default not in (None, "", inspect.Parameter.empty):
             assert str(parameter.default) == found[name].default

@@ -1,4 +1,4 @@
-"""Commands that screen: images, the demonstration, the measurement of speed."""
+"""Commands that screen: images, an archive, the demonstration, the measurement of speed."""
 
 from pathlib import Path
 from typing import Annotated

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
@@ -18,6 +19,7 @@ from ..method import Method
 from ..methods import METHODS
 from ..models.store import ModelStore
 from ..output import prepare_folder, write_evaluation
+from ..server.image_source import labelled_at_hand
 from ..studies.cases import find_scans
 from ..studies.folder_split import folder_split
 from ..studies.split import Side
@@ -74,7 +76,9 @@ def evaluate_models(
         seed=seed,
         readers=readers,
     )
-    _tell(request.out, method.evaluate(request), as_json)
+    with nullcontext() if studies is None else labelled_at_hand(studies, method.modality, complain):
+        figures = method.evaluate(request)
+    _tell(request.out, figures, as_json)
 
 
 def evaluate_table(
@@ -142,8 +146,9 @@ def evaluate_reader_study(studies: Path | None, out: Path, *, modality: Modality
     if studies is None:
         raise ConfigError("--reader-study needs --studies: the folder in which readers submitted")
     out = prepare_folder(out)
-    scans = [study for study in find_scans(studies, complain) if study.scan.modality == modality]
-    found = readings_of(studies, scans, modality)
+    with labelled_at_hand(studies, modality, complain):
+        scans = [study for study in find_scans(studies, complain) if study.scan.modality == modality]
+        found = readings_of(studies, scans, modality)
     source = f"studies folder {studies.resolve().name}"
     summary = summarize_readers(found, source, modality, folder_split(studies))
     _tell(out, Evaluation(summary.to_dict(), readers_to_text(summary), render_reader_page(summary)), as_json)
@@ -163,7 +168,8 @@ def crossvalidate(request: CrossRequest, *, as_json: bool = False) -> None:
     task = request.set_up.get("task")
     able = [method for method in METHODS if method.cross_tasks]
     method = next((method for method in able if task in method.cross_tasks), able[0])
-    written = method.crossvalidate(request)
+    with labelled_at_hand(request.studies, method.modality, complain):
+        written = method.crossvalidate(request)
     print(written.with_suffix(".json" if as_json else ".txt").read_text(encoding="utf-8"), end="")
 
 

@@ -49,6 +49,7 @@ def train_task(
         from ..config import load_config
         from ..methods import recipe_for
         from ..models.store import ModelStore
+        from ..server.image_source import labelled_at_hand
         from ..training.runs import run_training
         from .device import pick_device
 
@@ -58,18 +59,19 @@ def train_task(
         store = ModelStore(model_dir)
         # Before hours of training, not after them.
         prepare_folder(store.root)
-        publication = run_training(
-            recipe,
-            studies,
-            settings,
-            out,
-            store,
-            device=device,
-            resume=resume,
-            pretrained=not from_scratch,
-            say=complain,
-            command=f"pneumoscreen train {task} --studies {studies} --config {config} --out {out}",
-        )
+        with labelled_at_hand(studies, recipe.modality, complain):
+            publication = run_training(
+                recipe,
+                studies,
+                settings,
+                out,
+                store,
+                device=device,
+                resume=resume,
+                pretrained=not from_scratch,
+                say=complain,
+                command=f"pneumoscreen train {task} --studies {studies} --config {config} --out {out}",
+            )
     if _is_first():
         print(publication.sentence)
 

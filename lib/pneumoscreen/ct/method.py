@@ -1,6 +1,7 @@
 """The CT method as the rest of the program knows it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ from ..method import Method, Network
 from . import networks
 
 if TYPE_CHECKING:
+    import numpy as np
     import SimpleITK as sitk
+    from numpy.typing import NDArray
 
     from ..active_learning.scores import CaseScore
-    from ..case import ModelInfo
+    from ..case import Case, ModelInfo
     from ..evaluation.request import CohortRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.masks import Masks
@@ -29,17 +32,28 @@ if TYPE_CHECKING:
     from ..studies.marked import Marked
     from ..training.recipes import Recipe
     from ..verdict import Classes
+    from .lungs.segmentation import Lungs
     from .screening import Screener, Screening
 
 
 MOST_REGIONS = 20
 """What a screening proposes at most: a stock client names this many segments."""
 LUNGS = "lungs"
+_INFECTION = "infection"
 
 
 def infection_by(model: "ModelInfo | None") -> str:
     """The name under which the infection mask by a candidate network is kept."""
     return f"infection by {model.sha256 if model else None}"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What pictures and masks of a screened scan are drawn from, without the networks that screened it."""
+
+    case: "Case"
+    lungs: "Lungs"
+    infection: "NDArray[np.bool_]"
 
 
 class CtMethod(Method):
@@ -196,17 +210,34 @@ class CtMethod(Method):
 
         return writer_of(asked)
 
-    def drawing(self, image: "Volume", screening: "Screening", screener: "Screener") -> "Drawing":
+    def kept(self, screening: "Screening") -> "Mapping[str, NDArray[np.generic]]":
+        """Lungs and infection."""
+        return {LUNGS: screening.lungs.labels, _INFECTION: screening.infection}
+
+    def restored(self, image: "Volume", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Restored":
+        """The regions of the document over lungs and infection; without a screening, over the lungs."""
+        import numpy as np
+
+        from .lungs.segmentation import Lungs, segment_lungs
+
+        shape = image.hu.shape
+        if all(name in marked and marked[name].shape == shape for name in (LUNGS, _INFECTION)):
+            lungs, infection = Lungs(marked[LUNGS].astype(np.uint8)), marked[_INFECTION].astype(np.bool_)
+        else:
+            lungs, infection = segment_lungs(image), np.zeros(shape, np.bool_)
+        return Restored(case, lungs, infection)
+
+    def drawing(self, image: "Volume", screening: "Screening | Restored", classes: "Classes") -> "Drawing":
         """The view from the front with the regions' boxes."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.case_report import OVERVIEW_PIXELS
         from .report.overview import coronal_overview
 
-        seen = coronal_overview(image, screening, screener.classes, OVERVIEW_PIXELS)
+        seen = coronal_overview(image, screening, classes, OVERVIEW_PIXELS)
         boxes = tuple(DrawnBox(f"r{box.number}", box.key, box.x, box.y, box.width, box.height) for box in seen.boxes)
         return Drawing("From the front", seen.picture, seen.width_mm, seen.height_mm, ("L", "F"), boxes)
 
-    def masks(self, image: "Volume", screening: "Screening") -> "Masks":
+    def masks(self, image: "Volume", screening: "Screening | Restored") -> "Masks":
         """The lungs and what is infected in them."""
         from ..images.masks import Masks
 

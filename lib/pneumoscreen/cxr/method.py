@@ -1,6 +1,7 @@
 """The X-ray method as the rest of the program knows it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from ..xray_findings import CXR_HEALTHY
 from . import networks
 
 if TYPE_CHECKING:
+    import numpy as np
     import SimpleITK as sitk
+    from numpy.typing import NDArray
 
     from ..active_learning.score_file import Finding
     from ..active_learning.scores import CaseScore
+    from ..case import Case
     from ..evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from ..images.inputs import Input
     from ..images.radiograph import Radiograph
@@ -34,6 +38,17 @@ if TYPE_CHECKING:
 
 WHITE = 65535
 """The brightest grey of a picture for clients."""
+_GRADCAM = "gradcam"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What pictures of a screened radiograph are drawn from, without the networks that screened it."""
+
+    case: "Case"
+    gradcam: "NDArray[np.float32]"
+    attention: "dict[str, NDArray[np.float32]]"
+    superpixels: "NDArray[np.int32]"
 
 
 class CxrMethod(Method):
@@ -190,12 +205,25 @@ class CxrMethod(Method):
 
         return writer_of(asked)
 
-    def drawing(self, image: "Radiograph", screening: "CxrScreening", screener: "CxrScreener") -> "Drawing":
+    def kept(self, screening: "CxrScreening") -> "Mapping[str, NDArray[np.generic]]":
+        """What spoke for the finding."""
+        return {_GRADCAM: screening.gradcam}
+
+    def restored(self, image: "Radiograph", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Restored":
+        """The lungs' boxes of the document over the Grad-CAM; without a screening, over nothing."""
+        import numpy as np
+
+        gradcam = np.zeros(image.pixels.shape, np.float32)
+        if _GRADCAM in marked and marked[_GRADCAM].shape == gradcam.shape:
+            gradcam = marked[_GRADCAM].astype(np.float32)
+        return Restored(case, gradcam, {}, np.zeros((0, 0), np.int32))
+
+    def drawing(self, image: "Radiograph", screening: "CxrScreening | Restored", classes: "Classes") -> "Drawing":
         """The radiograph with the boxes of the lungs, and what spoke for the finding over it."""
         from ..report.drawing import Drawing, DrawnBox
         from .report.pictures import draw
 
-        del screener
+        del classes
         drawn = draw(image, screening)
         boxes = tuple(DrawnBox(box.side, "unknown", box.x, box.y, box.width, box.height) for box in drawn.boxes)
         size = (drawn.frame.width_mm, drawn.frame.height_mm)

@@ -73,6 +73,16 @@ def examination_of(path: Path, today: date | None = None) -> Examination:
     return found
 
 
+def examination_of_header(header: Dataset, today: date | None = None) -> Examination:
+    """The examination of an image or study whose header is known.
+
+    Args:
+        header: its fields.
+        today: see ``examination_of``.
+    """
+    return _of_header(header, today or date.today())
+
+
 def _files(path: Path) -> Iterator[Path]:
     """The first DICOM files of a folder, or the file itself."""
     try:

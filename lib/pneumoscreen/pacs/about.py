@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
 
 from .. import __version__
 from ..case import Case
@@ -33,6 +33,7 @@ class About:
         masks: what was marked in it voxel by voxel; None of an X-ray.
         classes: the class list of the document.
         previous: the structured reports of earlier versions of the case, which this one supersedes.
+        reader: who submitted the document; empty where only its marks tell.
     """
 
     case: Case
@@ -41,10 +42,13 @@ class About:
     masks: Masks | None = None
     classes: Classes = DEFAULT_CLASSES
     previous: Sequence[Dataset] = ()
+    reader: str = ""
 
     def uid(self, *parts: str) -> str:
-        """A UID that follows from the study, the document and these parts."""
-        return uid_of(self.source.study_uid, digest_of(self.case), *parts)
+        """A UID that follows from the study, the document, how many there were before, and these parts."""
+        # A case that is settled as it was before is new objects all the same: they supersede those between.
+        number = [str(len(self.previous))] if self.previous else []
+        return uid_of(self.source.study_uid, digest_of(self.case), *number, *parts)
 
     def series(self, kind: str, number: int = 1) -> dict[str, Any]:
         """Series and instance of an object of this kind, as highdicom's classes take them.
@@ -56,7 +60,7 @@ class About:
             number: of the object, where a case has several of the kind.
         """
         return {
-            "series_instance_uid": uid_of(self.source.study_uid, str(self.source.first.SeriesInstanceUID), kind),
+            "series_instance_uid": _series_uid(self.source, kind),
             "series_number": _SERIES[kind],
             "series_description": f"{MAKER} {kind} (research use only)",
             "sop_instance_uid": self.uid(kind, str(number)),
@@ -84,6 +88,23 @@ class About:
             "study_time": first.StudyTime,
             "referring_physician_name": first.ReferringPhysicianName,
         }
+
+
+def earlier_report(source: Source, uid: str) -> Dataset:
+    """What a later report says of an earlier one about the same images.
+
+    Args:
+        source: the images.
+        uid: SOPInstanceUID of the earlier report.
+    """
+    report = Dataset()
+    report.SOPClassUID, report.SOPInstanceUID = ComprehensiveSRStorage, uid
+    report.StudyInstanceUID, report.SeriesInstanceUID = source.study_uid, _series_uid(source, "SR")
+    return report
+
+
+def _series_uid(source: Source, kind: str) -> str:
+    return uid_of(source.study_uid, str(source.first.SeriesInstanceUID), kind)
 
 
 def finish(dataset: Dataset, with_private_codes: bool = True) -> None:

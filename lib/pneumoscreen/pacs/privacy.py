@@ -8,6 +8,14 @@ from contextlib import contextmanager
 _TALKATIVE = ("highdicom", "pydicom", "dicomweb_client", "retrying", "urllib3", "requests", "PIL", "matplotlib")
 
 
+def silence() -> None:
+    """Let nothing that other packages log or warn of be heard in this process any more, whatever its threads do."""
+    warnings.simplefilter("ignore")
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
+
+
 @contextmanager
 def unlogged() -> Iterator[None]:
     """Keep what other packages log and warn of to nobody."""

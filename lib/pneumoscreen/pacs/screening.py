@@ -62,12 +62,13 @@ class FolderScreener:
             )
             screener = self._of(method)
             screening = screener.screen(image)
+            classes = method.classes(screener) or DEFAULT_CLASSES
             about = About(
                 case=screening.case,
                 source=source,
-                drawing=method.drawing(image, screening, screener),
+                drawing=method.drawing(image, screening, classes),
                 masks=method.masks(image, screening),
-                classes=method.classes(screener) or DEFAULT_CLASSES,
+                classes=classes,
             )
             return Written(screening.case, results_of(about))
 

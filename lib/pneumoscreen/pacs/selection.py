@@ -7,6 +7,7 @@ to be well: a series is left out only for what its header does say.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from ..images.dicom_series import RADIOGRAPHS
 from ..images.raw import MIN_SLICES
+from .choices import Kernel
 from .client import SeriesFound
 
 MODALITIES = ("CT", "CR", "DX")
@@ -77,27 +79,47 @@ def any_header(origin: Listed, study_uid: str) -> Dataset | None:
     return None
 
 
-def candidates(origin: Listed, study_uid: str) -> list[Candidate]:
+def candidates(origin: Listed, study_uid: str, kernel: Kernel = Kernel.SOFT) -> list[Candidate]:
     """What of a study may be screened, the best first; empty where nothing may.
+
+    Args:
+        origin: asked.
+        study_uid: the study.
+        kernel: which reconstruction goes before others.
 
     Raises:
         PacsError: if the origin cannot be asked.
     """
-
-    def header(series: SeriesFound, instance: str) -> Dataset:
-        return origin.header(study_uid, series.uid, instance)
-
     found: list[Candidate] = []
-    listed = origin.series(study_uid)
+    listed, header = origin.series(study_uid), partial(_header, origin, study_uid)
     for series in listed:
         # One instance may be a file of many frames.
         if series.modality == "CT" and (series.instances in (None, 1) or series.instances >= MIN_SLICES):
-            found += _of_ct(series, origin.instances(study_uid, series.uid), header)
+            found += _of_ct(series, origin.instances(study_uid, series.uid), header, kernel)
     if not found:
         for series in listed:
             if series.modality in RADIOGRAPHS:
                 found += _of_films(series, origin.instances(study_uid, series.uid), header)
     return sorted(found, key=lambda candidate: (candidate.rank, candidate.series_uid))
+
+
+def candidate_of_series(origin: Listed, study_uid: str, series_uid: str) -> Candidate | None:
+    """What of a series may be screened that somebody asks for: all of it, or of X-rays the best; None where nothing.
+
+    Raises:
+        PacsError: if the origin cannot be asked.
+    """
+    series = next((series for series in origin.series(study_uid) if series.uid == series_uid), None)
+    if series is None:
+        return None
+    if series.modality not in RADIOGRAPHS:
+        return Candidate(series.uid, None, series.instances)
+    films = _of_films(series, origin.instances(study_uid, series.uid), partial(_header, origin, study_uid))
+    return min(films, key=lambda film: film.rank, default=None)
+
+
+def _header(origin: Listed, study_uid: str, series: SeriesFound, instance: str) -> Dataset:
+    return origin.header(study_uid, series.uid, instance)
 
 
 def choice_note(found: Sequence[Candidate], taken: Candidate) -> str | None:
@@ -109,7 +131,7 @@ def choice_note(found: Sequence[Candidate], taken: Candidate) -> str | None:
 
 
 def _of_ct(
-    series: SeriesFound, instances: Sequence[str], header: Callable[[SeriesFound, str], Dataset]
+    series: SeriesFound, instances: Sequence[str], header: Callable[[SeriesFound, str], Dataset], kernel: Kernel
 ) -> Iterator[Candidate]:
     if not instances:
         return
@@ -117,7 +139,7 @@ def _of_ct(
     seen = header(series, sorted(instances)[len(instances) // 2])
     if max(len(instances), *_numbers(seen, "NumberOfFrames"), 0) < MIN_SLICES or not is_axial_chest(seen):
         return
-    yield Candidate(series.uid, None, series.instances or len(instances), ct_rank(seen), _said_of_ct(seen))
+    yield Candidate(series.uid, None, series.instances or len(instances), ct_rank(seen, kernel), _said_of_ct(seen))
 
 
 def _said_of_ct(header: Dataset) -> str:
@@ -149,11 +171,12 @@ def is_axial_chest(header: Dataset) -> bool:
     return bool(abs(normal[2]) > _AXIAL)
 
 
-def ct_rank(header: Dataset) -> tuple[float, ...]:
-    """Soft before sharp, thin before thick, without contrast before with."""
+def ct_rank(header: Dataset, wanted: Kernel = Kernel.SOFT) -> tuple[float, ...]:
+    """The wanted kernel before the other, thin before thick, without contrast before with."""
     kernel = " ".join(map(str, _parts(header.get("ConvolutionKernel"))))
+    is_other = wanted is not Kernel.ANY and is_sharp(kernel) != (wanted is Kernel.SHARP)
     thickness = next(iter(_numbers(header, "SliceThickness")), _THICK_MM)
-    return float(is_sharp(kernel)), thickness, float(bool(header.get("ContrastBolusAgent")))
+    return float(is_other), thickness, float(bool(header.get("ContrastBolusAgent")))
 
 
 def is_sharp(kernel: str) -> bool:

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from .. import __version__
-from ..case import READER, SIDES, Case, Region
+from ..case import READER, SIDES, Region
 from ..report import wording
 from ..studies.marks import marks_of
 from ..verdict import Verdict
@@ -32,7 +32,7 @@ def structured_report(about: About, places: Mapping[str, SegmentPlace]) -> Datas
     groups += _film_groups(about)
     groups += [_outline_group(about, outline) for outline in outlines(about)]
     report = sr.MeasurementReport(
-        observation_context=_observers(about.case),
+        observation_context=_observers(about),
         procedure_reported=codes.PROCEDURES[about.case.modality],
         imaging_measurements=groups,
         title=codes.IMAGING_REPORT,
@@ -55,12 +55,12 @@ def structured_report(about: About, places: Mapping[str, SegmentPlace]) -> Datas
     return document
 
 
-def _observers(case: Case) -> sr.ObservationContext:
-    """The algorithm, and the reader where one has spoken; of several the one named last."""
+def _observers(about: About) -> sr.ObservationContext:
+    """The algorithm, and the reader where one has spoken: who submitted it, else of several the one named last."""
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=uid_of("device", MAKER, __version__), name=MAKER, manufacturer_name=MAKER, model_name=MAKER
     )
-    readers = [mark[1] for mark in marks_of(case)]
+    readers = [mark[1] for mark in marks_of(about.case)] + ([about.reader] if about.reader else [])
     person = None
     if readers:
         # A name without parts is the family name; DICOM asks for the mark behind it.

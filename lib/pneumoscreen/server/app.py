@@ -27,6 +27,7 @@ from ..models.store import ModelStore
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
+from .bringing import Bringing, with_note
 from .datastore import StudiesDatastore
 from .dicom_seg import require_dicom, segmentation_files
 from .engine import Engine, scan_state
@@ -37,6 +38,7 @@ from .identity import speaker
 from .infer_tasks import infer_tasks
 from .jobs import JobBoard
 from .leases import Leases, known_reader
+from .pacs_start import is_address
 from .parameters import InferParameters, Output
 from .reading import LimitedReading
 from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store, start_scoring
@@ -45,7 +47,7 @@ from .sessions import CheckedSessions
 from .settings import apply_defaults
 from .state import bring_up_to_date
 from .strategies import reading_strategies
-from .tasks import Inference, TaskRequest
+from .tasks import Inference
 from .temporary import clear_leftovers
 from .train_tasks import train_tasks
 from .trainings import Trainings
@@ -62,7 +64,7 @@ class PneumoScreenApp(MONAILabelApp):
         limits = Limits.of_environment()
         self.board = JobBoard(limits.max_jobs, limits.max_jobs_per_reader)
         root = os.environ.get("PNEUMOSCREEN_MODELS")
-        folder = None if _is_address(studies) else Path(studies)
+        folder = None if is_address(studies) else Path(studies)
         if folder is not None:
             bring_up_to_date(folder)
         self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder, LimitedReading())
@@ -82,6 +84,7 @@ class PneumoScreenApp(MONAILabelApp):
             Path(self.studies), self.engine.store.root, self.work_folder / PROGRESS_FILE
         )
         datastore = self._datastore
+        self.bringing = Bringing(self)
         self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
         self.figures = Figures(self)
@@ -93,11 +96,12 @@ class PneumoScreenApp(MONAILabelApp):
         )
         if isinstance(datastore, StudiesDatastore):
             datastore.submissions.when_stored = lambda stored: self.leases.release(stored.case_id, known_reader())
+            datastore.submissions.when_counting = datastore.images.submitted
 
     @property
     def studies_are_folder(self) -> bool:
         """Whether the studies lie on this machine, not on a DICOMweb server."""
-        return not _is_address(self.studies)
+        return not is_address(self.studies)
 
     @property
     def work_folder(self) -> Path:
@@ -139,7 +143,7 @@ class PneumoScreenApp(MONAILabelApp):
 
     def init_datastore(self) -> Datastore:
         """The studies folder; another kind of address is left to MONAI Label."""
-        if _is_address(self.studies):
+        if is_address(self.studies):
             return super().init_datastore()
         return StudiesDatastore(
             self.studies,
@@ -160,8 +164,10 @@ class PneumoScreenApp(MONAILabelApp):
             self.engine.reading.warm_up()
             self.worklist.warm_up()
             datastore = self._datastore
-            if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None and datastore.is_watched:
-                FolderWatch(datastore, self.hand_labels, self.scores).start()
+            if isinstance(datastore, StudiesDatastore) and self.hand_labels is not None:
+                if datastore.is_watched:
+                    FolderWatch(datastore, self.hand_labels, self.scores).start()
+                datastore.images.begin()
 
     def prepare(self, request: dict[str, Any]) -> Inference:
         """Check an inference and enter it on the board; reads no image.
@@ -207,11 +213,9 @@ class PneumoScreenApp(MONAILabelApp):
             Cancelled: if the job was cancelled.
         """
         job = inference.job
-        with self.engine.turn, self.board.running(job):
+        with self.engine.turn, self.board.running(job), self.bringing.held(inference):
             image, scan = inference.image_id, scan_state(inference.path)
-            request = TaskRequest(
-                inference.path, inference.parameters, job.report, self.report_path(image), self.masks_path(image)
-            )
+            request = self.bringing.request(inference, self.report_path(image), self.masks_path(image))
             try:
                 result = inference.task.run(request)
                 job.timings = result.case.timings_s
@@ -221,10 +225,12 @@ class PneumoScreenApp(MONAILabelApp):
                 raise
             files = segmentation_files(result, inference.path, self.engine) if inference.as_dicom else []
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
+        case = with_note(case, request.note)
         if inference.image_id is not None and result.score is not None:
             keep_score(self.scores, inference.image_id, scan, result.score, case)
         if inference.image_id is not None and inference.task.is_screening:
             keep_screening(self.work_folder, case, result.label_map)
+            self.bringing.screened(inference, case)
         file = str(result.label_map) if result.label_map else None
         tag = inference.parameters.label_tag
         try:
@@ -236,8 +242,10 @@ class PneumoScreenApp(MONAILabelApp):
         return {"label": label, "tag": tag, "file": file, "params": case.to_dict(), "dicom_seg": files}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
-        """MONAI Label's entry for batch inference: prepare and run."""
-        return self.run(self.prepare(request))
+        """MONAI Label's entry for batch inference: prepare, bring and run."""
+        inference = self.prepare(request)
+        self.bringing.bring(inference)
+        return self.run(inference)
 
     def remember_failure(self, image_id: str, path: Path, error: PneumoScreenError, reader: str | None) -> None:
         """Offer an image to nobody until its files or the models change, and say in the worklist why.
@@ -317,21 +325,16 @@ class PneumoScreenApp(MONAILabelApp):
             if not path:
                 raise UnknownError(f"image {image} is not among the studies")
             return image, Path(path)
-        image_id = self.image_id(image)
-        if image_id is None:
-            datastore.refresh()  # a DICOM folder that was copied in after the start
-            image_id = self.image_id(image)
+        image_id = self.image_id(image) or datastore.find(image) or self.image_id(image)
         if image_id is None:
             datastore.refuse_if_copied(image)
-            raise UnknownError(f"image {image[:200]} is not in the studies folder; GET /datastore/ lists what is there")
+            raise UnknownError(datastore.unknown(image))
         return image_id, Path(datastore.get_image_uri(image_id))
 
     def image_id(self, image: str) -> str | None:
         """The id of an image that is named by its id, its path, or as OHIF does, by the UID of its series."""
-        datastore = self._datastore
-        return (datastore.id_of(image) if isinstance(datastore, StudiesDatastore) else None) or self.worklist.named(
-            image
-        )
+        known = self._datastore.id_of(image) if isinstance(self._datastore, StudiesDatastore) else None
+        return known or self.worklist.named(image)
 
     def _save(self, inference: Inference, document: str, tag: str) -> str:
         """Save a case document as the label of its image."""
@@ -344,7 +347,3 @@ class PneumoScreenApp(MONAILabelApp):
             return str(self._datastore.save_label(inference.image_id, str(file), tag, info))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_address(studies: str) -> bool:
-    return studies.startswith(("http://", "https://"))

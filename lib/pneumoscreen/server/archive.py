@@ -35,6 +35,10 @@ def _parts(folders: Sequence[Path], holds: Callable[[Path], bool]) -> dict[str, 
     """The files of some folders by their names; where two have the same, the later one's begins with a number."""
     found: dict[str, Path] = {}
     for number, folder in enumerate(folders, start=1):
-        for part in sorted(path for path in folder.iterdir() if path.is_file() and holds(path)):
+        for part in sorted(path for path in folder.iterdir() if _is_image(path) and holds(path)):
             found[part.name if part.name not in found else f"{number}_{part.name}"] = part
     return found
+
+
+def _is_image(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")

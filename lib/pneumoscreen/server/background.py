@@ -25,6 +25,7 @@ from monailabel.interfaces.tasks.scoring import ScoringMethod
 import pneumoscreen
 
 from ..reading.parent import PARENT_VARIABLE
+from .datastore import StudiesDatastore
 from .scoring import METHOD, read_progress, score_cases
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class CaseScoring(ScoringMethod):
 
         finished, progress_file = app.worklist.finished(), app.scoring_process.progress_file
         work = app.work_folder if app.studies_are_folder else None
-        return asdict(score_cases(app.engine, images, app.scores, finished, progress_file, work))
+        place = datastore.images if isinstance(datastore, StudiesDatastore) else None
+        return asdict(score_cases(app.engine, images, app.scores, finished, progress_file, work, place))
 
 
 class BackgroundScoring:

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,13 @@ from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoun
 
 from ..case import Case
 from ..studies.annotations import StorageError
-from ..studies.layout import VOLUME_ENDINGS, is_plain_name, split_name
+from ..studies.layout import is_plain_name, split_name
 from ..studies.versions import IMPORT, READER, Annotation, counting_of, current_of
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import WORK_FOLDER, raw_labels
 from .archive import write_archive
 from .blind import may_see_others, require_may_see, shown_info
-from .datastore_checks import document_text, require_safe, require_storable
+from .datastore_checks import document_text, is_label_map, require_safe, require_storable
 from .failures import RequestError
 from .identity import Role, speaker
 from .image_files import is_image_name, place_file, require_single_image
@@ -90,6 +91,8 @@ class StudiesDatastore(StudiesIndex):
 
     def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
         """Take a file in as an image; its id and ending are checked first."""
+        if self.are_elsewhere:
+            raise RequestError("the images of this server are those of a PACS; send it there, or open a session")
         if image_id:
             require_safe("image id", image_id)
         name = os.path.basename(image_filename)
@@ -130,7 +133,8 @@ class StudiesDatastore(StudiesIndex):
         name, info = os.path.basename(label_filename), dict(label_info or {})
         ending = split_name(name)[1]
         if name.endswith(raw_labels.ENDING):
-            volume = self._reading.volume(Path(self.get_image_uri(image_id)))
+            with self.opened(image_id) as path:
+                volume = self._reading.volume(path)
             with tempfile.TemporaryDirectory(prefix="pneumoscreen-") as passing:
                 file = raw_labels.with_geometry(Path(label_filename), volume, Path(passing))
                 return self.save_label(image_id, str(file), label_tag, label_info)
@@ -142,7 +146,8 @@ class StudiesDatastore(StudiesIndex):
         if ending == ".json":
             self._parsed(document_text(Path(label_filename)), image_id)
         else:
-            self.submissions.require_fitting(Path(self.get_image_uri(image_id)), Path(label_filename))
+            with self.opened(image_id) as path:
+                self.submissions.require_fitting(path, Path(label_filename))
         with self._guard, FileLock(self._lock_file):
             folder = Path(self._datastore.label_path(label_tag))
             folder.mkdir(parents=True, exist_ok=True)
@@ -185,7 +190,8 @@ class StudiesDatastore(StudiesIndex):
             PneumoScreenError: if it cannot be one, or somebody annotated the image meanwhile.
         """
         info = {**self.hand_label_info(image_id), "reader": reader, "base": 0}
-        self.submissions.submit_label_map(image_id, Path(self.get_image_uri(image_id)), file, info, IMPORT)
+        with self.opened(image_id) as path:
+            self.submissions.submit_label_map(image_id, path, file, info, IMPORT)
         self.show_annotation(image_id)
 
     def show_annotation(self, image_id: str, info: dict[str, Any] | None = None) -> None:
@@ -255,12 +261,13 @@ class StudiesDatastore(StudiesIndex):
             raise RequestError("no image has a final label yet, so there is no dataset to download")
         if limit_cases is not None and limit_cases > 0:
             labelled = labelled[:limit_cases]
-        pairs = [(name, self.get_image_uri(name), self.get_label_uri(name, FINAL)) for name in labelled]
-        return write_archive(
-            [(name, [Path(image), *self._reading.more_of(Path(image))], Path(label)) for name, image, label in pairs],
-            index,
-            self._files.fence.shows,
-        )
+        with ExitStack() as stack:
+            images = [(name, stack.enter_context(self.opened(name))) for name in labelled]
+            cases = [
+                (name, [path, *self._reading.more_of(path)], Path(self.get_label_uri(name, FINAL)))
+                for name, path in images
+            ]
+            return write_archive(cases, index, self._files.fence.shows)
 
     def status(self) -> dict[str, Any]:
         """Counts of images and labels; those of a moment ago while somebody changes them.
@@ -297,7 +304,7 @@ class StudiesDatastore(StudiesIndex):
     def hand_labels(self) -> dict[str, Path]:
         """The label maps in the folder of the final labels, by image: no annotation puts one there."""
         folder = Path(self._datastore.label_path(FINAL))
-        found = ((split_name(path.name)[0], path) for path in sorted(folder.iterdir()) if _is_label_map(path.name))
+        found = ((split_name(path.name)[0], path) for path in sorted(folder.iterdir()) if is_label_map(path.name))
         with self._guard:
             offered = self._datastore.objects.keys()
             return {name: path for name, path in found if name in offered and self._files.fence.admits(path)}
@@ -321,9 +328,8 @@ class StudiesDatastore(StudiesIndex):
             reader, base = requested_reader(info), requested_base(info)
             self._stored.version = self.submit(image_id, document_text(file), reader, base, info=info)
             return
-        self._stored.version = self.submissions.submit_label_map(
-            image_id, Path(self.get_image_uri(image_id)), file, info
-        )
+        with self.opened(image_id) as path:
+            self._stored.version = self.submissions.submit_label_map(image_id, path, file, info)
         self.show_annotation(image_id, info)
 
     def _parsed(self, document: bytes, image_id: str) -> Case:
@@ -341,7 +347,3 @@ class StudiesDatastore(StudiesIndex):
         about = {**info, "ts": int(time.time()), "name": f"{image_id}{ending}"}
         self._datastore.objects[image_id].labels[tag] = DataModel(info=about, ext=ending)
         self._update_datastore_file(lock=False)
-
-
-def _is_label_map(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(VOLUME_ENDINGS)

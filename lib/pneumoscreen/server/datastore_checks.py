@@ -8,7 +8,7 @@ from typing import Any
 from monailabel.datastore.local import DataModel, LocalDatastoreModel
 
 from ..limits import MEBIBYTE, Limits, variable_of
-from ..studies.layout import is_plain_name, plain_name_rule
+from ..studies.layout import VOLUME_ENDINGS, is_plain_name, plain_name_rule
 from .failures import RequestError, TooLargeError
 
 logger = logging.getLogger(__name__)
@@ -64,3 +64,8 @@ def set_aside_if_damaged(index: Path) -> None:
         aside = index.with_name(f"{index.name}.damaged-{int(index.stat().st_mtime)}")
         index.rename(aside)
         logger.warning("%s was damaged; it lies now at %s and is rebuilt from the files", index, aside)
+
+
+def is_label_map(name: str) -> bool:
+    """Whether a file is taken for a label map by its name."""
+    return not name.startswith(".") and name.lower().endswith(VOLUME_ENDINGS)

@@ -18,6 +18,7 @@ from ..images.inputs import Modality, modality_of
 from ..method import Method
 from ..methods import METHODS, method_for
 from ..models.store import ModelStore
+from ..studies.layout import ELSEWHERE
 from ..verdict import DEFAULT_CLASSES, Classes
 from .reading import Check, Reading
 
@@ -187,10 +188,19 @@ def method_of_file(path: Path) -> Method:
 
 
 def fingerprint(*paths: Path) -> Fingerprint:
-    """Name, size and time of every file of a scan, which lies in a file or in one or more folders."""
-    files = [file for path in paths for file in (sorted(filter(Path.is_file, path.rglob("*"))) or [path])]
+    """Name, size and time of every file of a scan, which lies in a file or in one or more folders.
+
+    Of a scan whose files come from elsewhere, of what stands for them.
+    """
+    files = [file for path in paths for file in _files_of(path)]
     stats = [(str(file), file.stat()) for file in files if file.exists()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def _files_of(path: Path) -> list[Path]:
+    if (path / ELSEWHERE).is_file():
+        return [path / ELSEWHERE]
+    return sorted(filter(Path.is_file, path.rglob("*"))) or [path]
 
 
 def scan_state(path: Path) -> str:

@@ -105,6 +105,9 @@ class Examinations:
 
     def _examination(self, name: str, path: Path) -> Examination | None:
         """What is known of an image; None where it has yet to be read. The caller holds the lock."""
+        told = self._datastore.examination(name)
+        if told is not None:
+            return told
         if path.name.lower().endswith(_NO_HEADER) and not path.is_dir():
             return Examination()
         changed = changed_ns(path)

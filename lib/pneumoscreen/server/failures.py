@@ -80,14 +80,18 @@ def status_of(error: Exception) -> int:
     """The HTTP status of an error whose message may be shown to the client."""
     # Here and not above: what stops a start (`ServeError`) must not wait for torch.
     from ..models.store import NothingBeforeError, UnknownModelError
+    from ..pacs.faults import CacheFullError, PacsAwayError, PacsError, PacsGoneError, PacsSlowError
     from ..studies.annotations import ConflictError, NoVersionError, StorageError
 
     if isinstance(error, RequestError):
         return error.status
-    if isinstance(error, (UnknownModelError, NoVersionError)):
+    if isinstance(error, (UnknownModelError, NoVersionError, PacsGoneError)):
         return 404
     if isinstance(error, (Cancelled, NothingBeforeError, ConflictError)):
         return 409
-    if isinstance(error, (ModelError, ConfigError, StorageError)):
+    if isinstance(error, PacsError):
+        is_slow, is_away = isinstance(error, PacsSlowError), isinstance(error, PacsAwayError)
+        return 504 if is_slow else 503 if is_away else 502
+    if isinstance(error, (ModelError, ConfigError, StorageError, CacheFullError)):
         return 503  # the site's to mend, not the client's
     return 422

@@ -28,6 +28,7 @@ from ..studies.layout import ANNOTATIONS, AUDIT, PICTURE_ENDINGS, RADIOGRAPH_END
 from .failures import RequestError
 from .fence import LEADS_OUT, Fence
 from .hard_links import FOREIGN
+from .images import Images
 from .reading import Reading
 from .split_series import SplitSeries
 
@@ -76,7 +77,7 @@ def place_file(source: str, target: Path) -> None:
     fsync_path(target.parent)
 
 
-class ImageFiles:
+class ImageFiles(Images):
     """The images of one studies folder. What was found out about a file holds until it changes.
 
     Args:
@@ -85,11 +86,6 @@ class ImageFiles:
         now: the clock, in seconds since 1970.
 
     Thread contract: ``search`` is done by one thread at a time.
-
-    Attributes:
-        fence: says what is passed over, and why.
-        waits_for_copies: whether an image is left out until nobody writes it any more.
-        being_copied: ids of the images that were left out for that.
     """
 
     def __init__(self, studies: Path, reading: Reading | None = None, now: Callable[[], float] = time.time) -> None:
@@ -106,11 +102,9 @@ class ImageFiles:
         self._folders: dict[str, int] = {}
         self._names: frozenset[str] = frozenset()
         self._is_unsure = False
-        self.waits_for_copies = False
-        self.being_copied: frozenset[str] = frozenset()
 
     def search(self) -> dict[str, str]:
-        """Path of every image relative to the studies folder, by its id."""
+        """See ``Images``."""
         with self._searching:
             self._folders, self._is_unsure = {}, False
             self._names = _names(self._studies)
@@ -126,7 +120,7 @@ class ImageFiles:
         return any(changed_ns(folder) != then for folder, then in self._folders.items())
 
     def is_whole(self, path: Path) -> None:
-        """Take a file as complete: whoever says so put it there as a whole."""
+        """See ``Images``."""
         state = _state(path)
         if state is not None:
             self._whole[str(path)] = state

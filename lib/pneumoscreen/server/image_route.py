@@ -8,6 +8,7 @@ that lung boxes and Grad-CAM lie on it.
 import hashlib
 import os
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -15,6 +16,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from monailabel.config import RBAC_USER
 from monailabel.endpoints.datastore import download_image
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from ..errors import ImageError
 from ..method import Method
@@ -26,9 +29,25 @@ from .failures import RequestError
 from .infer_route import CurrentUser
 from .leases import known_reader
 from .reading import Reading
+from .shown_files import SHOWN, shown_name
 
 _converting = threading.Lock()
 """One conversion at a time: each holds a whole scan in memory."""
+
+
+class HeldFile(FileResponse):
+    """A file that stays until it was sent, or its client went away."""
+
+    def __init__(self, file: Path, filename: str, held: ExitStack) -> None:
+        super().__init__(file, filename=filename)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._held.close)
 
 
 def image_router(app: PneumoScreenApp) -> APIRouter:
@@ -47,18 +66,23 @@ def image_router(app: PneumoScreenApp) -> APIRouter:
             return None
         path = Path(store.get_image_uri(image))
         is_converted = path.is_dir() or (as_shown and _method(path, app.engine.reading).shows_as_read)
-        return (path, store.work_folder / "images") if is_converted else None
+        return (path, Path(app.studies) / SHOWN) if is_converted else None
 
     @router.get("/datastore/image", summary=f"{RBAC_USER}Download Image", response_model=None)
     def image_file(image: str, user: CurrentUser, as_shown: bool = False) -> Response:
         found = converted(image, as_shown)
         if found is None:
             return download_image(image)
-        try:
-            return FileResponse(_as_nrrd(*found, app.engine.reading), filename=f"{image}.nrrd")
-        except ImageError as error:
-            app.remember_failure(image, found[0], error, known_reader())
-            raise
+        store = app.datastore()
+        assert isinstance(store, StudiesDatastore)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(store.held(image))
+                file = _as_nrrd(*found, app.engine.reading)
+            except ImageError as error:
+                app.remember_failure(image, found[0], error, known_reader())
+                raise
+            return HeldFile(file, f"{image}.nrrd", stack.pop_all())
 
     @router.head("/datastore/image", summary=f"{RBAC_USER}Check If Image Exists", response_model=None)
     def is_there(image: str, user: CurrentUser, check_sum: str | None = None) -> Response:
@@ -76,7 +100,7 @@ def _as_nrrd(source: Path, folder: Path, reading: Reading) -> Path:
         ImageError: if it cannot be read.
     """
     state = hashlib.sha256(repr(fingerprint(source, *reading.more_of(source))).encode()).hexdigest()[:16]
-    name = hashlib.sha256(os.fsencode(source)).hexdigest()[:16]
+    name = shown_name(source)
     target = folder / f"{name}.{state}.nrrd"
     with _converting:
         if not target.is_file():

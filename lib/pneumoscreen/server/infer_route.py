@@ -10,10 +10,10 @@ import re
 import shutil
 import tempfile
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
@@ -39,9 +39,12 @@ LOWER_PRIORITY = 5
 _UPLOAD_ENDINGS = (*(pattern.removeprefix("*") for pattern in IMAGE_PATTERNS), ".dcm")
 
 
+_BROUGHT_AT_A_TIME = 4
+"""Ours: images that come from elsewhere; each has a thread that only waits."""
 _ASKED_EVERY_S = 0.5
 """How long a client that went away is not noticed."""
 
+T = TypeVar("T")
 CurrentUser = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
 
 
@@ -49,6 +52,7 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
     """The route, with a thread of its own."""
     router = APIRouter(prefix="/infer", tags=["Infer"])
     turns = Turns(_step_back)
+    bringing = ThreadPoolExecutor(_BROUGHT_AT_A_TIME, "BRINGING")
     app.board.served = turns.served
 
     @router.post("/{model}", summary=f"{RBAC_USER}Run an inference on an image of the studies, a session or an upload")
@@ -75,9 +79,10 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
             elif session_id:
                 request["upload"] = app.session_image(session_id)
             prepared = await run_in_threadpool(app.prepare, request)
-            result = await _while_wanted(
-                turns.submit(prepared.job.reader, partial(app.run, prepared)), prepared.job, app.board, connection
-            )
+            if app.bringing.is_needed(prepared):
+                await _while_wanted(bringing.submit(app.bringing.bring, prepared), prepared.job, app.board, connection)
+            work = turns.submit(prepared.job.reader, partial(app.run, prepared))
+            result = await _while_wanted(work, prepared.job, app.board, connection)
         finally:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -86,10 +91,8 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
     return router
 
 
-async def _while_wanted(
-    work: "Future[dict[str, Any]]", job: Job, board: JobBoard, connection: Request
-) -> dict[str, Any]:
-    """The result of an inference; one whose client went away is cancelled, and so makes room for others.
+async def _while_wanted(work: "Future[T]", job: Job, board: JobBoard, connection: Request) -> T:
+    """The result of a part of an inference; one whose client went away is cancelled, and so makes room for others.
 
     Raises:
         Cancelled: if so, or if somebody asked for it.

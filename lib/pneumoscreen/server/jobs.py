@@ -132,9 +132,17 @@ class JobBoard:
     @contextmanager
     def running(self, job: Job) -> Iterator[Job]:
         """Mark a job as running, and by how the block ends as done, cancelled or failed."""
+        with self.preparing(job):
+            job.state, job.started_at = State.RUNNING, time.monotonic()
+            yield job
+        job.fraction = 1.0
+        self._end(job, State.DONE, "")
+
+    @contextmanager
+    def preparing(self, job: Job) -> Iterator[Job]:
+        """End a waiting job where what it needs before its turn is cancelled or fails; else it waits on."""
         try:
             job.stop_if_cancelled()
-            job.state, job.started_at = State.RUNNING, time.monotonic()
             yield job
         except Cancelled:
             self._end(job, State.CANCELLED, "cancelled on request")
@@ -143,8 +151,6 @@ class JobBoard:
             job.is_refused = isinstance(error, PneumoScreenError) and status_of(error) < _FAULTS
             self._end(job, State.FAILED, str(error) or type(error).__name__)
             raise
-        job.fraction = 1.0
-        self._end(job, State.DONE, "")
 
     @property
     def is_full(self) -> bool:

@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,16 +25,19 @@ import torch
 from ..active_learning.score_file import Finding, ScoreStore, StoredScore
 from ..active_learning.scores import CaseScore
 from ..case import Case, ModelInfo
-from ..errors import ModelError, PneumoScreenError
+from ..errors import ImageError, ModelError, PneumoScreenError
 from ..models.durable import replace_durably
+from ..pacs.faults import CacheFullError, PacsAwayError, PacsError
 from ..studies.layout import FINAL_LABELS, is_plain_name
 from .engine import Engine, method_of_file, scan_state
+from .images import Images
 from .parameters import InferParameters
 from .screenings import keep_screening, masks_file, report_file
 from .tasks import ScreeningTask, TaskRequest
 
 if TYPE_CHECKING:
     from .app import PneumoScreenApp
+
 
 METHOD = "uncertainty"
 """Name of the scoring method; it computes everything that the strategies need."""
@@ -73,6 +77,7 @@ def score_cases(
     finished: AbstractSet[str],
     progress_file: Path,
     work_folder: Path | None = None,
+    place: Images | None = None,
 ) -> ScoringProgress:
     """Score every case that has no fresh score, unread ones first.
 
@@ -83,8 +88,10 @@ def score_cases(
         finished: the cases already read.
         progress_file: where the progress is told.
         work_folder: where the first screening of a case is kept, with its report; None: nowhere.
+        place: has the files of an image brought here while it is screened; None: they are here.
 
     Raises:
+        PacsAwayError: if they cannot be brought now.
         ModelError: if there are no models to score with; an image of a kind that there are none for is passed over.
     """
     progress, started = ScoringProgress(0), time.monotonic()
@@ -110,19 +117,35 @@ def score_cases(
             if models_in_use(engine) != models:
                 break  # another version came into use: what is left must be told anew
             try:
-                with engine.turn:
-                    stored = score_image(case_id, paths[case_id], engine, work_folder)
+                stored = _scored(case_id, paths[case_id], engine, work_folder, place)
                 scores.put(stored)
                 is_scored = stored.score is not None
             except ModelError as error:
                 without_models, is_scored = error, False
+            except PacsAwayError:
+                raise  # of the others none would come either
+            except (PacsError, CacheFullError) as error:
+                logger.warning("a case is not scored: %s", error)
+                is_scored = False
             done = progress.done + 1
             left = (time.monotonic() - started) / done * (progress.total - done)
             progress = ScoringProgress(progress.total, done, progress.failed + (not is_scored), round(left, 1))
             _write(progress_file, progress)
 
 
-def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | None = None) -> StoredScore:
+def _scored(case_id: str, path: Path, engine: Engine, work_folder: Path | None, place: Images | None) -> StoredScore:
+    """The score of an image, whose files are brought first."""
+    try:
+        with nullcontext() if place is None else place.held(case_id), engine.turn:
+            return score_image(case_id, path, engine, work_folder, place)
+    except ImageError as error:  # there is nothing to bring
+        reason = " ".join(str(error).split())
+        return StoredScore(case_id, None, models_in_use(engine), scan_state(path), error=reason)
+
+
+def score_image(
+    case_id: str, path: Path, engine: Engine, work_folder: Path | None = None, place: Images | None = None
+) -> StoredScore:
     """Screen an image and score it; the caller holds ``engine.turn``.
 
     The first screening of a case is kept as one that a reader asks for is. A later one is not: somebody may be reading
@@ -142,6 +165,10 @@ def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | No
     is_first = report is not None and not report.exists()
     try:
         request = TaskRequest(path, InferParameters(), lambda stage, share: None)
+        if place is not None:
+            request = replace(
+                request, note=place.note(case_id), marked=place.marked_file(case_id) if is_first else None
+            )
         if kept is not None and is_first:
             request = replace(request, report=report, masks=masks_file(kept, case_id))
         result = task.run(request)
@@ -155,6 +182,8 @@ def score_image(case_id: str, path: Path, engine: Engine, work_folder: Path | No
     case = replace(result.case, case_id=case_id)
     if kept is not None and is_first:
         keep_screening(kept, case, result.label_map)
+        if place is not None:
+            place.screened(case, engine.classes())
     if result.label_map is not None:
         result.label_map.unlink(missing_ok=True)
     assert result.score is not None

@@ -15,7 +15,7 @@ from ..reading.parent import end_with_parent
 from . import WORK_FOLDER
 from .engine import Engine
 from .failures import may_not_write
-from .image_files import ImageFiles
+from .image_source import images_of
 from .log_setup import set_up_log_of_child
 from .reading import LimitedReading
 from .scoring import PROGRESS_FILE, finished_cases, score_cases, score_store
@@ -29,14 +29,15 @@ def main(studies: Path, models: Path) -> int:
     step_back()
     set_up_log_of_child()
     reading = LimitedReading()
-    files, work = ImageFiles(studies, reading), studies / WORK_FOLDER
+    files, work = images_of(studies, reading), studies / WORK_FOLDER
 
     def images() -> dict[str, Path]:
         return {image_id: studies / place for image_id, place in files.search().items()}
 
     try:
         engine = Engine(ModelStore(models), studies, reading)
-        score_cases(engine, images, score_store(work), finished_cases(studies), work / PROGRESS_FILE, work)
+        progress_file, finished = work / PROGRESS_FILE, finished_cases(studies)
+        score_cases(engine, images, score_store(work), finished, progress_file, work, files)
     except PneumoScreenError as error:
         print(" ".join(str(error).split()), flush=True)
         return 2

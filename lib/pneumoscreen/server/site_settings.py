@@ -52,12 +52,17 @@ def _option(name: str, kind: Any, default: str, what: str) -> Setting:
     return Setting(name, kind, default, what, option=f"--{name.replace('_', '-')}")
 
 
+def _of_pacs(name: str, kind: Any, default: str, what: str) -> Setting:
+    """An option of a server on a PACS; see docs/pacs.md."""
+    return Setting(name, kind, default, what, f"{PREFIX}PACS_{name.upper()}", f"--{name.replace('_', '-')}")
+
+
 def _paths(value: list[Path]) -> str:
     return os.pathsep.join(map(str, value))
 
 
 OF_SERVE = (
-    _option("studies", Path, "", "folder of the studies"),
+    _option("studies", str, "", "folder of the studies, or the address of a PACS"),
     _option("host", str, "127.0.0.1", "address to listen on; others than this machine's need a token file or OIDC"),
     _option("port", int, "8000", "port; 0 takes a free one"),
     _option("root_path", str, "", "prefix under which a proxy shows the server, such as `/pneumoscreen`"),
@@ -78,6 +83,19 @@ OF_SERVE = (
     _option("log_file", Path, "standard error", "file of the log"),
     _option("log_mb", int, "50", "megabytes from which on it is set aside"),
     _option("log_files", int, "5", "files set aside that are kept"),
+    _option("state", Path, "", "folder for all that a server on a PACS keeps"),
+    _option("pacs_user", str, "", "user for basic authentication there"),
+    _option("pacs_token_file", Path, "", "file with a bearer token instead"),
+    _option("pacs_ca_file", Path, "the system's", "certificates that the PACS' own is checked with"),
+    _option("pacs_client_cert", Path, "", "certificate with key that the PACS asks for"),
+    _of_pacs("days", int, "3", "studies of the last days are listed, by StudyDate; 0: all"),
+    _of_pacs("interval", float, "30.0", "seconds between two looks for new studies"),
+    _of_pacs("quiet", float, "60.0", "seconds after which a study no longer grows"),
+    _of_pacs("cache_gb", float, "20.0", "gigabytes that fetched images may take"),
+    _of_pacs(
+        "kernel", Literal["soft", "sharp", "any"], "soft", "reconstruction of a CT to take where there are several"
+    ),
+    _of_pacs("send_results", Literal["none", "submitted", "all"], "none", "which results are stored in the PACS"),
     Setting("models", Path, "the project's own", "folder of the published models"),
     Setting("lease_minutes", float, "60", "how long a case stays with its reader without a sign of life"),
     Setting("oidc_audience", str, "", "audience that tokens of the realm must name"),
@@ -123,7 +141,7 @@ ELSEWHERE = (
     ("PNEUMOSCREEN_SSL_KEYFILE_PASSWORD", "of the key; never in the file"),
     (
         "PNEUMOSCREEN_PACS_PASSWORD",
-        "who `pneumoscreen pacs watch` and `receive` are at the PACS ([pacs.md](pacs.md)); never in the file",
+        "who `pneumoscreen pacs watch`, `receive` and a server on a PACS are there ([pacs.md](pacs.md)); never in the file",
     ),
     ("PNEUMOSCREEN_PACS_TOKEN", "the same, as a bearer token; never in the file"),
     ("FORWARDED_ALLOW_IPS", "addresses of proxies that are believed whom they speak for; as it stands 127.0.0.1"),

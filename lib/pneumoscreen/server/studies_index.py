@@ -1,6 +1,6 @@
 """The index of a studies folder: which images and labels there are, and MONAI Label's list of them in a file.
 
-- What is an image, and by which id, says ``image_files``: no junk, DICOM folders however deep, radiographs.
+- What is an image, and by which id, says ``image_files``; of a server on a PACS, ``pacs_images``.
 - The index is replaced atomically, and a damaged one is set aside and rebuilt instead of stopping the server.
 - Nothing that it says leads out of the folder.
 - A folder that may not be written to is served all the same; the index is then kept in memory.
@@ -15,6 +15,8 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,13 @@ from monailabel.datastore.local import DataModel, LocalDatastore, LocalDatastore
 from monailabel.interfaces.datastore import DefaultLabelTag
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
+from ..images.examination import Examination
 from ..models.durable import is_full_disk, replace_durably
 from ..studies.layout import is_plain_name, split_name
 from .datastore_checks import read_index, set_aside_if_damaged
 from .failures import may_write
-from .image_files import ImageFiles
+from .image_source import images_of
+from .images import Images, Progress, unwatched
 from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS
 
@@ -52,7 +56,7 @@ class StudiesIndex(LocalDatastore):
         # Not the stock one: it makes folders where none can be made, and watches files that are half there.
         self._guard = threading.RLock()
         self._refreshing = threading.Lock()
-        self._files = ImageFiles(Path(studies), reading)
+        self._files = images_of(Path(studies), reading)
         self._places: dict[str, str] = {}
         self._hand_info: dict[str, dict[str, Any]] = {}
         self._datastore_path = studies
@@ -126,6 +130,44 @@ class StudiesIndex(LocalDatastore):
             offered = self._datastore.objects
             return {name: Path(self._datastore_path) / p for name, p in self._places.items() if name in offered}
 
+    def find(self, name: str) -> str | None:
+        """The id of an image that is not known by this name yet; None if there is none.
+
+        Raises:
+            PneumoScreenError: if whoever knows it cannot be asked.
+        """
+        found = self._files.find(name)
+        self.refresh()  # a DICOM folder that was copied in after the start
+        return self.id_of(found or name)
+
+    def unknown(self, name: str) -> str:
+        """The sentence on a name that no image has."""
+        return self._files.unknown(name)
+
+    def held(self, image_id: str, progress: Progress = unwatched) -> AbstractContextManager[None]:
+        """While it lasts, the files of an image are on this disk; see ``images``."""
+        return self._files.held(image_id, progress)
+
+    @contextmanager
+    def opened(self, image_id: str) -> Iterator[Path]:
+        """The path of an image, whose files are on this disk while the block runs."""
+        with self.held(image_id):
+            yield Path(self.get_image_uri(image_id))
+
+    @property
+    def are_elsewhere(self) -> bool:
+        """Whether the files of an image are fetched before it can be opened."""
+        return self._files.are_elsewhere
+
+    @property
+    def images(self) -> Images:
+        """Where they are."""
+        return self._files
+
+    def examination(self, image_id: str) -> Examination | None:
+        """Whose image it is and when it was taken; None where that stands in its files."""
+        return self._files.examination(image_id)
+
     def wait_for_copies(self) -> None:
         """From here on an image is offered only once nobody writes it any more."""
         self._files.waits_for_copies = True
@@ -180,9 +222,9 @@ class StudiesIndex(LocalDatastore):
             for image_id, place in self._places.items():
                 # A CT that arrived later than a picture of the same name, or in another format.
                 ending = "" if self._goes_by_id(image_id, place) else split_name(place)[1]
-                if self._datastore.objects[image_id].image.ext != ending:
-                    about = {"ts": int(time.time()), "name": place}
-                    self._datastore.objects[image_id].image = DataModel(info=about, ext=ending)
+                entry = self._datastore.objects.get(image_id)  # none where it is gone since the search
+                if entry is not None and entry.image.ext != ending:
+                    entry.image = DataModel(info={"ts": int(time.time()), "name": place}, ext=ending)
                     changed += 1
             if not changed or self.is_read_only:
                 return

@@ -50,6 +50,7 @@ class Submissions:
 
     Attributes:
         when_stored: told of each submission once it is on the disk.
+        when_counting: told of it, and of each case that is settled, before anybody is answered.
     """
 
     def __init__(self, studies: Path, classes: Callable[[], Classes], reading: Reading | None = None) -> None:
@@ -57,6 +58,7 @@ class Submissions:
         self._studies = studies
         self._classes = classes
         self._log = AuditLog(studies)
+        self.when_counting: Callable[[Annotation], object] = lambda stored: None
         self.when_stored: Callable[[Annotation], object] = lambda stored: None
 
     @property
@@ -99,6 +101,7 @@ class Submissions:
         stored = replace(stored, changes=(*notes, *stored.changes))
         action = {ADJUDICATION: "adjudicate", IMPORT: "import"}.get(kind, "submit")
         self.record(action, case.case_id, version=stored.version, reader=name, label_map=label_map is not None)
+        self.when_counting(stored)
         self.when_stored(stored)
         return stored
 
@@ -163,6 +166,7 @@ class Submissions:
         name = who.reader if who.is_known else reader or who.reader
         settled = self.store.adjudicate(case_id, number, name)
         self.record("adjudicate", case_id, version=settled.version, chosen=number, reader=name)
+        self.when_counting(settled)
         return settled
 
     def withdraw(self, case_id: str) -> Annotation:

@@ -6,10 +6,11 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
@@ -35,6 +36,8 @@ class TaskRequest:
         progress: told of each stage; raises ``Cancelled`` to stop.
         report: where the report goes, None for a scan that is not of the studies.
         masks: where the lung and infection masks go, likewise.
+        note: what the document says of how the image was chosen; may be empty.
+        marked: where what the screening marks goes that results are made of, None where none are.
     """
 
     path: Path
@@ -42,6 +45,8 @@ class TaskRequest:
     progress: Progress
     report: Path | None = None
     masks: Path | None = None
+    note: str = ""
+    marked: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -148,10 +153,11 @@ class ScreeningTask(CaseTask):
         """
         request.progress("read", 0.0)
         method, screener = self.method, self.engine.screener(self.method)
-        image, read_s = self.engine.read(method, request.path, lambda: request.progress("read", 0.0))
+        read, read_s = self.engine.read(method, request.path, lambda: request.progress("read", 0.0))
+        image = replace(read, notes=(*read.notes, request.note)) if request.note else read
         screening = screener.screen(image, request.progress, request.parameters.diagnosis, read_s, DRAWS)
         for name, found in method.found_in(screening, screener).items():
-            self.engine.keep(image, name, found)
+            self.engine.keep(read, name, found)
         if request.report is not None:
             with staged(request.report) as part:
                 method.write_report(image, screening, screener, part)
@@ -159,6 +165,10 @@ class ScreeningTask(CaseTask):
         if request.masks is not None and overlay is not None:
             with staged(request.masks) as part:
                 sitk.WriteImage(overlay, part, useCompression=True, compressionLevel=1)
+        if request.marked is not None:
+            request.marked.parent.mkdir(parents=True, exist_ok=True)
+            with staged(request.marked) as part:
+                np.savez_compressed(part, **method.kept(screening))
         score = method.score(image.case_id, screening, screener)
         label_map = method.label_map(image, screening)
         file = written(label_map, request.parameters) if label_map else None

@@ -28,15 +28,18 @@ def main(task: str, studies: Path, models: Path, request: str) -> int:
     os.nice(LOWER_PRIORITY)
     # Only now, because they take seconds.
     from ..errors import PneumoScreenError
+    from ..methods import recipe_for
     from ..models.durable import is_full_disk
     from ..models.store import ModelStore
     from .failures import has_no_room
+    from .image_source import labelled_at_hand
     from .settings import apply_defaults
     from .train_tasks import train_tasks
 
     apply_defaults()
     try:
-        train_tasks(studies, ModelStore(models))[task](json.loads(request))
+        with labelled_at_hand(studies, recipe_for(task).modality, lambda line: print(line, flush=True)):
+            train_tasks(studies, ModelStore(models))[task](json.loads(request))
     except PneumoScreenError as error:
         print(" ".join(str(error).split()), flush=True)
         return MENDABLE

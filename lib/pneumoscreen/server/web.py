@@ -135,6 +135,11 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     web.include_router(operation_router(app), prefix=prefix)
     web.include_router(worklist_router(app), prefix=prefix)
     web.include_router(scoring_router(app), prefix=prefix)
+    store = app.datastore()
+    if isinstance(store, StudiesDatastore) and store.are_elsewhere:
+        from .pacs_routes import pacs_router
+
+        web.include_router(pacs_router(app), prefix=prefix)
     web.include_router(train_router(app), prefix=prefix)
     web.include_router(image_router(app), prefix=prefix)  # first come: the stock route of this path never answers
     web.include_router(pages_router(web), prefix=prefix)  # before the stock ones of the same paths

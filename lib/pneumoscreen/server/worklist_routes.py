@@ -61,7 +61,10 @@ def worklist_router(app: PneumoScreenApp) -> APIRouter:
         rows = [row for row in app.worklist.rows() if wanted in row["id"].casefold() or wanted == row["patient"]]
         counts = {each.value: sum(row["state"] == each for row in rows) for each in CaseState}
         found = _ordered([row for row in rows if state in (None, row["state"])], sort, descending)
-        return {"total": len(found), "counts": counts, "cases": found[offset : offset + limit]}
+        listed = {"total": len(found), "counts": counts, "cases": found[offset : offset + limit]}
+        store = app.datastore()
+        about = store.images.state() if isinstance(store, StudiesDatastore) else None
+        return listed if about is None else {**listed, "pacs": about}
 
     @router.get("/cases/{case:path}", summary=f"{RBAC_USER}One case of the worklist")
     def one_case(case: str, user: CurrentUser) -> dict[str, Any]:

@@ -20,6 +20,10 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 RADIOGRAPH_ENDINGS = (".dcm", *PICTURE_ENDINGS)
 _ENDINGS = (".json", *VOLUME_ENDINGS, *RADIOGRAPH_ENDINGS)
 
+ELSEWHERE = ".images"
+"""A file in the folder of an image whose files come from elsewhere when they are needed: it stands for them, and is
+written anew when they become others."""
+
 FOLLOW_VARIABLE = "PNEUMOSCREEN_FOLLOW_LINKS"
 """Folders outside of the studies that links in them may lead to, separated as in ``PATH``."""
 

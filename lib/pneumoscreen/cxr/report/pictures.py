@@ -4,20 +4,20 @@ As in ``pictures.py`` a picture carries no drawing: the radiograph is stored onc
 boxes in SVG and small PNGs of 256 or 3 colours with an opacity each, which take milliseconds and few bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...case import Vector
+from ...case import Case, Vector
 from ...images.radiograph import Radiograph
 from ...report.pictures import Frame, data_uri, encoded, to_grey
 
 if TYPE_CHECKING:  # the networks for X-rays, which the report of a CT does not need
-    from ..screening import CxrScreening, Side
+    from ..screening import Side
 
 LONG_SIDE_PIXELS = 900
 HEAT_PIXELS = 240
@@ -91,7 +91,27 @@ class CxrPictures:
     attention_range: tuple[float, float]
 
 
-def draw(radiograph: Radiograph, screening: "CxrScreening") -> CxrPictures:
+class DrawnFrom(Protocol):
+    """What pictures are drawn from; see ``screening.CxrScreening``."""
+
+    @property
+    def case(self) -> Case:
+        """The case document."""
+
+    @property
+    def gradcam(self) -> NDArray[np.float32]:
+        """What spoke for an opacity, [y, x] of the whole picture."""
+
+    @property
+    def attention(self) -> Mapping[Any, NDArray[np.float32]]:
+        """Of each lung that was localised."""
+
+    @property
+    def superpixels(self) -> NDArray[np.int32]:
+        """Their numbers, [y, x] of the whole picture, or nothing."""
+
+
+def draw(radiograph: Radiograph, screening: DrawnFrom) -> CxrPictures:
     """Draw the pictures of a screened radiograph.
 
     Raises:
@@ -131,7 +151,7 @@ def cxr_frame(radiograph: Radiograph) -> Frame:
     return Frame((0, height), (0, width), y * unit, x * unit)
 
 
-def attention_range(screening: "CxrScreening") -> tuple[float, float]:
+def attention_range(screening: DrawnFrom) -> tuple[float, float]:
     """The values between which the attention masks of both lungs are coloured.
 
     Ours: a mask seldom comes near 0 or 1, so the colours span what occurs; over less than ``LEAST_ATTENTION_SPAN``
@@ -192,7 +212,7 @@ def _box(side: "Side", box: Vector, frame: Frame) -> LungBox:
 
 
 def _patches(
-    grey: NDArray[np.uint8], boxes: dict[str, Vector], screening: "CxrScreening", shown: tuple[float, float]
+    grey: NDArray[np.uint8], boxes: dict[str, Vector], screening: DrawnFrom, shown: tuple[float, float]
 ) -> Iterator[LungPatch]:
     image = Image.fromarray(grey)
     for side in SIDES:
