@@ -141,7 +141,7 @@ ELSEWHERE = (
     ("PNEUMOSCREEN_SSL_KEYFILE_PASSWORD", "of the key; never in the file"),
     (
         "PNEUMOSCREEN_PACS_PASSWORD",
-        "who `pneumoscreen pacs watch`, `receive` and a server on a PACS are there ([pacs.md](pacs.md)); never in the file",
+        "who `pacs watch`, `receive` and a server on a PACS are there ([pacs.md](pacs.md)); never in the file",
     ),
     ("PNEUMOSCREEN_PACS_TOKEN", "the same, as a bearer token; never in the file"),
     ("FORWARDED_ALLOW_IPS", "addresses of proxies that are believed whom they speak for; as it stands 127.0.0.1"),
