@@ -86,6 +86,10 @@ endef
 orthanc:  ## install what the demonstration and the tests of the PACS need (Debian, as root)
 	$(call debian,orthanc orthanc-dicomweb dcmtk,the PACS)
 
+.PHONY: watchers
+watchers:  ## install what the tests of a server's operation need: Prometheus, nginx, systemd's analysis (Debian, as root)
+	$(call debian,prometheus nginx systemd,the tests of a server's operation)
+
 .PHONY: demo-pacs
 demo-pacs: $(RUN) orthanc  ## a PACS (Orthanc) on loopback, studies sent to it, screened, results stored there (Debian, as root): OUT=folder
 	@$(BIN)/python -m scripts.demo_pacs --out '$(OUT)/pacs' $(ARGS)
@@ -93,6 +97,20 @@ demo-pacs: $(RUN) orthanc  ## a PACS (Orthanc) on loopback, studies sent to it, 
 .PHONY: bench
 bench: $(RUN)  ## measure time and memory of a screening and the server's latency; writes build/bench.json
 	@$(BIN)/pneumoscreen bench --out build/bench.json $(ARGS)
+
+# Which build of torch: PIP_ARGS='--extra-index-url ...' says where pip finds that of CUDA.
+VARIANT  ?= cpu
+BASE     ?= docker.io/library/debian:12-slim
+TAG      ?= pneumoscreen:$(VARIANT)
+
+build/wheelhouse-$(VARIANT): requirements.txt | $(BIN)/python
+	@echo "fetching the wheels of requirements.txt"
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -r requirements.txt -w $@.part
+	@rm -rf $@ && mv $@.part $@
+
+.PHONY: container
+container: build/wheelhouse-$(VARIANT)  ## build the container image: VARIANT=cpu|cuda, BASE=image (debootstrap: made here), TAG=name
+	@sh deploy/container.sh '$(VARIANT)' '$(BASE)' '$(TAG)'
 
 # ---- training ------------------------------------------------------------------------------------------------------
 

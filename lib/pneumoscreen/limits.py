@@ -1,7 +1,7 @@
 """How much anybody may ask of this program before it says no; an administrator sets it by environment variables.
 
 All figures are ours: well above what a chest CT needs, well below what stops a machine with 16 GB of memory.
-docs/administration.md lists them.
+docs/settings.md lists them.
 """
 
 import os

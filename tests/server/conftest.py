@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,15 +132,16 @@ def serving(
     folders: pytest.TempPathFactory,
     *arguments: str,
     client: Callable[[str], Client] = Client,
+    before: Sequence[str] = (),
     **variables: str,
 ) -> Iterator[RunningServer]:
     """``pneumoscreen serve`` on a free port, with more arguments and environment variables where given.
 
-    ``client`` makes a client of the server's address, such as one with a token.
+    ``client`` makes a client of the server's address, such as one with a token; ``before`` stands before the command.
     """
     log, port = folders.mktemp("log") / "server.log", free_port()
     words = ["serve", "--studies", str(studies), "--port", str(port), *arguments]
-    command = [sys.executable, "-m", "pneumoscreen", *words]
+    command = [*before, sys.executable, "-m", "pneumoscreen", *words]
     with log.open("w") as output:
         process = subprocess.Popen(
             command, env={**environment(models), **variables}, stdout=output, stderr=subprocess.STDOUT

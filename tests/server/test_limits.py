@@ -49,14 +49,14 @@ def test_limits_come_from_the_environment() -> None:
 
 
 def test_the_administrator_can_read_of_every_limit() -> None:
-    text = (Path(__file__).resolve().parents[2] / "docs" / "administration.md").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
     for name, value in vars(Limits()).items():
-        assert re.search(rf"`{name.upper()}` \| {value} ", text), name
+        assert re.search(rf"`PNEUMOSCREEN_{name.upper()}` \| +\| {value} ", text), name
 
 
 def test_the_administrator_can_read_of_every_variable() -> None:
     root = Path(__file__).resolve().parents[2]
-    text = (root / "docs" / "administration.md").read_text(encoding="utf-8")
+    text = (root / "docs" / "settings.md").read_text(encoding="utf-8")
     sources = [path.read_text(encoding="utf-8") for path in (root / "lib").rglob("*.py")]
     found = {name for source in sources for name in re.findall(r"[\"`](PNEUMOSCREEN_[A-Z_]*[A-Z])[\"`]", source)}
     assert len(found) > 5
@@ -70,7 +70,9 @@ class TestJobs:
         board.add("ct", "b", "mallory")
         with pytest.raises(BusyError, match="2 inferences of mallory"):
             board.add("ct", "c", "mallory")
+        assert not board.is_full
         board.add("ct", "d", "alice")
+        assert board.is_full
         with pytest.raises(BusyError, match="3 inferences wait"):
             board.add("ct", "e", "bob")
         with board.running(first):

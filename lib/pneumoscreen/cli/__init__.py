@@ -21,10 +21,12 @@ from ..errors import PneumoScreenError
 from .cases import import_, phantom
 from .evaluation import evaluate
 from .export import app as export
+from .keeping import backup, restore
 from .learning import crossvalidate, simulate, train
 from .models import app as models
 from .pacs import app as pacs
-from .screening import archive, bench, demo, screen, serve
+from .screening import archive, bench, demo, screen
+from .serving import serve
 from .tokens import app as tokens
 
 __all__ = ["app", "main"]
@@ -52,6 +54,8 @@ _COMMANDS: dict[str, Callable[..., int | None]] = {
     "import": import_,
     "demo": demo,
     "bench": bench,
+    "backup": backup,
+    "restore": restore,
 }
 """In the order in which ``--help`` lists them."""
 for _name, _command in _COMMANDS.items():

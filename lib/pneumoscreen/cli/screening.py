@@ -1,11 +1,11 @@
-"""Commands that screen: images, a server, the demonstration, the measurement of speed."""
+"""Commands that screen: images, the demonstration, the measurement of speed."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import Device, ModelDir, TokensFile
+from .options import Device, ModelDir
 
 
 def screen(
@@ -78,42 +78,6 @@ def archive(
         device=device,
         as_json=json,
     )
-
-
-def serve(
-    studies: Annotated[Path, typer.Option(help="Folder of the studies that are offered to clients.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    tokens: TokensFile = None,
-    ssl_certfile: Annotated[
-        Path | None, typer.Option("--ssl-certfile", "--ssl_certfile", help="Serve HTTPS: certificate, a PEM file.")
-    ] = None,
-    ssl_keyfile: Annotated[
-        Path | None, typer.Option("--ssl-keyfile", "--ssl_keyfile", help="Serve HTTPS: private key, a PEM file.")
-    ] = None,
-    ssl_keyfile_password: Annotated[
-        str | None,
-        typer.Option(
-            "--ssl-keyfile-password",
-            "--ssl_keyfile_password",
-            envvar="PNEUMOSCREEN_SSL_KEYFILE_PASSWORD",
-            help="Password of the key; other users of the machine see an option, but not a variable.",
-        ),
-    ] = None,
-    follow_links: Annotated[
-        list[Path] | None,
-        typer.Option(help="Folder outside of the studies that links in them may lead to; may be given again."),
-    ] = None,
-) -> None:
-    """Start the MONAI Label server.
-
-    Other machines reach it by --host, and then only with a token: see `pneumoscreen tokens add --help`.
-    """
-    from ..server.serve import serve as start
-    from ..server.tls import tls_files
-
-    tls = tls_files(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
-    start(studies, host=host, port=port, tokens=tokens, tls=tls, follow_links=follow_links or ())
 
 
 def demo(

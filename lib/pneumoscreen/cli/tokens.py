@@ -11,6 +11,7 @@ from .options import TokensFile
 class TokenRole(StrEnum):
     """What the holder of a token may do; each may do what those before may."""
 
+    MONITOR = "monitor"
     READER = "reader"
     TRAINER = "trainer"
     ADMINISTRATOR = "administrator"
@@ -28,8 +29,8 @@ def add_token(
     role: Annotated[
         TokenRole,
         typer.Option(
-            help="reader: reads, screens, annotates. trainer: also trains, adjudicates, publishes. "
-            "administrator: also deletes and reads logs."
+            help="monitor: reads /metrics, nothing else. reader: reads, screens, annotates. "
+            "trainer: also trains, adjudicates, publishes. administrator: also deletes and reads logs."
         ),
     ],
     days: Annotated[

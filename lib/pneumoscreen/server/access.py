@@ -30,7 +30,8 @@ from .identity import SINGLE_USER, Role, Speaker, set_speaker
 from .live_tokens import LiveTokens
 from .loopback import is_local_host, is_loopback
 from .oidc import Realm, RealmError, TokenRefusedError
-from .permissions import Rule, is_door, rule_for
+from .permissions import Rule, is_alive_question, is_door, is_open, path_of, rule_for
+from .request_log import note_refusal
 from .tokens import PREFIX, TokensError, command_to_make_one
 
 NOBODY = "nobody"
@@ -93,16 +94,21 @@ class Gatekeeper:
             RefusedError: if not.
         """
         headers = Headers(scope=scope)
+        is_for_all = is_open(scope["method"], path_of(scope), self._prefix)
+        if is_for_all and is_alive_question(path_of(scope), self._prefix):
+            return _VISITOR
         try:
             is_protected = self._tokens.refresh() or self._realm is not None
         except TokensError as error:
             logger.error("nobody is let in: %s", error)
             raise RefusedError(503, "this server's token file cannot be used; its log says why") from None
+        if is_for_all:
+            return _VISITOR
         if not is_protected:
             _check_is_local(scope, headers)
             _check_is_same_site(scope, headers, self._origins)
             return SINGLE_USER
-        if self._realm is not None and is_door(scope["method"], scope["path"], self._prefix):
+        if self._realm is not None and is_door(scope["method"], path_of(scope), self._prefix):
             return _VISITOR
         who = await self._speaker_of(headers)
         needed = self.rule(scope).role
@@ -113,7 +119,7 @@ class Gatekeeper:
 
     def rule(self, scope: Scope) -> Rule:
         """The entry of the table that a request falls under."""
-        return rule_for(scope["method"], scope["path"], self._prefix)
+        return rule_for(scope["method"], path_of(scope), self._prefix)
 
     async def _speaker_of(self, headers: Headers) -> Speaker:
         token = _bearer(headers)
@@ -163,6 +169,7 @@ class AccessMiddleware:
             who = await self._gatekeeper.admit(scope)
         except RefusedError as refusal:
             await self._write_down(refusal, scope)
+            note_refusal(f"door_{refusal.reason or 'closed'}")
             answer = JSONResponse({"detail": refusal.detail}, refusal.status)
             if refusal.status == 401:
                 answer.headers["WWW-Authenticate"] = "Bearer"

@@ -1,6 +1,5 @@
 """The MONAI Label app: which tasks there are, and the one door through which an inference passes."""
 
-import logging
 import os
 import re
 import shutil
@@ -26,13 +25,13 @@ from ..errors import ImageError, NoLungsError, PneumoScreenError
 from ..images.inputs import Modality
 from ..limits import Limits
 from ..models.store import ModelStore
-from ..studies.audit import case_digest
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
 from .datastore import StudiesDatastore
 from .engine import Engine, scan_state
 from .failures import RequestError, UnknownError
+from .figures import Figures
 from .hand_labels import HandLabels
 from .identity import speaker
 from .infer_tasks import infer_tasks
@@ -44,6 +43,7 @@ from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_
 from .screenings import keep_screening, masks_file, report_file
 from .sessions import CheckedSessions
 from .settings import apply_defaults
+from .state import bring_up_to_date
 from .strategies import reading_strategies
 from .tasks import Inference, TaskRequest
 from .temporary import clear_leftovers
@@ -51,8 +51,6 @@ from .train_tasks import train_tasks
 from .trainings import Trainings
 from .watching import FolderWatch
 from .worklist import Worklist
-
-logger = logging.getLogger(__name__)
 
 
 class PneumoScreenApp(MONAILabelApp):
@@ -75,6 +73,7 @@ class PneumoScreenApp(MONAILabelApp):
             version=__version__,
         )
         if self.studies_are_folder:
+            bring_up_to_date(Path(studies))
             clear_leftovers(Path(studies), began)
         self.scores = score_store(self.work_folder)
         self.leases = Leases(self.work_folder / "leases.json")
@@ -84,6 +83,8 @@ class PneumoScreenApp(MONAILabelApp):
         datastore = self._datastore
         self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
+        self.figures = Figures(self)
+        self.board.when_ended = self.figures.job_ended
         self.trainings = (
             Trainings(Path(self.studies), self.engine.store.root, self.on_training_finished)
             if self.studies_are_folder
@@ -210,13 +211,11 @@ class PneumoScreenApp(MONAILabelApp):
             )
             try:
                 result = inference.task.run(request)
+                job.timings = result.case.timings_s
             except (ImageError, NoLungsError) as error:
                 if image is not None and self._is_of_kind(inference.path, inference.task.modality):
                     self.remember_failure(image, inference.path, error, job.reader or None)
                 raise
-        # Ids may be patients' names; the audit log names a case in the same way.
-        seconds = result.case.timings_s.get("total", 0.0)
-        logger.info("%s of case %s: %.1f s", job.task, case_digest(job.image), seconds)
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
         if inference.image_id is not None and result.score is not None:
             keep_score(self.scores, inference.image_id, scan, result.score, case)

@@ -35,6 +35,15 @@ class _Loaded:
     problem: str | None = None
 
 
+DEVICE_VARIABLE = "PNEUMOSCREEN_DEVICE"
+"""Where the networks run; ``auto`` or nothing takes a GPU where there is one."""
+
+
+def _device() -> str | None:
+    name = os.environ.get(DEVICE_VARIABLE, "")
+    return None if name in ("", "auto") else name
+
+
 class _Networks:
     """The networks of one method, loaded when first needed and again when another version comes into use."""
 
@@ -73,7 +82,7 @@ class _Networks:
 
     def _load(self, state: tuple[Any, ...], before: _Loaded | None) -> _Loaded:
         try:
-            return _Loaded(state, self._method.screener(self._store))
+            return _Loaded(state, self._method.screener(self._store, _device()))
         except ModelError as error:
             if before is None:
                 raise

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 
@@ -73,6 +74,12 @@ def has_no_room(studies: str) -> bool:
         except OSError:
             continue  # an address of a DICOMweb server
     return False
+
+
+def kind_of(error: Exception) -> str:
+    """A failure's kind in one word, for counters: ``no_lungs`` of ``NoLungsError``."""
+    name = type(error).__name__.removesuffix("Error")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def status_of(error: Exception) -> int:

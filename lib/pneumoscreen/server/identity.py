@@ -12,6 +12,7 @@ from enum import IntEnum
 class Role(IntEnum):
     """What a speaker may do; each role may do what those before it may."""
 
+    MONITOR = 0
     READER = 1
     TRAINER = 2
     ADMINISTRATOR = 3

@@ -3,6 +3,7 @@
 Thread contract: every method of ``JobBoard`` takes its one lock and calls nothing that takes another.
 """
 
+import logging
 import threading
 import time
 import uuid
@@ -14,12 +15,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from ..errors import Cancelled
-from .failures import BusyError
+from ..errors import Cancelled, PneumoScreenError
+from ..studies.audit import case_digest
+from .failures import BusyError, status_of
+from .request_log import request_id
 from .turns import in_turn
 
 KEPT = 200
 """Ended jobs that can still be asked for."""
+_FAULTS = 500
+"""HTTP status from which on it is not the client's to mend."""
 
 
 class State(StrEnum):
@@ -32,12 +37,22 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+logger = logging.getLogger(__name__)
+
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 
 @dataclass
 class Job:
-    """One inference. ``fraction`` is that of the whole job, 0 to 1; times are seconds of ``time.monotonic``."""
+    """One inference.
+
+    Attributes:
+        fraction: of the whole job, 0 to 1.
+        queued_at: seconds of ``time.monotonic``, as the other times.
+        request: id of the HTTP request that asked for it; empty where none did.
+        timings: seconds of each stage, once it is done.
+        is_refused: whether it failed for what was asked, and not for a fault of the server.
+    """
 
     task: str
     image: str
@@ -52,6 +67,9 @@ class Job:
     started_at: float | None = None
     ended_at: float | None = None
     cancel_wanted: bool = False
+    request: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    is_refused: bool = False
 
     def report(self, stage: str, fraction: float) -> None:
         """The progress callback of the steps.
@@ -73,6 +91,7 @@ class JobBoard:
 
     Attributes:
         served: tells which reader was served when; see ``turns``.
+        when_ended: called with each job that ended, in the thread that ended it.
 
     Args:
         most: that wait or run at a time.
@@ -84,6 +103,7 @@ class JobBoard:
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self.served: Callable[[], Mapping[str, int]] = dict
+        self.when_ended: Callable[[Job], object] = bool
 
     def add(self, task: str, image: str, reader: str = "") -> Job:
         """Enter a request that waits for its turn.
@@ -96,7 +116,7 @@ class JobBoard:
         Raises:
             BusyError: if there are as many as may be.
         """
-        job = Job(task, image, reader)
+        job = Job(task, image, reader, request=request_id())
         with self._lock:
             active = [other for other in self._jobs.values() if other.state not in ENDED]
             if len(active) >= self._most:
@@ -120,10 +140,17 @@ class JobBoard:
             self._end(job, State.CANCELLED, "cancelled on request")
             raise
         except Exception as error:
+            job.is_refused = isinstance(error, PneumoScreenError) and status_of(error) < _FAULTS
             self._end(job, State.FAILED, str(error) or type(error).__name__)
             raise
         job.fraction = 1.0
         self._end(job, State.DONE, "")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next inference would be refused, whoever asks for it."""
+        with self._lock:
+            return sum(job.state not in ENDED for job in self._jobs.values()) >= self._most
 
     def cancel(self, job_id: str) -> Job | None:
         """Ask a job to stop at its next step; None if there is no such job."""
@@ -162,9 +189,19 @@ class JobBoard:
         waiting = [job.id for job in in_turn([job for job in jobs if job.state is State.QUEUED], self.served())]
         return [_view(job, waiting.index(job.id) + 1 if job.id in waiting else None) for job in jobs]
 
-    @staticmethod
-    def _end(job: Job, state: State, detail: str) -> None:
+    def _end(self, job: Job, state: State, detail: str) -> None:
         job.ended_at, job.detail, job.state = time.monotonic(), detail, state
+        log_ended(job)
+        self.when_ended(job)
+
+
+def log_ended(job: Job) -> None:
+    """A line of a job. Ids may be patients' names, so the case is named as the audit log names it."""
+    seconds = (job.ended_at or job.queued_at) - (job.started_at or job.ended_at or job.queued_at)
+    about: dict[str, object] = {"job": job.id, "request": job.request, "task": job.task, "case": case_digest(job.image)}
+    about |= {"outcome": "refused" if job.is_refused else job.state.value, "seconds": round(seconds, 3)}
+    words = (job.task, about["case"], about["outcome"], seconds)
+    logger.info("%s of case %s: %s, %.1f s", *words, extra={"about": about})
 
 
 def _view(job: Job, position: int | None) -> dict[str, Any]:

@@ -5,13 +5,15 @@ anything into the page. ``SecurityHeaders`` forbids both to every page, whoever 
 """
 
 import html
+import mimetypes
 import os
+import re
 from collections import deque
 from pathlib import Path
 from typing import Annotated
 
 import monailabel.endpoints
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from monailabel.config import RBAC_ADMIN, settings
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,9 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import RESEARCH_USE_ONLY, __version__
 from .failures import UnknownError
 from .log_lines import kept_log
+from .permissions import path_of
 from .places import PlacelessResponse
 
 _OHIF = Path(monailabel.endpoints.__file__).resolve().parent / "static" / "ohif"
+_WITH_ADDRESSES = ("index.html", "app-config.js")
 _ALWAYS = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
@@ -58,7 +62,8 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_viewer = scope["path"] == self._viewer or scope["path"].startswith(self._viewer + "/")
+        path = path_of(scope)
+        is_viewer = path == self._viewer or path.startswith(self._viewer + "/")
         added = {**_ALWAYS, b"content-security-policy": (_VIEWER if is_viewer else _NOTHING).encode()}
 
         async def with_headers(message: Message) -> None:
@@ -84,31 +89,40 @@ def pages_router(web: FastAPI) -> APIRouter:
         return _logs(lines, html and not text, refresh)
 
     @router.get("/ohif/{path:path}", include_in_schema=False)
-    def ohif(path: str) -> FileResponse:
+    def ohif(path: str, request: Request) -> Response:
         file = _OHIF / path if "\x00" not in path else _OHIF
         real = os.path.realpath(file)
         if not (real.startswith(f"{_OHIF}{os.sep}") and os.path.isfile(real)):
             real = str(_OHIF / "index.html")
         if not os.path.isfile(real):
             raise UnknownError("the viewer OHIF is not installed on this server")
-        return FileResponse(real)
+        root = str(request.scope.get("root_path", ""))
+        return _under_prefix(real, root) if root and os.path.basename(real) in _WITH_ADDRESSES else FileResponse(real)
 
     return router
+
+
+def _under_prefix(file: str, root: str) -> Response:
+    """A file of the viewer whose addresses begin with the prefix of a proxy."""
+    text = Path(file).read_text(encoding="utf-8")
+    text = re.sub(r"""(["'])/(ohif|proxy)/""", lambda found: f"{found[1]}{root}/{found[2]}/", text)
+    return Response(text, media_type=mimetypes.guess_type(file)[0])
 
 
 def add_front_page(web: FastAPI) -> None:
     """``/`` and ``/docs``: what there is to ask for, as one table."""
 
-    def front() -> HTMLResponse:
+    def front(request: Request) -> HTMLResponse:
         rows = []
         for path, methods in sorted(web.openapi()["paths"].items()):
             for method, what in methods.items():
                 words = (method.upper(), path, str(what.get("summary", "")))
                 rows.append("<tr>" + "".join(f"<td>{html.escape(word)}</td>" for word in words) + "</tr>")
         title = html.escape(str(settings.MONAI_LABEL_PROJECT_NAME))
+        description = html.escape(f"{request.scope.get('root_path', '')}{web.openapi_url}")
         return _page(
             f"<h1>{title} {html.escape(__version__)}</h1><p>{html.escape(RESEARCH_USE_ONLY)}</p>"
-            f'<p>The whole description: <a href="{html.escape(str(web.openapi_url))}">OpenAPI</a>.</p>'
+            f'<p>The whole description: <a href="{description}">OpenAPI</a>.</p>'
             f"<table>{''.join(rows)}</table>",
             title,
         )

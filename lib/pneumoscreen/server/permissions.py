@@ -7,7 +7,9 @@ is narrower than MONAI Label's own roles where a request destroys something: a s
 from dataclasses import dataclass
 from re import Pattern
 
+from starlette._utils import get_route_path
 from starlette.routing import compile_path
+from starlette.types import Scope
 
 from .identity import Role
 
@@ -35,7 +37,13 @@ class Rule:
 
 NOT_LISTED = Rule((), "(not listed)", Role.ADMINISTRATOR)
 
+OPEN = ("/health/live", "/health/ready")
+"""What anybody may ask: load balancers and orchestrators have no token, and are told a state and nothing else."""
+
 _RULES = (
+    # A program that watches the server; its token lies on another machine and opens nothing else.
+    Rule(_READ, "/metrics", Role.MONITOR),
+    Rule(_READ, "/pneumoscreen/whoami", Role.MONITOR),
     # The descriptions of the interface and what their pages load.
     *(Rule(_READ, path, Role.READER) for path in ("", "/docs", "/openapi.json", "/favicon.ico")),
     Rule(_READ, "/static/{rest:path}", Role.READER),
@@ -43,7 +51,6 @@ _RULES = (
     Rule(_READ, "/ohif/{rest:path}", Role.READER),
     # A reader reads, infers, submits and asks for the next case.
     Rule(_READ, "/auth/token/valid", Role.READER),
-    Rule(_READ, "/pneumoscreen/whoami", Role.READER),
     Rule(_READ, "/info", Role.READER),
     Rule(("POST",), "/infer/{task}", Role.READER),
     Rule(_READ, "/batch/infer", Role.READER),
@@ -114,6 +121,29 @@ def rule_for(method: str, path: str, prefix: str = "") -> Rule:
 def is_door(method: str, path: str, prefix: str = "") -> bool:
     """Whether it is one of the two requests by which MONAI Label's clients get a token from the realm."""
     return (method, _without(path, prefix)) in _DOORS
+
+
+def is_open(method: str, path: str, prefix: str = "") -> bool:
+    """Whether a request needs nobody to say who they are."""
+    return method in _READ and _without(path, prefix) in OPEN
+
+
+def is_alive_question(path: str, prefix: str = "") -> bool:
+    """Whether it asks only that the server answers at all, whatever else is wrong with it."""
+    return _without(path, prefix) == OPEN[0]
+
+
+def path_of(scope: Scope) -> str:
+    """The path of a request below the prefix of a proxy: what the router goes by."""
+    return str(get_route_path(scope))
+
+
+def route_of(scope: Scope, prefix: str = "") -> str:
+    """The route of a request, without what its client chose: a path may hold a patient's name."""
+    path = path_of(scope)
+    return (
+        _without(path, prefix) if is_open("GET", path, prefix) else rule_for(scope["method"], path, prefix).path or "/"
+    )
 
 
 def _without(path: str, prefix: str) -> str:

@@ -3,7 +3,6 @@
 Standard output holds a sentence for whoever asks why it could not score; standard error is the server's log.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from . import WORK_FOLDER
 from .engine import Engine
 from .failures import is_full_disk, may_not_write
 from .image_files import ImageFiles
+from .log_setup import set_up_log_of_child
 from .parent import end_with_parent
 from .reading import LimitedReading
 from .scoring import PROGRESS_FILE, finished_cases, score_cases, score_store
@@ -26,7 +26,7 @@ def main(studies: Path, models: Path) -> int:
     """Score; returns the exit status: 0 done, 2 a mistake that its user can mend, which is printed."""
     end_with_parent(lambda: os._exit(1))  # every score is whole or absent: there is nothing to bring to an end
     step_back()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up_log_of_child()
     reading = LimitedReading()
     files, work = ImageFiles(studies, reading), studies / WORK_FOLDER
 

@@ -4,8 +4,8 @@ import contextlib
 import errno
 import gc
 import io
-import logging
 import os
+import re
 import signal
 import socket
 import ssl
@@ -20,9 +20,10 @@ from ..limits import Limits
 from ..models.places import app_folder
 from ..studies.layout import FOLLOW_VARIABLE
 from .failures import ServeError
-from .log_lines import LogLines
+from .log_setup import LogChoice, set_up_log
 from .loopback import is_loopback
 from .parent import end_with_parent
+from .state import bring_up_to_date
 from .temporary import own_folder
 from .tls import TlsFiles
 from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
@@ -33,7 +34,6 @@ Where = tuple[socket.AddressFamily, socket.SocketKind, int, Any]
 """A socket's family, kind, protocol and address."""
 
 _GRACE_S = 5
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def serve(
@@ -44,6 +44,8 @@ def serve(
     tokens: Path | None = None,
     tls: TlsFiles | None = None,
     follow_links: Sequence[Path] = (),
+    log: LogChoice | None = None,
+    root_path: str = "",
 ) -> None:
     """Serve a folder of studies until interrupted.
 
@@ -55,11 +57,14 @@ def serve(
         tokens: file of the API tokens; by default the environment's or the user's.
         tls: certificate and key; None serves plain HTTP.
         follow_links: folders outside of the studies that links in them may lead to.
+        log: how and where the log is written; default: text to standard error.
+        root_path: prefix under which a proxy shows the server; the proxy takes it off.
 
     Raises:
         ServeError: if folder, address, port or the files for TLS cannot be used, or the address is open to others and
             nobody could say who they are.
         TokensError: if the token file cannot be used.
+        StateError: if a newer program has written into the studies folder.
         ConfigError: if a variable of the environment sets a limit to what is none.
     """
     _end_with_parent()
@@ -67,6 +72,7 @@ def serve(
     if not (app_dir / "main.py").is_file():
         raise ServeError(f"{app_dir} holds no main.py; name the app's folder")
     _allow_links(follow_links)
+    root_path = _prefix(root_path)
     Limits.of_environment()
     # Before the imports: what is wrong is reported at once, not after ten seconds.
     context = tls.context() if tls is not None else None
@@ -75,9 +81,11 @@ def serve(
     if context is None and not is_loopback(where[-1][0]):
         warning = "No TLS: tokens and scans travel in clear; see --ssl-certfile and --ssl-keyfile"
         print(warning, file=sys.stderr, flush=True)
+    set_up_log(log or LogChoice())
+    bring_up_to_date(studies)
     listener = _bind(where, host, port)
     with contextlib.closing(listener), own_folder():
-        _run(studies, app_dir, listener, context)
+        _run(studies, app_dir, listener, context, root_path)
 
 
 def _allow_links(folders: Sequence[Path]) -> None:
@@ -106,11 +114,7 @@ def _require_speakers(host: str, where: Where, tokens: Path | None) -> None:
         )
 
 
-def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-    handlers = (logging.StreamHandler(), LogLines())
-    logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT, force=True, handlers=handlers)
-    logging.getLogger("pneumoscreen").setLevel(logging.INFO)
-    logging.getLogger("timeloop").disabled = True  # announces its jobs through a handler of its own
+def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLContext | None, root_path: str) -> None:
     import uvicorn
 
     with contextlib.redirect_stdout(io.StringIO()):  # it prints origins that this server does not allow
@@ -144,6 +148,7 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLCont
         stock.app,
         log_config=None,
         access_log=False,
+        root_path=root_path,
         http=LimitedProtocol,
         timeout_graceful_shutdown=_GRACE_S,
         ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
@@ -161,6 +166,16 @@ def _end_with_parent() -> None:
         os._exit(1)  # an inference that does not come to its next step in time
 
     end_with_parent(end)
+
+
+def _prefix(root_path: str) -> str:
+    """The prefix as it stands before a path: with a slash in front and none at its end."""
+    if not root_path.strip("/"):
+        return ""
+    prefix = "/" + root_path.strip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", prefix):
+        raise ServeError(f"--root-path {root_path} is no prefix of an address; write one such as /pneumoscreen")
+    return prefix
 
 
 def _usable(studies: Path) -> Path:

@@ -131,6 +131,11 @@ class OneTimeFile(FileResponse):
             Path(self.path).unlink(missing_ok=True)
 
 
+def is_staged(name: str) -> bool:
+    """Whether a file's name is that of one that is being written."""
+    return _STAGED.fullmatch(name) is not None
+
+
 def clear_leftovers(studies: Path, before: float) -> int:
     """Remove what killed processes staged in a studies folder.
 

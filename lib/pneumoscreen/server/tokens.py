@@ -71,7 +71,7 @@ class Token(Settings):
 
     id: Annotated[str, Field(pattern=rf"^[0-9a-f]{{{2 * _ID_BYTES}}}$")]
     reader: Annotated[str, AfterValidator(_reader_name)]
-    role: Literal["reader", "trainer", "administrator"]
+    role: Literal["monitor", "reader", "trainer", "administrator"]
     hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     created: AwareDatetime
     expires: AwareDatetime | None = None

@@ -18,7 +18,9 @@ from typing import Any, Protocol, TypeVar
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .identity import speaker
+from .permissions import path_of
 from .places import PlacelessResponse
+from .request_log import note_refusal
 
 _WAITING = 8
 """Requests of a reader that may wait, for each that may be served at a time."""
@@ -116,11 +118,12 @@ class ReaderTurns:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request when its reader's turn comes."""
         who = speaker()
-        if scope["type"] != "http" or not who.is_known or scope["path"].startswith(self._exempt):
+        if scope["type"] != "http" or not who.is_known or path_of(scope).startswith(self._exempt):
             await self._app(scope, receive, send)
             return
         reader = who.reader
         if self._there[reader] >= self._most * (1 + _WAITING):
+            note_refusal("busy")
             sentence = f"{self._there[reader]} requests of {reader} wait already; try again when one was answered"
             await PlacelessResponse({"detail": sentence}, 429)(scope, receive, send)
             return

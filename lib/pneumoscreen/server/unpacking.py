@@ -120,6 +120,14 @@ class _Target:
             raise LargeArchiveError(f"it unpacks to more than {MOST_RATIO} times its size, which no scan does")
 
 
+def is_plain_path(name: str) -> bool:
+    """Whether an entry of this name would be unpacked."""
+    try:
+        return bool(_plain_parts(name))
+    except (ArchiveError, UnicodeEncodeError):
+        return False
+
+
 def _plain_parts(name: str) -> tuple[str, ...]:
     """The parts of an entry's path; old Windows tools write backslashes."""
     path = PurePosixPath(name.replace("\\", "/"))

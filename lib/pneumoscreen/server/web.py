@@ -45,6 +45,7 @@ from monailabel.interfaces.exception import (
 from monailabel.utils.others.generic import get_basename
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
@@ -55,14 +56,26 @@ from .batch import require_sound
 from .body_limit import BodyLimit
 from .datastore import StudiesDatastore
 from .door import guard
-from .failures import FULL_DISK, RequestError, UnknownError, has_no_room, is_full_disk, may_not_write, status_of
+from .failures import (
+    FULL_DISK,
+    RequestError,
+    UnknownError,
+    has_no_room,
+    is_full_disk,
+    kind_of,
+    may_not_write,
+    status_of,
+)
 from .identity_routes import login_router, whoami_router
 from .image_route import image_router
 from .infer_route import infer_router
 from .model_routes import model_router
+from .operation_routes import operation_router
 from .pages import SecurityHeaders, add_front_page, pages_router
 from .parameters import in_words, parse_object
+from .permissions import route_of
 from .places import PlacelessResponse, Places
+from .request_log import RequestLog, note_refusal
 from .request_threads import separate
 from .scoring_routes import scoring_router
 from .screening_routes import screening_router
@@ -111,6 +124,7 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
             CORSMiddleware, allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
         )
     web.add_middleware(SecurityHeaders, prefix=settings.MONAI_LABEL_API_STR)
+    web.add_middleware(RequestLog, route_of=_route_of, told=app.figures.request_ended)
     _answer_errors(web, app)
     prefix = settings.MONAI_LABEL_API_STR
     web.include_router(infer_router(app), prefix=prefix)
@@ -118,6 +132,7 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     web.include_router(model_router(app), prefix=prefix)
     web.include_router(annotation_router(app), prefix=prefix)
     web.include_router(whoami_router(), prefix=prefix)
+    web.include_router(operation_router(app), prefix=prefix)
     web.include_router(worklist_router(app), prefix=prefix)
     web.include_router(scoring_router(app), prefix=prefix)
     web.include_router(train_router(app), prefix=prefix)
@@ -138,6 +153,10 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
         if getattr(route, "path", None) == "/static" and isinstance(getattr(route, "app", None), StaticFiles):
             web.mount("/static", route.app, name="static")  # type: ignore[attr-defined]
     return web
+
+
+def _route_of(scope: Scope) -> str:
+    return route_of(scope, settings.MONAI_LABEL_API_STR)
 
 
 def _copy_routes(routes: list[Any], web: FastAPI, prefix: str, app: PneumoScreenApp) -> None:
@@ -244,6 +263,7 @@ def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
 
     @web.exception_handler(PneumoScreenError)
     async def mendable(request: Request, error: Exception) -> JSONResponse:
+        note_refusal(kind_of(error))
         return _sentence(status_of(error), str(error))
 
     @web.exception_handler(Cancelled)
@@ -253,6 +273,7 @@ def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
 
     @web.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        note_refusal("malformed")
         first = error.errors()[0]
         return _sentence(422, in_words({**first, "loc": first["loc"][1:]}, str(first["loc"][0])))
 
@@ -271,11 +292,11 @@ def _answer_errors(web: FastAPI, app: PneumoScreenApp) -> None:
     @web.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
         if is_full_disk(error) or may_not_write(error, app.studies) or has_no_room(app.studies):
-            logger.error("the disk is full or read-only at %s %s: %s", request.method, request.url.path, error)
+            logger.error("the disk is full or read-only at %s %s: %s", request.method, _route_of(request.scope), error)
             answer = _sentence(503, FULL_DISK)
         else:
             number = uuid.uuid4().hex[:8]
-            logger.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
+            logger.error("fault %s in %s %s", number, request.method, _route_of(request.scope), exc_info=error)
             answer = _sentence(500, f"the server failed at this request; its log has the reason under {number}")
         answer.headers["Connection"] = (
             "close"  # uvicorn hangs up after a fault: the client's next request would be lost

@@ -56,7 +56,9 @@ from .versions import (
     write_exclusively,
 )
 
-_LOCK_S = 60.0
+LOCK_S = 60.0
+CASE_LOCK = ".lock"
+"""In the folder of a case: whoever has it locked is the only one who writes annotations or label of the case."""
 _POLL_S = 0.005
 
 logger = logging.getLogger(__name__)
@@ -252,7 +254,7 @@ class AnnotationStore:
                 folder.mkdir(parents=True, exist_ok=True)
                 fsync_path(folder.parent)
                 fsync_path(self.studies)
-            with FileLock(folder / ".lock", timeout=_LOCK_S, poll_interval=_POLL_S):
+            with FileLock(folder / CASE_LOCK, timeout=LOCK_S, poll_interval=_POLL_S):
                 for leftover in folder.glob(".0*"):  # nobody else writes here now: a killed process left it
                     leftover.unlink(missing_ok=True)
                 yield folder
