@@ -37,6 +37,7 @@ from .identity import speaker
 from .infer_tasks import infer_tasks
 from .jobs import JobBoard
 from .leases import Leases, known_reader
+from .monitored import Monitored
 from .parameters import InferParameters
 from .reading import LimitedReading
 from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store, start_scoring
@@ -83,6 +84,7 @@ class PneumoScreenApp(MONAILabelApp):
         datastore = self._datastore
         self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
+        self.monitored = Monitored(self) if self.studies_are_folder else None
         self.figures = Figures(self)
         self.board.when_ended = self.figures.job_ended
         self.trainings = (

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from .. import __version__
+from ..monitoring.readings import HELP
 from .jobs import Job, State
 from .request_log import RequestRecord
 
@@ -127,7 +128,18 @@ class _Present(Collector):
         for status in ("SUBMITTED", "RUNNING", "DONE", "ERROR", "STOPPED"):
             trainings.add_metric([status.lower()], statuses.count(status))
         yield trainings
+        yield from _model_in_use(self._app)
         yield from _gpu_memory()
+
+
+def _model_in_use(app: "PneumoScreenApp") -> Iterator[Metric]:
+    """What monitoring told last; nothing before it has."""
+    families: dict[str, GaugeMetricFamily] = {}
+    for reading in app.monitored.figures() if app.monitored is not None else ():
+        name = f"{_NAMESPACE}_{reading.name}"
+        family = families.setdefault(name, GaugeMetricFamily(name, HELP[reading.name], labels=sorted(reading.labels)))
+        family.add_metric([reading.labels[label] for label in sorted(reading.labels)], reading.value)
+    yield from families.values()
 
 
 def _gpu_memory() -> Iterator[Metric]:
