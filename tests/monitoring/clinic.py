@@ -65,9 +65,13 @@ def film(case_id: str, likeliest: str = "covid19", probability: float = 0.9, **i
 
 
 def read(case: Case, reader: str, said: str, shown: bool | None = None) -> Case:
-    """What a reader makes of a screening: a diagnosis, and marks that fit it on every region."""
-    mark = ReaderMark("irrelevant" if said == CLEAR else said, reader, utc_text(START))
-    regions = tuple(replace(one, reader=mark) for one in case.regions)
+    """What a reader makes of a screening: a diagnosis, and marks that fit it on every region that is not irrelevant."""
+
+    def marked(one: Region) -> Region:
+        label = "irrelevant" if said == CLEAR or one.label == "irrelevant" else said
+        return replace(one, reader=ReaderMark(label, reader, utc_text(START)))
+
+    regions = tuple(map(marked, case.regions))
     reading = None if shown is None else Reading(60.0, shown)
     return replace(case, regions=regions, diagnosis=said, reading=reading).with_verdict()
 

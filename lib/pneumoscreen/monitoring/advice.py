@@ -15,6 +15,7 @@ from ..report.wording import plural
 from .agreement import INFECTION, AgreementRow, Change
 from .calibration import CalibrationInUse
 from .drift import Drift
+from .shares import p_text
 
 SURE = 0.01
 """Ours: probability of chance below which a fall of agreement or a calibration error is taken for real."""
@@ -111,7 +112,7 @@ def _of_fall(change: Change | None) -> list[str]:
         return []
     return [
         f"Agreement has fallen: {change.newest[0]} of the newest {change.newest[1]} cases have the model's label, and "
-        f"{change.before[0]} of the {change.before[1]} before had (p = {change.p:.4f})."
+        f"{change.before[0]} of the {change.before[1]} before had ({p_text(change.p)})."
     ]
 
 
@@ -129,7 +130,7 @@ def _of_calibration(found: CalibrationInUse | None) -> list[str]:
         return []
     return [
         f"The probability of an infection does not hold: over {found.cases} cases it is off by "
-        f"{found.error.estimate:.2f} on average, more than chance explains (p = {found.p:.4f}). Calibrate anew with "
+        f"{found.error.estimate:.2f} on average, more than chance explains ({p_text(found.p)}). Calibrate anew with "
         "pneumoscreen evaluate --studies FOLDER --calibrate; that needs no training."
     ]
 

@@ -17,6 +17,7 @@ from ..case_kinds import KINDS
 from ..report.wording import plural
 from .inputs import Feature, features_of
 from .records import Records, Scan
+from .shares import p_text
 
 LEAST = 30
 """Ours: patients that each side needs; with fewer only the coarsest shift can be told from chance."""
@@ -52,7 +53,7 @@ class Drift:
     def sentence(self, modality: str) -> str:
         """The alarm in words: the figure, both values, the counts, and what to do."""
         first, newest = (self.feature.text(float(np.median(values))) for values in (self.first, self.newest))
-        p = "p below 0.0001" if (self.p or 0.0) < 1e-4 else f"p = {self.p:.4f}"
+        p = p_text(1.0 if self.p is None else self.p)
         images = f"{KINDS[modality].image}s"
         return (
             f"{self.feature.name}: the median is {newest} in the newest {len(self.newest)} {images} and was {first} in "
@@ -94,15 +95,15 @@ def drifts_of(records: Records, reference: int, newest: int) -> list[Drift]:
     for feature in features_of(KINDS[records.modality].dimensions):
         first, last = sides[feature.is_output]
         drifts.append(Drift(feature, _values(first, feature.value), _values(last, feature.value)))
-    return tested(drifts)
+    return compared(drifts)
 
 
-def tested(drifts: Sequence[Drift]) -> list[Drift]:
+def compared(drifts: Sequence[Drift]) -> list[Drift]:
     """The figures with distance and corrected probability, where there are enough values."""
     able = [place for place, drift in enumerate(drifts) if min(len(drift.first), len(drift.newest)) >= LEAST]
     if not able:
         return list(drifts)
-    found = [ks_2samp(drifts[place].first, drifts[place].newest) for place in able]
+    found = [ks_2samp(drifts[place].first, drifts[place].newest, method="asymp") for place in able]
     corrected = false_discovery_control([test.pvalue for test in found], method="by")
     result = list(drifts)
     for place, test, p in zip(able, found, corrected, strict=True):
@@ -131,12 +132,12 @@ def too_few(records: Records, drifts: Sequence[Drift]) -> list[str]:
 
 
 def _sides(scans: Sequence[Scan], reference: int, newest: int) -> tuple[list[Scan], list[Scan]]:
-    """The first and the newest images, one a patient; ``scans`` oldest first."""
+    """The first and the newest images, one a patient, oldest first as ``scans`` are."""
     half = len({scan.patient for scan in scans}) // 2
     first = _one_a_patient(scans, min(reference, half))
     taken = {scan.patient for scan in first}
     rest = [scan for scan in reversed(scans) if scan.patient not in taken]
-    return first, _one_a_patient(rest, newest)
+    return first, _one_a_patient(rest, newest)[::-1]
 
 
 def _one_a_patient(scans: Sequence[Scan], most: int) -> list[Scan]:

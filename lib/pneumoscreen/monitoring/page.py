@@ -14,6 +14,7 @@ from .agreement import ADDED, FIGURES, AgreementRow
 from .calibration import CalibrationInUse
 from .drift import LEAST, LEVEL, Drift
 from .plots import agreement_figure, history_figure
+from .shares import p_text
 from .summary import ModalityMonitoring, Monitoring
 
 NOTHING = "Nothing has been submitted or screened here yet: there is nothing to compare."
@@ -138,14 +139,13 @@ def _matrix(found: ModalityMonitoring) -> dict[str, Any] | None:
 
 
 def _calibration(name: str, found: CalibrationInUse) -> dict[str, Any]:
-    p = "" if found.p is None else "below 0.001" if found.p < 1e-3 else f"{found.p:.3f}"
     return {
         "models": _models(found.models),
         "cases": found.cases,
         "patients": found.patients,
         "infected": found.infected,
         "error": None if found.error is None else Figure.of(found.error),
-        "p": p,
+        "p": "" if found.p is None else p_text(found.p),
         "auc": None if found.auc is None else Figure.of(found.auc),
         "too_few": found.too_few,
         "bins": [
@@ -162,7 +162,7 @@ def _drift(name: str, drift: Drift) -> dict[str, Any]:
         return drift.feature.text(float(np.median(values))) if len(values) else _DASH
 
     is_tested = drift.distance is not None and drift.p is not None
-    p = _DASH if not is_tested else "< 0.0001" if (drift.p or 0.0) < 1e-4 else f"{drift.p:.4f}"
+    p = _DASH if drift.p is None else p_text(drift.p)
     return {
         "name": drift.feature.name,
         "of": "model" if drift.feature.is_output else "image",

@@ -55,7 +55,8 @@ def history_figure(name: str, drift: Drift) -> str:
     axes.set_xticks([])
     everything = np.concatenate([drift.first, drift.newest])
     ends = np.quantile(everything, (0.02, 0.98))
-    margin = 0.08 * float(ends[1] - ends[0]) + 1e-6
+    margin = max(0.08 * float(ends[1] - ends[0]), 10.0**-drift.feature.digits)
     axes.set_ylim(float(ends[0]) - margin, float(ends[1]) + margin)
     axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.ticklabel_format(axis="y", useOffset=False)
     return page_svg(figure, f"history-{name}")

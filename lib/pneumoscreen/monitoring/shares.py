@@ -10,6 +10,12 @@ from ..evaluation.figures import Share
 from ..metrics.bootstrap import LEVEL, Interval, bootstrap_of_sums, ratio
 
 NAN = float("nan")
+_SMALLEST = 1e-4
+
+
+def p_text(p: float) -> str:
+    """A probability of chance as sentences tell it."""
+    return f"p below {_SMALLEST:.4f}" if p < _SMALLEST else f"p = {p:.2g}"
 
 
 def shares_of(counts: NDArray[np.int64], patients: Sequence[str]) -> list[Share]:
