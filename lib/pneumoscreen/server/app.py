@@ -84,7 +84,7 @@ class PneumoScreenApp(MONAILabelApp):
         datastore = self._datastore
         self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
-        self.monitored = Monitored(self) if self.studies_are_folder else None
+        self.monitored = Monitored.of(self) if self.studies_are_folder else None
         self.figures = Figures(self)
         self.board.when_ended = self.figures.job_ended
         self.trainings = (

@@ -55,22 +55,27 @@ class Monitored:
     """The model in use of one server.
 
     Args:
-        app: whose studies, classes and patients are asked.
+        compute: everything, as the folder is now.
         clock: seconds that only grow.
     """
 
-    def __init__(self, app: "PneumoScreenApp", clock: Callable[[], float] = time.monotonic) -> None:
-        self._app = app
+    def __init__(self, compute: Callable[[], Monitoring], clock: Callable[[], float] = time.monotonic) -> None:
+        self.compute = compute
         self._clock = clock
         self._lock = threading.Lock()
         self._found: tuple[Reading, ...] = ()
         self._at: float | None = None
         self._running: threading.Thread | None = None
 
-    def compute(self) -> Monitoring:
-        """Everything, as the folder is now."""
-        patients = {row["id"]: row["patient"] for row in self._app.worklist.rows() if row["patient"]}
-        return monitoring_of_folder(Path(self._app.studies), self._app.engine.classes(), patients, MonitoringOptions())
+    @classmethod
+    def of(cls, app: "PneumoScreenApp") -> "Monitored":
+        """That of a server whose studies are a folder; its patients are those of the worklist."""
+
+        def compute() -> Monitoring:
+            patients = {row["id"]: row["patient"] for row in app.worklist.rows() if row["patient"]}
+            return monitoring_of_folder(Path(app.studies), app.engine.classes(), patients, MonitoringOptions())
+
+        return cls(compute)
 
     def figures(self) -> tuple[Reading, ...]:
         """The figures that were computed last; where they are old they are computed anew, for the next call."""
