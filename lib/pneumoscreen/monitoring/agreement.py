@@ -94,7 +94,8 @@ def rows_by(
 def row_of(name: str, records: Records, submissions: Sequence[Submission]) -> AgreementRow:
     """One row over some submissions."""
     kinds = _OF_CT if records.modality == CT else _OF_OTHERS
-    counts = [[_counts(records, one, corrections_of(one))[kind] for kind in kinds] for one in submissions]
+    found = [_counts(records, one, corrections_of(one)) for one in submissions]
+    counts = [[each[kind] for kind in kinds] for each in found]
     patients = [submission.patient for submission in submissions]
     shares = shares_of(np.array(counts, dtype=np.int64).reshape(-1, len(kinds), 2), patients)
     return AgreementRow(

@@ -9,6 +9,7 @@ trace in the folder.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from ..case import Case
@@ -134,7 +135,7 @@ class Records:
         """Those that a case can have."""
         return self.classes.case_labels if self.modality == CT else KINDS[self.modality].labels
 
-    @property
+    @cached_property
     def models(self) -> str:
         """The models of the newest screening or submission; empty where there is none."""
         named = [(one.at, one.models) for one in self.submissions if one.models]
