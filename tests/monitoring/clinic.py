@@ -126,7 +126,9 @@ class Clinic:
 
     def monitoring(self, **options: object) -> Monitoring:
         """Everything that monitoring tells."""
-        return monitoring_of_folder(self.folder, DEFAULT_CLASSES, {}, MonitoringOptions(**options))
+        return monitoring_of_folder(
+            self.folder, DEFAULT_CLASSES, {}, MonitoringOptions(**options), "studies folder clinic"
+        )
 
 
 def simulated(

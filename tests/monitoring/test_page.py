@@ -33,6 +33,7 @@ def test_page_and_text_tell_what_the_json_tells(told: Monitoring) -> None:
     share = ct["agreement"]["by_models"][0]["shares"]["verdict"]
     assert f"{share['part']} of {share['of']}" in page
     assert "Research use only" in page and document["notice"] in page
+    assert film_part["sides"] == [{"from": "left", "to": "right", "images": 1}] and "affected sides changed" in page
     assert "Readers have judged 1 case of 1 patient" in text
 
 

@@ -18,7 +18,9 @@ def monitor(
         int, typer.Option(min=30, help="Patients whose images, the first ones here, are the reference for drift.")
     ] = 100,
     newest: Annotated[int, typer.Option(min=30, help="Patients that count as the newest.")] = 50,
-    anonymous: Annotated[bool, typer.Option("--anonymous", help="Name readers by hashes.")] = False,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Name readers by hashes, and the folder not at all.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of text.")] = False,
     model_dir: ModelDir = None,
 ) -> None:

@@ -36,7 +36,7 @@ def monitor(
         cases: submissions a period; None takes months.
         reference: patients of the reference, at most.
         newest: patients that count as the newest, at most.
-        anonymous: whether readers are named by hashes.
+        anonymous: whether readers are named by hashes, and the folder not at all.
         model_dir: root of the model store; its networks name the classes.
         as_json: print the JSON instead of the text.
 
@@ -48,7 +48,8 @@ def monitor(
     names = Names(key_of(studies) if anonymous else b"", anonymous)
     options = MonitoringOptions(cases, reference, newest, names.reader)
     patients = {study.case_id: study.patient for study in find_scans(studies, complain)}
-    found = monitoring_of_folder(studies, class_list(ModelStore(model_dir)), patients, options)
+    source = "a studies folder" if anonymous else f"studies folder {studies.resolve().name}"
+    found = monitoring_of_folder(studies, class_list(ModelStore(model_dir)), patients, options, source)
     content = json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n"
     for name, text in ((DOCUMENT, content), (PAGE, render_monitoring(found))):
         with replacing(out / name) as part:

@@ -150,6 +150,12 @@ def relabelled(submissions: Sequence[Submission]) -> dict[tuple[str, str], int]:
     return dict(found.most_common())
 
 
+def sides_changed(submissions: Sequence[Submission]) -> dict[tuple[str, str], int]:
+    """How many X-rays went from which affected side of the model to which of a reader; the most frequent first."""
+    sides = [corrections_of(submission).side for submission in submissions]
+    return dict(Counter(side for side in sides if side is not None and side[0] != side[1]).most_common())
+
+
 def settled_share(last_words: Sequence[LastWord]) -> Share:
     """The adjudicated cases that were settled as the model had said."""
     settled = [word for word in last_words if word.is_settled and word.by_model is not None]

@@ -14,6 +14,7 @@ from .agreement import ADDED, FIGURES, AgreementRow
 from .calibration import CalibrationInUse
 from .drift import LEAST, LEVEL, Drift
 from .plots import agreement_figure, history_figure
+from .records import CT
 from .shares import p_text
 from .summary import ModalityMonitoring, Monitoring
 
@@ -82,6 +83,11 @@ def _view(found: ModalityMonitoring) -> dict[str, Any]:
         "relabelled": [
             (wording.display_name(old), wording.display_name(new), count)
             for (old, new), count in found.relabelled.items()
+        ],
+        "has_regions": found.records.modality == CT,
+        "sides": [
+            (wording.LOCATION_NAMES.get(old, old), wording.LOCATION_NAMES.get(new, new), count)
+            for (old, new), count in found.sides.items()
         ],
         "matrix": _matrix(found),
         "calibrations": [_calibration(f"{key}-{place}", one) for place, one in enumerate(found.calibrations)],

@@ -23,6 +23,7 @@ from .agreement import (
     rows_by,
     seen,
     settled_share,
+    sides_changed,
 )
 from .calibration import CalibrationInUse, calibrations, not_known
 from .drift import LEAST, Drift, drifts_of, too_few
@@ -64,6 +65,7 @@ class ModalityMonitoring:
         change: of agreement with the models in use.
         labels: readers' labels of cases beside the model's.
         relabelled: regions by the model's label and the reader's.
+        sides: X-rays by the model's affected side and the reader's, where they differ.
         calibrations: by models, those in use first.
         not_known: last words on cases of which the model's probability is not kept.
         drifts: figures of the images.
@@ -80,6 +82,7 @@ class ModalityMonitoring:
     change: Change | None
     labels: Agreement | None
     relabelled: dict[tuple[str, str], int]
+    sides: dict[tuple[str, str], int]
     calibrations: list[CalibrationInUse]
     not_known: int
     drifts: list[Drift]
@@ -145,6 +148,7 @@ class ModalityMonitoring:
             "change": None if self.change is None else self.change.to_dict(),
             "labels": None if self.labels is None else self.labels.to_dict(),
             "relabelled": [{"from": old, "to": new, "regions": n} for (old, new), n in self.relabelled.items()],
+            "sides": [{"from": old, "to": new, "images": n} for (old, new), n in self.sides.items()],
             "calibration": [found.to_dict() for found in self.calibrations],
             "drift": [drift.to_dict() for drift in self.drifts],
         }
@@ -207,6 +211,7 @@ def _of_modality(records: Records, options: MonitoringOptions) -> ModalityMonito
         change=change,
         labels=labels_changed(records, had_seen),
         relabelled=relabelled(submissions),
+        sides=sides_changed(submissions),
         calibrations=calibrated,
         not_known=not_known(records),
         drifts=drifts,

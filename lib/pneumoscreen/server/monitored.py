@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 FRESH_S = 900.0
 """Ours: age from which the figures are computed anew at the next scrape; agreement changes in days."""
 
+SOURCE = "the studies of this server"
+
 logger = logging.getLogger(__name__)
 
 
 def monitoring_of_folder(
-    studies: Path, classes: Classes, patients: Mapping[str, str], options: MonitoringOptions
+    studies: Path, classes: Classes, patients: Mapping[str, str], options: MonitoringOptions, source: str
 ) -> Monitoring:
     """The model in use by what a studies folder holds; nothing in it is changed and no image is read.
 
@@ -38,6 +40,7 @@ def monitoring_of_folder(
         classes: the site's class list.
         patients: by case, where they are known.
         options: what is compared with what.
+        source: what the folder is called.
 
     Raises:
         PneumoScreenError: if the list of patients is wrong.
@@ -48,7 +51,7 @@ def monitoring_of_folder(
         return [Screening(document, at) for document, at in all_screenings(work, case_id, classes)]
 
     records = records_of(studies, classes, patients, screened_images(work), screenings_of)
-    return monitoring_of(records, f"studies folder {studies.resolve().name}", options)
+    return monitoring_of(records, source, options)
 
 
 class Monitored:
@@ -73,7 +76,7 @@ class Monitored:
 
         def compute() -> Monitoring:
             patients = {row["id"]: row["patient"] for row in app.worklist.rows() if row["patient"]}
-            return monitoring_of_folder(Path(app.studies), app.engine.classes(), patients, MonitoringOptions())
+            return monitoring_of_folder(Path(app.studies), app.engine.classes(), patients, MonitoringOptions(), SOURCE)
 
         return cls(compute)
 
