@@ -80,5 +80,6 @@ def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     clinic.submit(read(scan("lost", (region("r1", INFECTED),)), "dr-ann", CLEAR), "dr-ann")
     (found,) = clinic.monitoring().modalities
     text = " ".join(found.cautions())
+    assert "not told of 1 submission; they count" in text and "Have some cases read before" in text
     assert "Of 1 submission the screening by those models is not kept" in text
     assert "Of 1 case with a last word the model's probability is not kept" in text

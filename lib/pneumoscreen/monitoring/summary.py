@@ -8,6 +8,7 @@ from .. import RESEARCH_USE_ONLY, __version__
 from ..case_kinds import KINDS
 from ..evaluation.cautions import few_patients
 from ..evaluation.figures import Share
+from ..evaluation.reader_study import Condition
 from ..metrics.agreement import Agreement
 from ..metrics.bootstrap import LEVEL, RESAMPLES
 from ..report.wording import plural
@@ -107,10 +108,21 @@ class ModalityMonitoring:
         submissions = self.records.submissions
         patients = len({one.patient for one in submissions})
         found = few_patients(patients) if patients else []
-        if any(row.name == SEEN for row in self.by_condition):
+        conditions = [row.name for row in self.by_condition]
+        if SEEN in conditions:
+            way_out = (
+                f"The row “{NOT_SEEN}” is free of that."
+                if NOT_SEEN in conditions
+                else "Have some cases read before the model is shown."
+            )
             found.append(
                 "Readers who have seen the model follow it more often than others would: agreement and calibration are "
-                f"then too good. The row “{NOT_SEEN}” is free of that."
+                f"then too good. {way_out}"
+            )
+        not_told = sum(one.condition is Condition.NOT_TOLD for one in submissions)
+        if not_told:
+            found.append(
+                f"Whether the model was shown is not told of {plural(not_told, 'submission')}; they count as “{SEEN}”."
             )
         unsaid = sum(one.said is None for one in submissions)
         if unsaid:
