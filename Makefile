@@ -13,6 +13,7 @@ DEV      := $(VENV)/.installed-test
 OUT      ?= demo-output
 STUDIES  ?=
 CT       ?=
+OHIF     ?=
 PYTHON   ?=
 PIP_ARGS ?=
 ARGS     ?=
@@ -91,8 +92,14 @@ watchers:  ## install what the tests of a server's operation need: Prometheus, n
 	$(call debian,prometheus nginx systemd,the tests of a server's operation)
 
 .PHONY: demo-pacs
-demo-pacs: $(RUN) orthanc  ## a PACS (Orthanc) on loopback, studies sent to it, screened, results stored there (Debian, as root): OUT=folder
-	@$(BIN)/python -m scripts.demo_pacs --out '$(OUT)/pacs' $(ARGS)
+demo-pacs: $(RUN) orthanc  ## a PACS (Orthanc) and a viewer (OHIF) on loopback, studies sent, screened and shown (Debian, as root): OUT=folder, OHIF=package
+	@$(BIN)/python -m scripts.demo_pacs --out '$(OUT)/pacs' $(if $(OHIF),--ohif '$(OHIF)') $(ARGS)
+
+.PHONY: ohif
+ohif: $(RUN)  ## fetch the viewer OHIF with npm, and the browser that its tests need (Debian, as root)
+	@# Where Node.js is not Debian's, it brings npm along, and Debian's would take its place.
+	$(call debian,chromium $(if $(shell command -v npm),,npm),the viewer)
+	@$(BIN)/python -m scripts.ohif
 
 .PHONY: bench
 bench: $(RUN)  ## measure time and memory of a screening and the server's latency; writes build/bench.json
@@ -148,6 +155,10 @@ fuzz: $(DEV)  ## read mutated files in child processes; goes on where it stopped
 .PHONY: slicer-pictures
 slicer-pictures: $(DEV) rendering  ## draw the pictures of the Slicer extension's README
 	@$(BIN)/python -m tests.slicer_extension.pictures $(ARGS)
+
+.PHONY: pacs-pictures
+pacs-pictures: $(DEV) orthanc ohif  ## draw the pictures of docs/pacs.md: the demonstration of the PACS in the viewer
+	@$(BIN)/python -m tests.pacs.pictures $(ARGS)
 
 .PHONY: slicer-states
 slicer-states: $(DEV) rendering  ## draw the panel in all its states, fonts and widths, to be looked at: FOLDER=states

@@ -1,4 +1,4 @@
-"""``make demo-pacs``: an Orthanc on loopback, two CTs and an X-ray sent to it, the watcher, and what it stored there.
+"""``make demo-pacs``: an Orthanc on loopback, two CTs and an X-ray sent to it, the watcher, what it stored, and OHIF.
 
 All images are phantoms of this project. Nothing leaves the machine; everything lies in the folder that is named.
 """
@@ -14,8 +14,10 @@ from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.cxr.phantoms.radiograph import generate_radiograph
 
+from .ohif import ViewerError, viewer_folder
 from .orthanc import Orthanc, missing
 from .phantom_files import write_ct, write_xray
+from .viewer import Viewer
 
 CTS = (("covid19", 41), ("no_infection_found", 53))
 """Diagnosis and seed of the phantoms: clear cases, as those of `make demo`."""
@@ -43,14 +45,19 @@ def main() -> int:
     studies = _phantoms(out / "sent", PhantomSpec(matrix=options.matrix, slices=options.slices))
     orthanc = Orthanc(out / "orthanc")
     orthanc.start()
+    viewer = _viewer(options.ohif, orthanc) if options.stay else None
     try:
         orthanc.send(out / "sent")
         print(f"Orthanc at {orthanc.url}: two CTs and an X-ray were sent with storescu")
         status = _watch(orthanc, out)
-        complete = _check(orthanc, studies, out / "results")
+        complete = _check(orthanc, studies, out / "results", viewer)
         if options.stay:
-            input(f"Orthanc Explorer: {orthanc.url}/app/explorer.html - press Enter to stop ")
+            pages = [f"Orthanc Explorer: {orthanc.url}/app/explorer.html", *([f"OHIF: {viewer.url}"] if viewer else [])]
+            print(*pages, "press Enter to stop", sep="\n", flush=True)
+            input()
     finally:
+        if viewer is not None:
+            viewer.stop()
         orthanc.stop()
     if status:
         print(f"the watcher ended with status {status}", file=sys.stderr)
@@ -63,7 +70,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("demo-output/pacs"), help="folder for everything")
     parser.add_argument("--matrix", type=int, default=256, help="rows and columns of the phantom CTs")
     parser.add_argument("--slices", type=int, default=60, help="slices of the phantom CTs")
-    parser.add_argument("--stay", action="store_true", help="wait for Enter before Orthanc is stopped")
+    parser.add_argument(
+        "--stay",
+        action=argparse.BooleanOptionalAction,
+        default=sys.stdin.isatty(),
+        help="wait for Enter before Orthanc and the viewer are stopped; default: at a terminal",
+    )
+    parser.add_argument("--ohif", type=Path, help="folder or file of the viewer OHIF; default: npm fetches it")
     return parser.parse_args()
 
 
@@ -88,17 +101,29 @@ def _watch(orthanc: Orthanc, out: Path) -> int:
     return subprocess.run([*command, *options], env=os.environ).returncode
 
 
-def _check(orthanc: Orthanc, studies: dict[str, str], results: Path) -> bool:
-    """Whether Orthanc has all that is wanted; copies the results, and prints a line with a link for each study."""
+def _viewer(given: Path | None, orthanc: Orthanc) -> Viewer | None:
+    """OHIF beside an Orthanc; None where it cannot be had, which a line says."""
+    try:
+        return Viewer(viewer_folder(given), orthanc.url).start()
+    except ViewerError as error:
+        print(f"without the viewer OHIF: {error}")
+        return None
+
+
+def _check(orthanc: Orthanc, studies: dict[str, str], results: Path, viewer: Viewer | None) -> bool:
+    """Whether Orthanc has all that is wanted; copies the results, and prints links for each study."""
     results.mkdir()
     complete = True
     for study, kind in studies.items():
+        series = {str(tags["Modality"]): str(tags["SeriesInstanceUID"]) for tags in orthanc.instances(study)}
         found = [str(tags["Modality"]) for tags in orthanc.instances(study) if tags["Modality"] != kind]
         complete &= set(found) == WANTED[kind] and len(found) == len(WANTED[kind])
         for number, content in enumerate(orthanc.files(study, tuple(WANTED[kind])), start=1):
             (results / f"{kind}-{study[-8:]}-{number}.dcm").write_bytes(content)
         link = f"{orthanc.url}/app/explorer.html#study?uuid={orthanc.identifier(study)}"
         print(f"{kind}: {', '.join(sorted(found))} stored; {link}")
+        if viewer is not None:
+            print(f"    in OHIF: {viewer.link(study, series.get('SEG', series.get('SR')))}")
     return complete
 
 

@@ -33,10 +33,13 @@ class Orthanc:
     Args:
         folder: for its storage, configuration and log.
         users: names and passwords for HTTP; none: nobody is asked.
+        more: further settings, as of its configuration file.
     """
 
-    def __init__(self, folder: Path, users: dict[str, str] | None = None) -> None:
-        self.folder, self._users = folder, users or {}
+    def __init__(
+        self, folder: Path, users: dict[str, str] | None = None, more: dict[str, object] | None = None
+    ) -> None:
+        self.folder, self._users, self._more = folder, users or {}, more or {}
         self.http, self.dicom = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -95,6 +98,7 @@ class Orthanc:
             "AuthenticationEnabled": bool(self._users),
             "RegisteredUsers": self._users,
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "EnableWado": True},
+            **self._more,
         }
 
     def stop(self) -> None:

@@ -14,6 +14,8 @@ from pneumoscreen.pacs.uids import uid_of
 
 _RAW_AIR = -1024
 _XRAY_TOP = 4095
+_LUNG_WINDOW = -600, 1500
+"""Centre and width, HU."""
 
 
 def write_ct(volume: Volume, folder: Path, **fields: Any) -> list[Path]:
@@ -42,6 +44,7 @@ def write_ct(volume: Volume, folder: Path, **fields: Any) -> list[Path]:
         position = np.array(stored.GetOrigin()) + direction[:, 2] * slices_mm * k
         file.ImagePositionPatient = [round(float(mm), 6) for mm in position]
         file.RescaleSlope, file.RescaleIntercept, file.RescaleType = 1, _RAW_AIR, "HU"
+        file.WindowCenter, file.WindowWidth = _LUNG_WINDOW
         _set_pixels(file, np.clip(plane.astype(np.int32) - _RAW_AIR, 0, 4095))
         written.append(_write(file, folder / f"{k:04d}.dcm", fields))
     return written

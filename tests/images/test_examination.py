@@ -26,10 +26,11 @@ def found(folder: Path, **fields: Any) -> Examination:
     return examination_of(header(folder, **fields), TODAY)
 
 
-def test_a_series_tells_patient_age_and_day(tmp_path: Path) -> None:
+def test_a_series_tells_patient_age_day_and_its_uids(tmp_path: Path) -> None:
     fields = {"PatientID": "4711", "PatientAge": "063Y", "StudyDate": "20200131", "AcquisitionDate": "20200201"}
+    fields["SeriesInstanceUID"] = "1.2.3.4"
     folder = write_series(tmp_path / "series", make_chest()[:3], **fields)
-    assert examination_of(folder, TODAY) == Examination(patient_key("4711"), 63, "2020-02-01")
+    assert examination_of(folder, TODAY) == Examination(patient_key("4711"), 63, "2020-02-01", "1.2.3.9", "1.2.3.4")
 
 
 def test_two_hospitals_that_give_one_number_have_two_patients(tmp_path: Path) -> None:
@@ -97,10 +98,11 @@ def test_what_is_no_dicom_says_nothing(tmp_path: Path) -> None:
 
 
 def test_a_damaged_first_file_does_not_hide_the_others(tmp_path: Path) -> None:
-    folder = write_series(tmp_path / "series", make_chest()[:3], PatientAge="063Y", StudyDate="20200131")
+    fields = {"PatientAge": "063Y", "StudyDate": "20200131", "SeriesInstanceUID": "1.2.3.4"}
+    folder = write_series(tmp_path / "series", make_chest()[:3], **fields)
     first = sorted(folder.iterdir())[0]
     first.write_bytes(first.read_bytes()[:200])
-    assert examination_of(folder, TODAY) == Examination(patient_key("4711"), 63, "2020-01-31")
+    assert examination_of(folder, TODAY) == Examination(patient_key("4711"), 63, "2020-01-31", "1.2.3.9", "1.2.3.4")
 
 
 def test_a_damaged_header_is_never_an_exception(tmp_path: Path) -> None:

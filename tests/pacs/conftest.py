@@ -1,11 +1,17 @@
 """Small phantoms as a PACS would hold them, and what their screening would say."""
 
+import datetime
+import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from scripts.phantom_files import write_ct
 
 from pneumoscreen.case import CXR_CLASSES, Case, Cxr, ImageInfo, ModelInfo, placed
@@ -15,7 +21,13 @@ from pneumoscreen.images import Input, find_inputs
 from pneumoscreen.images.masks import Masks
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.pacs.about import About
+from pneumoscreen.pacs.cache import SeriesCache
+from pneumoscreen.pacs.client import Pacs
+from pneumoscreen.pacs.origin import PacsOrigin
+from pneumoscreen.pacs.screening import Written
 from pneumoscreen.pacs.source import source_of
+from pneumoscreen.pacs.state import State
+from pneumoscreen.pacs.watch import Pace, Watcher
 from pneumoscreen.report.drawing import Drawing, DrawnBox
 from pneumoscreen.report.pictures import data_uri
 from pneumoscreen.verdict import Infection, Verdict
@@ -82,8 +94,37 @@ def film_case() -> Case:
     )
 
 
+def watcher_of(
+    pacs: Pacs, state: State, folder: Path, screen: Callable[..., Written], tell: Callable[[str], None], **more: Any
+) -> Watcher:
+    """A watcher of a PACS that stores the results there, and waits for nothing."""
+    origin = PacsOrigin(pacs, SeriesCache(folder / "cache", 10**9))
+    return Watcher(origin, pacs, state, folder, screen, Pace(0.01, 0.0), tell, **more)
+
+
 @pytest.fixture
 def server() -> Iterator[DicomwebServer]:
     started = DicomwebServer().start()
     yield started
     started.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of this machine, signed by itself, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(True, None), True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, no_password = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_password)
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(private + made.public_bytes(encoding))
+    return file

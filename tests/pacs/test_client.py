@@ -1,8 +1,6 @@
 """A PACS that is slow, away, closed, or answers rubbish: each time one sentence, and nothing of a patient in it."""
 
 import base64
-import datetime
-import ipaddress
 import ssl
 import threading
 from collections.abc import Callable
@@ -10,11 +8,8 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from pneumoscreen.errors import ConfigError
+from pneumoscreen.errors import ConfigError, ImageError
 from pneumoscreen.pacs import client
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.client import (
@@ -27,6 +22,7 @@ from pneumoscreen.pacs.client import (
     StudyFound,
 )
 from pneumoscreen.pacs.documents import secondary_capture
+from pneumoscreen.pacs.parts import parts
 
 from .dicomweb_server import DicomwebServer
 
@@ -142,6 +138,24 @@ def test_images_that_are_none_are_rubbish(server: DicomwebServer, studies: list[
         pacs_of(server).fetch(studies[-1], series, tmp_path)
 
 
+def test_a_series_without_end_is_refused(
+    server: DicomwebServer, studies: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = pacs_of(server).series(studies[-1])[0].uid
+    monkeypatch.setenv("PNEUMOSCREEN_MAX_SCAN_MB", "1")
+    server.files = {uid: content + bytes(200_000) for uid, content in server.files.items()}
+    with pytest.raises(ImageError, match=r"the series is larger than 2 times 1 MB; .* raise PNEUMOSCREEN_MAX_SCAN_MB"):
+        pacs_of(server).fetch(studies[-1], series, tmp_path)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_parts_come_as_they_were_sent_in_whatever_pieces(size: int) -> None:
+    bodies = [b"", b"a\r\n--b", b"\r\n\r\n--boun", bytes(range(256))]
+    text = b"".join(b"--bound\r\nContent-Type: x\r\n\r\n" + body + b"\r\n" for body in bodies) + b"--bound--\r\n"
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert list(parts(pieces, b"bound")) == bodies
+
+
 def test_a_pacs_that_is_away(server: DicomwebServer) -> None:
     pacs = pacs_of(server)
     server.stop()
@@ -166,27 +180,6 @@ def test_user_and_token_are_told(server: DicomwebServer) -> None:
     basic, bearer = (headers["Authorization"] for _, _, headers in server.seen)
     assert base64.b64decode(basic.removeprefix("Basic ")).decode() == "jörg:pass wörd"
     assert bearer == "Bearer abc.def"
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate of this machine, signed by itself, with its key in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(True, None), True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, no_password = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_password)
-    file = tmp_path / "certificate.pem"
-    file.write_bytes(private + made.public_bytes(encoding))
-    return file
 
 
 @pytest.mark.parametrize("asks_for_one", [False, True])

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from scripts.orthanc import Orthanc, missing
+import requests
+from scripts.orthanc import Orthanc, free_port, missing
 from scripts.phantom_files import write_ct
 from tests.commands.conftest import narrow_models  # noqa: F401
 
@@ -23,7 +24,9 @@ from pneumoscreen.ct.phantoms.phantom import Phantom
 from pneumoscreen.pacs.client import Access, Pacs, PacsRefusedError
 from pneumoscreen.pacs.screening import FolderScreener, Written
 from pneumoscreen.pacs.state import State
-from pneumoscreen.pacs.watch import Pace, Watcher
+
+from .conftest import watcher_of
+from .receiving import SENDER, TITLE, Program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"Debian packages are not installed: {' '.join(missing())}")
@@ -32,10 +35,13 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=f"Debian packages are no
 def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts.demo_pacs", "--out", str(tmp_path / "out"), "--matrix", "160"]
     environment = {**os.environ, "PYTHONPATH": ":".join([str(REPOSITORY / "lib"), *sys.path])}
+    (tmp_path / "viewer").mkdir()
+    (tmp_path / "viewer" / "index.html").touch()
     ended = subprocess.run(
-        [*command, "--slices", "40"],
+        [*command, "--slices", "40", "--stay", "--ohif", str(tmp_path / "viewer")],
         cwd=REPOSITORY,
         env=environment,
+        input="\n",
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -43,6 +49,7 @@ def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(re.findall(r"^CT: DOC, OT, SEG, SR stored; http://127\.0\.0\.1:\d+/app/", ended.stdout, re.M)) == 2
     assert len(re.findall(r"^DX: DOC, OT, SR stored; http://", ended.stdout, re.M)) == 1
+    assert len(re.findall(r"in OHIF: http://127\.0\.0\.1:\d+/viewer\?StudyInstanceUIDs=2\.25\.\d+&", ended.stdout)) == 3
     files = sorted((tmp_path / "out" / "results").iterdir())
     assert Counter(pydicom.dcmread(file).Modality for file in files) == {"SEG": 2, "SR": 3, "DOC": 3, "OT": 3}
     for file in files:
@@ -114,7 +121,7 @@ def test_an_orthanc_that_is_killed_again_and_again_has_each_result_once(
     ahead, has_ended = [0.0], threading.Event()
     state = State(tmp_path / "state", lambda: time.time() + ahead[0])
     pacs = Pacs(Access(orthanc.dicomweb, user="watcher", password="geheim"), retries=1, backoff_s=0.05)
-    watcher = Watcher(pacs, state, tmp_path / "state", screen, Pace(0.0, 0.0, None), 10**9, lambda line: None)
+    watcher = watcher_of(pacs, state, tmp_path / "state", screen, lambda line: None)
 
     def kill_often() -> None:
         chance = random.Random(7)
@@ -139,3 +146,52 @@ def test_an_orthanc_that_is_killed_again_and_again_has_each_result_once(
     for study in sent:
         found = sorted(str(tags["Modality"]) for tags in orthanc.instances(study) if tags["Modality"] != "CT")
         assert found == ["DOC", "OT", "SEG", "SR"]
+
+
+def test_orthanc_hands_on_what_is_stable_and_gets_the_results(
+    narrow_models: Path,  # noqa: F811
+    phantom: Phantom,
+    tmp_path: Path,
+) -> None:
+    program = Program(narrow_models, tmp_path)
+    program.port = free_port()
+    script = {
+        "LuaScripts": [str(REPOSITORY / "scripts" / "on_stable_study.lua")],
+        "StableAge": 1,
+        "DicomModalities": {
+            "sender": {"AET": "STORESCU", "Host": "127.0.0.1", "Port": 1, "AllowStore": True},
+            "pneumoscreen": {"AET": TITLE, "Host": "127.0.0.1", "Port": program.port},
+        },
+    }
+    orthanc = Orthanc(tmp_path / "orthanc", more=script)
+    orthanc.start()
+    try:
+        program.start("--allow", "ORTHANC", quiet=0.0, results=["--pacs", orthanc.dicomweb])
+        write_ct(phantom.volume, tmp_path / "sent")
+        study = str(pydicom.dcmread(tmp_path / "sent" / "0000.dcm").StudyInstanceUID)
+        orthanc.send(tmp_path / "sent")
+        program.until_ended(study)
+
+        def modalities() -> Counter[str]:
+            return Counter(str(tags["Modality"]) for tags in orthanc.instances(study))
+
+        program.until(lambda: len(modalities()) == 5)
+        # The results make the study stable once more, and it is not sent once more.
+        program.until(lambda: stable(orthanc) >= 2)
+        assert modalities() == {"CT": 20, "SEG": 1, "SR": 1, "DOC": 1, "OT": 1}
+        assert program.entries()[study].late == 0 and program.said().count("results stored") == 1
+        command = ["storescu", "+sd", "-aet", SENDER, "-aec", TITLE, "127.0.0.1", str(program.port)]
+        subprocess.run([*command, str(tmp_path / "sent")], check=True, capture_output=True)
+        program.until(lambda: program.entries()[study].late == 20)
+        command[3] = "STRANGER"
+        ended = subprocess.run([*command, str(tmp_path / "sent")], capture_output=True, encoding="utf-8")
+        assert ended.returncode != 0 and "Calling AE Title Not Recognized" in ended.stderr
+    finally:
+        program.kill()
+        orthanc.kill()
+
+
+def stable(orthanc: Orthanc) -> int:
+    """How often Orthanc called a study stable."""
+    changes = requests.get(f"{orthanc.url}/changes", params={"limit": 1000}, timeout=30).json()["Changes"]
+    return sum(change["ChangeType"] == "StableStudy" for change in changes)

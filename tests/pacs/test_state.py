@@ -1,5 +1,6 @@
 """What was done with each study outlives the program, and says nothing of a patient."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,49 @@ def test_a_refused_study_is_looked_at_again_when_it_has_grown(state: State, cloc
     state.see([StudyFound("1.1", 300)])
     clock.now += 60
     assert due(state) == ["1.1"]
+
+
+def test_the_most_urgent_comes_first_and_of_equal_ones_the_oldest(state: State, clock: Clock) -> None:
+    state.see([StudyFound(f"1.{number}", 10) for number in range(5)])
+    assert [entry.study_uid for entry in state.unranked()] == [f"1.{number}" for number in range(5)]
+    for study, priority in (("1.1", 1), ("1.2", 2), ("1.3", 0), ("1.4", 2)):
+        state.ranked(study, priority)
+    clock.now += 60
+    assert due(state) == ["1.2", "1.4", "1.1", "1.0", "1.3"]
+    assert [entry.study_uid for entry in state.unranked()] == ["1.0"]
+    state.begin("1.2")
+    state.failed("1.2", "away")
+    assert due(state)[0] == "1.4"
+
+
+def test_what_may_be_coming_still_is_complete_a_while_after_a_start(state: State, clock: Clock) -> None:
+    state.see([StudyFound("1.1", 10), StudyFound("1.2", 10)])
+    state.screened("1.2", "1.2.5", "covid19")
+    clock.now += 60
+    state.still_coming()
+    assert due(state) == ["1.2"]
+    clock.now += 60
+    assert due(state) == ["1.1", "1.2"]
+
+
+def test_a_state_of_an_earlier_version_is_used_on(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    base = sqlite3.connect(tmp_path / "state" / "state.sqlite")
+    base.execute(
+        "CREATE TABLE studies (study_uid TEXT PRIMARY KEY, state TEXT NOT NULL, instances INTEGER, changed REAL "
+        "NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL "
+        "DEFAULT 0, "
+        "reason TEXT NOT NULL DEFAULT '', series_uid TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '')"
+    )
+    base.execute("INSERT INTO studies (study_uid, state, instances, changed) VALUES ('1.1', 'stored', 10, 1.0)")
+    base.commit()
+    base.close()
+    (old,) = read_entries(tmp_path / "state")
+    assert (old.study_uid, old.priority, old.late) == ("1.1", None, 0)
+    state = State(tmp_path / "state")
+    state.grown("1.1", 3)
+    assert [(one.study_uid, one.state, one.late) for one in state.entries()] == [("1.1", "stored", 3)]
+    state.close()
 
 
 def test_it_is_there_after_a_kill(tmp_path: Path) -> None:

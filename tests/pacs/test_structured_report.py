@@ -9,6 +9,7 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from scripts.phantom_files import write_xray
 
 from pneumoscreen import RESEARCH_USE_ONLY
@@ -17,6 +18,7 @@ from pneumoscreen.images.radiograph import Radiograph
 from pneumoscreen.images.radiograph_corners import stored_corners
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.results import results_of
+from pneumoscreen.pacs.segmentation import region_mask
 from pneumoscreen.pacs.source import source_of
 from pneumoscreen.verdict import Infection
 
@@ -30,10 +32,14 @@ def report_of(about: About, folder: Path) -> pydicom.Dataset:
 
 
 def groups_of(report: Any) -> dict[str, tuple[dict[str, tuple[float, str]], dict[str, str], pydicom.Dataset]]:
-    """Measurements (value, unit) and evaluations of each group, by its tracking identifier, and the group."""
-    (measurements,) = (item for item in report.ContentSequence if name(item) == "Imaging Measurements")
+    """Measurements (value, unit) and evaluations of each group, by its tracking identifier, and the group.
+
+    Those that only say where it is to be seen are left out.
+    """
     found = {}
-    for group in measurements.ContentSequence:
+    for group in all_groups(report):
+        if any(item.ValueType == "SCOORD" for item in group.ContentSequence):
+            continue
         numbers, said, tracked = {}, {}, ""
         for item in group.ContentSequence:
             if item.ValueType == "NUM":
@@ -45,6 +51,28 @@ def groups_of(report: Any) -> dict[str, tuple[dict[str, tuple[float, str]], dict
             elif name(item) == "Tracking Identifier":
                 tracked = item.TextValue
         found[tracked] = (numbers, said, group)
+    return found
+
+
+def all_groups(report: Any) -> list[pydicom.Dataset]:
+    (measurements,) = (item for item in report.ContentSequence if name(item) == "Imaging Measurements")
+    return list(measurements.ContentSequence)
+
+
+def tracking_uid_of(group: pydicom.Dataset) -> str:
+    (uid,) = (item.UID for item in group.ContentSequence if name(item) == "Tracking Unique Identifier")
+    return str(uid)
+
+
+def outlines_of(report: Any) -> dict[str, tuple[str, NDArray[np.float64], pydicom.Dataset]]:
+    """Label, corners and referenced image of each outline by its tracking UID."""
+    found = {}
+    for group in all_groups(report):
+        (text,) = [item.TextValue for item in group.ContentSequence if name(item) == "Comment"] or [""]
+        for item in group.ContentSequence:
+            if item.ValueType == "SCOORD":
+                corners = np.array(item.GraphicData, float).reshape(-1, 2)
+                found[tracking_uid_of(group)] = text, corners, item.ContentSequence[0].ReferencedSOPSequence[0]
     return found
 
 
@@ -98,6 +126,8 @@ def test_a_region_between_two_slices_is_told_of_without_a_segment(about: About, 
     _, said, group = groups_of(report_of(about, tmp_path))[f"CT {first.id}"]
     assert said["Finding"] == "COVID-19"
     assert "Referenced Segment" not in {name(item) for item in group.ContentSequence}
+    # A report that has one finding without coordinates fails in OHIF.
+    assert len(outlines_of(report_of(about, tmp_path))[tracking_uid_of(group)][1]) == 5
 
 
 def test_an_undecided_type_is_not_named_as_the_verdict(about: About, tmp_path: Path) -> None:
@@ -136,8 +166,7 @@ def test_it_refers_to_the_segments_and_to_the_images(about: About, tmp_path: Pat
         reference = item.ReferencedSOPSequence[0]
         assert reference.ReferencedSOPInstanceUID == seg.SOPInstanceUID
         assert int(reference.ReferencedSegmentNumber) == numbers[tracking]
-        (uid,) = (item.UID for item in group.ContentSequence if name(item) == "Tracking Unique Identifier")
-        assert uid == tracked[tracking]
+        assert tracking_uid_of(group) == tracked[tracking]
     evidence = [
         instance.ReferencedSOPInstanceUID
         for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
@@ -187,10 +216,40 @@ def test_lungs_and_opacity_of_an_xray(film: Callable[..., About], tmp_path: Path
     assert said["Affected side"] == "left lung" and said["The type is decided"] == "No"
     numbers, _, group = groups["CXR left"]
     assert numbers == {"Probability of an opacity in the lung": (90.0, "%")}
-    (region,) = (item for item in group.ContentSequence if item.ValueType == "SCOORD")
-    assert list(region.GraphicData) == [110, 30, 160, 30, 160, 120, 110, 120, 110, 30]
-    image = region.ContentSequence[0].ReferencedSOPSequence[0]
+    text, corners, image = outlines_of(report_of(about, tmp_path))[tracking_uid_of(group)]
+    assert text == "Left lung: opacity 90 %"
+    assert corners.ravel().tolist() == [110, 30, 160, 30, 160, 120, 110, 120, 110, 30]
     assert image.ReferencedSOPInstanceUID == about.source.first.SOPInstanceUID
+    # The verdict's is round both.
+    text, corners, _ = outlines_of(report_of(about, tmp_path))[tracking_uid_of(groups["CXR verdict"][2])]
+    assert text == "Opacity found, type undecided (research use only)"
+    assert (corners.min(axis=0).tolist(), corners.max(axis=0).tolist()) == ([40, 28], [160, 120])
+
+
+def test_each_finding_of_a_ct_has_an_outline_on_the_image_that_shows_most_of_it(about: About, tmp_path: Path) -> None:
+    report = report_of(about, tmp_path)
+    found = outlines_of(report)
+    groups = groups_of(report)
+    assert {tracking_uid_of(group) for _, _, group in groups.values()} == found.keys()
+    numbers = {image.SOPInstanceUID: number for number, image in enumerate(about.source.images)}
+    expected = {"left": about.masks.lungs == 1, "right": about.masks.lungs == 2}
+    expected |= {region.id: region_mask(about.masks, region) for region in about.case.regions}
+    for key, mask in expected.items():
+        _, corners, image = found[tracking_uid_of(groups[f"CT {key}"][2])]
+        z = numbers[image.ReferencedSOPInstanceUID]
+        counts = mask.sum(axis=(1, 2))
+        assert counts[z] == counts.max() > 0
+        y, x = np.nonzero(about.source.planes(about.masks.volume, mask)[z])
+        assert (corners.min(axis=0).tolist(), corners.max(axis=0).tolist()) == (
+            [x.min(), y.min()], [x.max() + 1, y.max() + 1],
+        )  # fmt: skip
+        assert len(corners) == 5 and tuple(corners[0]) == tuple(corners[-1])
+    text, _, image = found[tracking_uid_of(groups["CT verdict"][2])]
+    assert text == "COVID-19 (research use only)"
+    infected = about.masks.infection.sum(axis=(1, 2))
+    assert infected[numbers[image.ReferencedSOPInstanceUID]] == infected.max()
+    first = about.case.regions[0]
+    assert found[tracking_uid_of(groups[f"CT {first.id}"][2])][0].startswith(f"{first.id}: COVID-19, ")
 
 
 @pytest.mark.parametrize("stored", [["L", "F"], ["R", "F"], ["L", "H"], ["R", "H"], ["F", "L"], ["H", "R"]])

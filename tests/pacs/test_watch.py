@@ -17,11 +17,14 @@ from scripts.phantom_files import write_ct
 from tests.commands.conftest import narrow_models  # noqa: F401
 
 from pneumoscreen.ct.phantoms.phantom import Phantom
+from pneumoscreen.errors import ImageError
 from pneumoscreen.pacs.client import Access, Pacs, PacsAwayError
+from pneumoscreen.pacs.priority import rules_of
 from pneumoscreen.pacs.screening import FolderScreener, Written
 from pneumoscreen.pacs.state import MOST_DEATHS, State, read_entries
-from pneumoscreen.pacs.watch import NOTHING, Pace, Watcher
+from pneumoscreen.pacs.watch import NOTHING, Watcher
 
+from .conftest import watcher_of
 from .dicomweb_server import DicomwebServer
 
 RESULTS = ["DOC", "OT", "SEG", "SR"]
@@ -84,7 +87,7 @@ def watcher(
     state = State(tmp_path / "state", lambda: clock[0])
     screens.count, screens.fault = 0, None
     pacs = Pacs(Access(server.url), retries=1, backoff_s=0.01)
-    yield Watcher(pacs, state, tmp_path / "state", screens, Pace(0.01, 0.0, None), 10**9, lines.append)
+    yield watcher_of(pacs, state, tmp_path / "state", screens, lines.append)
     state.close()
 
 
@@ -118,8 +121,7 @@ def test_a_watcher_that_knows_nothing_stores_the_same_objects_once_more(
     study = ct_study(server, phantom, tmp_path, 1)
     watcher.run(once=True)
     other = State(tmp_path / "other")
-    pace = Pace(0.01, 0.0, None)
-    Watcher(Pacs(Access(server.url)), other, tmp_path / "other", screens, pace, 10**9, print).run(once=True)
+    watcher_of(Pacs(Access(server.url)), other, tmp_path / "other", screens, print).run(once=True)
     other.close()
     assert len(server.stored) == 8 and len(set(server.stored)) == 4 and results(server, study) == RESULTS
 
@@ -191,6 +193,27 @@ def test_a_fault_of_the_program_is_tried_some_times_and_its_text_is_not_kept(
     assert states(tmp_path)[study] == ("refused", "a fault of the program (KeyError); please report it")
 
 
+def test_the_most_urgent_study_is_screened_first(
+    server: DicomwebServer, phantom: Phantom, tmp_path: Path, screens: Screens, lines: list[str]
+) -> None:
+    state = State(tmp_path / "state")
+    screens.count, screens.fault = 0, ImageError("no chest")
+    rules = rules_of(["StudyDescription=*stat*", "InstitutionalDepartmentName=emergency"])
+    watcher = watcher_of(Pacs(Access(server.url)), state, tmp_path / "state", screens, lines.append, rules=rules)
+    fields = [{}, {"InstitutionalDepartmentName": "Emergency"}, {"StudyDescription": "Chest STAT"}, {}]
+    studies = [ct_study(server, phantom, tmp_path, number, **more) for number, more in enumerate(fields)]
+    # In the order of their UIDs, as a PACS may list them, without rules.
+    asked = [study.uid for study in Pacs(Access(server.url)).studies(["CT"])]
+    watcher.run(once=True)
+    state.close()
+    found = [line.split()[1].rstrip(":") for line in lines]
+    plain = [study for study in asked if study in (studies[0], studies[3])]
+    assert found == [studies[2], studies[1], *plain]
+    assert [entry.priority for entry in read_entries(tmp_path / "state")] == [
+        {studies[2]: 2, studies[1]: 1}.get(study, 0) for study in asked
+    ]
+
+
 def test_without_networks_nothing_is_refused(
     server: DicomwebServer, phantom: Phantom, tmp_path: Path, lines: list[str]
 ) -> None:
@@ -198,7 +221,7 @@ def test_without_networks_nothing_is_refused(
     state = State(tmp_path / "state")
     (tmp_path / "models").mkdir()
     pacs, screen = Pacs(Access(server.url)), FolderScreener(tmp_path / "models", "cpu")
-    watcher = Watcher(pacs, state, tmp_path / "state", screen, Pace(0.01, 0.0, None), 10**9, lines.append)
+    watcher = watcher_of(pacs, state, tmp_path / "state", screen, lines.append)
     watcher.run(once=True)
     state.close()
     assert states(tmp_path)[study][0] == "failed" and "ct_candidates" in states(tmp_path)[study][1]

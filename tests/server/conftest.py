@@ -12,11 +12,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from scripts.phantom_files import write_ct, write_xray
 from tests.cxr.radiographs import TINY_CLASSES, box_model, class_model, side_model
 
 from pneumoscreen.case import CXR_CLASSES
@@ -26,6 +27,7 @@ from pneumoscreen.ct.candidates.proposals import SelectionSettings
 from pneumoscreen.ct.classifier import ClassifierModel, ClassifierSettings
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.cxr.networks import NETWORKS as CXR_NETWORKS
+from pneumoscreen.cxr.phantoms.radiograph import generate_radiograph
 from pneumoscreen.images.volume import Volume
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.server.client import Client
@@ -164,4 +166,26 @@ def serving(
 def server(studies: Path, model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """The server that most tests share."""
     with serving(studies, model_root, tmp_path_factory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def dicom_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Studies folder of a small scan: as series, one feet first, one without frame, and as NIfTI; and an X-ray."""
+    folder = tmp_path_factory.mktemp("dicom")
+    volume = generate_phantom(3, "covid19", PhantomSpec(matrix=64, slices=20)).volume
+    write_ct(replace(volume, case_id="one"), folder / "one", PatientName="GEHEIM^ANNA")
+    write_ct(replace(volume, case_id="two", stored_orientation="RPI"), folder / "two")
+    write_ct(replace(volume, case_id="frameless"), folder / "frameless", FrameOfReferenceUID="")
+    sitk.WriteImage(volume.to_sitk(volume.hu), folder / "nifti.nii.gz")
+    write_xray(generate_radiograph(12, "covid19").radiograph, folder / "film" / "1.dcm")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def radiology(
+    dicom_studies: Path, both_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server that stock clients of MONAI Label ask."""
+    with serving(dicom_studies, both_models, tmp_path_factory, OMP_NUM_THREADS="1") as running:
         yield running

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 
 from pneumoscreen.errors import Cancelled, ConfigError
 from pneumoscreen.limits import Limits
+from pneumoscreen.models.durable import is_full_disk
 from pneumoscreen.server import failures, infer_route
 from pneumoscreen.server.datastore import StudiesDatastore
 from pneumoscreen.server.failures import (
@@ -27,7 +28,6 @@ from pneumoscreen.server.failures import (
     RequestError,
     TooLargeError,
     has_no_room,
-    is_full_disk,
 )
 from pneumoscreen.server.jobs import JobBoard, State
 from pneumoscreen.server.submissions import MOST_REGIONS

@@ -68,6 +68,7 @@ def test_health_needs_no_token_and_tells_nothing_else(watched: tuple[RunningServ
     alive, ready = (requests.get(f"{address}/health/{state}", timeout=30) for state in ("live", "ready"))
     assert (alive.status_code, alive.json()) == (200, {"status": "live"})
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "reasons": []})
+    assert requests.head(f"{address}/health/ready", timeout=30).status_code == 200
     assert requests.post(f"{address}/health/ready", timeout=30).status_code == 401
     assert requests.get(f"{address}/health/else", timeout=30).status_code == 401
 
@@ -102,6 +103,8 @@ def test_what_was_done_is_counted_without_names(watched: tuple[RunningServer, di
         server.client.infer("ct_screening", "flesh")
     with pytest.raises(ServerError, match="not in the studies"):
         server.client.infer("ct_screening", f"{NAME}_2")
+    with pytest.raises(ServerError, match="Not Found"):
+        server.client.get(f"/static/{NAME}")
     after = figures(server.client.address, tokens["monitor"])
 
     def rise(name: str, **labels: str) -> float:
@@ -113,6 +116,7 @@ def test_what_was_done_is_counted_without_names(watched: tuple[RunningServer, di
     assert rise("inferences_total", task="ct_screening", outcome="failed") == 0
     assert rise("refusals_total", kind="not_ct") == 1
     assert rise("refusals_total", kind="unknown") == 1
+    assert rise("refusals_total", kind="other") == 1
     assert rise("requests_total", method="POST", route="/infer/{task}", status="200") == 1
     assert rise("stage_seconds_count", task="ct_screening", stage="wait") == 2
     for stage in ("read", "lungs", "candidates", "classify", "total"):

@@ -19,8 +19,8 @@ from pneumoscreen.cxr.method import METHOD as CXR
 from pneumoscreen.errors import Cancelled, ImageError
 from pneumoscreen.images.faults import AbsentError, DamagedError, DimensionError, MissingSlicesError, NotCTError
 from pneumoscreen.limits import Limits
+from pneumoscreen.reading.process import is_out_of_memory
 from pneumoscreen.server.reading import LimitedReading, OversteppedError, Reading
-from pneumoscreen.server.reading_process import is_out_of_memory
 from pneumoscreen.server.unpacking import ArchiveLimits, LargeArchiveError
 
 from ..images.conftest import make_chest, write_image, write_series
@@ -137,9 +137,9 @@ def test_frames_that_cannot_be_there_are_refused(tmp_path: Path) -> None:
 
 def stopped(reading: LimitedReading) -> int:
     """Stop the process that would read next; it stands for every file that takes a library for ever."""
-    child = reading._taken()
+    child = reading.processes.taken()
     os.kill(child._process.pid, signal.SIGSTOP)
-    reading._put_back(child)
+    reading.processes.put_back(child)
     return child._process.pid
 
 

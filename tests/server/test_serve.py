@@ -166,7 +166,7 @@ def _self_signed(folder: Path) -> Certificate:
 
 def test_what_stops_a_start_does_not_wait_for_torch(model_root: Path) -> None:
     code = (
-        "import sys; import pneumoscreen.server.serve, pneumoscreen.server.tls, pneumoscreen.commands.tokens; "
+        "import sys; import pneumoscreen.server.serve, pneumoscreen.tls, pneumoscreen.commands.tokens; "
         "sys.exit(bool({'torch', 'monailabel', 'SimpleITK'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(model_root), timeout=60, check=False)

@@ -10,7 +10,8 @@ from pneumoscreen.cli import main
 from pneumoscreen.cli.serving import serve
 from pneumoscreen.errors import ConfigError
 from pneumoscreen.limits import Limits
-from pneumoscreen.server.site_settings import ALL, OF_SERVE, page, use_file
+from pneumoscreen.server.engine import DEVICE_VARIABLE, chosen_device
+from pneumoscreen.server.site_settings import ALL, OF_SERVE, page, use_file, without_site
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -73,6 +74,32 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, line: str, said: str
 def test_a_file_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--config", "nowhere.yaml", "--studies", "x"]) == 2
     assert re.fullmatch(r"nowhere\.yaml: .*name a YAML file\n", capsys.readouterr().err)
+
+
+def test_the_demonstrations_server_is_not_the_sites() -> None:
+    """In a container the variables name an address that is open to others, where the demonstration has no tokens."""
+    site = {"PNEUMOSCREEN_HOST": "0.0.0.0", "PNEUMOSCREEN_SSL_CERTFILE": "x", "PNEUMOSCREEN_CONFIG": "x"}
+    stays = {
+        "PNEUMOSCREEN_MODELS": "/models",
+        "PNEUMOSCREEN_DEVICE": "cpu",
+        "PNEUMOSCREEN_MAX_JOBS": "5",
+        "PATH": "/bin",
+    }
+    assert without_site({**site, **stays}) == stays
+
+
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--studies", str(tmp_path), "--device", "tpu"]) == 2
+    assert capsys.readouterr().err == "--device tpu: not a device; use auto, cpu, cuda or cuda:N\n"
+
+
+@pytest.mark.parametrize(("chosen", "device"), [("", None), ("auto", None), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
+def test_networks_are_loaded_where_the_site_says(
+    chosen: str, device: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None takes a GPU where there is one."""
+    monkeypatch.setenv(DEVICE_VARIABLE, chosen)
+    assert chosen_device() == device
 
 
 def test_every_variable_of_a_setting_is_read_somewhere() -> None:

@@ -1,5 +1,6 @@
 """How fast the server answers ``/info/`` while it screens a scan."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from statistics import median
 
 import httpx
 
+from ..server.site_settings import without_site
 from ..server.tokens import NO_TOKENS
 from .process import BenchError, command
 
@@ -94,6 +96,7 @@ def _server(studies: Path) -> Iterator[tuple[str, float]]:
     start = time.perf_counter()
     process = subprocess.Popen(
         command("serve", "--studies", str(studies), "--port", str(port), "--tokens", NO_TOKENS),
+        env=without_site(os.environ),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -26,6 +26,7 @@ from .learning import crossvalidate, simulate, train
 from .models import app as models
 from .monitoring import monitor
 from .pacs import app as pacs
+from .receive import receive
 from .screening import archive, bench, demo, screen
 from .serving import serve
 from .tokens import app as tokens
@@ -47,6 +48,7 @@ _COMMANDS: dict[str, Callable[..., int | None]] = {
     "screen": screen,
     "archive": archive,
     "serve": serve,
+    "receive": receive,
     "train": train,
     "evaluate": evaluate,
     "crossvalidate": crossvalidate,
@@ -65,6 +67,7 @@ for _name, _command in _COMMANDS.items():
 app.add_typer(export, name="export")
 app.add_typer(models, name="models")
 app.add_typer(tokens, name="tokens")
+pacs.command("receive")(receive)
 app.add_typer(pacs, name="pacs")
 
 

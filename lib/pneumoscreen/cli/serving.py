@@ -105,7 +105,7 @@ def serve(
     """
     from ..server.log_setup import LogChoice, LogFormat
     from ..server.serve import serve as start
-    from ..server.tls import tls_files
+    from ..tls import tls_files
 
     del config  # its callback has used it
     if device != "auto":

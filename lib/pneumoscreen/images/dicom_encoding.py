@@ -18,7 +18,7 @@ _TREE = "1.2.840.10008.1.2"
 _PLAIN = ("", _TREE, f"{_TREE}.1", f"{_TREE}.1.99", f"{_TREE}.2")
 """Uncompressed; a file may leave the entry out, and one of them is then the only guess."""
 JPEG_SYNTAXES = tuple(f"{_TREE}.4.{number}" for number in (50, 51, 57, 70))
-_READ = {*_PLAIN, *JPEG_SYNTAXES, *(f"{_TREE}.4.{number}" for number in (53, 55, 80, 81, 90, 91)), f"{_TREE}.5"}
+SYNTAXES = {*_PLAIN, *JPEG_SYNTAXES, *(f"{_TREE}.4.{number}" for number in (53, 55, 80, 81, 90, 91)), f"{_TREE}.5"}
 # By the standard (PS3.6, table A-1); pydicom's own list is older than some of them.
 _NAMES = {
     **dict.fromkeys((92, 93), "multi-component JPEG 2000"),
@@ -40,7 +40,7 @@ def check_encoding(header: SliceHeader, name: str) -> None:
         DamagedError: if values are said to lie outside their words.
         DimensionError: if the file does not say how its grey values are shown.
     """
-    if header.transfer_syntax not in _READ:
+    if header.transfer_syntax not in SYNTAXES:
         raise UnsupportedError(
             f"{name} keeps its pixels {_name_of(header.transfer_syntax)}, which is not read; "
             "export it again uncompressed, or as JPEG 2000 or JPEG-LS"

@@ -22,9 +22,12 @@ from .dicom_start import looks_like_dicom
 _DATES = ("AcquisitionDate", "AcquisitionDateTime", "SeriesDate", "StudyDate")
 _TAGS = [
     Tag(keyword)
-    for keyword in (*_DATES, "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientAge", "StudyInstanceUID")
-]
-_BEHIND = Tag("StudyInstanceUID")
+    for keyword in (
+        *_DATES, "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientAge",
+        "StudyInstanceUID", "SeriesInstanceUID",
+    )
+]  # fmt: skip
+_BEHIND = Tag("SeriesInstanceUID")
 _FILES_PROBED = 8
 _OLDEST = 120
 """Ours: years beyond which an age is none."""
@@ -44,11 +47,15 @@ class Examination:
             gave the number, that counts as well. Empty where it is not known.
         age: of the patient in whole years; None where it is not known.
         acquired: day on which the image was taken, ISO 8601; None where it is not known.
+        study_uid: of the study; empty where it is not known.
+        series_uid: of the series, likewise.
     """
 
     patient_key: str = ""
     age: int | None = None
     acquired: str | None = None
+    study_uid: str = ""
+    series_uid: str = ""
 
 
 def examination_of(path: Path, today: date | None = None) -> Examination:
@@ -97,6 +104,8 @@ def _of_header(header: Dataset, today: date) -> Examination:
         _patient_key(header, texts),
         _age(texts.get("PatientAge", ""), born, acquired),
         None if acquired is None else acquired.isoformat(),
+        texts.get("StudyInstanceUID", ""),
+        texts.get("SeriesInstanceUID", ""),
     )
 
 

@@ -29,9 +29,20 @@ def read_volume(path: Path, root: Path | None = None, more: Sequence[Path] = ())
     Raises:
         ImageError: of the type that names what is wrong with the image.
     """
-    path = Path(path)
-    given = _folder_input(path, more) if path.is_dir() else file_input(path)
-    return read_input(below(given, root or path))
+    return read_input(below(input_of(Path(path), more), root or Path(path)))
+
+
+def input_of(path: Path, more: Sequence[Path] = ()) -> Input:
+    """The input that a file or folder given by name is.
+
+    Args:
+        path: the file or folder.
+        more: other folders that hold slices of the same series.
+
+    Raises:
+        ImageError: if it is none.
+    """
+    return _folder_input(path, more) if path.is_dir() else file_input(path)
 
 
 def read_input(given: Input) -> Volume:

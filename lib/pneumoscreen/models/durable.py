@@ -1,5 +1,6 @@
 """Writing files that a crash or a full disk cannot leave half-written."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -66,3 +67,8 @@ def remove_leftovers(folder: Path, except_for: Container[str] = ()) -> None:
     for path in folder.glob(".*"):
         if path.name not in except_for and age_s(path) > LEFTOVER_S:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a disk that is full or may not be written to is the reason of a failure."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

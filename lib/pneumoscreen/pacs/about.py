@@ -29,7 +29,7 @@ class About:
     Attributes:
         case: its document.
         source: its images.
-        drawing: the picture that stands for it.
+        drawing: the picture that stands for it; None where no sheet is wanted.
         masks: what was marked in it voxel by voxel; None of an X-ray.
         classes: the class list of the document.
         previous: the structured reports of earlier versions of the case, which this one supersedes.
@@ -37,7 +37,7 @@ class About:
 
     case: Case
     source: Source
-    drawing: Drawing
+    drawing: Drawing | None
     masks: Masks | None = None
     classes: Classes = DEFAULT_CLASSES
     previous: Sequence[Dataset] = ()

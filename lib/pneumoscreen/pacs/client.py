@@ -20,6 +20,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.util.retry import Retry
 
 from ..errors import ConfigError, PneumoScreenError
+from .parts import ACCEPT, files_in
 
 PAGE = 100
 _TIMEOUT_S = (10.0, 120.0)
@@ -28,7 +29,6 @@ _PASSING_STATUS = (429, 502, 503, 504)
 _DUPLICATE = 0x0111
 _WHOLE = 1 << 40
 _UID = re.compile(r"[0-9.]{1,64}")
-_ANY_SYNTAX = (("application/dicom", "*"),)
 
 
 class PacsError(PneumoScreenError):
@@ -115,10 +115,10 @@ class Pacs:
             session.auth = HTTPBasicAuth(access.user.encode(), (access.password or "").encode())
         if access.client_cert is not None:
             session.cert = str(access.client_cert)
-        url = access.url.rstrip("/")
-        self._reading = DICOMwebClient(url, session)
+        self._session, self._url = session, access.url.rstrip("/")
+        self._reading = DICOMwebClient(self._url, session)
         # What goes in one piece can be sent again after a fault.
-        self._storing = DICOMwebClient(url, session, chunk_size=_WHOLE)
+        self._storing = DICOMwebClient(self._url, session, chunk_size=_WHOLE)
         for client in (self._reading, self._storing):
             client.set_http_retry_params(retry=False)
 
@@ -159,20 +159,18 @@ class Pacs:
             return Dataset.from_json(self._reading.retrieve_instance_metadata(study_uid, series_uid, instance_uid))
 
     def fetch(self, study_uid: str, series_uid: str, folder: Path, instance_uid: str | None = None) -> int:
-        """Write the files of a series, or of one of its instances, into a folder, as the PACS keeps them.
+        """Write the files of a series, or of one of its instances, into a folder, as the PACS keeps them and unread.
 
         Returns:
             How many there were.
         """
         with self._asking("for the images of a series"):
-            if instance_uid is None:
-                images = self._reading.iter_series(study_uid, series_uid, media_types=_ANY_SYNTAX)
-            else:
-                place = (study_uid, series_uid, instance_uid)
-                images = iter([self._reading.retrieve_instance(*place, media_types=_ANY_SYNTAX)])
-            count = 0
-            for count, image in enumerate(images, start=1):
-                image.save_as(folder / f"{count:05d}.dcm", write_like_original=False)
+            place = f"studies/{study_uid}/series/{series_uid}" + (f"/instances/{instance_uid}" if instance_uid else "")
+            with self._session.get(f"{self._url}/{place}", headers=ACCEPT, stream=True) as answer:
+                answer.raise_for_status()
+                count = 0
+                for count, content in enumerate(files_in(answer), start=1):
+                    (folder / f"{count:05d}.dcm").write_bytes(content)
             return count
 
     def store(self, dataset: Dataset) -> None:

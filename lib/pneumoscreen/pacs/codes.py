@@ -36,6 +36,8 @@ PROCEDURES = {
 }
 MODALITIES = {"CT": Code("CT", "DCM", "Computed Tomography"), "CXR": Code("DX", "DCM", "Digital Radiography")}
 MILLILITRE = Code("ml", "UCUM", "milliliter")
+AREA = Code("42798000", "SCT", "Area")
+SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 PERCENT = Code("%", "UCUM", "Percent")
 LABELS = {

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from ..case import Case
 from ..models.durable import fsync_path
-from .client import Pacs
+from .origin import Destination
 from .uids import folder_name
 
 _PART = ".part"
@@ -58,15 +58,15 @@ class Outbox:
         found: dict[str, Any] = json.loads((self._of(study_uid) / _DOCUMENT).read_text(encoding="utf-8"))
         return found
 
-    def send(self, study_uid: str, pacs: Pacs) -> int:
+    def send(self, study_uid: str, destination: Destination) -> int:
         """Store what is left of a study's results, in order; returns how many.
 
         Raises:
-            PacsError: if the PACS does not take one; the rest stays.
+            PacsError: if one is not taken; the rest stays.
         """
         files = sorted(self._of(study_uid).glob("*.dcm"))
         for file in files:
-            pacs.store(pydicom.dcmread(file))
+            destination.store(pydicom.dcmread(file))
             file.unlink()
         return len(files)
 

@@ -6,16 +6,13 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ..case import Case
-from ..errors import ImageError
-from ..images.inputs import Input, search
 from ..method import Method, Screener
-from ..methods import method_of
 from ..models.store import ModelStore
 from ..verdict import DEFAULT_CLASSES
 from .about import About
 from .privacy import unlogged
+from .reading import StudyReading
 from .results import results_of
-from .source import source_of
 from .uids import folder_name
 
 
@@ -33,9 +30,13 @@ class FolderScreener:
     Args:
         model_dir: root of the model store; None takes the project's own.
         device: as the methods take it; None takes a GPU where there is one.
+        reading: reads the files; default: in processes with the limits of the environment.
     """
 
-    def __init__(self, model_dir: Path | None = None, device: str | None = None) -> None:
+    def __init__(
+        self, model_dir: Path | None = None, device: str | None = None, reading: StudyReading | None = None
+    ) -> None:
+        self._reading = reading or StudyReading()
         self._store, self._device = ModelStore(model_dir), device
         self._loaded: dict[Method, Screener] = {}
 
@@ -43,19 +44,22 @@ class FolderScreener:
         """Screen a folder and write the objects about it.
 
         Args:
-            folder: holds one series or radiograph.
+            folder: holds one series or radiograph, or is the file of one.
             note: a sentence for the document on why it was taken.
 
         Raises:
             PneumoScreenError: if it cannot be screened, or no objects can be written about it.
         """
         with unlogged():
-            item = _only_input(folder)
-            item = replace(item, notes=(*item.notes, note)) if note else item
-            source = source_of(item)
-            method = method_of(item)
+            read = self._reading.read(folder)
+            source, method = read.source, read.method
             # The study is what a case of a PACS is called; its files have no names that say anything.
-            image = replace(method.read(item), case_id=f"study-{folder_name(source.study_uid)[:12]}", source_below=None)
+            image = replace(
+                read.image,
+                case_id=f"study-{folder_name(source.study_uid)[:12]}",
+                source_below=None,
+                notes=(*read.image.notes, *((note,) if note else ())),
+            )
             screener = self._of(method)
             screening = screener.screen(image)
             about = About(
@@ -71,14 +75,3 @@ class FolderScreener:
         if method not in self._loaded:
             self._loaded[method] = method.screener(self._store, self._device)
         return self._loaded[method]
-
-
-def _only_input(folder: Path) -> Input:
-    found = search([folder])
-    inputs = [item for item in found if isinstance(item, Input)]
-    if len(inputs) == 1:
-        return inputs[0]
-    if inputs:
-        raise ImageError(f"{folder} holds {len(inputs)} images where one series was expected; check the series")
-    reasons = [str(item.reason) for item in found if not isinstance(item, Input)]
-    raise ImageError(f"{folder} holds no image that can be screened" + (f": {reasons[0]}" if reasons else ""))

@@ -82,6 +82,12 @@ def region_mask(masks: Masks, region: Region) -> NDArray[np.bool_]:
     return mask
 
 
+def region_label(region: Region) -> str:
+    """What a region is called where it is shown: its id, type and confidence."""
+    name, confidence = region.opinion or ("unknown", 0.0)
+    return f"{region.id}: {wording.display_name(name)}, {wording.plain(wording.percent(confidence))}"
+
+
 def _segments(about: About, masks: Masks) -> Iterator[Segment]:
     for side, value in zip(SIDES, (LEFT, RIGHT), strict=True):
         lung = partial(np.equal, masks.lungs, value)
@@ -100,15 +106,14 @@ def _segments(about: About, masks: Masks) -> Iterator[Segment]:
 
 
 def _of_region(about: About, region: Region, mask: Callable[[], NDArray[np.bool_]]) -> Segment:
-    name, confidence = region.opinion or ("unknown", 0.0)
+    name, _ = region.opinion or ("unknown", 0.0)
     key = wording.label_key(name, about.classes)
     colours = {f"type-{i}": on_white for i, (on_white, _) in enumerate(wording.PALETTE)}
-    said = f"{region.id}: {wording.display_name(name)}, {wording.plain(wording.percent(confidence))}"
     return Segment(
         name=region.id,
         mask=mask,
         kind=(codes.ABNORMAL, codes.label(name)),
-        label=said[:_LONGEST_LABEL],
+        label=region_label(region)[:_LONGEST_LABEL],
         colour=colours.get(key, wording.IRRELEVANT_COLOUR[0]),
         side=region.side,
         by_reader=region.source == READER,

@@ -7,16 +7,18 @@ to be well: a series is left out only for what its header does say.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from pydicom.dataset import Dataset
 
 from ..images.dicom_series import RADIOGRAPHS
 from ..images.raw import MIN_SLICES
-from .client import Pacs, SeriesFound
+from .client import SeriesFound
 
 MODALITIES = ("CT", "CR", "DX")
 """What is asked for; a PACS finds others (DR, RG) seldom under these names."""
+NOTHING = "the study holds no axial chest CT and no frontal chest X-ray that could be screened"
 _AXIAL = 0.94
 """Least cosine between a slice's normal and the patient's axis: 20 degrees, what the reader of volumes takes."""
 _CHEST = ("CHEST", "THORAX", "LUNG")
@@ -50,26 +52,51 @@ class Candidate:
     said: str = field(default="", compare=False)
 
 
-def candidates(pacs: Pacs, study_uid: str) -> list[Candidate]:
+class Listed(Protocol):
+    """Tells what is in a study."""
+
+    def series(self, study_uid: str) -> Sequence[SeriesFound]:
+        """The series of a study."""
+
+    def instances(self, study_uid: str, series_uid: str) -> Sequence[str]:
+        """Names of a series' images."""
+
+    def header(self, study_uid: str, series_uid: str, instance_uid: str) -> Dataset:
+        """The header of an image."""
+
+
+def any_header(origin: Listed, study_uid: str) -> Dataset | None:
+    """The header of some image of a study; None where it holds none that may be screened.
+
+    Raises:
+        PacsError: if the origin cannot be asked.
+    """
+    for series in origin.series(study_uid):
+        if series.modality in MODALITIES and (names := origin.instances(study_uid, series.uid)):
+            return origin.header(study_uid, series.uid, names[0])
+    return None
+
+
+def candidates(origin: Listed, study_uid: str) -> list[Candidate]:
     """What of a study may be screened, the best first; empty where nothing may.
 
     Raises:
-        PacsError: if the PACS cannot be asked.
+        PacsError: if the origin cannot be asked.
     """
 
     def header(series: SeriesFound, instance: str) -> Dataset:
-        return pacs.header(study_uid, series.uid, instance)
+        return origin.header(study_uid, series.uid, instance)
 
     found: list[Candidate] = []
-    listed = pacs.series(study_uid)
+    listed = origin.series(study_uid)
     for series in listed:
         # One instance may be a file of many frames.
         if series.modality == "CT" and (series.instances in (None, 1) or series.instances >= MIN_SLICES):
-            found += _of_ct(series, pacs.instances(study_uid, series.uid), header)
+            found += _of_ct(series, origin.instances(study_uid, series.uid), header)
     if not found:
         for series in listed:
             if series.modality in RADIOGRAPHS:
-                found += _of_films(series, pacs.instances(study_uid, series.uid), header)
+                found += _of_films(series, origin.instances(study_uid, series.uid), header)
     return sorted(found, key=lambda candidate: (candidate.rank, candidate.series_uid))
 
 

@@ -12,9 +12,9 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from ..errors import PneumoScreenError
+from ..errors import ImageError, PneumoScreenError
 from ..images.dicom_series import stack
-from ..images.inputs import Input
+from ..images.inputs import Input, search
 from ..images.volume import Volume
 
 _MAY_BE_MISSING = (
@@ -79,6 +79,22 @@ class Source:
         spread = np.zeros((int(self.first.NumberOfFrames), *planes.shape[1:]), dtype=planes.dtype)
         spread[list(self.frames)] = planes
         return spread
+
+
+def only_input(folder: Path) -> Input:
+    """The one image of a folder.
+
+    Raises:
+        ImageError: if there is none, or there are several.
+    """
+    found = search([folder])
+    inputs = [item for item in found if isinstance(item, Input)]
+    if len(inputs) == 1:
+        return inputs[0]
+    if inputs:
+        raise ImageError(f"{folder} holds {len(inputs)} images where one series was expected; check the series")
+    reasons = [str(item.reason) for item in found if not isinstance(item, Input)]
+    raise ImageError(f"{folder} holds no image that can be screened" + (f": {reasons[0]}" if reasons else ""))
 
 
 def source_of(given: Input) -> Source:

@@ -5,7 +5,7 @@ Nothing of a patient is kept: a study is known by its StudyInstanceUID, a reason
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,11 @@ _FILE = "state.sqlite"
 _TABLE = """CREATE TABLE IF NOT EXISTS studies (
     study_uid TEXT PRIMARY KEY, state TEXT NOT NULL, instances INTEGER, changed REAL NOT NULL, attempts INTEGER NOT NULL
     DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
-    series_uid TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '')"""
-_FIELDS = "study_uid, state, instances, changed, attempts, begun, next_try, reason, series_uid, verdict"
+    series_uid TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', priority INTEGER,
+    taken REAL NOT NULL DEFAULT 0, late INTEGER NOT NULL DEFAULT 0)"""
+_LATER = {"priority": "INTEGER", "taken": "REAL NOT NULL DEFAULT 0", "late": "INTEGER NOT NULL DEFAULT 0"}
+"""Columns that a state of an earlier version does not have."""
+_ORDER = "ORDER BY COALESCE(priority, 0) DESC, rowid"
 
 
 class StateError(PneumoScreenError):
@@ -49,6 +52,9 @@ class Entry:
         reason: why it failed or was refused, a sentence.
         series_uid: what was screened.
         verdict: its label, or ``undecided`` where the type is.
+        priority: the higher, the sooner it is screened; None where that was not asked yet.
+        taken: when work on it began last.
+        late: images that came after it was screened.
     """
 
     study_uid: str
@@ -61,6 +67,9 @@ class Entry:
     reason: str
     series_uid: str
     verdict: str
+    priority: int | None = None
+    taken: float = 0.0
+    late: int = 0
 
 
 def read_entries(folder: Path) -> list[Entry]:
@@ -80,7 +89,13 @@ def read_entries(folder: Path) -> list[Entry]:
 
 
 def _entries(base: sqlite3.Connection) -> list[Entry]:
-    return [Entry(*row) for row in base.execute(f"SELECT {_FIELDS} FROM studies ORDER BY rowid")]
+    return _found(base, "ORDER BY rowid")
+
+
+def _found(base: sqlite3.Connection, which: str, *values: object) -> list[Entry]:
+    cursor = base.execute(f"SELECT * FROM studies {which}", values)
+    names = [column[0] for column in cursor.description]
+    return [Entry(**dict(zip(names, row, strict=True))) for row in cursor]
 
 
 class State:
@@ -104,6 +119,10 @@ class State:
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=FULL")
             self._base.execute(_TABLE)
+            known = {row[1] for row in self._base.execute("PRAGMA table_info(studies)")}
+            for column, kind in _LATER.items():
+                if column not in known:
+                    self._base.execute(f"ALTER TABLE studies ADD COLUMN {column} {kind}")
         except Timeout:
             raise StateError(
                 f"--state {folder}: another watcher uses it; stop that one or name another folder"
@@ -134,14 +153,24 @@ class State:
                 )
 
     def due(self, quiet_s: float) -> list[Entry]:
-        """The studies to work on now, oldest first: complete for so many seconds, and not waiting for a next try."""
+        """The studies to work on now: complete for so many seconds, and not waiting for a next try.
+
+        Those of the highest priority come first, of equal ones the oldest.
+        """
         now = self._clock()
-        marks = ", ".join("?" * len(WAITING))
-        rows = self._base.execute(
-            f"SELECT {_FIELDS} FROM studies WHERE state IN ({marks}) AND changed <= ? AND next_try <= ? ORDER BY rowid",
-            (*WAITING, now - quiet_s, now),
-        )
-        return [Entry(*row) for row in rows]
+        return self._in(WAITING, f"AND changed <= ? AND next_try <= ? {_ORDER}", now - quiet_s, now)
+
+    def unranked(self) -> list[Entry]:
+        """The studies that wait and whose priority was not asked yet."""
+        return self._in(WAITING, "AND priority IS NULL ORDER BY rowid")
+
+    def ended(self) -> list[Entry]:
+        """The studies with which there is nothing left to do, unless they grow."""
+        return self._in((STORED, REFUSED), "ORDER BY rowid")
+
+    def _in(self, states: Sequence[str], which: str, *values: object) -> list[Entry]:
+        marks = ", ".join("?" * len(states))
+        return _found(self._base, f"WHERE state IN ({marks}) {which}", *states, *values)
 
     def entries(self) -> list[Entry]:
         """All studies, oldest first."""
@@ -149,7 +178,15 @@ class State:
 
     def begin(self, study_uid: str) -> None:
         """Work on a study begins; where it ends without a word, ``begun`` tells."""
-        self._set(study_uid, "begun = begun + 1")
+        self._set(study_uid, "begun = begun + 1, taken = ?", self._clock())
+
+    def ranked(self, study_uid: str, priority: int) -> None:
+        """How early a study is to be screened."""
+        self._set(study_uid, "priority = ?", priority)
+
+    def grown(self, study_uid: str, images: int) -> None:
+        """Images of a study came after it was screened."""
+        self._set(study_uid, "late = late + ?", images)
 
     def screened(self, study_uid: str, series_uid: str, verdict: str) -> None:
         """All results of a study lie here, and wait to be stored."""
@@ -174,8 +211,13 @@ class State:
         """A study that cannot be screened, however often it is tried."""
         self._set(study_uid, "state = ?, reason = ?, begun = 0, attempts = attempts + 1", REFUSED, reason)
 
+    def still_coming(self) -> None:
+        """What is not screened yet may be sent still: it is complete when it has not grown for a while from now on."""
+        with self._changing():
+            self._base.execute(f"UPDATE studies SET changed = ? WHERE state = '{SEEN}'", (self._clock(),))
+
     def hurry(self) -> None:
-        """The PACS is back: what waits for a next try is tried now."""
+        """What was away is back: what waits for a next try is tried now."""
         with self._changing():
             self._base.execute("UPDATE studies SET next_try = 0")
 

@@ -3,19 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from .. import __version__
 from ..case import READER, SIDES, Case, Region
-from ..images.radiograph_corners import stored_corners
 from ..report import wording
 from ..studies.marks import marks_of
 from ..verdict import Verdict
 from . import codes
 from .about import MAKER, About, finish
+from .outlines import Outline, outlines
 from .segmentation import SegmentPlace, tracking_id, tracking_uid
 from .uids import uid_of
 
@@ -30,7 +29,8 @@ Group = (
 def structured_report(about: About, places: Mapping[str, SegmentPlace]) -> Dataset:
     """The report of a case; ``places`` say where its segments were written."""
     groups = [_verdict_group(about), *_lung_groups(about, places), *_region_groups(about, places)]
-    groups += _lung_box_groups(about)
+    groups += _film_groups(about)
+    groups += [_outline_group(about, outline) for outline in outlines(about)]
     report = sr.MeasurementReport(
         observation_context=_observers(about.case),
         procedure_reported=codes.PROCEDURES[about.case.modality],
@@ -184,22 +184,17 @@ def _segment(place: SegmentPlace) -> sr.ReferencedSegment:
     )
 
 
-def _lung_box_groups(about: About) -> Iterable[Group]:
-    """The lungs of an X-ray: their boxes on the picture as it is stored, and what was found in each."""
-    cxr, image = about.case.cxr, about.source.first
+def _film_groups(about: About) -> Iterable[Group]:
+    """What was found in each lung of an X-ray."""
+    cxr = about.case.cxr
     if cxr is None:
         return
     for side, found in cxr.lung_boxes.items():
         numbers = [_share(codes.OPACITY_PROBABILITY, cxr.sides[side])] if side in cxr.sides else []
         if cxr.opacity is not None and side in cxr.opacity:
             numbers.append(_share(codes.OPAQUE_SHARE, cxr.opacity[side]))
-        yield sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        yield sr.MeasurementsAndQualitativeEvaluations(
             tracking_identifier=_tracking(about, side),
-            referenced_region=sr.ImageRegion(
-                graphic_type=sr.GraphicTypeValues.POLYLINE,
-                graphic_data=np.array(stored_corners(found.box, image)),
-                source_image=sr.SourceImageForRegion.from_source_image(image),
-            ),
             finding_type=codes.LUNG,
             algorithm_id=_algorithm(about) if found.source != READER else None,
             finding_sites=[sr.FindingSite(codes.LUNG, laterality=codes.SIDES[side])],
@@ -207,4 +202,33 @@ def _lung_box_groups(about: About) -> Iterable[Group]:
             qualitative_evaluations=[
                 sr.QualitativeEvaluation(codes.JUDGED_BY, codes.READER if found.source == READER else codes.ALGORITHM)
             ],
+            source_images=[sr.SourceImageForMeasurementGroup.from_source_image(about.source.first)],
         )
+
+
+def _outline_group(about: About, outline: Outline) -> Group:
+    """Where a finding is to be seen on an image; what was measured stands in the group of the same tracking."""
+    side = None if outline.side is None else codes.SIDES[outline.side]
+    group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracking(about, outline.name),
+        referenced_region=outline.region(),
+        finding_type=outline.finding,
+        finding_sites=[sr.FindingSite(codes.LUNG, laterality=side)],
+        measurements=list(_outlined_area(outline)),
+    )
+    # A viewer's label of the outline.
+    said = sr.TextContentItem(codes.COMMENT, outline.text, sr.RelationshipTypeValues.CONTAINS)
+    group[0].ContentSequence.append(said)
+    return group
+
+
+def _outlined_area(outline: Outline) -> Iterator[sr.Measurement]:
+    """The area inside an outline, which OHIF shows as nothing until its reader has been there."""
+    if outline.area_mm2 is None:
+        return
+    area = _number(codes.AREA, outline.area_mm2, codes.SQUARE_MILLIMETRE)
+    # OHIF reads the outline from the first number where there is one.
+    region = outline.region()
+    region.RelationshipType = sr.RelationshipTypeValues.INFERRED_FROM.value
+    area[0].ContentSequence = sr.ContentSequence([region])
+    yield area

@@ -22,13 +22,13 @@ from monailabel.interfaces.tasks.train import TrainTask
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..errors import ImageError, NoLungsError, PneumoScreenError
-from ..images.inputs import Modality
 from ..limits import Limits
 from ..models.store import ModelStore
 from . import WORK_FOLDER
 from .background import BackgroundScoring, CaseScoring
 from .batch import BatchInference
 from .datastore import StudiesDatastore
+from .dicom_seg import require_dicom, segmentation_files
 from .engine import Engine, scan_state
 from .failures import RequestError, UnknownError
 from .figures import Figures
@@ -37,8 +37,7 @@ from .identity import speaker
 from .infer_tasks import infer_tasks
 from .jobs import JobBoard
 from .leases import Leases, known_reader
-from .monitored import Monitored
-from .parameters import InferParameters
+from .parameters import InferParameters, Output
 from .reading import LimitedReading
 from .scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store, start_scoring
 from .screenings import keep_screening, masks_file, report_file
@@ -64,6 +63,8 @@ class PneumoScreenApp(MONAILabelApp):
         self.board = JobBoard(limits.max_jobs, limits.max_jobs_per_reader)
         root = os.environ.get("PNEUMOSCREEN_MODELS")
         folder = None if _is_address(studies) else Path(studies)
+        if folder is not None:
+            bring_up_to_date(folder)
         self.engine = Engine(ModelStore(Path(root) if root else Path(app_dir) / "model"), folder, LimitedReading())
         super().__init__(
             app_dir,
@@ -74,7 +75,6 @@ class PneumoScreenApp(MONAILabelApp):
             version=__version__,
         )
         if self.studies_are_folder:
-            bring_up_to_date(Path(studies))
             clear_leftovers(Path(studies), began)
         self.scores = score_store(self.work_folder)
         self.leases = Leases(self.work_folder / "leases.json")
@@ -84,7 +84,6 @@ class PneumoScreenApp(MONAILabelApp):
         datastore = self._datastore
         self.hand_labels = HandLabels(datastore) if isinstance(datastore, StudiesDatastore) else None
         self.worklist = Worklist(self)
-        self.monitored = Monitored.of(self) if self.studies_are_folder else None
         self.figures = Figures(self)
         self.board.when_ended = self.figures.job_ended
         self.trainings = (
@@ -168,8 +167,8 @@ class PneumoScreenApp(MONAILabelApp):
         """Check an inference and enter it on the board; reads no image.
 
         Args:
-            request: ``model``, ``image`` (an id, or the path of an image of the studies), the parameters, and
-                for scans that the server itself has stored ``upload``, a ``Path`` (JSON cannot bring one).
+            request: ``model``, ``image`` (an id, or the path of an image of the studies), the parameters, and what
+                JSON cannot bring: ``upload``, the ``Path`` of a scan that the server has stored, and ``output``.
 
         Raises:
             RequestError: if task, image or a parameter is unknown or wrong.
@@ -181,19 +180,21 @@ class PneumoScreenApp(MONAILabelApp):
         parameters = InferParameters.of(request)
         upload = request.get("upload")
         if isinstance(upload, Path):
-            path, image_id, shown = upload, None, upload.name
+            path, image_id = upload, None
         else:
             image_id, path = self._locate(request.get("image"))
-            shown = image_id
             self.leases.touch(image_id, known_reader())
         diagnoses = task.diagnoses()
         if parameters.diagnosis is not None and parameters.diagnosis not in diagnoses:
             raise RequestError(f"parameter diagnosis: {parameters.diagnosis!r} is none of {', '.join(diagnoses)}")
         if parameters.save_label and image_id is None:
             raise RequestError("parameter save_label: only an image of the studies folder can have a label")
+        shown, as_dicom = image_id or path.name, request.get("output") is Output.DICOM_SEG
+        if as_dicom:
+            require_dicom(path, shown)
         who = speaker()
         job = self.board.add(name, shown, who.reader if who.is_known else "")
-        return Inference(task, path, image_id, parameters, job, who.reader)
+        return Inference(task, path, image_id, parameters, job, who.reader, as_dicom)
 
     def run(self, inference: Inference) -> dict[str, Any]:
         """Do a prepared inference when its turn comes.
@@ -215,15 +216,15 @@ class PneumoScreenApp(MONAILabelApp):
                 result = inference.task.run(request)
                 job.timings = result.case.timings_s
             except (ImageError, NoLungsError) as error:
-                if image is not None and self._is_of_kind(inference.path, inference.task.modality):
+                if image is not None and self.engine.is_of_kind(inference.path, inference.task.modality):
                     self.remember_failure(image, inference.path, error, job.reader or None)
                 raise
+            files = segmentation_files(result, inference.path, self.engine) if inference.as_dicom else []
         case = result.case if inference.image_id is None else replace(result.case, case_id=inference.image_id)
         if inference.image_id is not None and result.score is not None:
             keep_score(self.scores, inference.image_id, scan, result.score, case)
         if inference.image_id is not None and inference.task.is_screening:
             keep_screening(self.work_folder, case, result.label_map)
-        document = case.to_dict()
         file = str(result.label_map) if result.label_map else None
         tag = inference.parameters.label_tag
         try:
@@ -232,7 +233,7 @@ class PneumoScreenApp(MONAILabelApp):
             if result.label_map is not None:
                 result.label_map.unlink(missing_ok=True)
             raise
-        return {"label": label, "tag": tag, "file": file, "params": document}
+        return {"label": label, "tag": tag, "file": file, "params": case.to_dict(), "dicom_seg": files}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """MONAI Label's entry for batch inference: prepare and run."""
@@ -297,13 +298,6 @@ class PneumoScreenApp(MONAILabelApp):
         versions = self.engine.all_versions()
         return str(self.engine.store.weights_file(model)) if versions.get(model) is not None else None
 
-    def _is_of_kind(self, path: Path, modality: Modality) -> bool:
-        """Whether an image is of a task's kind, as far as it can be told: the wrong task says nothing of the image."""
-        try:
-            return self.engine.reading.modality(path) == modality
-        except ImageError:
-            return True
-
     def _kept(self, place: Callable[[Path, str], Path], image_id: str | None) -> Path | None:
         """Where a screening of an image keeps something; None where it keeps nothing."""
         datastore = self._datastore
@@ -323,14 +317,21 @@ class PneumoScreenApp(MONAILabelApp):
             if not path:
                 raise UnknownError(f"image {image} is not among the studies")
             return image, Path(path)
-        image_id = datastore.id_of(image)
+        image_id = self.image_id(image)
         if image_id is None:
             datastore.refresh()  # a DICOM folder that was copied in after the start
-            image_id = datastore.id_of(image)
+            image_id = self.image_id(image)
         if image_id is None:
             datastore.refuse_if_copied(image)
             raise UnknownError(f"image {image[:200]} is not in the studies folder; GET /datastore/ lists what is there")
         return image_id, Path(datastore.get_image_uri(image_id))
+
+    def image_id(self, image: str) -> str | None:
+        """The id of an image that is named by its id, its path, or as OHIF does, by the UID of its series."""
+        datastore = self._datastore
+        return (datastore.id_of(image) if isinstance(datastore, StudiesDatastore) else None) or self.worklist.named(
+            image
+        )
 
     def _save(self, inference: Inference, document: str, tag: str) -> str:
         """Save a case document as the label of its image."""

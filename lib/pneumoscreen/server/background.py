@@ -24,7 +24,7 @@ from monailabel.interfaces.tasks.scoring import ScoringMethod
 
 import pneumoscreen
 
-from .parent import PARENT_VARIABLE
+from ..reading.parent import PARENT_VARIABLE
 from .scoring import METHOD, read_progress, score_cases
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..limits import MEBIBYTE, Limits, variable_of
+from .request_log import note_refusal
 
 _DRAINED = 64 * MEBIBYTE
 """Bytes of a refused body that are read all the same: most clients listen only when all is sent."""
@@ -61,6 +62,7 @@ class BodyLimit:
         except _TooMuchError:
             if has_begun:
                 raise
+        note_refusal("too_large")
         await _drained(receive)
         detail = f"the request brings more than {most // MEBIBYTE} MB; send less, or raise {variable_of(name)}"
         await JSONResponse({"detail": detail}, 413, headers={"Connection": "close"})(scope, receive, send)

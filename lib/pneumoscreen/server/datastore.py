@@ -12,6 +12,7 @@ Submissions take it only once they are stored.
 
 import logging
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from ..studies.annotations import StorageError
 from ..studies.layout import VOLUME_ENDINGS, is_plain_name, split_name
 from ..studies.versions import IMPORT, READER, Annotation, counting_of, current_of
 from ..verdict import DEFAULT_CLASSES, Classes
-from . import WORK_FOLDER
+from . import WORK_FOLDER, raw_labels
 from .archive import write_archive
 from .blind import may_see_others, require_may_see, shown_info
 from .datastore_checks import document_text, require_safe, require_storable
@@ -128,6 +129,11 @@ class StudiesDatastore(StudiesIndex):
         self._require_image(image_id)
         name, info = os.path.basename(label_filename), dict(label_info or {})
         ending = split_name(name)[1]
+        if name.endswith(raw_labels.ENDING):
+            volume = self._reading.volume(Path(self.get_image_uri(image_id)))
+            with tempfile.TemporaryDirectory(prefix="pneumoscreen-") as passing:
+                file = raw_labels.with_geometry(Path(label_filename), volume, Path(passing))
+                return self.save_label(image_id, str(file), label_tag, label_info)
         if f"*{ending.lower()}" not in LABEL_PATTERNS:
             raise RequestError(f"a label is one of {', '.join(LABEL_PATTERNS)}, which {name!r} is not")
         if label_tag == FINAL:

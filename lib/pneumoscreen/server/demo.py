@@ -25,11 +25,12 @@ from ..cxr.phantoms.studies import write_picture
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
 from ..methods import method_for
+from ..reading.parent import PARENT_VARIABLE
 from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
 from . import WORK_FOLDER
 from .client import Client, ServerError
-from .parent import PARENT_VARIABLE
+from .site_settings import without_site
 from .tokens import NO_TOKENS
 
 CASES = (("covid19", 41), ("influenza_a", 46), ("no_infection_found", 53))
@@ -192,7 +193,7 @@ def _server(studies: Path, log: Path) -> Iterator[tuple["subprocess.Popen[str]",
     options = ["--studies", str(studies), "--port", "0", "--tokens", NO_TOKENS]
     command = [sys.executable, "-m", "pneumoscreen", "serve", *options]
     # A demo that is killed cannot stop its server: it watches for that itself.
-    environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+    environment = {**without_site(os.environ), PARENT_VARIABLE: str(os.getpid())}
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             command,

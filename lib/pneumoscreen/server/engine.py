@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ImageError, ModelError
-from ..images.inputs import modality_of
+from ..images.inputs import Modality, modality_of
 from ..method import Method
 from ..methods import METHODS, method_for
 from ..models.store import ModelStore
@@ -39,7 +39,8 @@ DEVICE_VARIABLE = "PNEUMOSCREEN_DEVICE"
 """Where the networks run; ``auto`` or nothing takes a GPU where there is one."""
 
 
-def _device() -> str | None:
+def chosen_device() -> str | None:
+    """The device that the environment names; None for auto."""
     name = os.environ.get(DEVICE_VARIABLE, "")
     return None if name in ("", "auto") else name
 
@@ -82,7 +83,7 @@ class _Networks:
 
     def _load(self, state: tuple[Any, ...], before: _Loaded | None) -> _Loaded:
         try:
-            return _Loaded(state, self._method.screener(self._store, _device()))
+            return _Loaded(state, self._method.screener(self._store, chosen_device()))
         except ModelError as error:
             if before is None:
                 raise
@@ -159,6 +160,13 @@ class Engine:
             self._scan, self._kept = None, {}  # frees the memory before the next scan takes it
             self._scan = (path, state, self.reading.image(method, path, self._studies, check))
         return self._scan[2], time.perf_counter() - start
+
+    def is_of_kind(self, path: Path, modality: Modality) -> bool:
+        """Whether an image is of a task's kind, as far as it can be told: the wrong task says nothing of the image."""
+        try:
+            return self.reading.modality(path) == modality
+        except ImageError:
+            return True
 
     def keep(self, image: Any, name: str, found: object) -> None:
         """Keep what was found in an image as long as the image is kept."""

@@ -7,6 +7,7 @@ Thread contract: one lock guards what is known and what is wanted; one thread re
 """
 
 import logging
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..studies.patients import PATIENTS_FILE, patient_name, read_patients
 from .datastore import StudiesDatastore
 from .reading import Reading
 
+_UID = re.compile(r"\d+(\.\d+){2,}")
 _NO_HEADER = (*VOLUME_ENDINGS, *PICTURE_ENDINGS)
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,37 @@ class Examinations:
                 self._is_reading = True
                 threading.Thread(target=self._read, name="EXAMINATIONS", daemon=True).start()
         return found
+
+    def of(self, name: str, path: Path) -> Examination:
+        """The examination of an image, read now where it is not known yet.
+
+        Args:
+            name: the image's id.
+            path: its file or folder.
+        """
+        with self._lock:
+            known = self._examination(name, path)
+            changed = self._wanted.pop(name, None)
+        if known is not None:
+            return known
+        examination = self._reading.examination(path)
+        with self._lock:
+            self._known[name] = changed or 0, examination
+        return examination
+
+    def named(self, uid: str) -> str | None:
+        """The one image whose series or study has a UID; None where there is none or several."""
+        if not _UID.fullmatch(uid):
+            return None
+        places = self._datastore.image_places().items()
+        found = [(name, self.of(name, path)) for name, path in places]
+        for names in (
+            [name for name, each in found if each.series_uid == uid],
+            [name for name, each in found if each.study_uid == uid],
+        ):
+            if len(names) == 1:
+                return names[0]
+        return None
 
     def _examination(self, name: str, path: Path) -> Examination | None:
         """What is known of an image; None where it has yet to be read. The caller holds the lock."""

@@ -1,6 +1,5 @@
 """Which HTTP status a failure has, and the errors that only a server can make."""
 
-import errno
 import os
 import re
 import shutil
@@ -45,11 +44,6 @@ class ServeError(PneumoScreenError):
 
 _LEAST_ROOM = 1 << 20
 FULL_DISK = "the server's disk is full or may not be written to; what was sent is not kept, ask its administrator"
-
-
-def is_full_disk(error: BaseException) -> bool:
-    """Whether a disk that is full or may not be written to is the reason of a failure."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def may_write(folder: str) -> bool:

@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import threading
 from concurrent.futures import Future
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,9 +25,10 @@ from starlette.concurrency import run_in_threadpool
 
 from ..errors import Cancelled
 from .app import PneumoScreenApp
+from .dicom_seg import dicom_answer
 from .failures import RequestError
 from .jobs import Job, JobBoard
-from .parameters import parse_infer_params
+from .parameters import Output, parse_infer_params
 from .places import PlacelessResponse
 from .settings import IMAGE_PATTERNS
 from .turns import Turns
@@ -43,15 +43,6 @@ _ASKED_EVERY_S = 0.5
 """How long a client that went away is not noticed."""
 
 CurrentUser = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
-
-
-class Output(StrEnum):
-    """What the answer holds; ``all`` is a multipart message of document and label map."""
-
-    JSON = "json"
-    IMAGE = "image"
-    ALL = "all"
-    DICOM_SEG = "dicom_seg"
 
 
 def infer_router(app: PneumoScreenApp) -> APIRouter:
@@ -74,11 +65,9 @@ def infer_router(app: PneumoScreenApp) -> APIRouter:
     ) -> Response:
         if label is not None:
             raise RequestError("form field label: these tasks take no label file; regions go into params")
-        if output is Output.DICOM_SEG:
-            raise RequestError("query output: dicom_seg is not available here; use all, image or json")
-        if output is Output.IMAGE and not app.makes_label_map(model):
+        if output in (Output.IMAGE, Output.DICOM_SEG) and not app.makes_label_map(model):
             raise RequestError(f"query output: {model} has no label map; use json")
-        request: dict[str, Any] = {**parse_infer_params(params), "model": model, "image": image}
+        request: dict[str, Any] = {**parse_infer_params(params), "model": model, "image": image, "output": output}
         folder: Path | None = None
         try:
             if file is not None:
@@ -144,6 +133,8 @@ def _answer(result: dict[str, Any], output: Output) -> Response:
     """The document, the label map or both; the temporary label map is gone afterwards."""
     label_map = Path(result["file"]) if result["file"] else None
     try:
+        if output is Output.DICOM_SEG:
+            return dicom_answer(result["dicom_seg"])
         if output is Output.JSON or label_map is None:
             return PlacelessResponse(result["params"])
         content, kind = label_map.read_bytes(), get_mime_type(str(label_map))

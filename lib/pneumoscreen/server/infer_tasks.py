@@ -107,7 +107,8 @@ class CandidatesTask(CtTask):
             notes=(*volume.notes, *lungs.notes, *screener.notes),
         )
         screening = Screening(case, lungs, found.infection, found.boxes)
-        return TaskResult(case, written(volume.to_sitk(screening.label_map()), request.parameters))
+        label_map = written(volume.to_sitk(screening.label_map()), request.parameters)
+        return TaskResult(case, label_map, masks=CT.masks(volume, screening))
 
 
 class ClassifierTask(CtTask):

@@ -18,10 +18,11 @@ def monitoring_router(app: PneumoScreenApp) -> APIRouter:
     computing = threading.Lock()
 
     def computed() -> Monitoring:
-        if app.monitored is None:
+        monitored = app.figures.monitored
+        if monitored is None:
             raise UnknownError("the studies are on a DICOMweb server, which keeps no annotations to compare")
         with computing:
-            return app.monitored.compute()
+            return monitored.compute()
 
     @router.get("/monitoring", summary="The model in use: page; needs the role trainer", response_class=HTMLResponse)
     def page() -> HTMLResponse:

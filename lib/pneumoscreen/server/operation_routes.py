@@ -19,10 +19,12 @@ def operation_router(app: PneumoScreenApp) -> APIRouter:
     health = Health(app)
     asking, scraping = CapacityLimiter(1), CapacityLimiter(1)
 
+    @router.head("/health/live", include_in_schema=False)  # what some load balancers ask with
     @router.get("/health/live", summary="Whether the server answers; needs no token")
     async def live() -> JSONResponse:
         return JSONResponse({"status": "live"})
 
+    @router.head("/health/ready", include_in_schema=False)
     @router.get("/health/ready", summary="Whether the server can take an inference, else 503; needs no token")
     async def ready() -> JSONResponse:
         reasons = await run_sync(health.reasons, limiter=asking)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +17,15 @@ MAX_REGIONS = 200
 """More than ten times what a screening proposes."""
 
 _RESERVED = ("image", "model", "file", "label", "session")
+
+
+class Output(StrEnum):
+    """What the answer holds; ``all`` is a multipart message of document and label map."""
+
+    JSON = "json"
+    IMAGE = "image"
+    ALL = "all"
+    DICOM_SEG = "dicom_seg"
 
 
 class InferParameters(BaseModel):

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import PneumoScreenError
+from ..models.durable import is_full_disk
 from ..models.store import ModelStore
+from ..reading.parent import end_with_parent
 from . import WORK_FOLDER
 from .engine import Engine
-from .failures import is_full_disk, may_not_write
+from .failures import may_not_write
 from .image_files import ImageFiles
 from .log_setup import set_up_log_of_child
-from .parent import end_with_parent
 from .reading import LimitedReading
 from .scoring import PROGRESS_FILE, finished_cases, score_cases, score_store
 

@@ -18,14 +18,14 @@ from typing import Any
 
 from ..limits import Limits
 from ..models.places import app_folder
+from ..reading.parent import end_with_parent
 from ..studies.layout import FOLLOW_VARIABLE
+from ..tls import TlsFiles
 from .failures import ServeError
 from .log_setup import LogChoice, set_up_log
 from .loopback import is_loopback
-from .parent import end_with_parent
 from .state import bring_up_to_date
 from .temporary import own_folder
-from .tls import TlsFiles
 from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
 
 DEFAULT_APP = app_folder()

@@ -7,7 +7,7 @@ fills the environment before the options are read, so every part of the program 
 
 import json
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -123,7 +123,7 @@ ELSEWHERE = (
     ("PNEUMOSCREEN_SSL_KEYFILE_PASSWORD", "of the key; never in the file"),
     (
         "PNEUMOSCREEN_PACS_PASSWORD",
-        "who `pneumoscreen pacs watch` is at the PACS ([pacs.md](pacs.md)); never in the file",
+        "who `pneumoscreen pacs watch` and `receive` are at the PACS ([pacs.md](pacs.md)); never in the file",
     ),
     ("PNEUMOSCREEN_PACS_TOKEN", "the same, as a bearer token; never in the file"),
     ("FORWARDED_ALLOW_IPS", "addresses of proxies that are believed whom they speak for; as it stands 127.0.0.1"),
@@ -149,6 +149,12 @@ def use_file(path: Path, environment: MutableMapping[str, str] | None = None) ->
         value = getattr(found, setting.name)
         if value is not None and not environment.get(setting.in_environment, "").strip():
             environment[setting.in_environment] = _as_text(setting, value)
+
+
+def without_site(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a server that has its options from its caller: not the site's address, certificate or log."""
+    of_options = {setting.in_environment for setting in OF_SERVE if setting.option and setting.name != "device"}
+    return {name: value for name, value in environment.items() if name not in of_options | {CONFIG_VARIABLE}}
 
 
 def _as_text(setting: Setting, value: Any) -> str:

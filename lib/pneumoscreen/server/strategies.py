@@ -102,7 +102,10 @@ class ReadingStrategy(Strategy):
             RequestError: if the request is wrong or names a case that is not there.
         """
         wanted = SampleRequest.of(request)
-        reader = reader_of(wanted.client_id)
+        answer = self._chosen(wanted, reader_of(wanted.client_id), datastore)
+        return None if answer is None else {**answer, **self._app.worklist.uids(answer["id"])}
+
+    def _chosen(self, wanted: SampleRequest, reader: str, datastore: Datastore) -> dict[str, Any] | None:
         leases, scores = self._app.leases, self._app.scores.all()
         with _choosing:
             offered, finished = self._offered(wanted, datastore, scores)

@@ -23,10 +23,10 @@ from monailabel.datastore.local import DataModel, LocalDatastore, LocalDatastore
 from monailabel.interfaces.datastore import DefaultLabelTag
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException
 
-from ..models.durable import replace_durably
+from ..models.durable import is_full_disk, replace_durably
 from ..studies.layout import is_plain_name, split_name
 from .datastore_checks import read_index, set_aside_if_damaged
-from .failures import is_full_disk, may_write
+from .failures import may_write
 from .image_files import ImageFiles
 from .reading import Reading
 from .settings import IMAGE_PATTERNS, LABEL_PATTERNS

@@ -18,6 +18,7 @@ from ..active_learning.epistemic import DRAWS
 from ..active_learning.scores import CaseScore
 from ..case import Case
 from ..images.inputs import Modality
+from ..images.masks import Masks
 from ..method import Method, Progress
 from .engine import Engine
 from .jobs import Job
@@ -45,11 +46,12 @@ class TaskRequest:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A case and, where the task makes them, the temporary file of its label map and its score."""
+    """A case and, where the task makes them, the temporary file of its label map, its score and its masks."""
 
     case: Case
     label_map: Path | None = None
     score: CaseScore | None = None
+    masks: Masks | None = None
 
 
 _TOLD_AGAIN_S = 1.0
@@ -115,7 +117,8 @@ class CaseTask(InferTask):
 class Inference:
     """A checked inference that waits for its turn. ``image_id`` is None for an upload or a session.
 
-    ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request.
+    ``reader`` is who asked for it: the inference's own thread does not know the speaker of the request. ``as_dicom``
+    is whether the answer is a DICOM Segmentation.
     """
 
     task: CaseTask
@@ -124,6 +127,7 @@ class Inference:
     parameters: InferParameters
     job: Job
     reader: str
+    as_dicom: bool = False
 
 
 class ScreeningTask(CaseTask):
@@ -157,7 +161,8 @@ class ScreeningTask(CaseTask):
                 sitk.WriteImage(overlay, part, useCompression=True, compressionLevel=1)
         score = method.score(image.case_id, screening, screener)
         label_map = method.label_map(image, screening)
-        return TaskResult(screening.case, written(label_map, request.parameters) if label_map else None, score)
+        file = written(label_map, request.parameters) if label_map else None
+        return TaskResult(screening.case, file, score, method.masks(image, screening))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from .parent import end_with_parent
+from ..reading.parent import end_with_parent
 
 LOWER_PRIORITY = 10
 """Nice steps below the server."""
@@ -28,8 +28,9 @@ def main(task: str, studies: Path, models: Path, request: str) -> int:
     os.nice(LOWER_PRIORITY)
     # Only now, because they take seconds.
     from ..errors import PneumoScreenError
+    from ..models.durable import is_full_disk
     from ..models.store import ModelStore
-    from .failures import has_no_room, is_full_disk
+    from .failures import has_no_room
     from .settings import apply_defaults
     from .train_tasks import train_tasks
 

@@ -30,9 +30,9 @@ from typing import Any
 import pneumoscreen
 
 from ..models.durable import replace_durably
+from ..reading.parent import PARENT_VARIABLE
 from ..studies.audit import utc_text
 from ..training.status import ENDED, TrainingState, TrainStatus, read_status, write_status
-from .parent import PARENT_VARIABLE
 from .train_tasks import training_folder
 from .training_process import MENDABLE
 

@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from .failures import RequestError, is_full_disk
+from ..models.durable import is_full_disk
+from .failures import RequestError
 
 MOST_RATIO = 200
 """Bytes written for each byte of the archive. CT compresses to a half or a third, an empty picture to a hundredth."""

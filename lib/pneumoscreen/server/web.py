@@ -50,6 +50,7 @@ from starlette.types import Scope
 from .. import __version__
 from ..errors import Cancelled, PneumoScreenError
 from ..limits import Limits
+from ..models.durable import is_full_disk
 from .annotation_routes import annotation_router
 from .app import PneumoScreenApp
 from .batch import require_sound
@@ -61,7 +62,6 @@ from .failures import (
     RequestError,
     UnknownError,
     has_no_room,
-    is_full_disk,
     kind_of,
     may_not_write,
     status_of,
@@ -210,7 +210,7 @@ def _once(answer: Any) -> Any:
 
 
 def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
-    """What the stock endpoint would fail on, or would take without asking.
+    """What the stock endpoint would fail on, or would take without asking; a series' UID becomes the image's id.
 
     Raises:
         RequestError: naming the field.
@@ -224,6 +224,8 @@ def _check(values: dict[str, Any], path: str, app: PneumoScreenApp) -> None:
             _check_names([file.filename or "" for file in value], name)
         if name in _OBJECT_FIELDS and isinstance(value, str):
             parse_object(value, name)
+    if path.startswith("/datastore/") and "file" not in values and isinstance(values.get("image"), str):
+        values["image"] = app.image_id(values["image"]) or values["image"]
     known: dict[str, Any] = {"/train/{model}": app._trainers, "/batch/infer/{model}": app._infers}
     if path in known and values["model"] not in known[path]:
         there = ", ".join(known[path]) or "none"

@@ -94,6 +94,19 @@ class Worklist:
         is_folder = isinstance(datastore, StudiesDatastore)
         self._examinations = Examinations(datastore, app.engine.reading) if is_folder else None
 
+    def named(self, uid: str) -> str | None:
+        """The image whose DICOM series or study has a UID; None where there is none, or more than one of the study."""
+        return None if self._examinations is None else self._examinations.named(uid)
+
+    def uids(self, image_id: str) -> dict[str, str]:
+        """Study and series of a DICOM image, by the names that OHIF has for them; nothing of another image."""
+        path = self._app.datastore().get_image_uri(image_id)
+        if self._examinations is None or not path:
+            return {}
+        found = self._examinations.of(image_id, Path(path))
+        uids = {"StudyInstanceUID": found.study_uid, "SeriesInstanceUID": found.series_uid}
+        return {keyword: uid for keyword, uid in uids.items() if uid}
+
     def warm_up(self) -> None:
         """Read in the background what the first listing needs."""
         threading.Thread(target=self.rows, name="WORKLIST", daemon=True).start()

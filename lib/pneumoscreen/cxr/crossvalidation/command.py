@@ -9,9 +9,10 @@ from ...evaluation.request import CrossRequest
 from ...output import prepare_folder
 from ...studies.cases import find_studies
 from .arms import Arm, Frame, TaskName, ablation_arms, audit_arms, single
+from .cohort import Cohort
 from .folds import Grouping
 from .page import NAME, write_results
-from .run import begin_from, box_finder, prepare, run_arm
+from .run import Division, begin_from, box_finder, divide, prepare, run_arm
 
 FEWEST_CHANNELS = 8
 """Ours: narrower networks learn next to nothing."""
@@ -57,16 +58,42 @@ def crossvalidate(request: CrossRequest) -> Path:
     labelled = find_studies(request.studies, say, modality="CXR")
     out = prepare_folder(request.out)
     cohort = prepare(labelled, arms, out, finder, say)
+    divided, missing = _divided(arms, cohort, folds, seed)
+    for reason in missing:
+        say(f"left out: {reason}")
     results = [
-        run_arm(arm, cohort, out, folds=folds, seed=seed, device=request.device, weights=weights, say=say)
-        for arm in arms
+        run_arm(arm, cohort, division, out, seed=seed, device=request.device, weights=weights, say=say)
+        for arm, division in divided
     ]
     source = f"studies folder {request.studies.resolve().name}"
     if cohort.boxes_found:
         source += f" (lung boxes of {cohort.boxes_found} X-rays from the network in use)"
-    facts = {"folds": folds, "seed": seed, "left_out": list(cohort.left_out), "boxes_found": cohort.boxes_found}
+    source += "".join(f"; left out: {reason}" for reason in missing)
+    facts = {
+        "folds": folds,
+        "seed": seed,
+        "left_out": [*cohort.left_out, *missing],
+        "boxes_found": cohort.boxes_found,
+    }
     write_results(out, results, source, facts)
     return out / NAME
+
+
+def _divided(
+    arms: Sequence[Arm], cohort: Cohort, folds: int, seed: int
+) -> tuple[list[tuple[Arm, Division]], list[str]]:
+    """The set-ups with their folds, before any is trained, and why others have none.
+
+    Raises:
+        ConfigError: if the first, which the others are compared with, has none.
+    """
+    divided, missing = [(arms[0], divide(arms[0], cohort, folds, seed))], []
+    for arm in arms[1:]:
+        try:
+            divided.append((arm, divide(arm, cohort, folds, seed)))
+        except ConfigError as error:
+            missing.append(str(error))
+    return divided, missing
 
 
 def _arms(set_up: SetUp, audit: bool, ablations: bool, frame: Frame, initial: Path | None) -> list[Arm]:

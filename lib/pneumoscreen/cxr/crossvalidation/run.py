@@ -98,12 +98,41 @@ def begin_from(arm: Arm, path: Path) -> tuple[Arm, Weights]:
     return replace(arm, training=arm.training.model_copy(update={"network": network})), weights
 
 
+@dataclass(frozen=True)
+class Division:
+    """The X-rays of a set-up, and its folds over them."""
+
+    entries: tuple[Entry, ...]
+    folds: tuple[Fold, ...]
+
+
+def divide(arm: Arm, cohort: Cohort, folds: int, seed: int) -> Division:
+    """Divide the X-rays that a set-up can use.
+
+    Raises:
+        ConfigError: if there are none, or too few.
+    """
+    task = TASKS[arm.task]
+    entries = [entry for entry in cohort.entries if task.usable(entry)]
+    if not entries:
+        raise ConfigError(f"{arm.title}: no X-ray says what it needs (affected side or lung boxes); label some")
+    found = make_folds(
+        [entry.case_id for entry in entries],
+        [entry.patient for entry in entries],
+        [task.stratum(entry) for entry in entries],
+        by=arm.by,
+        folds=folds,
+        seed=seed,
+    )
+    return Division(tuple(entries), tuple(found))
+
+
 def run_arm(
     arm: Arm,
     cohort: Cohort,
+    division: Division,
     out: Path,
     *,
-    folds: int,
     seed: int,
     device: str = "auto",
     weights: Weights | None = None,
@@ -114,28 +143,18 @@ def run_arm(
     Args:
         arm: the set-up.
         cohort: the X-rays.
+        division: those of the set-up, see ``divide``.
         out: folder of the cross-validation.
-        folds: their number.
         seed: of the division; weights and order have their own in the settings.
         device: where the networks run.
         weights: from which every fold begins, as ``begin_from`` read them; None takes random ones.
         say: takes lines of progress.
 
     Raises:
-        PneumoScreenError: if there are too few X-rays, the weights do not fit, or the folder holds other results.
+        PneumoScreenError: if the weights do not fit, or the folder holds other results.
     """
-    task = TASKS[arm.task]
-    entries = [entry for entry in cohort.entries if task.usable(entry)]
-    if not entries:
-        raise ConfigError(f"{arm.title}: no X-ray says what it needs (affected side or lung boxes); label some")
-    divided = make_folds(
-        [entry.case_id for entry in entries],
-        [entry.patient for entry in entries],
-        [task.stratum(entry) for entry in entries],
-        by=arm.by,
-        folds=folds,
-        seed=seed,
-    )
+    entries, divided = division.entries, division.folds
+    folds = len(divided)
     ledger = Ledger(out / arm.name, _key(arm, entries, folds, seed, weights))
     records = []
     for number, fold in enumerate(divided, start=1):

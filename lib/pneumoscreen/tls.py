@@ -1,10 +1,10 @@
-"""TLS by files of the site, checked before the server starts: a wrong one is named in a sentence."""
+"""TLS by files of the site, checked before a program listens: a wrong one is named in a sentence."""
 
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .failures import ServeError
+from .errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,20 @@ class TlsFiles:
     key: Path
     password: str | None = field(default=None, repr=False)
 
-    def context(self) -> ssl.SSLContext:
-        """The server's side of TLS, with the versions and ciphers that this Python takes for safe.
+    def context(self, authorities: Path | None = None) -> ssl.SSLContext:
+        """The side of TLS that is connected to, with the versions and ciphers that this Python takes for safe.
+
+        Args:
+            authorities: PEM file; who connects has to show a certificate of one of these.
 
         Raises:
-            ServeError: if a file is missing, is not PEM, or key and certificate do not belong together.
+            ConfigError: if a file is missing, is not PEM, or key and certificate do not belong together.
         """
-        for path in (self.certificate, self.key):
+        for path in (self.certificate, self.key, *((authorities,) if authorities else ())):
             try:
                 path.open("rb").close()
             except OSError as error:
-                raise ServeError(f"{path} cannot be read for TLS ({error.strerror}); name a PEM file") from None
+                raise ConfigError(f"{path} cannot be read for TLS ({error.strerror}); name a PEM file") from None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         asked = False
 
@@ -44,7 +47,13 @@ class TlsFiles:
         try:
             context.load_cert_chain(self.certificate, self.key, password)
         except ssl.SSLError as error:
-            raise ServeError(f"{self._reason(error, asked)}, so TLS cannot be set up") from None
+            raise ConfigError(f"{self._reason(error, asked)}, so TLS cannot be set up") from None
+        if authorities is not None:
+            try:
+                context.load_verify_locations(authorities)
+            except ssl.SSLError:
+                raise ConfigError(f"{authorities} holds no certificate in PEM form, so TLS cannot be set up") from None
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
     def _reason(self, error: ssl.SSLError, is_locked: bool) -> str:
@@ -63,13 +72,13 @@ def tls_files(certificate: Path | None, key: Path | None, password: str | None =
     """The files as options give them; None where none is given.
 
     Raises:
-        ServeError: if one is given without the other.
+        ConfigError: if one is given without the other.
     """
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
         there, missing = ("--ssl-keyfile", "--ssl-certfile") if key else ("--ssl-certfile", "--ssl-keyfile")
-        raise ServeError(f"{there} is given without {missing}; TLS needs certificate and key")
+        raise ConfigError(f"{there} is given without {missing}; TLS needs certificate and key")
     return TlsFiles(certificate, key, password)
 
 

@@ -1,4 +1,4 @@
-"""The server's side of one process that reads scans; the other side is ``reading_process``."""
+"""This side of one process that reads scans; the other side is ``process``."""
 
 import json
 import os
@@ -35,20 +35,27 @@ class GoneError(Exception):
 
 
 class Child:
-    """One process that reads."""
+    """One process that reads.
 
-    def __init__(self, limits: Limits) -> None:
+    Args:
+        limits: of memory and time.
+        module: what runs in it.
+        is_silent: whether what packages say in it is to reach nobody.
+    """
+
+    def __init__(self, limits: Limits, module: str, is_silent: bool = False) -> None:
         library = str(Path(pneumoscreen.__file__).resolve().parents[1])
         paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         words = limits.read_memory_mb, limits.read_seconds
         self._most = limits.read_memory_mb * MEBIBYTE
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pneumoscreen.server.reading_process", *map(str, words)],
+            [sys.executable, "-m", module, *map(str, words)],
             env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if is_silent else None,
             bufsize=0,
-            process_group=0,  # an interrupt at the terminal is the server's
+            process_group=0,  # an interrupt at the terminal is its parent's
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -58,6 +65,7 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
+        """Whether it runs."""
         return self._process.poll() is None
 
     def end(self) -> int:
