@@ -7,8 +7,11 @@ import pytest
 from tests.monitoring.clinic import INFECTED, Clinic, read, region, scan
 
 from pneumoscreen.errors import PneumoScreenError
+from pneumoscreen.monitoring.page import render_monitoring
 from pneumoscreen.monitoring.summary import Monitoring
+from pneumoscreen.server.app import PneumoScreenApp
 from pneumoscreen.server.monitored import FRESH_S, Monitored
+from pneumoscreen.server.serve import DEFAULT_APP
 
 
 class Clock:
@@ -54,6 +57,27 @@ def test_a_scrape_tells_what_was_found_last_and_asks_anew_when_that_is_old(tmp_p
     monitored.figures()
     wait_for(monitored)
     assert value(monitored, "monitored_submissions") == 1
+
+
+def test_the_server_tells_its_folder_to_prometheus_and_on_its_page(
+    tmp_path: Path, model_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMOSCREEN_MODELS", str(model_root))
+    monkeypatch.setenv("PNEUMOSCREEN_TOKENS", "none")
+    studies = tmp_path / "Doe_Jane"
+    clinic = Clinic.at(studies)
+    (studies / "a.nii.gz").write_bytes(b"not opened")
+    clinic.submit(read(clinic.screen(scan("a", (region("r1", INFECTED),))), "dr-ann", INFECTED), "dr-ann")
+    app = PneumoScreenApp(str(DEFAULT_APP), str(studies), {})
+    assert app.figures.monitored is not None
+    app.figures.text()
+    wait_for(app.figures.monitored)
+    text = app.figures.text().decode()
+    assert 'pneumoscreen_monitored_scans{modality="CT"} 1.0' in text
+    assert 'pneumoscreen_agreement_ratio{figure="verdict",modality="CT"} 1.0' in text
+    assert 'pneumoscreen_retrain_advice{advice="not_enough",modality="CT"} 1.0' in text
+    assert "dr-ann" not in text
+    assert "Doe_Jane" not in render_monitoring(app.figures.monitored.compute())
 
 
 def test_what_cannot_be_read_is_in_the_log_and_the_last_figures_stay(
