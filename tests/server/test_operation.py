@@ -127,6 +127,18 @@ def test_what_was_done_is_counted_without_names(watched: tuple[RunningServer, di
     assert not any("Doe" in text for _, labels in after for pair in labels for text in pair)
 
 
+def test_how_the_model_does_is_for_trainers_without_names(watched: tuple[RunningServer, dict[str, str]]) -> None:
+    address, tokens = watched[0].client.address, watched[1]
+    for path in ("pneumoscreen/monitoring", "pneumoscreen/monitoring.json"):
+        for role, status in (("monitor", 403), ("reader", 403), ("trainer", 200), ("administrator", 200)):
+            header = {"Authorization": f"Bearer {tokens[role]}"}
+            answer = requests.get(f"{address}/{path}", headers=header, timeout=60)
+            assert answer.status_code == status, f"{role} {path} {answer.text}"
+            assert NAME not in answer.text
+        assert "Research use only" in answer.text
+    assert answer.json()["period"] == "month"
+
+
 def test_the_log_has_a_line_a_request_and_a_job_and_no_names(watched: tuple[RunningServer, dict[str, str]]) -> None:
     server, tokens = watched
     address, header = (

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pneumoscreen.server.screenings import keep_screening, last_screening, screened_at, shown_regions
+from pneumoscreen.case import ModelInfo
+from pneumoscreen.server.screenings import (
+    all_screenings,
+    drop_screening,
+    keep_screening,
+    last_screening,
+    screened_at,
+    screened_images,
+    shown_regions,
+)
 from pneumoscreen.verdict import DEFAULT_CLASSES, Classes
 
 from ..studies.conftest import document
@@ -34,6 +43,27 @@ def test_the_newest_screening_stands_for_an_image(tmp_path: Path) -> None:
     assert shown_regions(work, "ct-1") == {2}, "the older map has another ending and is gone"
     keep_screening(work, newer, None)
     assert shown_regions(work, "ct-1") is None
+
+
+def test_the_last_screening_by_each_set_of_models_is_kept(tmp_path: Path) -> None:
+    old = replace(document(), models={"ct_classifier": ModelInfo(4, "04")})
+    newer = replace(document(label="irrelevant"), models={"ct_classifier": ModelInfo(5, "05")})
+    keep_screening(tmp_path, replace(old, notes=("first",)), None)
+    keep_screening(tmp_path, old, None)
+    kept_at = screened_at(tmp_path, "ct-1")
+    keep_screening(tmp_path, newer, None)
+    assert all_screenings(tmp_path, "ct-1", DEFAULT_CLASSES) == [
+        (newer, screened_at(tmp_path, "ct-1")),
+        (old, kept_at),
+    ]
+    assert screened_images(tmp_path) == {"ct-1"}
+    assert (
+        all_screenings(tmp_path, "ct-1", Classes(("rsv",))) == all_screenings(tmp_path, "../x", DEFAULT_CLASSES) == []
+    )
+    (tmp_path / "screenings" / "ct-1.json").write_bytes(b"{")
+    assert all_screenings(tmp_path, "ct-1", DEFAULT_CLASSES) == [(old, kept_at)]
+    drop_screening(tmp_path, "ct-1")
+    assert all_screenings(tmp_path, "ct-1", DEFAULT_CLASSES) == []
 
 
 def test_what_cannot_be_used_is_as_good_as_absent(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_what_was_staged_among_the_studies_is_removed(tmp_path: Path) -> None:
         "annotations/a/.000001.nii.gz-abcd1234",
         ".pneumoscreen/.leases.json-abcd1234",
         ".pneumoscreen/scores/.a.json-abcd1234",
+        ".pneumoscreen/screened_before/a/.0123456789abcdef.json-abcd1234",
         f".pneumoscreen/reports/.{2**22 - 1}.a.html",
         ".pneumoscreen/images/0123456789abcdef.part.nrrd",
     ]

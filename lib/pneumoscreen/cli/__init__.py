@@ -24,6 +24,7 @@ from .export import app as export
 from .keeping import backup, restore
 from .learning import crossvalidate, simulate, train
 from .models import app as models
+from .monitoring import monitor
 from .pacs import app as pacs
 from .receive import receive
 from .screening import archive, bench, demo, screen
@@ -52,6 +53,7 @@ _COMMANDS: dict[str, Callable[..., int | None]] = {
     "evaluate": evaluate,
     "crossvalidate": crossvalidate,
     "simulate": simulate,
+    "monitor": monitor,
     "phantom": phantom,
     "import": import_,
     "demo": demo,

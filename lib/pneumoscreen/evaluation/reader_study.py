@@ -177,7 +177,7 @@ def _reading(study: Study, version: Annotation, truth: Annotation | None, classe
         condition=Condition.of(document),
         seconds=None if document.reading is None else document.reading.seconds,
         said=said,
-        model=_by_model(document, classes),
+        model=model_label(document, classes),
         truth=None if truth is None else said_of(truth, classes),
         document=document,
     )
@@ -192,10 +192,11 @@ def said_of(version: Annotation, classes: Classes) -> str | None:
     if document.modality == "CT":
         return signed_label(document, classes)
     said = None if document.cxr is None or document.cxr.reader is None else document.cxr.reader.get("label")
-    return str(said) if said else _by_model(document, classes)
+    return str(said) if said else model_label(document, classes)
 
 
-def _by_model(document: Case, classes: Classes) -> str | None:
+def model_label(document: Case, classes: Classes) -> str | None:
+    """The model's label of a case; None where no model has seen it."""
     if document.modality == "CT":
         return voted_label(document, classes)
     return None if document.verdict is None else document.verdict.label

@@ -165,11 +165,11 @@ def agreement_of(
         return None
     patients = {patient: i for i, patient in enumerate(dict.fromkeys(case.patient for case, _ in rated))}
     counts = np.zeros((len(patients), len(labels), len(labels)), dtype=np.int64)
-    for case, pairs in rated:
-        one, other = zip(*pairs, strict=True)
-        counts[patients[case.patient]] += ConfusionMatrix.from_labels(labels, one, other).counts
+    items = [(patients[case.patient], one, other) for case, pairs in rated for one, other in pairs]
+    owners, ones, others = zip(*items, strict=True)
+    matrix = ConfusionMatrix.from_labels(labels, ones, others)
+    np.add.at(counts, (list(owners), [labels.index(one) for one in ones], [labels.index(other) for other in others]), 1)
     kappa, observed = bootstrap_of_sums(counts, kappa_of)
-    matrix = ConfusionMatrix(labels, counts.sum(axis=0))
     cases = len({case.case_id for case, _ in rated})
     return Agreement(first, second, level, matrix, kappa, observed, cases, len(patients), alone)
 

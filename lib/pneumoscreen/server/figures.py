@@ -15,7 +15,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from .. import __version__
+from ..monitoring.readings import HELP
 from .jobs import Job, State
+from .monitored import Monitored
 from .request_log import RequestRecord
 
 if TYPE_CHECKING:
@@ -36,9 +38,13 @@ class Figures:
 
     Args:
         app: whose present state is told.
+
+    Attributes:
+        monitored: the model in use; None where the studies are no folder.
     """
 
     def __init__(self, app: "PneumoScreenApp") -> None:
+        self.monitored = Monitored.of(app) if app.studies_are_folder else None
         self._registry = CollectorRegistry()
         counter = partial(Counter, namespace=_NAMESPACE, registry=self._registry)
         self._ended = counter("inferences", "Inferences that ended, by how", ["task", "outcome"])
@@ -67,7 +73,7 @@ class Figures:
                 self._ended.labels(name, outcome)
         for name in self._screening_tasks:
             self._screened.labels(name)
-        self._registry.register(_Present(app))
+        self._registry.register(_Present(app, self.monitored))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -99,8 +105,9 @@ class Figures:
 class _Present(Collector):
     """What is asked of the server at each scrape."""
 
-    def __init__(self, app: "PneumoScreenApp") -> None:
+    def __init__(self, app: "PneumoScreenApp", monitored: Monitored | None) -> None:
         self._app = app
+        self._monitored = monitored
 
     def describe(self) -> list[Metric]:
         """Nothing: the names are known when they are asked for."""
@@ -127,7 +134,18 @@ class _Present(Collector):
         for status in ("SUBMITTED", "RUNNING", "DONE", "ERROR", "STOPPED"):
             trainings.add_metric([status.lower()], statuses.count(status))
         yield trainings
+        yield from _model_in_use(self._monitored)
         yield from _gpu_memory()
+
+
+def _model_in_use(monitored: Monitored | None) -> Iterator[Metric]:
+    """What monitoring told last; nothing before it has."""
+    families: dict[str, GaugeMetricFamily] = {}
+    for reading in monitored.figures() if monitored is not None else ():
+        name = f"{_NAMESPACE}_{reading.name}"
+        family = families.setdefault(name, GaugeMetricFamily(name, HELP[reading.name], labels=sorted(reading.labels)))
+        family.add_metric([reading.labels[label] for label in sorted(reading.labels)], reading.value)
+    yield from families.values()
 
 
 def _gpu_memory() -> Iterator[Metric]:

@@ -84,7 +84,8 @@ _RULES = (
     Rule(_READ, "/pneumoscreen/models", Role.READER),
     Rule(_READ, "/pneumoscreen/models/{rest:path}", Role.READER),
     Rule(_READ, "/proxy/dicom/{rest:path}", Role.READER),
-    # A trainer trains, scores, adjudicates, publishes, rolls back, brings images in, takes data sets and weights out.
+    # A trainer trains, scores, adjudicates, publishes, rolls back, brings images in, takes data sets and weights out,
+    # and sees how the model does.
     Rule(("POST", "DELETE"), "/train", Role.TRAINER),
     Rule(("POST",), "/train/{task}", Role.TRAINER),
     Rule(("POST", "DELETE"), "/scoring", Role.TRAINER),
@@ -100,6 +101,9 @@ _RULES = (
     Rule(("PUT",), "/datastore/image/info", Role.TRAINER),
     Rule(("PUT",), "/datastore/label/info", Role.TRAINER),
     Rule(_READ, "/datastore/dataset", Role.TRAINER),
+    # What all readers said together: a reader who has still to read must not see it.
+    Rule(_READ, "/pneumoscreen/monitoring", Role.TRAINER),
+    Rule(_READ, "/pneumoscreen/monitoring.json", Role.TRAINER),
 )
 _COMPILED = tuple((rule, rule.pattern()) for rule in _RULES)
 

@@ -1,9 +1,15 @@
 """The last screening of each image, kept beside its report: what a reader's label map and the worklist refer to.
 
-``.pneumoscreen/screenings/<image>.json`` is the case document; the label map that went with it lies beside it.
+``.pneumoscreen/screenings/<image>.json`` is the case document; the label map that went with it lies beside it. The last
+document by each earlier set of models stays in ``.pneumoscreen/screened_before/<image>/``: what readers changed can be
+told only beside what they were shown.
 """
 
+import hashlib
+import json
 import logging
+import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +25,7 @@ from ..verdict import Classes
 
 REPORTS = "reports"
 _FOLDER = "screenings"
+_EARLIER = "screened_before"
 _MAP_ENDINGS = (".nrrd", ".nii.gz", ".nii")
 
 logger = logging.getLogger(__name__)
@@ -39,6 +46,7 @@ def keep_screening(work_folder: Path, case: Case, label_map: Path | None) -> Non
     folder = work_folder / _FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _set_aside(work_folder, folder / f"{case.case_id}.json", case)
         for ending in _MAP_ENDINGS:
             target = folder / f"{case.case_id}{ending}"
             if label_map is not None and label_map.name.endswith(ending):
@@ -73,6 +81,7 @@ def drop_screening(work_folder: Path, image_id: str) -> None:
     kept = [work_folder / _FOLDER / f"{image_id}{ending}" for ending in (".json", *_MAP_ENDINGS)]
     for path in (*kept, report_file(work_folder, image_id), masks_file(work_folder, image_id)):
         path.unlink(missing_ok=True)
+    shutil.rmtree(work_folder / _EARLIER / image_id, ignore_errors=True)
 
 
 def last_screening(work_folder: Path, image_id: str, classes: Classes) -> Case | None:
@@ -84,6 +93,58 @@ def last_screening(work_folder: Path, image_id: str, classes: Classes) -> Case |
         return Case.from_json(path.read_text(encoding="utf-8"), classes)
     except (OSError, UnicodeDecodeError, CaseError):
         return None
+
+
+def screened_images(work_folder: Path) -> set[str]:
+    """The images of which a screening may be kept."""
+    return {path.stem for path in (work_folder / _FOLDER).glob("*.json") if is_plain_name(path.stem)}
+
+
+def all_screenings(work_folder: Path, image_id: str, classes: Classes) -> list[tuple[Case, str]]:
+    """The documents that are kept of an image and when each was kept, the last screening first.
+
+    Of each set of models there is one; those that the class list does not fit are left out.
+    """
+    if not is_plain_name(image_id):
+        return []
+    last = work_folder / _FOLDER / f"{image_id}.json"
+    earlier = (work_folder / _EARLIER / image_id).glob("*.json")
+    found = [_kept(path, classes) for path in (last, *earlier)]
+    first, *others = found
+    rest = sorted((kept for kept in others if kept is not None), key=lambda kept: kept[1], reverse=True)
+    return rest if first is None else [first, *rest]
+
+
+def _kept(path: Path, classes: Classes) -> tuple[Case, str] | None:
+    try:
+        return Case.from_json(path.read_text(encoding="utf-8"), classes), _kept_at(path)
+    except (OSError, UnicodeDecodeError, CaseError):
+        return None
+
+
+def _set_aside(work_folder: Path, last: Path, case: Case) -> None:
+    """Keep the last document of an image where another set of models has made the new one.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    try:
+        content = last.read_bytes()
+        models = json.loads(content)["models"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return  # there is none, or none that says anything
+    if not models or models == case.to_dict()["models"]:
+        return
+    digest = hashlib.sha256(json.dumps(models, sort_keys=True).encode()).hexdigest()[:16]
+    target = work_folder / _EARLIER / case.case_id / f"{digest}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stat = last.stat()
+    replace_durably(target, content)
+    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def _kept_at(path: Path) -> str:
+    return utc_text(datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
 
 def screened_at(work_folder: Path, image_id: str) -> str | None:

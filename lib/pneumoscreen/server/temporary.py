@@ -174,6 +174,8 @@ def _staging_folders(studies: Path) -> Iterator[Path]:
         yield work
         kept = (work / name for name in ("scores", "screenings", "reports", "masks", "images"))
         yield from filter(_is_real_folder, kept)
+        if _is_real_folder(work / "screened_before"):
+            yield from filter(_is_real_folder, _entries(work / "screened_before"))
 
 
 def _entries(folder: Path) -> list[Path]:

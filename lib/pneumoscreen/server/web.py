@@ -70,6 +70,7 @@ from .identity_routes import login_router, whoami_router
 from .image_route import image_router
 from .infer_route import infer_router
 from .model_routes import model_router
+from .monitoring_routes import monitoring_router
 from .operation_routes import operation_router
 from .pages import SecurityHeaders, add_front_page, pages_router
 from .parameters import in_words, parse_object
@@ -134,6 +135,7 @@ def build(app: PneumoScreenApp, stock: FastAPI) -> FastAPI:
     web.include_router(whoami_router(), prefix=prefix)
     web.include_router(operation_router(app), prefix=prefix)
     web.include_router(worklist_router(app), prefix=prefix)
+    web.include_router(monitoring_router(app), prefix=prefix)
     web.include_router(scoring_router(app), prefix=prefix)
     store = app.datastore()
     if isinstance(store, StudiesDatastore) and store.are_elsewhere:
