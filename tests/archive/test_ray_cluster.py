@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ def test_a_worker_computes_with_its_cores_or_what_the_user_says(monkeypatch: pyt
         (("--ray", "auto", "--ray-cpus", "0"), "--ray-cpus 0: must be above 0"),
         (("--ray", "auto", "--device", "cuda:1"), "--device cuda:1: with --ray it is auto, cpu or cuda"),
         (("--ray", "ray://head:10001"), "--ray ray://head:10001: name a head as host:port"),
+        (("--ray", "head"), "--ray head: name a head as host:port"),
         (("--ray", "auto", "--processes", "0"), "--processes 0: must be 1 or more"),
     ],
 )
@@ -82,6 +84,18 @@ def test_a_wrong_option_is_one_sentence(
     assert ended.status == 2
     (sentence,) = ended.err.splitlines()
     assert sentence.startswith(said)
+
+
+def test_a_head_that_is_not_there_is_named_at_once(run: Run, studies: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        # Bound and not listening: nobody else has it.
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = run("archive", studies, "--out", tmp_path / "out", "--ray", address)
+    assert ended.status == 2
+    assert ended.refusals() == [
+        f"--ray {address}: nothing answers there (Connection refused); is that the head, and running?"
+    ]
 
 
 def test_without_the_package_it_says_what_to_install(

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ HERE = "auto"
 """Instead of an address: join the Ray that the variable names, else begin one for this run."""
 _ADDRESS = "RAY_ADDRESS"
 _LOCAL = "local"
+_CONNECT_S = 10.0
 _OBJECTS = 200 * 2**20
 """Ours: bytes for results on their way; one is a document and a report."""
 _EXTRA = "install the optional packages with pip install '.[cluster]' in the project's folder"
@@ -45,8 +47,8 @@ class Wanted:
                 raise ConfigError(f"{name} {value:g}: must be above 0; leave it out to take what the cluster allows")
         if self.device not in ("auto", "cpu", "cuda"):
             raise ConfigError(f"--device {self.device}: with --ray it is auto, cpu or cuda; Ray picks which GPU")
-        if "://" in self.address:
-            raise ConfigError(f"--ray {self.address}: name a head as host:port, with Ray running on this machine, too")
+        if self.address != HERE:
+            _host_and_port(self.address)
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,27 @@ def joined(wanted: Wanted) -> Iterator[Share]:
         ):
             yield _local_share(wanted)
     else:
+        _require_listener(address)
         with _initialised(wanted, address=address):
             yield share_of(wanted, _resources())
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise ConfigError(f"--ray {address}: name a head as host:port, with Ray running on this machine, too")
+    return host.strip("[]"), int(port)
+
+
+def _require_listener(address: str) -> None:
+    """See that something answers there: Ray itself tries for minutes."""
+    try:
+        socket.create_connection(_host_and_port(address), _CONNECT_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"--ray {address}: nothing answers there ({reason}); is that the head, and running?"
+        ) from None
 
 
 def _of_this_machine() -> dict[str, Any]:
@@ -173,7 +194,7 @@ def _initialised(wanted: Wanted, **settings: Any) -> Iterator[None]:
             ray.init(configure_logging=False, log_to_driver=False, **settings)
         except (ray.exceptions.RayError, OSError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
-            remedy = "is its head running, and `ray start --address` given on this machine?"
+            remedy = "has every node the same token, and was `ray start` given on this machine?"
             raise ConfigError(
                 f"--ray {wanted.address}: cannot be used ({reason})" + ("" if wanted.address == HERE else f"; {remedy}")
             ) from None

@@ -230,7 +230,8 @@ class RayCrew(Crew):
             raise error.cause from None
         if not isinstance(error, RayError):
             raise error
-        self._bad_starts += 1
+        with self._lock:
+            self._bad_starts += 1
         if self._bad_starts < MOST_STARTS + self._size:
             self._start()
         elif not self._ready:
