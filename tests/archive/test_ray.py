@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,9 @@ import pytest
 from tests.archive.test_run import IMAGES, Run, documents, rows, source, start, wait_for
 
 from pneumoscreen.archive.manifest import REFUSED, SCREENED
+from pneumoscreen.archive.ray_crew import Screener, Station
+from pneumoscreen.archive.worker import Place
+from pneumoscreen.errors import ConfigError
 
 __all__ = ["source"]
 
@@ -53,17 +57,27 @@ def test_the_documents_are_those_of_processes_though_an_actor_dies(
     out, alone = tmp_path / "out", tmp_path / "alone"
     process = begun(Path(source.name), out, narrow_models, "auto", "--processes", 1)
     wait_for(lambda: bool(list(out.glob("cases/*/*.json"))), process)  # type: ignore[arg-type]
-    for actor in below(process.pid, "ray::Screener"):
+    # It may be between two jobs for a moment.
+    actors: list[psutil.Process] = []
+    while process.poll() is None and not (actors := below(process.pid, "ray::Screener.screen")):
+        time.sleep(0.01)
+    for actor in actors:
         actor.kill()
     printed, errors = process.communicate(timeout=240)
     assert process.returncode == 2, errors
     assert f"{IMAGES + 2} images: {IMAGES} screened" in printed, errors
     # The notice, what was refused and how far the run is, but no word of Ray.
-    assert not [line for line in errors.splitlines() if "ray" in line.lower()]
+    assert not [line for line in (printed + errors).splitlines() if "ray" in line.lower()]
     run("archive", source.name, "--out", alone, "--model-dir", narrow_models, "--processes", 1, "--device", "cpu")
     assert documents(out) == documents(alone)
     assert told(out) == told(alone)
     assert told(out)["archive/z/again.nii.gz"].copy_of == "archive/phantom-000001.nii.gz"
+
+
+def test_a_node_with_another_version_is_named(tmp_path: Path) -> None:
+    station = Station(Place(tmp_path, None, "cpu", False), 1, str(tmp_path), "0.0.1")
+    with pytest.raises(ConfigError, match=r"has version .* of the program, this machine 0\.0\.1; install the same one"):
+        Screener(station, None).begin()
 
 
 @pytest.mark.slow

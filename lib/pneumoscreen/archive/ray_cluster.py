@@ -20,6 +20,11 @@ _LOCAL = "local"
 _CONNECT_S = 10.0
 _OBJECTS = 200 * 2**20
 """Ours: bytes for results on their way; one is a document and a report."""
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray would print each death of an actor between the results.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+}
 _EXTRA = "install the optional packages with pip install '.[cluster]' in the project's folder"
 
 
@@ -114,13 +119,14 @@ def joined(wanted: Wanted) -> Iterator[Share]:
     Raises:
         ConfigError: if it cannot be joined or begun, or has no room.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     address = os.environ.get(_ADDRESS, _LOCAL) if wanted.address == HERE else wanted.address
     if address == _LOCAL:
         # Short, because the path of a socket is; of this user only, and gone with the run.
         with (
             tempfile.TemporaryDirectory(prefix="pneumoscreen-ray-", ignore_cleanup_errors=True) as folder,
-            _closed_to_others(),
+            _of_this_run(folder),
             _initialised(wanted, address=_LOCAL, _temp_dir=folder, **_of_this_machine()),
         ):
             yield _local_share(wanted)
@@ -168,13 +174,15 @@ def _resources() -> list[Mapping[str, float]]:
 
 
 @contextmanager
-def _closed_to_others() -> Iterator[None]:
+def _of_this_run(folder: str) -> Iterator[None]:
     """Ray's ports give whoever reaches them this user's rights: loopback only, and only with a word of this run."""
     settings = {
         # Named after the systems on which it is the default: all ports are bound to loopback.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        # What an actor that is killed leaves goes with the folder.
+        "TMPDIR": folder,
     }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
