@@ -23,6 +23,9 @@ from pneumoscreen.errors import ConfigError
 
 __all__ = ["source"]
 
+TOKEN = secrets.token_hex(32)
+"""Ray reads it once a process."""
+
 
 def begun(source: Path, out: Path, models: Path, address: str, *more: object) -> "subprocess.Popen[str]":
     """A run in a process group of its own, as a terminal begins it."""
@@ -103,7 +106,7 @@ Cluster = tuple[str, Callable[[], int], Callable[[], None]]
 @pytest.fixture
 def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Two nodes of one core on loopback: address, the process of the second, and what kills that node."""
-    closed = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+    closed = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
     for name, value in {**closed, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}.items():
         monkeypatch.setenv(name, value)
     cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -131,3 +134,20 @@ def test_a_node_that_dies_costs_the_run_nothing(
     assert process.returncode == 2, errors
     assert len(documents(out)) == IMAGES
     assert sorted(row.state for row in rows(out).values()) == sorted([SCREENED] * IMAGES + [REFUSED])
+
+
+@pytest.mark.slow
+def test_a_cluster_without_the_program_is_named(
+    request: pytest.FixtureRequest, source: Path, narrow_models: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    (other / "pneumoscreen").mkdir(parents=True)
+    (other / "pneumoscreen" / "__init__.py").touch()
+    with pytest.MonkeyPatch.context() as before:
+        before.setenv("PYTHONPATH", str(other))
+        address, _, _ = request.getfixturevalue("two_nodes")
+    process = begun(source, tmp_path / "out", narrow_models, address)
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 2
+    said = f"--ray {address}: no worker begins (ModuleNotFoundError: No module named 'pneumoscreen."
+    assert errors.splitlines()[-1].startswith(said)

@@ -235,8 +235,11 @@ class RayCrew(Crew):
         if self._bad_starts < MOST_STARTS + self._size:
             self._start()
         elif not self._ready:
-            reason = " ".join(str(error).split())[:300]
-            raise ConfigError(f"--ray {self._wanted.address}: no worker begins ({reason})")
+            reason = (str(error).strip().splitlines() or ["no reason given"])[-1].strip()
+            raise ConfigError(
+                f"--ray {self._wanted.address}: no worker begins ({reason}); "
+                "is this version of the program installed on every node?"
+            )
 
     def _started_ledger(self) -> Any:
         import ray
