@@ -13,9 +13,11 @@ from ..commands.screen import STATUS_BAD_INPUT, STATUS_FAULT, STATUS_OK
 from ..commands.terminal import complain
 from ..errors import ConfigError
 from ..output import prepare_folder
-from .crew import usual_processes
+from .crew import Crew, usual_processes
 from .jobs import sources_of
 from .manifest import FAILED, REFUSED, SCREENED, Manifest, Row
+from .processes import ProcessCrew
+from .ray_cluster import Wanted, require_ray
 from .run import Request, Tally, screen_archive
 from .summary import PAGE, TABLE, write_summary
 from .worker import Place
@@ -35,6 +37,9 @@ def run_archive(
     model_dir: Path | None = None,
     device: str = "auto",
     as_json: bool = False,
+    ray: str | None = None,
+    ray_cpus: float | None = None,
+    ray_gpus: float | None = None,
 ) -> int:
     """Screen what is left to do of an archive, and write manifest, table and page.
 
@@ -47,6 +52,9 @@ def run_archive(
         model_dir: root of the model store; None takes the project's own.
         device: as of the other commands.
         as_json: print one JSON object instead of the lines at the end.
+        ray: ``auto`` or the address of a Ray cluster whose actors screen; None takes processes of this machine.
+        ray_cpus: cores of an actor.
+        ray_gpus: of an actor, may be a part of one.
 
     Returns:
         The exit status: 0 where all are screened, 2 where some were refused, 1 where some failed.
@@ -57,14 +65,28 @@ def run_archive(
     if processes is not None and processes < 1:
         raise ConfigError(f"--processes {processes}: must be 1 or more; leave it out to take what the machine allows")
     found = sources_of(sources)
-    device = pick_device(device)
+    if ray is None:
+        if ray_cpus is not None or ray_gpus is not None:
+            raise ConfigError("--ray-cpus and --ray-gpus need --ray; give it, or leave them out")
+        device = pick_device(device)
+    else:
+        wanted = Wanted(ray, processes, ray_cpus, ray_gpus, device)
+        require_ray()
     out = prepare_folder(out)
     complain(RESEARCH_USE_ONLY)
-    place = Place(out.resolve(), model_dir, device, anonymous_ids, processes or usual_processes(device))
+    place = Place(out.resolve(), model_dir, device, anonymous_ids)
+    workers: Crew
+    if ray is None:
+        workers = ProcessCrew(place, processes or usual_processes(device))
+    else:
+        # Ray is large, and an optional package.
+        from .ray_crew import RayCrew
+
+        workers = RayCrew(place, wanted)
     manifest = Manifest(out)
     try:
         try:
-            tally = screen_archive(Request(found, place, update), manifest, _tell, _Meter())
+            tally = screen_archive(Request(found, place, update), workers, manifest, _tell, _Meter())
         finally:
             # Also after an interruption: what was done so far can be looked at.
             write_summary(manifest, out)

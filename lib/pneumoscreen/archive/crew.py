@@ -1,19 +1,12 @@
-"""The processes that screen an archive: one that dies over an image costs that image, and no other."""
+"""Who screens an archive beside this process: one that dies over an image costs that image, and no other."""
 
 import os
-import signal
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from multiprocessing import get_context
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-from ..simulation.crew import end_with_the_parent
 from .jobs import Job
-from .manifest import FILE, Row, find_twin
-from .worker import Place, Worker
+from .manifest import Row
 
 MEMORY_A_PROCESS = 3 * 2**30
 """Ours: what a process takes at most with the largest usual scan."""
@@ -28,16 +21,13 @@ class DiedError(Exception):
 Done = tuple[Job, Row | BaseException]
 
 
-class Crew:
-    """Processes for as long as the context lasts.
+class Crew(ABC):
+    """Workers for as long as the context lasts; used by one thread."""
 
-    Args:
-        place: where they work.
-    """
+    deaths: tuple[type[BaseException], ...] = (DiedError,)
+    """What a job ends with when its worker died."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._pool: ProcessPoolExecutor | None = None
+    def __init__(self) -> None:
         self._running: dict[Future[Row], Job] = {}
 
     def __enter__(self) -> "Crew":
@@ -48,8 +38,8 @@ class Crew:
 
     @property
     def is_full(self) -> bool:
-        """Whether each process has a job, and one more waits for it."""
-        return len(self._running) >= 2 * self._place.processes
+        """Whether each worker has a job, and one more waits for it."""
+        return len(self._running) >= 2 * self._size
 
     @property
     def is_idle(self) -> bool:
@@ -57,58 +47,47 @@ class Crew:
         return not self._running
 
     def give(self, job: Job) -> None:
-        """Let a process take a job."""
-        try:
-            self._running[self._of().submit(_screen, job)] = job
-        except BrokenProcessPool:
-            # Whoever waits for the others hears that they died; this one has not begun.
-            self._running[_died()] = job
+        """Let a worker take a job."""
+        self._running[self._begun(job)] = job
 
     def done(self) -> Iterator[Done]:
-        """Wait until a job has ended, and give all that have; after a death none is left that runs."""
+        """Wait until a job has ended, and give all that have."""
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        if any(isinstance(future.exception(), (BrokenProcessPool, DiedError)) for future in finished):
-            finished = set(self._running)
-            wait(finished)
-            self._stop()
+        if any(isinstance(future.exception(), self.deaths) for future in finished):
+            self._after_death()
+            finished = {future for future in self._running if future.done()}
         for future in finished:
             job, error = self._running.pop(future), future.exception()
-            yield job, (DiedError() if isinstance(error, BrokenProcessPool) else error or future.result())
+            yield job, (DiedError() if isinstance(error, self.deaths) else error or future.result())
 
     def alone(self, job: Job) -> Row:
         """Do a job while nothing else runs, so that a death is this job's.
 
         Raises:
-            DiedError: if the process ended over it.
+            DiedError: if the worker ended over it.
         """
         try:
-            return self._of().submit(_screen, job).result()
-        except BrokenProcessPool:
-            self._stop()
+            return self._begun(job).result()
+        except self.deaths:
+            self._after_death()
             raise DiedError from None
 
-    def _of(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            given = os.environ.get(_THREADS, "")
-            threads = int(given) if given.isdecimal() and int(given) else max(1, cores() // self._place.processes)
-            begin = (self._place, threads)
-            self._pool = ProcessPoolExecutor(self._place.processes, get_context("spawn"), _begin, begin)
-        return self._pool
+    @property
+    @abstractmethod
+    def _size(self) -> int:
+        """How many workers there are."""
 
+    @abstractmethod
+    def _begun(self, job: Job) -> "Future[Row]":
+        """What will become of a job that a worker takes as soon as one is free."""
+
+    @abstractmethod
+    def _after_death(self) -> None:
+        """See to those who are left."""
+
+    @abstractmethod
     def _stop(self) -> None:
-        if self._pool is None:
-            return
-        processes = list((getattr(self._pool, "_processes", None) or {}).values())
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        self._pool = None
-
-
-def _died() -> Future[Row]:
-    future: Future[Row] = Future()
-    future.set_exception(DiedError())
-    return future
+        """End all workers at once."""
 
 
 def cores() -> int:
@@ -127,34 +106,18 @@ def usual_processes(device: str) -> int:
     return max(1, min(cores(), memory // MEMORY_A_PROCESS))
 
 
-class _Post:
-    """What a process was given when it began."""
-
-    worker: Callable[[Job], Row]
-
-
-_post = _Post()
+def threads_of(share: float) -> int:
+    """How many threads a worker uses: what the user says, else the cores that are its share."""
+    given = os.environ.get(_THREADS, "")
+    return int(given) if given.isdecimal() and int(given) else max(1, int(share))
 
 
-def _begin(place: Place, threads: int) -> None:
+def use_threads(threads: int) -> None:
+    """Let this process compute with so many threads; as many as cores in each process would wait for each other."""
     import SimpleITK as sitk
     import torch
     from threadpoolctl import threadpool_limits
 
-    # As many threads as cores in each process would wait for each other.
     torch.set_num_threads(threads)
     threadpool_limits(threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    # Ctrl-C reaches the whole group of processes; the first one ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_the_parent, daemon=True).start()
-
-    def twin(sha256: str, models: str) -> Row | None:
-        with closing(sqlite3.connect(f"file:{place.out / FILE}?mode=ro", uri=True)) as base:
-            return find_twin(base, sha256, models)
-
-    _post.worker = Worker(place, twin)
-
-
-def _screen(job: Job) -> Row:
-    return _post.worker(job)

@@ -93,11 +93,12 @@ Told = Callable[[Row], object]
 Shown = Callable[[Tally], object]
 
 
-def screen_archive(request: Request, manifest: Manifest, tell: Told, show: Shown) -> Tally:
+def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: Told, show: Shown) -> Tally:
     """Screen what is left to do.
 
     Args:
         request: what is asked for.
+        workers: who screens; they are ended with the run.
         manifest: of the output folder.
         tell: takes each image that this run worked on.
         show: takes the tally whenever it changed.
@@ -123,7 +124,7 @@ def screen_archive(request: Request, manifest: Manifest, tell: Told, show: Shown
         tell(row)
         show(tally)
 
-    with Crew(request.place) as crew, _Finder(request, tally) as found:
+    with workers as crew, _Finder(request, tally) as found:
         for job in found:
             known = manifest.get(job.key)
             if isinstance(job, NoJob):

@@ -1,8 +1,10 @@
 """One image of an archive, screened in a process that may be killed: what is handed back is small."""
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from ..method import Method
 from ..output import OutputError
 from ..report import wording
 from .jobs import Job
-from .manifest import FAILED, REFUSED, SCREENED, Row, models_text
+from .manifest import FAILED, FILE, REFUSED, SCREENED, Row, find_twin, models_text
 
 CASES = "cases"
 """Folder of documents and reports, 256 folders in it, so that none holds more than some thousand files."""
@@ -24,6 +26,16 @@ Twin = Callable[[str, str], Row | None]
 """Asks for a screened image of these bytes and networks."""
 
 logger = logging.getLogger(__name__)
+
+
+def twin_in(out: Path) -> Twin:
+    """Asks the manifest of an output folder of this machine."""
+
+    def twin(sha256: str, models: str) -> Row | None:
+        with closing(sqlite3.connect(f"file:{out / FILE}?mode=ro", uri=True)) as base:
+            return find_twin(base, sha256, models)
+
+    return twin
 
 
 @dataclass(frozen=True)
@@ -35,14 +47,12 @@ class Place:
         model_dir: root of the model store; None takes the project's own.
         device: as of the other commands.
         anonymous: hashes stand for places.
-        processes: how many.
     """
 
     out: Path
     model_dir: Path | None
     device: str
     anonymous: bool
-    processes: int
 
 
 @dataclass

@@ -16,15 +16,17 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import __version__
+from .archive import Rates, measure_rates
 from .latency import measure_latency
 from .process import ScreeningRun, has_gpu, run_screening, two_cores
-from .scans import bench_radiograph, bench_scan
+from .scans import bench_radiograph, bench_scan, bench_scans
 from .training import measure_first_word, measure_throughput
 
 THIN, THICK = 300, 70
 THICK_RUNS = 3
 LATER_CASES = 4
 GPU_CASES = 3
+ARCHIVE_CASES = 10
 RADIOGRAPH_SIDES = (512, 2048)
 """Pixels of the longer side: of a public teaching picture, and of a radiograph as a hospital has it."""
 RADIOGRAPH_CASES = 20
@@ -68,6 +70,7 @@ def run_bench(out: Path, model_dir: Path | None = None, device: str = "auto") ->
         figures += _gpu_figures(thick, model_dir)
     for side in RADIOGRAPH_SIDES:
         figures += _radiograph_figures(bench_radiograph(out.parent, side), side, cores, model_dir)
+    figures += _archive_figures(measure_rates(bench_scans(out.parent, THICK, ARCHIVE_CASES), cores, model_dir))
     latency = measure_latency(thick)
     figures += [
         Figure("server: start to first answer", latency.startup_s, "s"),
@@ -126,6 +129,16 @@ def _radiograph_figures(file: Path, side: int, cores: set[int], model_dir: Path 
         *(Figure(f"{size}: {stage}", 1000.0 * value, "ms") for stage, value in stages.items() if stage != "total"),
         Figure(f"{size}: with report, one after the other", 1.0 / stages["total"], "images/s"),
         Figure(f"{size}: peak memory", run.peak_gib, "GiB"),
+    ]
+
+
+def _archive_figures(rates: Rates) -> list[Figure]:
+    """A higher rate is better, so that it has no target here."""
+    size = f"512x512x{THICK}"
+    return [
+        Figure(f"archive of {size}", rates.archive, "cases/min"),
+        Figure(f"archive of {size}: the same by screen", rates.screen, "cases/min"),
+        Figure(f"archive of {size}: times as fast as screen", rates.archive / rates.screen, "x"),
     ]
 
 

@@ -57,6 +57,16 @@ def archive(
         bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end instead of lines.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="auto|ADDRESS", help="Screen with actors of a Ray cluster; auto begins one here."),
+    ] = None,
+    ray_cpus: Annotated[
+        float | None, typer.Option(help="Cores of an actor.", show_default="an equal share, or one")
+    ] = None,
+    ray_gpus: Annotated[
+        float | None, typer.Option(help="GPUs of an actor, may be a part of one.", show_default="a half")
+    ] = None,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
@@ -77,6 +87,9 @@ def archive(
         model_dir=model_dir,
         device=device,
         as_json=json,
+        ray=ray,
+        ray_cpus=ray_cpus,
+        ray_gpus=ray_gpus,
     )
 
 
