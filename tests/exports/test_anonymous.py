@@ -90,7 +90,7 @@ def test_the_tables_and_bundles_of_results(export: Run, tmp_path: Path) -> None:
     assert ct["models"] == "ct_candidates 3 ; ct_classifier 5 "
     assert re.fullmatch("case-[0-9a-f]{12}", ct["case_id"]) and re.fullmatch("reader-[0-9a-f]{12}", ct["reader"])
     assert re.fullmatch(r"2\.25\.\d+", ct["study_uid"]) and ct["study_uid"] != film["study_uid"]
-    assert "Calibrated on not told." in (tmp_path / "fhir" / f"{ct['case_id']}.json").read_text()
+    assert "Calibrated on not told." in (tmp_path / "fhir" / f"{ct['case_id']}.json").read_text(encoding="utf-8")
 
 
 def test_the_same_folder_gives_the_same_names_and_another_one_others(export: Run, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_annotated_cases(export: Run, studies: Path, tmp_path: Path) -> None:
         (image,) = (path for path in studies.iterdir() if path.name.startswith(f"{case_id}."))
         name = f"Mustermann-{place}"
         ending = image.name.removeprefix(case_id)
-        document = json.loads((studies / "labels" / "final" / f"{case_id}.json").read_text())
+        document = json.loads((studies / "labels" / "final" / f"{case_id}.json").read_text(encoding="utf-8"))
         regions = document.get("regions")
         document = planted(document, place)
         document["case_id"] = name
@@ -156,8 +156,10 @@ def test_dicom_files_whose_headers_name_the_patient(export: Run, tmp_path: Path)
     assert len(list(tmp_path.glob("nnunet/*/images*/*"))) == len(list(tmp_path.glob("coco/images/*"))) == 1
     patients = {row["patient"] for row in rows(tmp_path / "csv" / "cases.csv")}
     assert len(patients) == 1, "the header says that both are of one patient"
-    (ct,) = (path for path in (tmp_path / "fhir").iterdir() if '"CT"' in path.read_text())
-    study = next(e["resource"] for e in json.loads(ct.read_text())["entry"] if "series" in e["resource"])
+    (ct,) = (path for path in (tmp_path / "fhir").iterdir() if '"CT"' in path.read_text(encoding="utf-8"))
+    study = next(
+        e["resource"] for e in json.loads(ct.read_text(encoding="utf-8"))["entry"] if "series" in e["resource"]
+    )
     assert re.fullmatch(r"2\.25\.\d+", study["series"][0]["uid"]) and study["resourceType"] == "ImagingStudy"
 
 
@@ -181,7 +183,7 @@ def test_bundles_of_networks(export: Run, trained: Path, tmp_path: Path) -> None
     ended = export("bundle", "--out", tmp_path / "out", "--anonymous", "--model-dir", trained)
     assert ended.status == 0 and search(tmp_path / "out") == []
     for name in ("ct_classifier", "cxr_lung_boxes"):
-        card = json.loads((tmp_path / "out" / name / "models" / "card.json").read_text())
+        card = json.loads((tmp_path / "out" / name / "models" / "card.json").read_text(encoding="utf-8"))
         assert card["sha256"] == ModelStore(trained).load(name).sha256 and "created" not in card
         assert card["licence"] == "Apache-2.0"
     export("bundle", "--out", tmp_path / "named", "--model-dir", trained)

@@ -139,7 +139,7 @@ def test_a_bundle_is_whole_and_says_what_goes_in_and_out(name: str, bundles: Pat
     assert "Apache License" in (bundle / "LICENSE").read_text(encoding="utf-8")
     readme = (bundle / "docs" / "README.md").read_text(encoding="utf-8")
     assert pneumoscreen.RESEARCH_USE_ONLY in readme and store.load(name).card["data"] in readme
-    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
     assert metadata["required_packages_version"] == {"pneumoscreen": pneumoscreen.__version__}
     formats = metadata["network_data_format"]
     portable = portable_of(store.load(name))

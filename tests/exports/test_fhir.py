@@ -26,7 +26,10 @@ def exported(export: Run, tmp_path: Path, *documents: dict[str, Any], words: tup
     source = written(tmp_path / "results", *documents)
     ended = export("fhir", source, "--out", tmp_path / "out", *words)
     assert (ended.status, ended.err) == (0, "")
-    return [json.loads((tmp_path / "out" / f"{document['case_id']}.json").read_text()) for document in documents]
+    return [
+        json.loads((tmp_path / "out" / f"{document['case_id']}.json").read_text(encoding="utf-8"))
+        for document in documents
+    ]
 
 
 def resources(bundle: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -141,7 +144,9 @@ def test_the_patient_is_a_hash_or_what_the_site_says(export: Run, tmp_path: Path
     table.write_text("case,system,patient\nct-0007,urn:oid:1.2.3,4711\n")
     words = ("fhir", tmp_path / "results", "--patients", table)
     assert export(*words, "--out", tmp_path / "named").status == 0
-    (report,) = resources(json.loads((tmp_path / "named" / "ct-0007.json").read_text()), "DiagnosticReport")
+    (report,) = resources(
+        json.loads((tmp_path / "named" / "ct-0007.json").read_text(encoding="utf-8")), "DiagnosticReport"
+    )
     assert report["subject"]["identifier"] == {"system": "urn:oid:1.2.3", "value": "4711"}
     table.write_text("case,system,patient\nct-7,urn:oid:1.2.3,4711\n")
     ended = export(*words, "--out", tmp_path / "other")
@@ -157,7 +162,7 @@ def test_phantoms_and_a_corrected_case(export: Run, studies: Path, tmp_path: Pat
     store = AnnotationStore(studies)
     store.submit(store.counting("phantom-000001").document, "Anna Ärztin", base=1)
     assert export("fhir", studies, "--out", tmp_path / "out").status == 0
-    bundles = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").iterdir()}
+    bundles = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "out").iterdir()}
     assert set(bundles) == set(store.cases())
     for name, bundle in bundles.items():
         check(bundle)

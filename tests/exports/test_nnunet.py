@@ -91,10 +91,10 @@ def test_the_data_set_is_divided_by_patient_as_the_folder_is(export: Run, tmp_pa
         write_phantom(studies, replace(phantom, volume=replace(phantom.volume, case_id=name)))
     assert export("nnunet", studies, "--out", tmp_path / "out", "--id", "7").status == 0
     data = tmp_path / "out" / DATA
-    described = json.loads((data / "dataset.json").read_text())
+    described = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
     assert described["channel_names"] == {"0": "CT"} and described["file_ending"] == ".nii.gz"
     assert described["labels"] == {"background": 0, "left lung": 1, "right lung": 2, "infection": 3}
-    (fold,) = json.loads((data / "splits_final.json").read_text())
+    (fold,) = json.loads((data / "splits_final.json").read_text(encoding="utf-8"))
     tested = [path.name.removesuffix(".nii.gz") for path in (data / "labelsTs").iterdir()]
     assert sorted([*fold["train"], *fold["val"], *tested]) == sorted(names)
     assert described["numTraining"] == len(fold["train"]) + len(fold["val"]) == len(list((data / "imagesTr").iterdir()))

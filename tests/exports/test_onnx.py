@@ -114,6 +114,8 @@ def test_without_the_packages_it_says_what_to_install(
 
 
 def test_the_extras_are_pinned_as_they_are_tested() -> None:
-    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    lines = (REPOSITORY / "requirements-test.txt").read_text().splitlines()
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    lines = (REPOSITORY / "requirements-test.txt").read_text(encoding="utf-8").splitlines()
     assert [pin for pins in extras.values() for pin in pins if pin not in lines] == []

@@ -170,4 +170,4 @@ def test_a_mistake_is_one_sentence(words: tuple[str, str, str], sentence: str, e
 def test_a_document_stays_as_it_was(export: Run, tmp_path: Path) -> None:
     source = written(tmp_path / "results", CONTRACT)
     export("csv", source, "--out", tmp_path / "out", "--anonymous")
-    assert Case.from_json((source / "ct-0007.json").read_text()) == Case.from_dict(CONTRACT)
+    assert Case.from_json((source / "ct-0007.json").read_text(encoding="utf-8")) == Case.from_dict(CONTRACT)

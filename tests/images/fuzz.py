@@ -149,7 +149,7 @@ def main() -> int:
     state = options.out / _STATE
     first = options.first
     if first is None:
-        first = json.loads(state.read_text())["next"] if state.exists() else 0
+        first = json.loads(state.read_text(encoding="utf-8"))["next"] if state.exists() else 0
         options.count -= first
     outcomes, faults = fuzz(first, max(options.count, 0), options.out)
     for number, said in faults.items():

@@ -103,10 +103,10 @@ class Chromium:
 
     async def _connected(self) -> None:
         port_file = Path(self._folder, "DevToolsActivePort")
-        while not (port_file.exists() and "\n" in port_file.read_text()):
+        while not (port_file.exists() and "\n" in port_file.read_text(encoding="utf-8")):
             assert self._process.poll() is None, "Chromium ended at once"
             await asyncio.sleep(_LOOK_S)
-        port = port_file.read_text().split()[0]
+        port = port_file.read_text(encoding="utf-8").split()[0]
         self._session = aiohttp.ClientSession()
         async with self._session.get(f"http://127.0.0.1:{port}/json") as answer:
             (page, *_) = [found for found in await answer.json() if found["type"] == "page"]

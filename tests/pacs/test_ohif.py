@@ -164,7 +164,7 @@ def test_a_package_is_unpacked_once_and_no_other_one(tmp_path: Path, monkeypatch
     assert not (tmp_path / "build").exists()
     monkeypatch.setattr(ohif, "SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
     folder = viewer_folder(file, tmp_path / "build")
-    assert (folder / "index.html").read_text() == "<title>viewer</title>"
+    assert (folder / "index.html").read_text(encoding="utf-8") == "<title>viewer</title>"
     assert [path.name for path in (tmp_path / "build").iterdir()] == [folder.name]
     file.unlink()
     assert viewer_folder(None, tmp_path / "build") == folder

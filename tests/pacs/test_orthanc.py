@@ -71,7 +71,7 @@ def test_a_folder_that_is_not_the_demonstrations_is_left_alone(tmp_path: Path) -
         command, cwd=REPOSITORY, env=environment, capture_output=True, encoding="utf-8", errors="replace"
     )
     assert ended.returncode == 2 and "name another folder with --out" in ended.stderr
-    assert (tmp_path / "mine").read_text() == "x"
+    assert (tmp_path / "mine").read_text(encoding="utf-8") == "x"
 
 
 @pytest.fixture

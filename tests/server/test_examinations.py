@@ -157,7 +157,9 @@ def test_a_name_stays_over_a_restart_and_is_another_one_elsewhere(tmp_path: Path
     assert other["scan"][0] != first["scan"][0]
     (tmp_path / "here" / KEY_FILE).write_text("damaged")
     assert all_of(tmp_path / "here", Reading())["scan"][0] != first["scan"][0]
-    assert (tmp_path / "here" / KEY_FILE).read_text() == "damaged", "what can be restored is not written over"
+    assert (tmp_path / "here" / KEY_FILE).read_text(encoding="utf-8") == "damaged", (
+        "what can be restored is not written over"
+    )
 
 
 def test_the_process_that_reads_for_the_server_says_the_same(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_a_second_server_keeps_the_image_that_the_first_one_took_in(studies: Pat
     first, second = StudiesDatastore(str(studies)), StudiesDatastore(str(studies))
     first.add_image("new", str(outside / "scan.nii.gz"), {"ts": 1})
     second.update_image_info("plain", {"said": "something"})
-    index = json.loads((studies / "datastore_v2.json").read_text())
+    index = json.loads((studies / "datastore_v2.json").read_text(encoding="utf-8"))
     assert set(index["objects"]) == {"plain", "new"}
     assert set(second.list_images()) == {"plain", "new"}
     second.remove_image("new")

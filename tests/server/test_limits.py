@@ -265,6 +265,6 @@ def test_no_answer_names_a_place_of_the_disk(narrow: RunningServer) -> None:
 
 def test_the_log_names_no_case(server: RunningServer) -> None:
     server.client.infer("ct_candidates", "upright", output="json")
-    log = server.log.read_text()
+    log = server.log.read_text(encoding="utf-8")
     assert "ct_candidates of case" in log
     assert "upright" not in log

@@ -127,7 +127,7 @@ def test_a_label_map_by_hand_is_taken_in_or_named(odd: RunningServer) -> None:
     document = odd.client.get("/pneumoscreen/annotations/hand_named/1").json()["document"]
     regions = Case.from_dict(document).regions
     assert [region.opinion[0] for region in regions if region.opinion] == ["influenza_a"] * 2
-    assert json.loads((odd.studies / "labels/final/hand_named.json").read_text()) == document
+    assert json.loads((odd.studies / "labels/final/hand_named.json").read_text(encoding="utf-8")) == document
     assert "labels/final/hand_plain.nii.gz is not used: value 1 of the label map" in rows["hand_plain"]["error"]
     assert "labels/final/hand_text.json is not used" in rows["hand_text"]["error"]
     for name in ("hand_plain", "hand_text"):

@@ -141,7 +141,7 @@ def test_an_uploaded_file_of_many_frames_or_none_is_told(radiology: RunningServe
 def test_a_series_without_what_a_segmentation_refers_to_is_a_sentence(radiology: RunningServer) -> None:
     answer = infer(radiology, "frameless", "dicom_seg")
     assert answer.status_code == 422 and "without FrameOfReferenceUID" in answer.json()["detail"]
-    assert "GEHEIM" not in radiology.log.read_text() + answer.text
+    assert "GEHEIM" not in radiology.log.read_text(encoding="utf-8") + answer.text
 
 
 def test_what_is_submitted_by_the_series_uid_becomes_a_version(

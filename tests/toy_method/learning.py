@@ -125,4 +125,6 @@ class LampRecipe(Recipe):
         return contest.hold(self.store, staged, len(set(self._patients)), self.settings.gate)
 
     def _pictures(self, cases: Sequence[PlannedCase], side: Side) -> Tensor:
-        return torch.tensor([json.loads(self.file_of(case).read_text()) for case in cases if case.side is side])
+        return torch.tensor(
+            [json.loads(self.file_of(case).read_text(encoding="utf-8")) for case in cases if case.side is side]
+        )

@@ -86,7 +86,7 @@ class CheckedSessions(Sessions):
     def _write_meta_info(self, session_id: str, session_info: SessionInfo) -> None:
         # As a whole: another request may read it now.
         folder = Path(self.store_path, session_id)
-        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".meta-", delete=False) as meta:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix=".meta-", delete=False) as meta:
             json.dump(session_info.to_json(), meta)
         os.replace(meta.name, folder / "meta.info")
 

@@ -40,7 +40,7 @@ def test_only_films_that_may_be_handed_on_teach_and_no_patient_does_both(folder:
     films = read_boxed_films(folder)
     assert [film.use for film in films] == [TRAIN] * 6 + [MEASURE] * 2
     assert len(films[0].boxes["left"]) == 4
-    text = (folder / "index.csv").read_text().replace("p0,CC", "p7,CC")
+    text = (folder / "index.csv").read_text(encoding="utf-8").replace("p0,CC", "p7,CC")
     (tmp_path / "index.csv").write_text(text)
     assert read_boxed_films(tmp_path)[0].use == MEASURE
 
