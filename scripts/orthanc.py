@@ -1,9 +1,11 @@
 """An Orthanc of one's own on loopback, for the demonstration of the PACS and for tests; it needs no rights."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,9 +16,16 @@ START_S = 60.0
 STORE_SCU = "storescu"
 
 
+def store_scu() -> str | None:
+    """The sender of dcmtk. In an environment that is active, pynetdicom's of the same name comes before it."""
+    own = Path(sys.executable).parent
+    folders = [folder for folder in os.get_exec_path() if Path(folder).absolute() != own]
+    return shutil.which(STORE_SCU, path=os.pathsep.join(folders))
+
+
 def missing() -> list[str]:
     """The Debian packages that are needed and not there."""
-    needed = {"orthanc": shutil.which("Orthanc"), "orthanc-dicomweb": PLUGIN.exists(), "dcmtk": shutil.which(STORE_SCU)}
+    needed = {"orthanc": shutil.which("Orthanc"), "orthanc-dicomweb": PLUGIN.exists(), "dcmtk": store_scu()}
     return [package for package, there in needed.items() if not there]
 
 
@@ -119,7 +128,16 @@ class Orthanc:
         Raises:
             subprocess.CalledProcessError: if it takes one not.
         """
-        command = [STORE_SCU, "+sd", "+r", "-aec", "ORTHANC", "127.0.0.1", str(self.dicom), *map(str, paths)]
+        command = [
+            store_scu() or STORE_SCU,
+            "+sd",
+            "+r",
+            "-aec",
+            "ORTHANC",
+            "127.0.0.1",
+            str(self.dicom),
+            *map(str, paths),
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
     def identifier(self, study_uid: str) -> str:

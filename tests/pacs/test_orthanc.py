@@ -16,7 +16,7 @@ from pathlib import Path
 import pydicom
 import pytest
 import requests
-from scripts.orthanc import Orthanc, free_port, missing
+from scripts.orthanc import Orthanc, free_port, missing, store_scu
 from scripts.phantom_files import write_ct
 from tests.commands.conftest import narrow_models  # noqa: F401
 
@@ -30,6 +30,16 @@ from .receiving import SENDER, TITLE, Program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"Debian packages are not installed: {' '.join(missing())}")
+
+
+def test_the_sender_is_that_of_dcmtk_also_where_the_environment_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{own}{os.pathsep}{os.environ['PATH']}")
+    assert Path(str(shutil.which("storescu"))).parent == own, "pynetdicom brings one of the same name"
+    found = store_scu()
+    assert found is not None
+    said = subprocess.run([found, "--version"], capture_output=True, encoding="utf-8", errors="replace").stdout
+    assert "dcmtk" in said
 
 
 def test_the_demonstration_stores_valid_results(tmp_path: Path) -> None:
@@ -91,7 +101,7 @@ def test_it_takes_nothing_from_a_sender_that_it_does_not_know(
     orthanc: Orthanc, phantom: Phantom, tmp_path: Path
 ) -> None:
     write_ct(phantom.volume, tmp_path / "sent")
-    command = ["storescu", "+sd", "-aet", "STRANGER", "-aec", "ORTHANC", "127.0.0.1", str(orthanc.dicom)]
+    command = [store_scu() or "", "+sd", "-aet", "STRANGER", "-aec", "ORTHANC", "127.0.0.1", str(orthanc.dicom)]
     ended = subprocess.run([*command, str(tmp_path / "sent")], capture_output=True)
     assert ended.returncode != 0
     access = Access(orthanc.dicomweb, user="watcher", password="geheim")
@@ -180,7 +190,7 @@ def test_orthanc_hands_on_what_is_stable_and_gets_the_results(
         program.until(lambda: stable(orthanc) >= 2)
         assert modalities() == {"CT": 20, "SEG": 1, "SR": 1, "DOC": 1, "OT": 1}
         assert program.entries()[study].late == 0 and program.said().count("results stored") == 1
-        command = ["storescu", "+sd", "-aet", SENDER, "-aec", TITLE, "127.0.0.1", str(program.port)]
+        command = [store_scu() or "", "+sd", "-aet", SENDER, "-aec", TITLE, "127.0.0.1", str(program.port)]
         subprocess.run([*command, str(tmp_path / "sent")], check=True, capture_output=True)
         program.until(lambda: program.entries()[study].late == 20)
         command[3] = "STRANGER"
