@@ -12,6 +12,7 @@ from .errors import ConfigError
 
 PREFIX = "PNEUMOSCREEN_"
 MEBIBYTE = 1 << 20
+GIGABYTE = 10**9
 MOST_REGIONS = 1000
 """Of a document, ours: fifty times what a screening proposes; five thousand took a server 18 s."""
 _LARGEST = 10**9

@@ -12,10 +12,9 @@ from typing import Annotated
 import typer
 
 from ..commands.terminal import complain
+from ..limits import GIGABYTE
+from ..pacs.choices import PASSWORD, TOKEN
 from .options import Device, ModelDir
-
-PASSWORD, TOKEN = "PNEUMOSCREEN_PACS_PASSWORD", "PNEUMOSCREEN_PACS_TOKEN"
-GIGABYTE = 10**9
 
 app = typer.Typer(
     help="Take studies from a PACS or from scanners, screen them and store the results.",

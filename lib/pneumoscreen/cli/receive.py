@@ -8,10 +8,9 @@ import typer
 
 from ..commands.terminal import complain
 from ..errors import ConfigError
+from ..limits import GIGABYTE
+from ..pacs.choices import PASSWORD, TOKEN
 from .pacs import (
-    GIGABYTE,
-    PASSWORD,
-    TOKEN,
     CaFile,
     ClientCert,
     Device,

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..pacs.choices import Kernel, Send
+from ..pacs.choices import PASSWORD, TOKEN, Kernel, Send
 from .options import TokensFile
-from .pacs import PASSWORD, TOKEN
 
 _PREFIX = "PNEUMOSCREEN_"
 _PACS = "With a PACS"

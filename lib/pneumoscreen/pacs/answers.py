@@ -1,21 +1,15 @@
 """What a PACS says in JSON, believed in nothing: a field that is not what it should be counts as absent."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydicom.dataset import Dataset
 
 from ..images.examination import Examination, examination_of_header
+from .uids import is_uid
 
-_UID = re.compile(r"[0-9.]{1,64}")
 _EXAMINATION = ("00100020", "00100021", "00100030", "00101010", "00080020", "0020000D")
 """PatientID and who gave it, birth date, age, StudyDate, StudyInstanceUID."""
-
-
-def is_uid(text: str) -> bool:
-    """Whether a text can stand for a UID in an address."""
-    return _UID.fullmatch(text) is not None
 
 
 def text_of(item: Mapping[str, Any], tag: str) -> str:

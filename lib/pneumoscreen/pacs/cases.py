@@ -18,16 +18,17 @@ from pathlib import Path
 
 from ..errors import ImageError
 from ..images.examination import Examination
+from ..limits import GIGABYTE
 from ..models.durable import replace_durably
 from ..studies.layout import ELSEWHERE
-from .answers import is_uid
 from .case_cache import CaseCache
 from .catalogue import Catalogue, Looks, PacsCase
 from .client import Pacs, StudyFound
 from .faults import PacsAwayError, PacsError, PacsGoneError
 from .selection import MODALITIES, NOTHING, candidate_of_series, candidates, choice_note
-from .settings import FOLDER, GIGABYTE, PacsSettings
+from .settings import FOLDER, PacsSettings
 from .transfer import Tell
+from .uids import is_uid
 
 _LONGEST_ACCESSION = 64
 _PAUSES_S = (1.0, 4.0)

@@ -8,14 +8,14 @@ Thread contract: every method opens the file for itself; several threads and pro
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PneumoScreenError
 from .client import StudyFound
 from .selection import Candidate
+from .state_file import changing
 from .uids import folder_name
 
 _FILE = "cases.sqlite"
@@ -30,10 +30,6 @@ CREATE INDEX IF NOT EXISTS by_study ON cases (study_uid);
 CREATE TABLE IF NOT EXISTS looks (at REAL, away_since REAL, reason TEXT NOT NULL);
 """
 _FIELDS = "case_id, study_uid, asked_series, instances, changed, series_uid, instance_uid, files, note, generation"
-
-
-class CatalogueError(PneumoScreenError):
-    """A list of cases that cannot be read or written."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +111,6 @@ class Catalogue:
         """One case."""
         return next(iter(self._rows("case_id = ?", case_id)), None)
 
-    def of_study(self, study_uid: str) -> list[PacsCase]:
-        """The cases of a study."""
-        return self._rows("study_uid = ?", study_uid)
-
     def grown(self, studies: Sequence[StudyFound]) -> list[PacsCase]:
         """The cases whose studies have another number of instances than before."""
         now = {study.uid: study.instances for study in studies}
@@ -185,17 +177,5 @@ class Catalogue:
         with self._open() as base:
             base.execute(f"UPDATE cases SET {assignments} WHERE case_id = ?", (*values, case_id))
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """The file for one change, which is on the disk at the end or not made.
-
-        Raises:
-            CatalogueError: if it cannot be used.
-        """
-        try:
-            with closing(sqlite3.connect(self._file, timeout=60.0)) as base, base:
-                yield base
-        except sqlite3.Error as error:
-            raise CatalogueError(
-                f"{self._file.name} of the state folder cannot be used ({error}); free the disk, or restore it"
-            ) from None
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return changing(self._file)

@@ -1,6 +1,8 @@
-"""What a site chooses by name."""
+"""What a site chooses by name, and the variables that say who asks a PACS."""
 
 from enum import StrEnum
+
+PASSWORD, TOKEN = "PNEUMOSCREEN_PACS_PASSWORD", "PNEUMOSCREEN_PACS_TOKEN"
 
 
 class Kernel(StrEnum):

@@ -9,15 +9,15 @@ Thread contract: every method opens the file for itself; several threads and pro
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..case import Case
-from ..errors import PneumoScreenError
 from ..verdict import Classes
 from .state import FIRST_RETRY_S, LONGEST_RETRY_S
+from .state_file import changing
 from .uids import digest_of
 
 WAITING, STORED, REFUSED = "waiting", "stored", "refused"
@@ -30,10 +30,6 @@ _TABLE = """CREATE TABLE IF NOT EXISTS results (
     attempts INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
     report_uid TEXT NOT NULL DEFAULT '')"""
 _FIELDS = "id, case_id, version, reader, document, classes, state, attempts, reason, report_uid"
-
-
-class QueueError(PneumoScreenError):
-    """A queue that cannot be read or written."""
 
 
 @dataclass(frozen=True)
@@ -165,18 +161,5 @@ class ResultsQueue:
         with self._open() as base:
             base.execute(f"UPDATE results SET {assignments} WHERE id = ?", (*values, result.id))
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """The file for one change, which is on the disk at the end or not made.
-
-        Raises:
-            QueueError: if it cannot be used.
-        """
-        try:
-            with closing(sqlite3.connect(self._file, timeout=60.0)) as base, base:
-                base.execute("PRAGMA synchronous=FULL")
-                yield base
-        except sqlite3.Error as error:
-            raise QueueError(
-                f"{self._file.name} of the state folder cannot be used ({error}); free the disk, or restore it"
-            ) from None
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return changing(self._file)

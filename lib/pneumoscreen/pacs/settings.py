@@ -13,15 +13,13 @@ from typing import Any
 from ..errors import ConfigError
 from ..models.durable import replace_durably
 from .access import Access
-from .choices import Kernel, Send
+from .choices import PASSWORD, TOKEN, Kernel, Send
 
-PASSWORD, TOKEN = "PNEUMOSCREEN_PACS_PASSWORD", "PNEUMOSCREEN_PACS_TOKEN"
 FOLDER = Path(".pneumoscreen") / "pacs"
 """Below the state folder."""
 _FILE = FOLDER / "settings.json"
 _SCHEMA = "pneumoscreen.pacs/1"
 _WATCHERS = "state.sqlite"
-GIGABYTE = 10**9
 
 
 @dataclass(frozen=True)

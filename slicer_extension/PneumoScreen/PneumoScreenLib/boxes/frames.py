@@ -12,6 +12,7 @@ from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
 
 from ..contract import Region
 from ..scene.colours import colour_of
+from ..scene.data_tree import remove_markup
 from .node import places
 
 CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
@@ -41,7 +42,7 @@ class Frames:
         """
         if self.node is None or not self._scene.IsNodePresent(self.node):
             self.node = self._new_node()
-        self.node.SetAndObservePolyData(edges_of(list(regions), axes))
+        self.node.SetAndObservePolyData(edges_of(regions, axes))
 
     def set_visible(self, is_visible: bool) -> None:
         """Hide them for a moment, or show them again."""
@@ -51,11 +52,8 @@ class Frames:
     def clear(self) -> None:
         """Take them out of the scene."""
         node, self.node = self.node, None
-        if node is not None and self._scene.IsNodePresent(node):
-            display = node.GetDisplayNode()
-            self._scene.RemoveNode(node)
-            if display is not None and self._scene.IsNodePresent(display):
-                self._scene.RemoveNode(display)
+        if node is not None:
+            remove_markup(self._scene, node)
 
     def _new_node(self) -> Any:
         node = self._scene.AddNewNodeByClass("vtkMRMLModelNode", "PneumoScreen boxes")

@@ -55,7 +55,7 @@ class Folder:
 
 
 def remove_markup(scene: Any, node: Any) -> None:
-    """Take a markup out of the scene with its display nodes; these first, or views go on drawing it."""
+    """Take a markup or model out of the scene with its display nodes; these first, or views go on drawing it."""
     displays = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
     for each in (*displays, node):
         if each is not None and scene.IsNodePresent(each):
