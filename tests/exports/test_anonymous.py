@@ -32,7 +32,10 @@ from .conftest import Run
 from .test_table import rows, written
 
 NAME = "Erika^Mustermann"
-PLANTED = re.compile(rb"mustermann|erika|2\.25\.4711|1963|2024-0[37]|20240307", re.IGNORECASE)
+# The year stands alone or before a month: four figures also occur within digests and UIDs made at random.
+PLANTED = re.compile(
+    rb"mustermann|erika|2\.25\.4711|(?<![0-9a-z.])1963(?![0-9a-z])|1963-?07|2024-0[37]|20240307", re.IGNORECASE
+)
 DATE = "2024-03-07T10:00:00Z"
 
 

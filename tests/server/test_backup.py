@@ -150,18 +150,20 @@ class TestBackup:
 
     def test_a_case_is_taken_at_one_moment(self, studies_folder: Path, tmp_path: Path) -> None:
         """Readers submit all the time: in each backup the label is that of the newest version in it."""
-        store, over = AnnotationStore(studies_folder), threading.Event()
+        store, over, submitted = AnnotationStore(studies_folder), threading.Event(), threading.Semaphore(0)
 
         def submit() -> None:
             number = 0
             while not over.wait(0.01):
                 number += 1
                 store.submit(replace(document(), case_id="ct-1", notes=(f"reading {number}",)), "anna")
+                submitted.release()
 
         reader = threading.Thread(target=submit)
         reader.start()
         try:
             for number in range(4):
+                assert submitted.acquire(timeout=60) and submitted.acquire(timeout=60)
                 make_backup(studies_folder, tmp_path / f"{number}.zip")
         finally:
             over.set()
