@@ -4,7 +4,6 @@ No HTTP: the routes (``http``) ask what stands here, and ``app`` puts both toget
 """
 
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -47,10 +46,11 @@ from .store.reading import LimitedReading
 from .store.screenings import keep_screening, masks_file, report_file
 from .store.studies_source import is_address
 from .store.temporary import clear_leftovers
-from .store.upload_sessions import CheckedSessions
+from .store.upload_sessions import CheckedSessions, image_of
 from .work.background_scoring import BackgroundScoring, CaseScoring
 from .work.folder_watch import FolderWatch
 from .work.leases import Leases, known_reader
+from .work.named_images import id_of, located
 from .work.scoring import METHOD, PROGRESS_FILE, keep_failure, keep_score, models_in_use, score_store
 from .work.strategies import reading_strategies
 from .work.train_tasks import train_tasks
@@ -205,7 +205,7 @@ class Services(MONAILabelApp):
         if isinstance(upload, Path):
             path, image_id = upload, None
         else:
-            image_id, path = self._locate(request.get("image"))
+            image_id, path = located(self._datastore, self.worklist, request.get("image"))
             self.leases.touch(image_id, known_reader())
         diagnoses = task.diagnoses()
         if parameters.diagnosis is not None and parameters.diagnosis not in diagnoses:
@@ -296,11 +296,7 @@ class Services(MONAILabelApp):
         Raises:
             UnknownError: if there is no such session.
         """
-        known = re.fullmatch(r"[0-9a-f-]{36}", session_id)
-        session = self._sessions.get_session(session_id) if self._sessions is not None and known else None
-        if session is None:
-            raise UnknownError(f"there is no session {session_id}; it may have expired, create it again")
-        return Path(session.image)
+        return image_of(self._sessions, session_id)
 
     def start_scoring(self) -> None:
         """Score in the background every case that has no fresh score: under other models, or after a training."""
@@ -335,28 +331,9 @@ class Services(MONAILabelApp):
             return None
         return place(datastore.work_folder, image_id)
 
-    def _locate(self, image: object) -> tuple[str, Path]:
-        """Id and path of an image of the studies."""
-        if not isinstance(image, str) or not image:
-            raise RequestError("no image is named; give image=<id>, session_id=<id> or a file")
-        if "\x00" in image:
-            raise RequestError("the image id holds a null character")
-        datastore = self._datastore
-        if not isinstance(datastore, StudiesDatastore):
-            path = datastore.get_image_uri(image)
-            if not path:
-                raise UnknownError(f"image {image} is not among the studies")
-            return image, Path(path)
-        image_id = self.image_id(image) or datastore.find(image) or self.image_id(image)
-        if image_id is None:
-            datastore.refuse_if_copied(image)
-            raise UnknownError(datastore.unknown(image))
-        return image_id, Path(datastore.get_image_uri(image_id))
-
     def image_id(self, image: str) -> str | None:
         """The id of an image that is named by its id, its path, or as OHIF does, by the UID of its series."""
-        known = self._datastore.id_of(image) if isinstance(self._datastore, StudiesDatastore) else None
-        return known or self.worklist.named(image)
+        return id_of(self._datastore, self.worklist, image)
 
     def _save(self, inference: Inference, document: str, tag: str) -> str:
         """Save a case document as the label of its image."""

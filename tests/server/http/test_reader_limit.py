@@ -7,7 +7,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from pneumoscreen.server.access.identity import Role, Speaker, set_speaker
-from pneumoscreen.server.http.reader_limit import ReaderLimit
+from pneumoscreen.server.http.limits import ReaderLimit
 
 
 class Backend:

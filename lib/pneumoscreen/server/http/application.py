@@ -59,12 +59,11 @@ from ..inference.parameters import in_words, parse_object
 from ..services import Services
 from ..store.datastore import StudiesDatastore
 from ..store.temporary import OneTimeFile, RequestTempfile, request_folder
-from .body_limit import BodyLimit
 from .guard import guard
 from .hidden_paths import PlacelessResponse, Places
+from .limits import BodyLimit, ReaderLimit
 from .pages import SecurityHeaders, add_front_page, pages_router
 from .prometheus import Figures
-from .reader_limit import ReaderLimit
 from .request_log import RequestLog
 from .request_threads import separate
 from .routes.annotations import annotation_router

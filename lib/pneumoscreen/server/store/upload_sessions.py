@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from monailabel.utils.sessions import SessionInfo, Sessions
 
 from ...limits import MEBIBYTE, Limits, variable_of
-from ..failures import RequestError
+from ..failures import RequestError, UnknownError
 from .reading import Reading
 from .unpacking import ArchiveLimits, LargeArchiveError
 
@@ -128,3 +129,16 @@ def _bytes_below(place: Path) -> int:
             except OSError:
                 continue  # it was removed meanwhile
     return total
+
+
+def image_of(sessions: Sessions | None, session_id: str) -> Path:
+    """The scan that a session holds.
+
+    Raises:
+        UnknownError: if there is no such session.
+    """
+    known = re.fullmatch(r"[0-9a-f-]{36}", session_id)
+    session = sessions.get_session(session_id) if sessions is not None and known else None
+    if session is None:
+        raise UnknownError(f"there is no session {session_id}; it may have expired, create it again")
+    return Path(session.image)

@@ -1,16 +1,31 @@
-"""How much one request may bring: documents less than scans, both within the site's limits.
+"""How much one request may bring, and how many requests of one reader are served at a time.
 
-Plain ASGI, around the router and inside the access layer: nothing is read of the body of somebody who is not let in.
+Both are plain ASGI, around the router and inside the access layer: nothing is read of the body of somebody who is not
+let in.
+
+- Documents bring less than scans, both within the site's limits.
+- Readers who ask for much wait for themselves: those of their requests that are beyond wait without a thread, and too
+  many are refused. Inferences have their own queue (``inference.queue``).
+
+Thread contract: all of it belongs to the event loop.
 """
+
+import asyncio
+from collections import Counter
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...limits import MEBIBYTE, Limits, variable_of
+from ..access.identity import speaker
+from ..access.permissions import path_of
 from ..access.request_record import note_refusal
+from .hidden_paths import PlacelessResponse
 
 _DRAINED = 64 * MEBIBYTE
 """Bytes of a refused body that are read all the same: most clients listen only when all is sent."""
+_WAITING = 8
+"""Requests of a reader that may wait, for each that may be served at a time."""
 
 
 class _TooMuchError(Exception):
@@ -76,3 +91,39 @@ async def _drained(receive: Receive) -> None:
         if message["type"] != "http.request" or not message.get("more_body", False):
             return
         left -= len(message.get("body", b""))
+
+
+class ReaderLimit:
+    """Serves so many requests of one reader at a time; plain ASGI, inside the access layer, which knows the reader.
+
+    Args:
+        app: what lies behind.
+        most: requests of a reader at a time.
+        exempt: paths that hold no thread: what they begin is counted elsewhere.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, exempt: tuple[str, ...]) -> None:
+        self._app, self._most, self._exempt = app, most, exempt
+        self._places: dict[str, asyncio.Semaphore] = {}
+        self._there: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request when its reader's turn comes."""
+        who = speaker()
+        if scope["type"] != "http" or not who.is_known or path_of(scope).startswith(self._exempt):
+            await self._app(scope, receive, send)
+            return
+        reader = who.reader
+        if self._there[reader] >= self._most * (1 + _WAITING):
+            note_refusal("busy")
+            sentence = f"{self._there[reader]} requests of {reader} wait already; try again when one was answered"
+            await PlacelessResponse({"detail": sentence}, 429)(scope, receive, send)
+            return
+        self._there[reader] += 1
+        try:
+            async with self._places.setdefault(reader, asyncio.Semaphore(self._most)):
+                await self._app(scope, receive, send)
+        finally:
+            self._there[reader] -= 1
+            if not self._there[reader]:
+                del self._there[reader], self._places[reader]
