@@ -125,7 +125,8 @@ def test_every_route_of_the_application_is_in_the_table_and_in_the_walk(
     monkeypatch.setenv("PNEUMOSCREEN_TOKENS", "none")
     monkeypatch.setattr(PlacelessResponse, "places", PlacelessResponse.places)  # which building sets
     (tmp_path / "a.nii.gz").write_bytes(b"not opened")
-    web = build(PneumoScreenApp(str(DEFAULT_APP), str(tmp_path), {}), FastAPI())
+    app = PneumoScreenApp(str(DEFAULT_APP), str(tmp_path), {})
+    web = build(app, FastAPI(), app.figures)
     found = set(_routes_of(web.routes))
     assert len(found) > 60
     closed = {each for each in found if not is_open(*each)}

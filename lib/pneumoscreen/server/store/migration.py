@@ -16,7 +16,6 @@ from ...errors import PneumoScreenError
 from ...models.atomic_files import replace_durably
 from .. import WORK_FOLDER
 from ..failures import may_write
-from .backup import make_backup
 from .state import BACKUPS, SCHEMA, STATE_FILE, VERSION, StateError, require_not_newer, version_of
 
 _LOCK_S = 600.0
@@ -76,6 +75,8 @@ def _brought_up_to_date(studies: Path, migrations: Migrations, version: int) -> 
 
 
 def _backed_up(studies: Path, version: int) -> Path:
+    from .backup import make_backup  # takes seconds to import, and a start seldom needs it
+
     target = studies / BACKUPS / f"version-{version}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.zip"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
