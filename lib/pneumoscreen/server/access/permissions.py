@@ -97,13 +97,19 @@ _RULES = (
     Rule(("POST",), "/pneumoscreen/models/{name}/rollback", Role.TRAINER),
     Rule(_READ, "/model/{name}", Role.TRAINER),
     Rule(_READ, "/model/info/{name}", Role.TRAINER),
+    # Stock clients send images to the address without a name.
+    Rule(("PUT",), "/datastore", Role.TRAINER),
     Rule(("PUT",), "/datastore/image", Role.TRAINER),
     Rule(("PUT",), "/datastore/image/info", Role.TRAINER),
     Rule(("PUT",), "/datastore/label/info", Role.TRAINER),
+    Rule(("PUT",), "/datastore/updatelabelinfo", Role.TRAINER),
     Rule(_READ, "/datastore/dataset", Role.TRAINER),
     # What all readers said together: a reader who has still to read must not see it.
     Rule(_READ, "/pneumoscreen/monitoring", Role.TRAINER),
     Rule(_READ, "/pneumoscreen/monitoring.json", Role.TRAINER),
+    # An administrator's, listed so that log and figures name them.
+    *(Rule(("DELETE",), path, Role.ADMINISTRATOR) for path in ("/datastore", "/datastore/image", "/datastore/label")),
+    *(Rule(_READ, path, Role.ADMINISTRATOR) for path in ("/logs", "/logs/gpu")),
 )
 _COMPILED = tuple((rule, rule.pattern()) for rule in _RULES)
 
