@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import Cancelled, ConfigError, PneumoScreenError
 from ..metrics.inputs import CARD_INPUTS, kept_figures
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..models.store import ModelStore
 from ..studies.audit import utc_text
 from ..studies.cases import Study, find_studies
