@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from pneumoscreen.case import Case, Region
 from pneumoscreen.ct.label_maps import (
     NOTE,
-    Painting,
     SideOf,
     case_from_label_map,
     number_of,
-    read_label_map,
-    segment_names,
     sides_of,
 )
 from pneumoscreen.ct.lungs.segmentation import Lungs, segment_lungs
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.errors import CaseError
+from pneumoscreen.images.mask_file import read_label_map
 from pneumoscreen.images.volume import LEFT, RIGHT, Volume
+from pneumoscreen.server.submissions import segment_names
+from pneumoscreen.studies.marks import Painting
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 READER, AT = "reader-a", "2026-11-24T10:00:00Z"

@@ -118,6 +118,20 @@ class TestServed:
         assert (document["modality"], document["verdict"]["label"]) == ("LAMP", "on")
         assert "lamp-0002.lamp: on" in server.client.get("/pneumoscreen/report/lamp-0002.lamp").text
 
+    def test_what_else_it_answers_is_a_task_too(self, server: RunningServer) -> None:
+        document = server.client.infer(NETWORK, "lamp-0002.lamp").document
+        assert (document["modality"], document.get("verdict")) == ("LAMP", None)
+        (note,) = document["notes"]
+        assert 0.6 < float(note.removeprefix("brightness ")) < 0.8
+
+    def test_its_label_maps_are_refused_in_a_sentence(self, server: RunningServer, tmp_path: Path) -> None:
+        (tmp_path / "map.nrrd").write_bytes(b"whatever")
+        with (tmp_path / "map.nrrd").open("rb") as file:
+            place = f"{server.client.address}/datastore/label"
+            done = requests.put(place, params={"image": "lamp-0002.lamp"}, files={"label": file}, timeout=60)
+        assert done.status_code == 422, done.text
+        assert "a label map says nothing of lamps; submit a case document instead" in done.text
+
     def test_scores_order_the_worklist(self, server: RunningServer) -> None:
         requests.post(f"{server.client.address}/scoring/uncertainty", timeout=60).raise_for_status()
         while any(row["score"] != "fresh" for row in server.client.worklist()):
