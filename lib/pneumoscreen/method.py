@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .case import Case
     from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
-    from .images.masks import Masks
+    from .images.volume import Masks
     from .importers.found import ImportRequest, Layout, Remark
     from .importers.outcomes import Outcome
     from .models.portable import Portable
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .phantoms.studies import PhantomRequest, Writer
     from .report.drawing import Drawing
     from .screener import Screener, Task
+    from .simulation.subject import Subject
     from .studies.cases import Study
     from .studies.marked import Marked
     from .studies.marks import Painting
@@ -281,6 +282,14 @@ class Method(ABC):
         """
         raise ConfigError(f"crossvalidate: there is nothing to cross-validate for {self.images}")
 
+    def rehearsed(self) -> "type[Subject]":
+        """What ``pneumoscreen simulate`` rehearses.
+
+        Raises:
+            ConfigError: if it rehearses nothing of the method.
+        """
+        raise ConfigError(f"simulate: nothing is rehearsed on {self.images}")
+
     def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
         """The layouts of data that can be imported: those known by their folders, and others, which are tried later."""
         return (), ()
@@ -292,6 +301,11 @@ class Method(ABC):
             PneumoScreenError: if nothing can be imported at all.
         """
         raise ConfigError(f"import: {layout.name} is no layout of {self.images}")
+
+    @property
+    def demonstration(self) -> "tuple[PhantomRequest, ...]":
+        """Synthetic images of one case each that ``pneumoscreen demo`` screens."""
+        return ()
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes the synthetic cases that are asked for.

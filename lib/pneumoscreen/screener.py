@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from .case import Case, ModelInfo
-    from .images.masks import Masks
+    from .images.volume import Masks
     from .method import Progress
     from .regions import Region
     from .verdict import Classes

@@ -70,6 +70,17 @@ class LampMethod(Method):
 
         return evaluate(request)
 
+    @property
+    def demonstration(self) -> Any:
+        from pneumoscreen.phantoms.studies import PhantomRequest
+
+        return (PhantomRequest(1, 7, "on"),)
+
+    def rehearsed(self) -> Any:
+        from .rehearsal import LampSubject
+
+        return LampSubject
+
     def phantoms(self, asked: Any) -> Any:
         from .figures import writer_of
 

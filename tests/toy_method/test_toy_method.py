@@ -106,6 +106,34 @@ def test_a_folder_without_it_says_what_is_missing(models: Path, tmp_path: Path) 
     assert "pneumoscreen phantom --modality lamp" in done.stderr
 
 
+def test_its_readers_loop_is_rehearsed(tmp_path: Path) -> None:
+    sizes = {"pool": 20, "test": 6, "start": 3, "rounds": 2, "per-round": 3, "seeds": 2}
+    options = [word for name, value in sizes.items() for word in (f"--{name}", value)]
+    done = command("simulate", "--modality", "lamp", "--out", tmp_path, "--json", "--device", "cpu", *options)
+    curves = json.loads(done.stdout)
+    accuracy = curves["strategies"]["combined"]["accuracy"]["mean"]
+    assert curves["labels"] == [3, 6, 9] and accuracy[-1]["estimate"] == 1.0
+    assert "pictures of 24 x 32 pixels" in (tmp_path / "simulation.html").read_text(encoding="utf-8")
+
+
+def test_it_is_demonstrated(models: Path, tmp_path: Path) -> None:
+    # The other methods show nothing here: this store has none of their networks.
+    program = """
+import sys
+from pneumoscreen import cli
+from pneumoscreen.methods import METHODS
+for method in METHODS[:2]:
+    type(method).demonstration = ()
+sys.exit(cli.main(["demo", "--out", sys.argv[1]]))
+"""
+    environment = {**os.environ, "PYTHONPATH": PATH, "PNEUMOSCREEN_MODELS": str(models)}
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(words, env=environment, capture_output=True, encoding="utf-8", timeout=280, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads((tmp_path / "lamp-0007.lamp.json").read_text(encoding="utf-8"))
+    assert (document["verdict"]["label"], document.get("diagnosis")) == ("on", None), "the truth is not told"
+
+
 class TestServed:
     def test_its_task_and_training_are_offered(self, server: RunningServer) -> None:
         info = server.client.get("/info/").json()

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from ..case import Case
     from ..evaluation.request import CohortRequest, Evaluation, TableRequest
     from ..images.inputs import Input
-    from ..images.masks import Masks
-    from ..images.volume import Volume
+    from ..images.volume import Masks, Volume
     from ..importers.found import ImportRequest, Layout, Remark
     from ..importers.outcomes import Outcome
     from ..models.portable import Portable
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from ..phantoms.studies import PhantomRequest, Writer
     from ..report.drawing import Drawing
     from ..screener import Task
+    from ..simulation.subject import Subject
     from ..studies.cases import Study
     from ..studies.marked import Marked
     from ..studies.marks import Painting
@@ -203,6 +203,12 @@ class CtMethod(Method):
 
         return evaluate_site_cases(request)
 
+    def rehearsed(self) -> "type[Subject]":
+        """The classifier."""
+        from .simulation import CtSubject
+
+        return CtSubject
+
     def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
         """Data sets of CTs, and masks or boxes of any origin."""
         from .importers.layouts import DATA_SETS, OTHERS
@@ -222,6 +228,14 @@ class CtMethod(Method):
             dry_run=request.dry_run,
             anonymous_ids=request.anonymous_ids,
         )
+
+    @property
+    def demonstration(self) -> "tuple[PhantomRequest, ...]":
+        """One of each diagnosis, chosen to be clear cases: three right verdicts in the demo are no accuracy."""
+        from ..phantoms.studies import PhantomRequest
+
+        clear = (("covid19", 41), ("influenza_a", 46), ("no_infection_found", 53))
+        return tuple(PhantomRequest(1, seed, diagnosis) for diagnosis, seed in clear)
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes synthetic CTs."""
@@ -258,7 +272,7 @@ class CtMethod(Method):
 
     def masks(self, image: "Volume", screening: "Screening | Restored") -> "Masks":
         """The lungs and what is infected in them."""
-        from ..images.masks import Masks
+        from ..images.volume import Masks
 
         return Masks(image, screening.lungs.labels, screening.infection)
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..case import Case, ModelInfo, Region
-from ..images.masks import Masks
-from ..images.volume import Volume
+from ..images.volume import Masks, Volume
 from ..screener import Answer, Asked, Task
 from .candidates.finding import find_candidates
 from .candidates.infected import lung_infos, measured

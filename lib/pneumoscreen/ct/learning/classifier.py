@@ -24,8 +24,7 @@ from ...training.progress import ProgressCallback, TrainingObserver, TrainingPro
 from ..classifier import ClassifierModel, ClassifierNetwork, ClassifierSettings
 from ..networks import CLASSIFIER
 from .augmentation import AugmentationSettings, augment
-from .classifier_data import PatchDataSettings, PatchSet, split_patches
-from .patch_inference import logits_of, patch_batch
+from .classifier_data import PatchDataSettings, PatchSet, logits_of, patch_batch, split_patches
 
 _SHORTEST_CYCLE = 10
 
