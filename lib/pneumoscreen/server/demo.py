@@ -27,9 +27,9 @@ from ..reading.parent import PARENT_VARIABLE
 from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS, split_name
 from . import WORK_FOLDER
+from .access.tokens import NO_TOKENS
 from .client import Client, ServerError
 from .site_settings import without_site
-from .tokens import NO_TOKENS
 
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..active_learning.scores import CaseScore
 from ..errors import ConfigError
-from ..models.durable import replace_durably, write_arrays
+from ..models.atomic_files import replace_durably, write_arrays
 from .settings import Plan, SimulationSettings
 
 START = "start"

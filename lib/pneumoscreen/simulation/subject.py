@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ..active_learning.scores import CaseScore
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..models.store import ModelStore
 from .pool import Recipe
 from .settings import SimulationSettings

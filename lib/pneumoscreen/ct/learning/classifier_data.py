@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ...config import Settings
 from ...errors import PneumoScreenError
-from ...models.durable import staged, write_arrays
+from ...models.atomic_files import staged, write_arrays
 from ...studies.split import Side, SplitSettings, side_of
 from ...verdict import DEFAULT_CLASSES, Classes
 from ..classifier import ClassifierNetwork

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ...config import Settings, load_config
-from ...models.durable import write_arrays
+from ...models.atomic_files import write_arrays
 from ...models.network import NetworkModel
 from ...models.store import ModelStore
 from ...studies.split import Side, SplitSettings, side_of
