@@ -24,7 +24,7 @@ from monailabel.interfaces.tasks.scoring import ScoringMethod
 
 import pneumoscreen
 
-from ..reading.parent import PARENT_VARIABLE
+from ..subprocesses.parent import PARENT_VARIABLE
 from .datastore import StudiesDatastore
 from .scoring import METHOD, read_progress, score_cases
 

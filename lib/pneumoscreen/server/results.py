@@ -26,10 +26,10 @@ from ..pacs.faults import PacsAwayError, PacsError
 from ..pacs.outbox import Outbox
 from ..pacs.results_queue import MOST_FAULTS, REFUSED, Result, ResultsQueue
 from ..pacs.settings import FOLDER, PacsSettings
-from ..reading.parent import PARENT_VARIABLE
 from ..studies.annotations import AnnotationStore
 from ..studies.audit import case_digest
 from ..studies.versions import WITHDRAWAL, Annotation
+from ..subprocesses.parent import PARENT_VARIABLE
 from ..verdict import Classes
 
 OUTBOX = FOLDER / "outbox"

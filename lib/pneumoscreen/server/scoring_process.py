@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import PneumoScreenError
 from ..models.durable import is_full_disk
 from ..models.store import ModelStore
-from ..reading.parent import end_with_parent
+from ..subprocesses.parent import end_with_parent
 from . import WORK_FOLDER
 from .engine import Engine
 from .failures import may_not_write

@@ -18,8 +18,8 @@ from typing import Any
 
 from ..limits import Limits
 from ..models.places import app_folder
-from ..reading.parent import end_with_parent
 from ..studies.layout import FOLLOW_VARIABLE
+from ..subprocesses.parent import end_with_parent
 from ..tls import TlsFiles
 from .failures import ServeError
 from .log_setup import LogChoice, set_up_log

@@ -30,8 +30,8 @@ from typing import Any
 import pneumoscreen
 
 from ..models.durable import replace_durably
-from ..reading.parent import PARENT_VARIABLE
 from ..studies.audit import utc_text
+from ..subprocesses.parent import PARENT_VARIABLE
 from ..training.status import ENDED, TrainingState, TrainStatus, read_status, write_status
 from .train_tasks import training_folder
 from .training_process import MENDABLE
