@@ -23,9 +23,9 @@ from ..case import SIDES, Case
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
 from ..methods import METHODS, method_for
-from ..reading.parent import PARENT_VARIABLE
 from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS, split_name
+from ..subprocesses.parent import PARENT_VARIABLE
 from . import WORK_FOLDER
 from .access.tokens import NO_TOKENS
 from .client import Client, ServerError
