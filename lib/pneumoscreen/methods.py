@@ -1,8 +1,12 @@
 """The registry: the only place that lists the methods. A further modality is one package and one line here.
 
-A program that uses this one as a library calls ``register`` instead.
+A program that uses this one as a library calls ``register`` instead. An installed package that has the entry point
+``pneumoscreen.extensions`` is imported with this module: there it may register methods, strategies of active learning
+(``active_learning.strategies``) and trunks of the patch classifier (``ct.trunks``), and every command knows them.
 """
 
+import logging
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from .case_kinds import add_kind
@@ -10,6 +14,7 @@ from .ct.method import METHOD as CT
 from .cxr.method import METHOD as CXR
 from .errors import ConfigError
 from .method import Method, Network
+from .verdict import DEFAULT_CLASSES, Classes
 
 if TYPE_CHECKING:
     from .images.inputs import Input
@@ -17,6 +22,10 @@ if TYPE_CHECKING:
     from .training.recipes import Recipe
 
 METHODS: list[Method] = [CT, CXR]
+EXTENSIONS = "pneumoscreen.extensions"
+"""Group of the entry points of packages that add to this one."""
+
+logger = logging.getLogger(__name__)
 
 
 def register(method: Method) -> None:
@@ -54,6 +63,12 @@ def method_named(name: str) -> Method:
     return found[name]
 
 
+def class_list(store: "ModelStore") -> Classes:
+    """The list that documents of a site keep to: that of the networks in use; the paper's where none has one."""
+    found = (method.stored_classes(store) for method in METHODS)
+    return next((classes for classes in found if classes is not None), DEFAULT_CLASSES)
+
+
 def networks() -> dict[str, Network]:
     """The networks of all methods by name."""
     return {network.name: network for method in METHODS for network in method.networks}
@@ -81,3 +96,14 @@ def publish_by_hand(store: "ModelStore", name: str, candidate_id: str, by: str) 
 
     network = networks().get(name)
     return publishing.publish_by_hand(store, name, candidate_id, by, network.load if network else None)
+
+
+def _load_extensions() -> None:
+    for extension in entry_points(group=EXTENSIONS):
+        try:
+            extension.load()
+        except Exception as error:
+            logger.warning("the extension %s is left out: %s; mend or uninstall it", extension.value, error)
+
+
+_load_extensions()
