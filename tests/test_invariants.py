@@ -26,9 +26,8 @@ from pneumoscreen.cxr.report.case_report import write_cxr_report
 from pneumoscreen.cxr.screening import CxrScreener
 from pneumoscreen.evidence import counts
 from pneumoscreen.images import read_volume
-from pneumoscreen.images.masks import Masks
 from pneumoscreen.images.radiograph_reader import read_radiograph_file
-from pneumoscreen.images.volume import LEFT, Volume
+from pneumoscreen.images.volume import LEFT, Masks, Volume
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.source import source_of
