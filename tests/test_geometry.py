@@ -54,3 +54,9 @@ def test_distinct_boxes_share_at_most_half_of_the_smaller_and_the_first_stays(bo
     overlap = share_of_smaller(np.array(boxes).reshape(-1, 6)[kept], np.array(boxes).reshape(-1, 6)[kept])
     assert not (overlap[~np.eye(len(kept), dtype=bool)] > 0.5).any()
     assert not boxes or kept[0] == 0
+
+
+def test_boxes_that_share_just_half_of_the_smaller_are_two_and_more_is_one() -> None:
+    half, more = [1.0, 0, 0, 3, 2, 2], [0.9, 0, 0, 2.9, 2, 2]
+    assert distinct([[0.0, 0, 0, 2, 2, 2], half]).tolist() == [0, 1]
+    assert distinct([[0.0, 0, 0, 2, 2, 2], more]).tolist() == [0]

@@ -189,3 +189,10 @@ def test_module_needs_nothing_but_the_standard_library() -> None:
     folder = Path(verdict.__file__).parent.parent
     script = "import pneumoscreen.case, sys; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-S", "-c", script], check=True, env={"PYTHONPATH": str(folder)}, timeout=60)
+
+
+def test_a_type_is_decided_from_just_ten_times_the_other_on() -> None:
+    """By what is left of 1 - P: .1 * .1 of the one stands to .1 of the other as 1 to 10."""
+    a, b = DEFAULT_CLASSES.infections
+    assert decide([(a, 0.9), (a, 0.9), (b, 0.9)]).decided
+    assert not decide([(a, 0.9), (a, 0.89), (b, 0.9)]).decided

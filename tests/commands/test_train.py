@@ -17,7 +17,10 @@ import torch
 import pneumoscreen
 from pneumoscreen.ct.candidates.finding import CandidateModel
 from pneumoscreen.ct.classifier import ClassifierModel
+from pneumoscreen.metrics.inputs import CARD_INPUTS, figures_of_card
 from pneumoscreen.models.store import CARD_FIELDS, ModelStore
+from pneumoscreen.studies.cases import read_document
+from pneumoscreen.studies.layout import FINAL_LABELS
 
 from .conftest import NARROW, Ended
 
@@ -70,7 +73,9 @@ def options(tmp_path: Path, studies: Path) -> Callable[..., list[str]]:
 
 
 @pytest.mark.parametrize("task", SETTINGS)
-def test_a_training_publishes_a_model_with_its_card(task: str, options: Any, run: Run, tmp_path: Path) -> None:
+def test_a_training_publishes_a_model_with_its_card(
+    task: str, options: Any, run: Run, studies: Path, tmp_path: Path
+) -> None:
     ended = run(*options(task))
     store = ModelStore(tmp_path / "models")
     assert ended.status == 0, ended.err
@@ -84,6 +89,9 @@ def test_a_training_publishes_a_model_with_its_card(task: str, options: Any, run
     assert "4 training cases (4 patients) and 1 validation cases (1 patients)" in weights.card["data"]
     assert "1 test cases untouched; began with random weights" in weights.card["data"]
     assert weights.card["split"] == {"validation": 0.3, "test": 0.1}
+    assert weights.card[CARD_INPUTS]["of"] == "4 training cases (4 patients)"
+    trained = [read_document(studies / FINAL_LABELS / f"phantom-{number:06d}.json") for number in (1, 2, 3, 5)]
+    assert figures_of_card(weights.card)["pixel_mm"].tolist() == sorted(case.image.spacing_mm[0] for case in trained)
     assert not list((tmp_path / "out").rglob("*phantom-000006*")), "nothing is made of a test patient's case"
     LOADERS[task](weights)
     again = run(*options(task))

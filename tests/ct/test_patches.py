@@ -156,6 +156,14 @@ class TestPixels:
             assert 0.0 <= patch.pixels.min() <= patch.pixels.max() <= 1.0
             assert 0.0 <= patch.distance_from_edge <= 0.5
 
+    @pytest.mark.parametrize(("x", "edge_mm"), [((70, 90), 15.5 * 0.5), ((20, 44), 22.5 * 0.5)])
+    def test_the_distance_is_measured_in_the_slice_and_in_either_lung(
+        self, x: tuple[float, float], edge_mm: float
+    ) -> None:
+        # Pixels of 0.5 x 2 mm, slices of 7: both lungs together are 110 columns wide and 80 rows high.
+        found = extract_patches(volume(spacing=(0.5, 2.0, 7.0)), lungs(), box((4.5, 11.5), (40, 58), x))
+        assert [patch.distance_from_edge for patch in found] == pytest.approx([edge_mm / np.hypot(160.0, 55.0)] * 3)
+
 
 class TestMirror:
     def test_a_mirrored_scan_gives_mirrored_patches_at_the_same_distance(self) -> None:

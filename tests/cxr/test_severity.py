@@ -30,6 +30,11 @@ def test_a_lung_taken_for_clear_is_clear_throughout() -> None:
     assert not any(severity.values())
 
 
+def test_a_lung_at_the_threshold_is_measured_and_readers_draw_half_as_much_again_as_the_mask() -> None:
+    opacity, severity = opaque_shares(masks(0.5), {"left": 0.5, "right": 0.9})
+    assert opacity["left"] == pytest.approx(0.77 / 3) and severity["left_lower"] == 3.0
+
+
 def test_no_share_exceeds_1() -> None:
     opacity, severity = opaque_shares({side: np.ones((9, 9), np.float32) for side in ("left", "right")}, SICK)
     assert opacity == {"left": 1.0, "right": 1.0}

@@ -1,6 +1,7 @@
 """DICOM series: geometry, rescaling, repairs and refusals (dicom_header, dicom_series, dicom_pixels)."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -235,8 +236,8 @@ def tilt(ds, z):
     ds.ImageOrientationPatient = [1, 0, 0, 0, float(np.cos(angle)), float(np.sin(angle))]
 
 
-def turn(ds, z):
-    angle = np.radians(30)
+def turn(ds, z, degrees):
+    angle = np.radians(degrees)
     c, s = float(np.cos(angle)), float(np.sin(angle))
     ds.ImageOrientationPatient = [c, s, 0, -s, c, 0]
 
@@ -254,11 +255,14 @@ REFUSALS = [
     ("metres", {"PixelSpacing": [0.0015, 0.002]}, None, GeometryError, "mm"),
     ("slope", {"RescaleSlope": 0.25}, at({3}, RescaleSlope=0), GeometryError, "slope"),
     ("header tilt", {"GantryDetectorTilt": 12}, None, TiltedError, "tilted"),
+    ("header tilt of a degree", {"GantryDetectorTilt": -1}, None, TiltedError, "tilted"),
     ("tilt", {}, tilt, TiltedError, "tilted"),
     ("shear", {}, shift, TiltedError, "tilted"),
-    ("turned", {}, turn, ObliqueError, "30 degrees"),
+    ("turned", {}, partial(turn, degrees=30), ObliqueError, "30 degrees"),
+    ("turned a little", {}, partial(turn, degrees=21), ObliqueError, "21 degrees"),
     ("doubled", {}, at({5}, ImagePositionPatient=[-40, -30, -80]), DoubledSlicesError, "position"),
     ("uneven", {}, at({11}, ImagePositionPatient=[-40, -30, -37]), MissingSlicesError, "13.00 mm"),
+    ("a little uneven", {}, at({11}, ImagePositionPatient=[-40, -30, -44]), MissingSlicesError, "6.00 mm"),
     ("turns", {}, at({6}, ImageOrientationPatient=[0, 1, 0, 1, 0, 0]), MixedSeriesError, "orientations"),
     ("spacings", {}, at({6}, PixelSpacing=[1, 1]), MixedSeriesError, "spacings"),
     ("sizes", {}, at({6}, Rows=20, Columns=96), MixedSeriesError, "sizes"),
@@ -285,6 +289,14 @@ def test_refused_with_a_sentence(tmp_path, chest, files, fields, change, error, 
     assert ";" in message
     assert "Mustermann" not in message
     assert "Erika" not in message
+
+
+def test_what_just_passes_is_read(tmp_path, chest, files):
+    change = at({11}, ImagePositionPatient=[-40, -30, -44.6])
+    assert read_volume(files.series(tmp_path / "uneven", chest, change)).hu.shape[0] == 12
+    assert read_volume(files.series(tmp_path / "tilt", chest, GantryDetectorTilt=0.4)).hu.shape[0] == 12
+    turned = read_volume(files.series(tmp_path / "turned", chest, partial(turn, degrees=19)))
+    assert turned.direction[1, 0] == pytest.approx(np.sin(np.radians(19)))
 
 
 def test_missing_slice_is_refused(tmp_path, chest, files):

@@ -131,6 +131,21 @@ def test_a_pickle_in_the_place_of_weights_is_refused(store: ModelStore) -> None:
         store.load("ct_classifier", 1)
 
 
+def test_a_field_is_told_to_the_card_of_a_version_and_nothing_else_moves(store: ModelStore) -> None:
+    store.publish(NAME, state(), CARD)
+    store.publish(NAME, state(0.2), CARD)
+    before, card = store.load(NAME, 1), store.card(NAME, 2)
+    store.tell(NAME, 1, "inputs", {"of": "ü"})
+    after = store.load(NAME, 1)
+    assert after.card == {**before.card, "inputs": {"of": "ü"}} and after.sha256 == before.sha256
+    assert store.current(NAME) == 2 and store.card(NAME, 2) == card
+    with pytest.raises(ModelError, match="is not plain JSON"):
+        store.tell(NAME, 1, "inputs", float("nan"))
+    with pytest.raises(UnknownModelError, match="has no version 7"):
+        store.tell(NAME, 7, "inputs", 1)
+    assert store.card(NAME, 1) == after.card
+
+
 def test_a_number_is_never_given_twice(store: ModelStore) -> None:
     store.publish("ct_classifier", state(), CARD)
     store.publish("ct_classifier", state(), CARD)

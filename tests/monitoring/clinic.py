@@ -10,6 +10,7 @@ import numpy as np
 from pneumoscreen import __version__
 from pneumoscreen.case import Case, ImageInfo, LungInfo, ModelInfo, Reading, Region
 from pneumoscreen.evidence import Calibration
+from pneumoscreen.models.store import ModelStore
 from pneumoscreen.monitoring.records import Records, Screening, records_of
 from pneumoscreen.monitoring.summary import Monitoring, MonitoringOptions
 from pneumoscreen.regions import ReaderMark
@@ -126,9 +127,8 @@ class Clinic:
 
     def monitoring(self, **options: object) -> Monitoring:
         """Everything that monitoring tells."""
-        return monitoring_of_folder(
-            self.folder, DEFAULT_CLASSES, {}, MonitoringOptions(**options), "studies folder clinic"
-        )
+        store, told = ModelStore(self.folder.parent / "models"), MonitoringOptions(**options)
+        return monitoring_of_folder(self.folder, DEFAULT_CLASSES, {}, told, "studies folder clinic", store)
 
 
 def simulated(

@@ -8,11 +8,11 @@ import pytest
 
 from pneumoscreen.evaluation.figures import Share
 from pneumoscreen.metrics.bootstrap import Interval
+from pneumoscreen.metrics.inputs import features_of
 from pneumoscreen.monitoring.advice import Advice, recommend
 from pneumoscreen.monitoring.agreement import INFECTION, AgreementRow, Change
 from pneumoscreen.monitoring.calibration import CalibrationInUse
 from pneumoscreen.monitoring.drift import Drift
-from pneumoscreen.monitoring.inputs import features_of
 
 from .clinic import simulated
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pneumoscreen.case import LungInfo
+from pneumoscreen.metrics.inputs import features_of
 from pneumoscreen.monitoring.drift import LEAST, Drift, compared, drifts_of, too_few
-from pneumoscreen.monitoring.inputs import features_of
 
 from .clinic import INFECTED, Clinic, film, region, scan, simulated
 

@@ -74,3 +74,12 @@ def test_100_more_cases_in_a_folder_move_none(tmp_path: Path) -> None:
     assert len(after) == len(before) + 100
     assert {case: after[case] for case in before} == before
     assert len(set(before.values())) > 1
+
+
+def test_a_patient_at_a_border_trains_below_and_tests_above() -> None:
+    name = next(name for name in map(str, range(99)) if 0.5 < place_of(name) < 0.8)
+    place = place_of(name)
+    assert side_of(name, SplitSettings(validation=place, test=0.0)) is Side.TRAINING
+    assert side_of(name, SplitSettings(validation=place + 1e-9, test=0.0)) is Side.VALIDATION
+    assert side_of(name, SplitSettings(validation=0.0, test=1.0 - place)) is Side.TEST
+    assert side_of(name, SplitSettings(validation=0.0, test=1.0 - place - 1e-9)) is Side.TRAINING

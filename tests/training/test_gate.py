@@ -84,6 +84,7 @@ def comparison(low: float, estimate: float, high: float, patients: int = 20) -> 
         (comparison(-0.10, 0.0, 0.05), None),
         (comparison(-0.11, 0.0, 0.05), "perhaps worse by more than the margin of 0.1"),
         (comparison(-0.05, -0.03, -0.01), "worse beyond the interval"),
+        (comparison(-0.05, -0.03, 0.0), None),
         (comparison(0.01, 0.03, 0.05, patients=9), "fewer than 10 validation patients"),
         (comparison(0.01, 0.03, 0.05, patients=10), None),
         (Comparison("f1", 1, Interval(0.8, 0.7, 0.9)), None),
@@ -92,3 +93,9 @@ def comparison(low: float, estimate: float, high: float, patients: int = 20) -> 
 def test_what_the_gate_says(found: Comparison, said: str | None) -> None:
     objection = DEFAULT_GATE.objection(found)
     assert objection is None if said is None else objection is not None and objection.startswith(said)
+
+
+@pytest.mark.parametrize(("difference", "is_kept"), [(-0.01, True), (0.0, False), (0.2, False)])
+def test_of_one_patient_the_difference_itself_decides(difference: float, is_kept: bool) -> None:
+    found = comparison(float("nan"), difference, float("nan"), patients=1)
+    assert (GateSettings(least_patients=1).objection(found) is not None) == is_kept

@@ -49,7 +49,8 @@ def monitor(
     options = MonitoringOptions(cases, reference, newest, names.reader)
     patients = {study.case_id: study.patient for study in find_scans(studies, complain)}
     source = "a studies folder" if anonymous else f"studies folder {studies.resolve().name}"
-    found = monitoring_of_folder(studies, class_list(ModelStore(model_dir)), patients, options, source)
+    store = ModelStore(model_dir)
+    found = monitoring_of_folder(studies, class_list(store), patients, options, source, store)
     content = json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n"
     for name, text in ((DOCUMENT, content), (PAGE, render_monitoring(found))):
         with replacing(out / name) as part:

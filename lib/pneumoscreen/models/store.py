@@ -19,12 +19,12 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import ModelError
-from .atomic_files import fsync_path
+from .atomic_files import fsync_path, replace_durably
 from .candidates import Candidate, CandidateFolder, UnknownModelError
 from .lock import changing, writing
 from .places import app_folder
 from .versions import REPLACES, VersionFolder
-from .weights import CARD_FIELDS, CARD_FILE, WEIGHTS_FILE, Weights, format_card, format_weights, read_weights
+from .weights import CARD_FIELDS, CARD_FILE, WEIGHTS_FILE, Weights, format_card, format_weights, read_card, read_weights
 
 __all__ = [
     "CARD_FIELDS",
@@ -201,6 +201,16 @@ class ModelStore:
         self.candidate_folder(name, candidate_id)
         with changing(self._folder(name)):
             self._candidates(name).annotate(candidate_id, notes)
+
+    def tell(self, name: str, version: int, field: str, value: Any) -> None:
+        """Write a further field into the card of a version; weights, number and all other fields stay.
+
+        Raises:
+            ModelError: if there is no such version, its card is damaged, or the value is not plain JSON.
+        """
+        folder = self.folder(name, version)
+        with changing(self._folder(name)):
+            replace_durably(folder / CARD_FILE, format_card(name, {**read_card(folder), field: value}))
 
     def promote(self, name: str, candidate_id: str, notes: Mapping[str, Any] | None = None) -> int:
         """Publish a candidate: it becomes the next version and comes into use; returns its number.

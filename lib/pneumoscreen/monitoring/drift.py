@@ -1,8 +1,8 @@
 """Whether the newest images are others than the first ones: two-sample tests, corrected for their number.
 
-Ours: which images are compared, and when a difference is an alarm. The reference are the first images of the site,
-since no card of a model tells the figures of its training images. Each patient counts once on a side, and no patient
-on both.
+Ours: which images are compared, and when a difference is an alarm. The reference are the first images of the site;
+``training_inputs`` compares with the images that the networks in use have learnt from. Each patient counts once on a
+side, and no patient on both.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, ks_2samp
 
 from ..case_kinds import KINDS
+from ..metrics.inputs import Feature, features_of
 from ..report.wording import plural
-from .inputs import Feature, features_of
 from .records import Records, Scan
 from .shares import p_text
 
@@ -94,7 +94,7 @@ def drifts_of(records: Records, reference: int, newest: int) -> list[Drift]:
     drifts = []
     for feature in features_of(KINDS[records.modality].dimensions):
         first, last = sides[feature.is_output]
-        drifts.append(Drift(feature, _values(first, feature.value), _values(last, feature.value)))
+        drifts.append(Drift(feature, values_of(first, feature.value), values_of(last, feature.value)))
     return compared(drifts)
 
 
@@ -134,19 +134,21 @@ def too_few(records: Records, drifts: Sequence[Drift]) -> list[str]:
 def _sides(scans: Sequence[Scan], reference: int, newest: int) -> tuple[list[Scan], list[Scan]]:
     """The first and the newest images, one a patient, oldest first as ``scans`` are."""
     half = len({scan.patient for scan in scans}) // 2
-    first = _one_a_patient(scans, min(reference, half))
+    first = one_a_patient(scans, min(reference, half))
     taken = {scan.patient for scan in first}
     rest = [scan for scan in reversed(scans) if scan.patient not in taken]
-    return first, _one_a_patient(rest, newest)[::-1]
+    return first, one_a_patient(rest, newest)[::-1]
 
 
-def _one_a_patient(scans: Sequence[Scan], most: int) -> list[Scan]:
+def one_a_patient(scans: Sequence[Scan], most: int) -> list[Scan]:
+    """The first image of each patient, of so many patients at most."""
     found: dict[str, Scan] = {}
     for scan in scans:
         found.setdefault(scan.patient, scan)
     return list(found.values())[:most]
 
 
-def _values(scans: Sequence[Scan], value: Callable[..., float | None]) -> NDArray[np.float64]:
+def values_of(scans: Sequence[Scan], value: Callable[..., float | None]) -> NDArray[np.float64]:
+    """A figure of each image that has it."""
     found = [value(scan.document) for scan in scans]
     return np.array([each for each in found if each is not None], dtype=np.float64)

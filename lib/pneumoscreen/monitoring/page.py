@@ -17,6 +17,7 @@ from .plots import agreement_figure, history_figure
 from .records import CT
 from .shares import p_text
 from .summary import ModalityMonitoring, Monitoring
+from .training_inputs import MEANING
 
 NOTHING = "Nothing has been submitted or screened here yet: there is nothing to compare."
 NOBODY = "No reader has submitted anything yet."
@@ -35,6 +36,7 @@ def render_monitoring(monitoring: Monitoring) -> str:
             least=LEAST,
             level=LEVEL,
             figures=FIGURES,
+            meaning=MEANING,
             modalities=[_view(found) for found in monitoring.modalities],
             written=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
         )
@@ -49,6 +51,9 @@ def monitoring_to_text(monitoring: Monitoring) -> str:
         lines += [f"  {reason}" for reason in found.recommendation.reasons]
         lines += [f"  Drift. {alarm}" for alarm in found.alarms]
         lines += [f"  {sentence}" for sentence in found.not_tested()]
+        if found.differences:
+            lines += ["  Beside what the models have learnt from:", *(f"    {each}" for each in found.differences)]
+            lines.append(f"    {MEANING}")
     return "\n".join(lines) + "\n"
 
 
@@ -93,6 +98,10 @@ def _view(found: ModalityMonitoring) -> dict[str, Any]:
         "calibrations": [_calibration(f"{key}-{place}", one) for place, one in enumerate(found.calibrations)],
         "drifts": [_drift(f"{key}-{drift.feature.key}", drift) for drift in found.drifts],
         "not_tested": found.not_tested(),
+        "differences": found.differences,
+        "training": [
+            (each.name, each.of, [_drift("", drift) for drift in each.drifts]) for each in found.training if each.drifts
+        ],
     }
 
 
@@ -164,6 +173,8 @@ def _calibration(name: str, found: CalibrationInUse) -> dict[str, Any]:
 
 
 def _drift(name: str, drift: Drift) -> dict[str, Any]:
+    """A figure as the page shows it, without a picture where it has no name to be told apart by."""
+
     def middle(values: Any) -> str:
         return drift.feature.text(float(np.median(values))) if len(values) else _DASH
 
@@ -178,7 +189,7 @@ def _drift(name: str, drift: Drift) -> dict[str, Any]:
         "distance": f"{drift.distance:.2f}" if is_tested else _DASH,
         "p": p,
         "alarm": drift.is_alarm,
-        "picture": history_figure(name, drift) if is_tested else None,
+        "picture": history_figure(name, drift) if name and is_tested else None,
     }
 
 

@@ -15,6 +15,8 @@ HELP = {
     "calibration_auc": "Area under the ROC curve of the models in use",
     "drift_distance": "Kolmogorov-Smirnov distance of the newest images from the first ones",
     "drift_alarm": "1 where a figure of the images has drifted",
+    "training_distance": "Kolmogorov-Smirnov distance of the newest images from those that a network has learnt from",
+    "training_alarm": "1 where a figure of the newest images differs from those that a network has learnt from",
     "retrain_advice": "1 for what is recommended",
 }
 """What each figure is, by name."""
@@ -50,6 +52,12 @@ def readings_of(monitoring: Monitoring) -> Iterator[Reading]:
             if drift.distance is not None:
                 yield Reading("drift_distance", {**of, "figure": drift.feature.key}, drift.distance)
                 yield Reading("drift_alarm", {**of, "figure": drift.feature.key}, float(drift.is_alarm))
+        for network in found.training:
+            for drift in network.drifts:
+                if drift.distance is not None:
+                    named = {**of, "network": network.network, "figure": drift.feature.key}
+                    yield Reading("training_distance", named, drift.distance)
+                    yield Reading("training_alarm", named, float(drift.is_alarm))
         for advice in Advice:
             is_said = advice is found.recommendation.advice
             yield Reading("retrain_advice", {**of, "advice": advice.value}, float(is_said))

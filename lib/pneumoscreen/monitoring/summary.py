@@ -29,6 +29,7 @@ from .agreement import (
 from .calibration import CalibrationInUse, calibrations, not_known
 from .drift import LEAST, Drift, drifts_of, too_few
 from .records import Records
+from .training_inputs import CardOf, TrainingInputs, beside_training
 
 SEEN, NOT_SEEN = "model shown", "model shown after the diagnosis"
 NO_MODELS = "no models named"
@@ -70,6 +71,7 @@ class ModalityMonitoring:
         calibrations: by models, those in use first.
         not_known: last words on cases of which the model's probability is not kept.
         drifts: figures of the images.
+        training: the newest images beside those that each network in use has learnt from.
         recommendation: what to do.
     """
 
@@ -87,6 +89,7 @@ class ModalityMonitoring:
     calibrations: list[CalibrationInUse]
     not_known: int
     drifts: list[Drift]
+    training: list[TrainingInputs]
     recommendation: Recommendation
 
     @property
@@ -98,6 +101,11 @@ class ModalityMonitoring:
     def alarms(self) -> list[str]:
         """A sentence for each figure that has drifted."""
         return [drift.sentence(self.records.modality) for drift in self.drifts if drift.is_alarm]
+
+    @property
+    def differences(self) -> list[str]:
+        """A sentence for each figure in which the newest images differ from the training's, or that cannot be told."""
+        return [sentence for each in self.training for sentence in each.sentences(self.records.modality)]
 
     def not_tested(self) -> list[str]:
         """In sentences, why drift could not be looked for."""
@@ -163,6 +171,8 @@ class ModalityMonitoring:
             "sides": [{"from": old, "to": new, "images": n} for (old, new), n in self.sides.items()],
             "calibration": [found.to_dict() for found in self.calibrations],
             "drift": [drift.to_dict() for drift in self.drifts],
+            "training": [each.to_dict() for each in self.training],
+            "differences_from_training": self.differences,
         }
 
 
@@ -189,18 +199,19 @@ class Monitoring:
         }
 
 
-def monitoring_of(records: Sequence[Records], source: str, options: MonitoringOptions) -> Monitoring:
+def monitoring_of(records: Sequence[Records], source: str, options: MonitoringOptions, card_of: CardOf) -> Monitoring:
     """Compute every figure.
 
     Args:
         records: of each modality.
         source: where they come from, in words.
         options: what is compared with what.
+        card_of: the cards of the networks.
     """
-    return Monitoring(source, options, [_of_modality(found, options) for found in records])
+    return Monitoring(source, options, [_of_modality(found, options, card_of) for found in records])
 
 
-def _of_modality(records: Records, options: MonitoringOptions) -> ModalityMonitoring:
+def _of_modality(records: Records, options: MonitoringOptions, card_of: CardOf) -> ModalityMonitoring:
     submissions = records.submissions
     had_seen = seen(submissions, True)
     conditions = ((SEEN, had_seen), (NOT_SEEN, seen(submissions, False)))
@@ -227,5 +238,6 @@ def _of_modality(records: Records, options: MonitoringOptions) -> ModalityMonito
         calibrations=calibrated,
         not_known=not_known(records),
         drifts=drifts,
+        training=beside_training(records, options.newest, card_of),
         recommendation=recommend(in_use, change, current, drifts),
     )

@@ -18,7 +18,6 @@ thirds of them infected, whose cases are easy or hard for both networks). Share 
 "kept": the least number of patients keeps them all. A network that is kept for its interval can be published by hand.
 """
 
-import numpy as np
 from pydantic import Field
 
 from ..config import Settings
@@ -53,8 +52,8 @@ class GateSettings(Settings):
             return f"{least}, too few to tell a worse network from an equal one"
         if found.is_worse:
             return "worse beyond the interval"
-        low = found.difference.estimate if np.isnan(found.difference.low) else found.difference.low
-        return f"perhaps worse by more than the margin of {self.margin:g}" if low < -self.margin else None
+        is_doubtful = found.difference.low < -self.margin
+        return f"perhaps worse by more than the margin of {self.margin:g}" if is_doubtful else None
 
 
 DEFAULT_GATE = GateSettings()

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..case import Case
 from ..config import Settings
 from ..errors import ConfigError
 from ..models.atomic_files import replace_durably
@@ -181,6 +182,16 @@ def planned_studies(plan: TrainingPlan, studies: Path, folder: Path) -> dict[str
         for case in plan.cases
         if case.case_id in scans
     }
+
+
+def planned_images(cases: Sequence[PlannedCase], folder: Path) -> list[tuple[str, Case]]:
+    """Patient and document of each case, without what depends on the class list: regions, verdict and diagnosis."""
+    plain: dict[str, Any] = {"regions": [], "verdict": None, "diagnosis": None}
+    found = []
+    for case in cases:
+        document = json.loads(_frozen(folder, case.case_id).read_text(encoding="utf-8"))
+        found.append((case.patient, Case.from_dict({**document, **plain})))
+    return found
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import Cancelled, ConfigError, PneumoScreenError
+from ..metrics.inputs import CARD_INPUTS, kept_figures
 from ..models.atomic_files import replace_durably
 from ..models.store import ModelStore
 from ..studies.audit import utc_text
@@ -34,6 +35,7 @@ from .plan import (
     UsedModel,
     choose_cases,
     clear_run,
+    planned_images,
     planned_studies,
     request_of,
     require_both_sides,
@@ -281,9 +283,11 @@ class _Run:
         """What the card tells of where the model comes from."""
         start = "random weights" if plan.starts_from is None else f"version {plan.starts_from.version}"
         left_out = f", {len(plan.cases) - len(cases)} left out" if len(cases) < len(plan.cases) else ""
+        training = [case for case in cases if case.side is Side.TRAINING]
         return {
             "data": f"{_counted(cases)} of studies folder {self.studies.resolve().name}, labels of {plan.created}"
             f"{left_out}; {plan.test_cases} test cases untouched; began with {start}",
+            CARD_INPUTS: kept_figures(planned_images(training, self.out), _counted(training)),
             "split": plan.settings["split"],
             "command": self.command or f"run_training {plan.task}",
             "licence": LICENCE,
@@ -314,5 +318,7 @@ def _counted(cases: list[PlannedCase]) -> str:
     parts = []
     for side in (Side.TRAINING, Side.VALIDATION):
         chosen = [case for case in cases if case.side is side]
+        if not chosen:
+            continue
         parts.append(f"{len(chosen)} {side.value} cases ({len({case.patient for case in chosen})} patients)")
     return " and ".join(parts)

@@ -8,8 +8,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from pneumoscreen.ct.candidates import finding
 from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings, candidates_on_grid, find_candidates
 from pneumoscreen.ct.candidates.network import CandidateOutput
+from pneumoscreen.ct.candidates.working_grid import WorkingGrid
 from pneumoscreen.errors import Cancelled, ModelError, NoLungsError
 from pneumoscreen.images.volume import Volume
 
@@ -180,3 +182,15 @@ def test_a_real_scan_gives_candidates(shared_data: Path) -> None:
     found = find_candidates(volume, lungs, CandidateModel.untrained(SMALL))
     assert 0 < len(found.boxes) <= 20
     assert not found.infection[lungs.labels.max(axis=(1, 2)) == 0].any()
+
+
+def test_a_box_ends_with_the_crop_and_one_of_just_enough_lung_stays() -> None:
+    grid = WorkingGrid((2, 4, 6), (12, 24, 36), (5, 10, 15), (20, 40, 60))
+    wide = np.array([[-3.0, 0.0, 1.0, 19.0, 39.0, 59.0], [3.0, 5.0, 7.0, 8.0, 9.0, 10.0]])
+    expected = [[1.5, 3.5, 5.5, 11.5, 23.5, 35.5], [3.0, 5.0, 7.0, 8.0, 9.0, 10.0]]
+    assert finding._within_crop(wide, grid).tolist() == expected
+    lung = torch.zeros((4, 4, 10), dtype=torch.bool)
+    lung[:, :, :1] = True
+    boxes = torch.tensor([[0.0, 0, 0, 4, 4, 8], [0.0, 0, 0, 4, 4, 9]])
+    kept, scores = finding._inside_lungs(boxes, torch.tensor([0.9, 0.8]), lung, 0.125)
+    assert kept.tolist() == [[0, 0, 0, 4, 4, 8]] and scores.tolist() == pytest.approx([0.9])

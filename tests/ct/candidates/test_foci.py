@@ -84,6 +84,49 @@ def test_pieces_outside_the_lungs_are_none() -> None:
     assert not len(foci([], [], probability, np.zeros(SHAPE, dtype=np.uint8)).boxes)
 
 
+def test_infected_voxels_between_the_lungs_belong_to_neither() -> None:
+    probability, sides = nothing(), lungs()
+    sides[:, :, 38:42] = 0
+    probability[4:10, 20:40, 36:60] = 0.8
+    found = foci([], [], probability, sides)
+    assert sorted(found.boxes.tolist()) == [[4, 20, 36, 10, 40, 38], [4, 20, 42, 10, 40, 60]]
+
+
+def test_what_just_reaches_a_threshold_counts() -> None:
+    probability = nothing()
+    probability[4, 20:24, 50:54] = 0.9
+    selection = SELECTION.model_copy(update={"component_ml": 16 * VOXEL_ML})
+    empty = np.zeros((0, 6))
+    assert len(find_foci(empty, np.zeros(0), probability, lungs(), VOXEL_ML, selection).boxes) == 1
+    more = SELECTION.model_copy(update={"component_ml": 16.5 * VOXEL_ML})
+    assert len(find_foci(empty, np.zeros(0), probability, lungs(), VOXEL_ML, more).boxes) == 0
+    assert len(foci([[2, 2, 2, 6, 12, 12]], [0.3], nothing()).boxes) == 1
+
+
+def ring(probability: NDArray[np.float32], size: int, value: float) -> None:
+    """A hollow square of infected voxels at (20, 50) in four slices: around another piece without touching it."""
+    probability[4:8, 20 : 20 + size, 50 : 50 + size] = value
+    probability[4:8, 22 : 18 + size, 52 : 48 + size] = 0.0
+
+
+def test_a_piece_inside_the_box_of_another_is_joined_with_the_higher_score() -> None:
+    for inner, outer in ((0.9, 0.7), (0.7, 0.9)):
+        probability = nothing()
+        ring(probability, 16, outer)
+        probability[4:8, 25:31, 55:61] = inner
+        found = foci([], [], probability)
+        assert found.boxes.tolist() == [[4, 20, 50, 8, 36, 66]]
+        np.testing.assert_allclose(found.scores, [0.9], rtol=1e-5)
+
+
+def test_pieces_whose_boxes_share_just_half_of_the_smaller_stay_two() -> None:
+    for first, count in ((5, 1), (6, 2)):  # of its four slices three, or two, lie beside the ring's 4 to 7
+        probability = nothing()
+        ring(probability, 16, 0.9)
+        probability[first : first + 4, 25:31, 55:61] = 0.8
+        assert len(foci([], [], probability).boxes) == count
+
+
 PIECE = st.tuples(st.integers(0, 18), st.integers(0, 48), st.integers(0, 68), st.integers(2, 6), st.integers(4, 12))
 PROPOSAL = st.tuples(PIECE, st.floats(0.0, 1.0))
 

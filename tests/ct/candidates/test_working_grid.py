@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pneumoscreen.ct.candidates.working_grid import WorkingGridSettings, network_input, pad_to_multiple, place_grid
 from pneumoscreen.errors import NoLungsError
-from pneumoscreen.images.volume import Volume
+from pneumoscreen.images.volume import LEFT, RIGHT, Volume
 
 SETTINGS = WorkingGridSettings()
 
@@ -103,6 +103,19 @@ def test_a_mirrored_volume_has_the_mirrored_grid() -> None:
     grid = place_grid(volume_of(hu, (1.3, 1.3, 4.0)), labels, SETTINGS)
     mirror = place_grid(volume_of(hu[:, :, ::-1], (1.3, 1.3, 4.0)), labels[:, :, ::-1], SETTINGS)
     assert torch.allclose(grid.sample(hu).flip(2), mirror.sample(np.ascontiguousarray(hu[:, :, ::-1])), atol=1e-2)
+
+
+def test_left_stays_left_on_the_grid_and_a_voxel_that_is_half_lung_is_lung() -> None:
+    labels = np.zeros((24, 60, 80), dtype=np.uint8)
+    labels[4:20, 10:50, 10:35], labels[4:20, 10:50, 45:70] = RIGHT, LEFT
+    grid = place_grid(volume_of(np.zeros(labels.shape), (1.0, 1.0, 4.0)), labels, SETTINGS)
+    sides = grid.sample_sides(labels).numpy()
+    # The crop begins at column 2, and a voxel of the grid is two columns wide: the right lung ends and the left one
+    # begins and ends in the middle of one.
+    assert grid.low[2] == 2 and grid.shape[2] == 38
+    row = sides[8, 15]
+    assert np.flatnonzero(row == RIGHT).tolist() == list(range(4, 17))
+    assert np.flatnonzero(row == LEFT).tolist() == list(range(21, 34))
 
 
 def test_no_lung_is_refused() -> None:

@@ -182,3 +182,22 @@ def test_lower_lobe_consolidation_of_a_patient_stays_inside(shared_data: Path) -
     assert lungs.side_mask("right")[12, 218:238, 82:112].mean() > 0.95
     assert lungs.volume_ml("left", volume.spacing_mm) > 1500
     assert lungs.volume_ml("right", volume.spacing_mm) > 1500
+
+
+def test_the_last_slice_of_a_box_counts_for_its_side() -> None:
+    labels = np.zeros((6, 4, 4), dtype=np.uint8)
+    labels[1, 0, 0], labels[4, 0, :3] = 2, 1
+    assert Lungs(labels).side_of(np.array([-0.5, -0.5, -0.5, 4.5, 3.5, 3.5])) == "left"
+    assert Lungs(labels).side_of(np.array([-0.5, -0.5, -0.5, 3.5, 3.5, 3.5])) == "right"
+
+
+@pytest.mark.parametrize(
+    ("kept", "note"),
+    [
+        (slice(0, 36), "The top of the lungs lies outside the scan."),
+        (slice(24, 60), "The bases of the lungs lie outside the scan."),
+    ],
+)
+def test_a_scan_that_is_cut_on_one_end_says_which(chest, kept: slice, note: str) -> None:
+    volume, _, _ = chest
+    assert segment_lungs(replace(volume, hu=volume.hu[kept])).notes == (note,)

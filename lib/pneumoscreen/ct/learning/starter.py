@@ -45,6 +45,8 @@ from .classifier import ClassifierTrainingSettings, confusion_figures, confusion
 from .classifier_data import PatchSet, collect_patches, split_patches
 from .real_scans import RealScan, ScanSettings, ScansSettings
 
+COMMAND = "python -m pneumoscreen.ct.learning.starter"
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -91,6 +93,8 @@ HELD_OUT_IMPLANTS = range(3501, 3507)
 """Of lesions put into the scans that are kept out, to validate on."""
 CLASSIFIER = Cohort(range(4001, 4181), range(4001, 4031), range(4001, 4013))
 EARLY_CLASSIFIER = Cohort(range(4301, 4331), range(4301, 4307), range(0), "early")
+COHORTS = {networks.CANDIDATES: CANDIDATE_COHORTS, networks.CLASSIFIER: (CLASSIFIER, EARLY_CLASSIFIER)}
+"""By network."""
 INFECTION = Cohort(range(6001, 6061), range(6001, 6007), range(6001, 6007))
 """Of the probability of an infection; the real scans are those that are kept out."""
 CLEAR_BOXES = 80
@@ -109,7 +113,7 @@ def _diagnosis(seed: int) -> str:
 
 
 @dataclass(frozen=True)
-class _Worker:
+class Worker:
     """What a worker process needs to make a training case."""
 
     folder: Path
@@ -194,7 +198,7 @@ class _Worker:
         return collect_patches(case, patient, lungs, boxes, seed, data, cut)
 
 
-def make_candidates(worker: _Worker, processes: int, store: ModelStore) -> None:
+def make_candidates(worker: Worker, processes: int, store: ModelStore) -> None:
     """Train and publish the candidate network; leaves ``ct_candidates.safetensors`` in the work folder."""
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         jobs = [pool.submit(worker.prepare_candidates, part, processes) for part in range(processes)]
@@ -219,7 +223,7 @@ def make_candidates(worker: _Worker, processes: int, store: ModelStore) -> None:
     print("published as version", store.publish(networks.CANDIDATES, trained.model.state(), card))
 
 
-def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
+def make_classifier(worker: Worker, processes: int, store: ModelStore) -> None:
     """Train and publish the classifier on regions of the candidate network of the work folder."""
     path = worker.work / "patches.npz"
     if not path.exists():
@@ -242,7 +246,7 @@ def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
     print("published as version", store.publish(networks.CLASSIFIER, trained.model.state(), card))
 
 
-def make_infection(worker: _Worker, processes: int, store: ModelStore) -> None:
+def make_infection(worker: Worker, processes: int, store: ModelStore) -> None:
     """Fit the probability of an infection on cases that no training has seen, and publish it with the classifier."""
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         jobs = [pool.submit(worker.evidence_of_held_out, store.root, part, processes) for part in range(processes)]
@@ -259,7 +263,7 @@ def make_infection(worker: _Worker, processes: int, store: ModelStore) -> None:
         f"as they are of seeds {_span(INFECTION.as_they_are)}",
         **reliability_figures(evidence, infected, calibration),
         "candidates": store.load(networks.CANDIDATES).sha256,
-        "command": "python -m pneumoscreen.ct.learning.starter infection --scans FOLDER --work DIR",
+        "command": f"{COMMAND} infection --scans FOLDER --work DIR",
     }
     card = {**weights.card, "network": model.card_network(), "infection": figures}
     print(calibration, figures)
@@ -271,7 +275,7 @@ def _begun_with(before: Weights) -> str:
 
 
 def make_card(
-    network: str, shape: dict[str, Any], worker: _Worker, figures: dict[str, Any], data: str
+    network: str, shape: dict[str, Any], worker: Worker, figures: dict[str, Any], data: str
 ) -> dict[str, Any]:
     """What the card of starter weights says of where they come from."""
     settings = worker.settings if network == "candidates" else worker.patches
@@ -279,7 +283,7 @@ def make_card(
         "network": shape,
         "data": data,
         "seed": settings.seed,
-        "command": f"python -m pneumoscreen.ct.learning.starter {network} --scans FOLDER --work DIR",
+        "command": f"{COMMAND} {network} --scans FOLDER --work DIR",
         "figures": figures,
         "licence": "Apache-2.0",
         "attribution": "; ".join(f"{scan.name}: {scan.attribution}" for scan in worker.scans.scans),
@@ -306,7 +310,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="processes that make the cases")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    worker = _Worker(
+    worker = Worker(
         arguments.scans,
         load_config(arguments.scans_config, ScansSettings),
         arguments.work,

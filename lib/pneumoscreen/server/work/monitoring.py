@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import PneumoScreenError
+from ...models.store import ModelStore
 from ...monitoring.readings import Reading, readings_of
 from ...monitoring.records import Screening, records_of
 from ...monitoring.summary import Monitoring, MonitoringOptions, monitoring_of
+from ...monitoring.training_inputs import cards_of
 from ...verdict import Classes
 from .. import WORK_FOLDER
 from ..inference.engine import Engine
@@ -29,7 +31,12 @@ logger = logging.getLogger(__name__)
 
 
 def monitoring_of_folder(
-    studies: Path, classes: Classes, patients: Mapping[str, str], options: MonitoringOptions, source: str
+    studies: Path,
+    classes: Classes,
+    patients: Mapping[str, str],
+    options: MonitoringOptions,
+    source: str,
+    store: ModelStore,
 ) -> Monitoring:
     """The model in use by what a studies folder holds; nothing in it is changed and no image is read.
 
@@ -39,6 +46,7 @@ def monitoring_of_folder(
         patients: by case, where they are known.
         options: what is compared with what.
         source: what the folder is called.
+        store: of the models, whose cards tell what they have learnt from.
 
     Raises:
         PneumoScreenError: if the list of patients is wrong.
@@ -49,7 +57,7 @@ def monitoring_of_folder(
         return [Screening(document, at) for document, at in all_screenings(work, case_id, classes)]
 
     records = records_of(studies, classes, patients, screened_images(work), screenings_of)
-    return monitoring_of(records, source, options)
+    return monitoring_of(records, source, options, cards_of(store))
 
 
 class Monitored:
@@ -74,7 +82,8 @@ class Monitored:
 
         def compute() -> Monitoring:
             patients = {row["id"]: row["patient"] for row in worklist.rows() if row["patient"]}
-            return monitoring_of_folder(studies, engine.classes(), patients, MonitoringOptions(), SOURCE)
+            options = MonitoringOptions()
+            return monitoring_of_folder(studies, engine.classes(), patients, options, SOURCE, engine.store)
 
         return cls(compute)
 

@@ -1,14 +1,28 @@
 """The figures of a screened image that may drift: of the image itself, and of what the model makes of it.
 
 Only what documents hold; no pixel is read. Kernel, dose and grey values are not in a document, and so not here.
+
+A training keeps the figures of its images in the card of its network (ours): of each figure the number of images,
+mean, standard deviation, and at most ``MOST_KEPT`` values that stand for all.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..case import Case
+from ..case_kinds import KINDS
 from ..regions import MODEL
+
+CARD_INPUTS = "inputs"
+"""Field of a card: the figures of the training images, as ``kept_figures`` gives them."""
+MOST_KEPT = 100
+"""Ours: as many as the patients that a site's own reference has at most."""
+_LUNG_BOXES = "lung_boxes_percent"
 
 PROTOCOL = (
     "Ask whether a scanner, a protocol or the way of export has changed, and evaluate the model on such images "
@@ -42,6 +56,11 @@ class Feature:
     is_output: bool
     advice: str
     value: Callable[[Case], float | None]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether cards keep it: what is known of an image that no network has judged, its drawn boxes included."""
+        return not self.is_output or self.key == _LUNG_BOXES
 
     def text(self, value: float) -> str:
         """A value with its unit."""
@@ -106,7 +125,7 @@ _PICTURES = (
     _WIDTH,
     Feature("height_pixels", "Height of the image", "pixels", 0, False, PROTOCOL, lambda c: float(c.image.size[1])),
     _PIXEL,
-    Feature("lung_boxes_percent", "Share of the image in the lung boxes", "%", 1, True, LUNGS, _lung_boxes),
+    Feature(_LUNG_BOXES, "Share of the image in the lung boxes", "%", 1, True, LUNGS, _lung_boxes),
     Feature("opacity_percent", "Opaque share of the lungs", "%", 1, True, FINDINGS, _opacity),
     _INFECTION,
     Feature("likeliest", "Probability of the likeliest class", "", 2, True, FINDINGS, _likeliest),
@@ -116,3 +135,45 @@ _PICTURES = (
 def features_of(dimensions: int) -> tuple[Feature, ...]:
     """The figures of images with so many dimensions."""
     return _SCANS if dimensions == 3 else _PICTURES
+
+
+def kept_figures(images: Iterable[tuple[str, Case]], of: str) -> dict[str, Any]:
+    """What a card tells of its training images.
+
+    Each patient counts once, as in a site's own reference.
+
+    Args:
+        images: patient and document of each; of one modality.
+        of: what the images are, in words.
+    """
+    first: dict[str, Case] = {}
+    for patient, document in images:
+        first.setdefault(patient, document)
+    figures = {}
+    for feature in features_of(KINDS[next(iter(first.values())).modality].dimensions) if first else ():
+        found = [value for document in first.values() if (value := feature.value(document)) is not None]
+        if feature.is_kept and found:
+            figures[feature.key] = _kept(np.array(found, dtype=np.float64))
+    return {"of": of, "figures": figures}
+
+
+def figures_of_card(card: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    """The values that a card keeps, by the figure's key; none where it keeps none, or nothing that can be read."""
+    inputs = card.get(CARD_INPUTS)
+    figures = inputs.get("figures") if isinstance(inputs, dict) else None
+    found = {}
+    for key, told in figures.items() if isinstance(figures, dict) else ():
+        values = told.get("values") if isinstance(told, dict) else None
+        if isinstance(values, list) and all(isinstance(value, int | float) for value in values):
+            found[key] = np.array(values, dtype=np.float64)
+    return found
+
+
+def _kept(values: NDArray[np.float64]) -> dict[str, Any]:
+    """Number, mean, standard deviation, and values at evenly spaced ranks: all where there are few.
+
+    As they are: a rounded value would lie beside those of the same scanner, and a test takes that for a difference.
+    """
+    places = (np.arange(MOST_KEPT) + 0.5) / MOST_KEPT
+    few = np.sort(values) if len(values) <= MOST_KEPT else np.quantile(values, places, method="inverted_cdf")
+    return {"count": len(values), "mean": float(values.mean()), "sd": float(values.std()), "values": few.tolist()}
