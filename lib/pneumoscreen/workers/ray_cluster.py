@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..errors import ConfigError
-from .crew import MEMORY_A_PROCESS, cores, usual_processes
+from .machine import MEMORY_A_PROCESS, cores, usual_processes
 
 HERE = "auto"
 """Instead of an address: join the Ray that the variable names, else begin one for this run."""
