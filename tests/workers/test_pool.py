@@ -30,7 +30,7 @@ class Writer(Work[str, int]):
                 (self.folder / f"{job}-{deaths}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         if job == "fail":
-            while not (self.folder / "waiting").exists():
+            while not ((self.folder / "waiting").exists() and (self.folder / "waiting").read_text()):
                 time.sleep(0.01)
             raise PneumoScreenError("this one cannot be done")
         if job == "wait":
@@ -63,14 +63,14 @@ def test_what_follows_is_done_after_it(workers: int, tmp_path: Path) -> None:
 def test_a_failure_ends_the_others(tmp_path: Path) -> None:
     with pytest.raises(PneumoScreenError, match="cannot be done"):
         work_off(pool(2, tmp_path, tmp_path), ["wait", "fail", "late", "later"], lambda job, length: ())
-    assert {path.name for path in tmp_path.iterdir()} == {"waiting"}
+    assert not (tmp_path / "wait").exists()
     other = int((tmp_path / "waiting").read_text())
     while psutil.pid_exists(other):
         time.sleep(0.05)
 
 
 def test_here_a_failure_is_the_callers(tmp_path: Path) -> None:
-    (tmp_path / "waiting").touch()
+    (tmp_path / "waiting").write_text("nobody")
     with pytest.raises(PneumoScreenError, match="cannot be done"):
         work_off(pool(1, tmp_path, tmp_path), ["a", "fail", "b"], lambda job, length: ())
     assert (tmp_path / "a").exists()
@@ -93,9 +93,10 @@ def test_a_death_costs_a_repetition_and_what_follows_comes_all_the_same(tmp_path
 
 
 def test_what_kills_three_times_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PneumoScreenError, match=r"^die9: the process that worked on it ended three times, perhaps"):
+    with pytest.raises(PneumoScreenError, match=r"^die9: the process that worked on it ended 3 times, perhaps"):
         work_off(pool(2, tmp_path, tmp_path), ["a", "die9"], lambda job, length: ())
-    assert len(list(tmp_path.glob("die9-*"))) == 3
+    # Alone three times, and perhaps beside others before.
+    assert 3 <= len(list(tmp_path.glob("die9-*"))) <= 5
     assert (tmp_path / "a").exists()
 
 

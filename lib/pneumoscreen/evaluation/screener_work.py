@@ -1,11 +1,11 @@
 """Jobs that need the networks in use: each worker loads them for itself, the command's own process has them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import ModelError
 from ..models.store import ModelStore
-from ..workers.pool import Ask, JobT, Pool, ResultT, Work, work_off
+from ..workers.pool import Ask, JobT, ResultT, Work
 
 
 class HasModels(Protocol):
@@ -46,42 +46,3 @@ class ScreenerWork(Work[JobT, ResultT], Generic[ScreenerT, JobT, ResultT]):
         self.screener = self._load(self._store, device)
         if dict(self.screener.models) != self._models:
             raise ModelError("other networks are in use than when the command began; give it again")
-
-
-def results_of(
-    jobs: Sequence[JobT],
-    pool: Pool[JobT, ResultT],
-    tell: Callable[[int, ResultT], None],
-    find: Callable[[JobT], ResultT | None] = lambda job: None,
-    keep: Callable[[JobT, ResultT], None] = lambda job, result: None,
-) -> list[ResultT]:
-    """The results of all jobs, in their order.
-
-    Args:
-        jobs: what is to be done.
-        pool: who does it.
-        tell: takes how many are done, and the result of the last one.
-        find: looks up the result of an earlier run; None where there is none.
-        keep: takes each new result.
-    """
-    found: dict[int, ResultT] = {}
-
-    def ended(job: JobT, result: ResultT) -> Sequence[JobT]:
-        found[id(job)] = result
-        tell(len(found), result)
-        return ()
-
-    def left() -> Iterator[JobT]:
-        for job in jobs:
-            known = find(job)
-            if known is None:
-                yield job
-            else:
-                ended(job, known)
-
-    def new(job: JobT, result: ResultT) -> Sequence[JobT]:
-        keep(job, result)
-        return ended(job, result)
-
-    work_off(pool, left(), new)
-    return [found[id(job)] for job in jobs]

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,6 +15,9 @@ JobT = TypeVar("JobT")
 ResultT = TypeVar("ResultT")
 Ask = Callable[..., Any]
 """Called by a worker, answered on the machine of the command; must be pickled."""
+
+MOST_DEATHS = 3
+"""Ours: so often may a worker end over a job that it does alone."""
 
 
 class DiedError(Exception):
@@ -146,7 +150,7 @@ def work_off(pool: Pool[JobT, ResultT], jobs: Iterable[JobT], done: Done[JobT, R
         done: called here, in the order in which jobs end.
 
     Raises:
-        PneumoScreenError: if workers ended three times over a job.
+        PneumoScreenError: if workers ended over a job again and again.
         Exception: of the first job that fails; the others are ended.
     """
     coming = iter(jobs)
@@ -158,14 +162,18 @@ def work_off(pool: Pool[JobT, ResultT], jobs: Iterable[JobT], done: Done[JobT, R
         died = _together(pool, died, done)
         while died:
             job = died.pop(0)
-            try:
-                result = pool.alone(job)
-            except DiedError:
-                raise PneumoScreenError(
-                    f"{pool.work.name(job)}: the process that worked on it ended three times, perhaps for want of "
-                    "memory; give fewer --processes"
-                ) from None
-            died += _together(pool, done(job, result), done)
+            died += _together(pool, done(job, _alone(pool, job)), done)
+
+
+def _alone(pool: Pool[JobT, ResultT], job: JobT) -> ResultT:
+    """Do a job over which workers died, perhaps for the sake of another one, until it is done or that is certain."""
+    for _ in range(MOST_DEATHS):
+        with suppress(DiedError):
+            return pool.alone(job)
+    raise PneumoScreenError(
+        f"{pool.work.name(job)}: the process that worked on it ended {MOST_DEATHS} times, perhaps for want of memory; "
+        "give fewer --processes"
+    )
 
 
 def _together(pool: Pool[JobT, ResultT], jobs: Iterable[JobT], done: Done[JobT, ResultT]) -> list[JobT]:

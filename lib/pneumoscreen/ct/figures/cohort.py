@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import NoLungsError, PneumoScreenError
 from ...evaluation.figures import LeftOut
-from ...evaluation.screener_work import ScreenerWork, results_of
+from ...evaluation.screener_work import ScreenerWork
 from ...metrics.bootstrap import Interval, bootstrap_of_sums, ratio
 from ...metrics.confusion import ConfusionMatrix
 from ...metrics.detection import FrocPoint, froc
@@ -20,6 +20,7 @@ from ...models.store import ModelStore
 from ...verdict import Classes
 from ...workers.here import Here
 from ...workers.pool import Pool
+from ...workers.results import results_of
 from ..screening import Screener
 from .cases import LabelledCase
 from .items import CaseItems, InfectionItems, PatchItems

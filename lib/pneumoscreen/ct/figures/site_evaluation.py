@@ -10,13 +10,14 @@ from pathlib import Path
 from ...case import Case
 from ...errors import PneumoScreenError
 from ...evaluation.request import Evaluation, TableRequest
-from ...evaluation.screener_work import ScreenerWork, results_of
+from ...evaluation.screener_work import ScreenerWork
 from ...evaluation.site_cases import SiteCase, check_classes, find_scans, pneumonias
 from ...images.digest import input_digest
 from ...images.inputs import Input, Refused
 from ...images.reader import read_input
 from ...output import OutputError, write_results
 from ...report.wording import plural
+from ...workers.results import results_of
 from ..report.case_report import write_report
 from ..report.overview import Overview, coronal_overview
 from ..screening import Screener

@@ -14,8 +14,9 @@ from ...case import SIDES
 from ...errors import NoLungsError, PneumoScreenError
 from ...evaluation.figures import LeftOut
 from ...evaluation.kept import KeptRecords
-from ...evaluation.screener_work import ScreenerWork, results_of
+from ...evaluation.screener_work import ScreenerWork
 from ...workers.pool import Pool
+from ...workers.results import results_of
 from ..discrimination import channels_of, grey_of
 from ..localization import lung_of
 from ..lung_boxes import find_lung_boxes

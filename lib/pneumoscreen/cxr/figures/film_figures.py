@@ -17,11 +17,12 @@ from ...case import CXR_CLASSES, CXR_HEALTHY, CXR_POSITIVE, SIDES, Case
 from ...errors import PneumoScreenError
 from ...evaluation.figures import Share
 from ...evaluation.request import Evaluation, TableRequest
-from ...evaluation.screener_work import ScreenerWork, results_of
+from ...evaluation.screener_work import ScreenerWork
 from ...evaluation.site_cases import CLEAR, INFECTED, SiteCase, check_classes
 from ...images.radiograph_reader import read_radiograph_file
 from ...metrics.bootstrap import Interval, bootstrap_of_sums
 from ...metrics.curves import draw_curves
+from ...workers.results import results_of
 from ..screening import CxrScreener
 from .film_extent import ExtentFigures, ScoredLung, extent_figures, lung_score
 from .film_places import peak_lies_in, read_opacity
