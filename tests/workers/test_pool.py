@@ -100,6 +100,23 @@ def test_what_kills_three_times_is_named(tmp_path: Path) -> None:
     assert (tmp_path / "a").exists()
 
 
+def test_ctrl_c_is_the_callers_and_ends_the_workers(tmp_path: Path) -> None:
+    def interrupted(job: str, length: int) -> Sequence[str]:
+        del job, length
+        while not ((tmp_path / "waiting").exists() and (tmp_path / "waiting").read_text()):
+            time.sleep(0.01)
+        # It reaches the whole group of processes; workers leave it to the first one.
+        os.kill(int((tmp_path / "waiting").read_text()), signal.SIGINT)
+        time.sleep(0.2)
+        assert psutil.pid_exists(int((tmp_path / "waiting").read_text()))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work_off(pool(2, tmp_path, tmp_path), ["a", "wait"], interrupted)
+    while psutil.pid_exists(int((tmp_path / "waiting").read_text())):
+        time.sleep(0.05)
+
+
 def test_without_jobs_no_worker_begins(tmp_path: Path) -> None:
     work = Writer(tmp_path)
     work_off(Workers().pool(work, tmp_path, "cpu"), [], lambda job, length: ())
