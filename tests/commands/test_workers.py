@@ -64,9 +64,9 @@ def document(path: Path) -> Any:
 @pytest.mark.slow
 @SEVERAL
 def test_scans_of_a_table(several: list[Any], run: Any, studies: Path, narrow_models: Path, tmp_path: Path) -> None:
-    rows = ["path,class", *(f"{path},covid19" for path in sorted(studies.glob("*.nii.gz"))[:3])]
+    rows = ["path,class,left,right", *(f"{path},covid19,," for path in sorted(studies.glob("*.nii.gz"))[:3])]
     (tmp_path / "none.nii.gz").write_bytes(b"no scan")
-    (tmp_path / "table.csv").write_text("\n".join([*rows, "none.nii.gz,cap"]), encoding="utf-8")
+    (tmp_path / "table.csv").write_text("\n".join([*rows, "none.nii.gz,cap,,"]), encoding="utf-8")
     words = ["evaluate", "--cases", tmp_path / "table.csv", "--model-dir", narrow_models, "--device", "cpu"]
     one, more = tmp_path / "one", tmp_path / "more"
     assert run(*words, "--out", one).status == 0
