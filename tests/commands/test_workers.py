@@ -25,6 +25,7 @@ __all__ = ["coarse_models", "config", "models", "table", "xray_models", "xrays"]
 
 TIMES = {"timings_s", "seconds", "created"}
 PROCESSES, RAY = ["--processes", 2], ["--ray", "auto", "--processes", 2]
+TRAIN = ["train", "ct_classifier", "--studies", "x", "--config", "x"]
 SEVERAL = pytest.mark.parametrize("several", [PROCESSES, pytest.param(RAY, marks=pytest.mark.slow)], ids=str)
 
 
@@ -168,9 +169,13 @@ def test_the_caches_of_a_training(
     assert all(torch.equal(states[1][key], tensor) for key, tensor in states[0].items())
 
 
-@pytest.mark.parametrize("words", [["evaluate"], ["crossvalidate", "--studies", "x"], ["simulate"]])
-def test_a_wrong_option_is_one_sentence(words: list[str], run: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["evaluate"], ["crossvalidate", "--studies", "x"], ["simulate"], TRAIN])
+def test_a_wrong_option_is_one_sentence(
+    words: list[str], run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pneumoscreen.workers.ray_cluster.find_spec", lambda name: None)
     for more, said in (
+        (["--ray", "auto"], "--ray: ray is not installed; install the optional packages with pip install"),
         (["--processes", 0], "--processes 0: must be 1 or more"),
         (["--ray-cpus", 1], "--ray-cpus and --ray-gpus need --ray"),
     ):
