@@ -7,7 +7,7 @@ from typing import Any
 from .pool import JobT, Pool, ResultT, Work, work_off
 
 
-class Calls(Work[Callable[[], Any], Any]):
+class Calls(Work[Any, Any]):
     """Calls of functions: ``partial`` of what a module or a class defines.
 
     Args:
