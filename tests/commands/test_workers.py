@@ -153,6 +153,8 @@ def test_the_caches_of_a_training(
     several: list[Any], run: Any, studies: Path, narrow_models: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "settings.yaml").write_text("{epochs: 1, split: {validation: 0.4, test: 0.0}}", encoding="utf-8")
+    # A training keeps the split of its folder there.
+    studies = shutil.copytree(studies, tmp_path / "studies")
     found = {}
     for name, how in {"one": [], "more": several}.items():
         store = shutil.copytree(narrow_models, tmp_path / f"{name}-models")

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from ...config import Settings, load_config
+from ...models.atomic_files import write_arrays
 from ...models.network import NetworkModel
 from ...models.store import ModelStore
 from ...studies.split import Side, SplitSettings, side_of
-from ...training.array_files import write_arrays
 from ...workers.asked import Workers
 from ...workers.results import Calls, results_of
 from ..figures.cases import labelled_phantom
