@@ -10,10 +10,11 @@ import numpy as np
 
 from ..active_learning.scores import CaseScore
 from ..active_learning.strategies import choose
+from ..workers.pool import Ask, Work
 from .ledger import START, Ledger, Record, Turn
 from .pool import Recipe, draw_cohort
 from .settings import Plan
-from .subject import CaseFolder, Check, PreparedCase, Subject
+from .subject import CaseFolder, PreparedCase, Subject, unchecked
 
 _SEEDS_APART = 1_000
 _ARRIVAL, _CHOICE = 1, 2
@@ -28,21 +29,25 @@ class _Cases:
     test: list[PreparedCase]
 
 
-@dataclass(frozen=True)
-class Rehearsal:
-    """A simulation whose cases are prepared; plays its turns one by one, in any process.
+class Rehearsal(Work[Turn, None]):
+    """A simulation whose cases are prepared; plays its turns one by one, wherever their files are seen.
 
-    Attributes:
+    Args:
         subject: what is rehearsed.
         plan: of the simulation.
         cases: where the prepared cases lie.
         out: folder of the simulation.
     """
 
-    subject: Subject
-    plan: Plan
-    cases: CaseFolder
-    out: Path
+    def __init__(self, subject: Subject, plan: Plan, cases: CaseFolder, out: Path) -> None:
+        self.shared = out
+        self.subject, self.plan, self.cases = subject, plan, cases
+        self._ledger = Ledger(out)
+
+    def begin(self, device: str, ask: Ask | None) -> None:
+        """Trainings run on this device."""
+        del ask
+        self.subject.device = device
 
     @cached_property
     def _loaded(self) -> _Cases:
@@ -54,15 +59,11 @@ class Rehearsal:
         pool = {case.case_id: case for case in load(cohort.pool)}
         return _Cases(pool, load(cohort.validation), load(cohort.test))
 
-    def __call__(self, turn: Turn, check: Check) -> None:
-        """Do one turn and write it down; the one before must be done.
-
-        Args:
-            turn: which.
-            check: called at every step of the training; may raise ``Cancelled``.
-        """
+    def __call__(self, turn: Turn, out: Path) -> None:
+        """Do one turn and write it down; the one before must be done."""
+        del out
         begun = time.monotonic()
-        cases, ledger = self._loaded, Ledger(self.out)
+        cases, ledger = self._loaded, self._ledger
         arrived = arrival(list(cases.pool), turn.seed)
         if turn.strategy == START:
             diagnoses = {name: case.diagnosis for name, case in cases.pool.items()}
@@ -71,7 +72,7 @@ class Rehearsal:
             read = ledger.record(turn.before).labelled
             labelled = (*read, *pick(turn, ledger.scores(turn.before), arrived, read, self.plan.per_round))
         seed = _SEEDS_APART * turn.seed + turn.round
-        model = self.subject.train([cases.pool[name] for name in labelled], cases.validation, seed, check)
+        model = self.subject.train([cases.pool[name] for name in labelled], cases.validation, seed, unchecked)
         figures = self.subject.measure(cases.test, model)
         scores = self.subject.score(list(cases.pool.values()), model, seed)
         ledger.keep(turn, Record(labelled, figures, time.monotonic() - begun), scores)

@@ -1,18 +1,18 @@
 """A whole simulation: cases prepared, rounds played; what is done already is not done again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import ConfigError
 from ..training.progress import TrainingProgress
-from .crew import work_off
+from ..workers.asked import UNASKED, Workers
+from ..workers.pool import Ask, Done, Work, work_off
 from .ledger import START, Ledger, Turn
 from .pool import Recipe, draw_cohort
 from .rounds import Rehearsal
 from .settings import Plan, SimulationSettings
-from .subject import CaseFolder, Check, Subject
+from .subject import CaseFolder, Subject, unchecked
 
 EVERY_S = 10.0
 """Seconds between two lines on the progress."""
@@ -20,14 +20,20 @@ EVERY_S = 10.0
 TaskT = TypeVar("TaskT")
 
 
-@dataclass(frozen=True)
-class _Preparation:
-    """Prepares cases, in any process."""
+class _Preparation(Work[Recipe, None]):
+    """Prepares cases."""
 
-    cases: CaseFolder
+    def __init__(self, cases: CaseFolder) -> None:
+        self.shared = cases.folder
+        self._cases = cases
 
-    def __call__(self, recipe: Recipe, check: Check) -> None:
-        self.cases.prepare(recipe, check)
+    def begin(self, device: str, ask: Ask | None) -> None:
+        del ask
+        self._cases.subject.device = device
+
+    def __call__(self, recipe: Recipe, out: Path) -> None:
+        del out
+        self._cases.prepare(recipe, unchecked)
 
 
 def run_simulation(
@@ -36,7 +42,7 @@ def run_simulation(
     out: Path,
     *,
     cases: Path | None = None,
-    jobs: int = 1,
+    workers: Workers = UNASKED,
     resume: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Ledger:
@@ -47,7 +53,7 @@ def run_simulation(
         subject: what is rehearsed.
         out: folder for the results.
         cases: folder for the prepared cases; default ``out/cases``. Several simulations may share one.
-        jobs: processes.
+        workers: who works; each with one thread, so that results do not depend on their number.
         resume: go on with what is in ``out``.
         say: takes a line every few seconds; by default they go to standard error.
 
@@ -66,7 +72,11 @@ def run_simulation(
     ledger.open(settings, plan, subject.network_sha256, resume)
     folder = CaseFolder(cases or out / "cases", subject)
     recipes = [r for r in draw_cohort(settings, plan.pool, plan.test).cases if not folder.holds(r)]
-    work_off(_Preparation(folder), recipes, jobs, _counted("simulate: cases", len(recipes), lambda recipe: (), say))
+
+    def do(work: Work[TaskT, None], tasks: Sequence[TaskT], done: Done[TaskT, None]) -> None:
+        work_off(workers.pool(work, out, subject.device, threads=1), tasks, done)
+
+    do(_Preparation(folder), recipes, _counted("simulate: cases", len(recipes), lambda recipe: (), say))
 
     turns = [turn for turn in all_turns(plan, settings) if not ledger.holds(turn)]
     ready = [turn for turn in turns if turn.strategy == START or ledger.holds(turn.before)]
@@ -74,9 +84,7 @@ def run_simulation(
     def following(turn: Turn) -> list[Turn]:
         return [later for later in turns if later.strategy != START and later.before == turn]
 
-    work_off(
-        Rehearsal(subject, plan, folder, out), ready, jobs, _counted("simulate: trainings", len(turns), following, say)
-    )
+    do(Rehearsal(subject, plan, folder, out), ready, _counted("simulate: trainings", len(turns), following, say))
     return ledger
 
 
@@ -92,12 +100,12 @@ def all_turns(plan: Plan, settings: SimulationSettings) -> list[Turn]:
 
 def _counted(
     name: str, count: int, following: Callable[[TaskT], Sequence[TaskT]], say: Callable[[str], None] | None
-) -> Callable[[TaskT], Sequence[TaskT]]:
+) -> Done[TaskT, None]:
     """``following``, which also tells how many tasks are done and how much time is left."""
     progress = TrainingProgress(name, count, every_s=EVERY_S, say=say)
     done = 0
 
-    def tell(task: TaskT) -> Sequence[TaskT]:
+    def tell(task: TaskT, _: None) -> Sequence[TaskT]:
         nonlocal done
         done += 1
         progress.step(done, {})

@@ -17,6 +17,11 @@ Check = Callable[[str, float], None]
 """Called often by whoever works on a task; raises ``Cancelled`` when the work is to stop."""
 
 
+def unchecked(stage: str, fraction: float) -> None:
+    """The check of a worker, which is ended and not asked to stop."""
+    del stage, fraction
+
+
 class PreparedCase(Protocol):
     """A case as a training takes it, without its image."""
 
@@ -101,7 +106,7 @@ class CaseFolder:
 
     def __init__(self, root: Path, subject: Subject) -> None:
         self.folder = root / hashlib.sha256(json.dumps(subject.key()).encode()).hexdigest()[:12]
-        self._subject = subject
+        self.subject = subject
 
     def holds(self, recipe: Recipe) -> bool:
         """Whether a case has been prepared."""
@@ -110,7 +115,7 @@ class CaseFolder:
     def prepare(self, recipe: Recipe, check: Check) -> None:
         """Prepare a case and keep what came of it."""
         path = self._document(recipe)
-        document = self._subject.prepare(recipe, path.with_suffix(".npz"), check)
+        document = self.subject.prepare(recipe, path.with_suffix(".npz"), check)
         replace_durably(path, json.dumps(document).encode())
 
     def load(self, recipe: Recipe) -> PreparedCase:
@@ -120,7 +125,7 @@ class CaseFolder:
             PneumoScreenError: if it is damaged.
         """
         path = self._document(recipe)
-        return self._subject.load(recipe, path.with_suffix(".npz"), json.loads(path.read_text(encoding="utf-8")))
+        return self.subject.load(recipe, path.with_suffix(".npz"), json.loads(path.read_text(encoding="utf-8")))
 
     def _document(self, recipe: Recipe) -> Path:
         return self.folder / f"{recipe.case_id}-{recipe.diagnosis}.json"
