@@ -19,6 +19,7 @@ from .manifest import FAILED, REFUSED, SCREENED, Manifest, Row
 from .processes import ProcessCrew
 from .ray_cluster import Wanted, require_ray
 from .run import Request, Tally, screen_archive
+from .studies import StudyChoice, query_of
 from .summary import PAGE, TABLE, write_summary
 from .worker import Place
 
@@ -28,7 +29,7 @@ _MINUTE = 60.0
 
 
 def run_archive(
-    sources: Sequence[Path],
+    sources: Sequence[str | Path],
     out: Path,
     *,
     processes: int | None = None,
@@ -40,11 +41,12 @@ def run_archive(
     ray: str | None = None,
     ray_cpus: float | None = None,
     ray_gpus: float | None = None,
+    choice: StudyChoice | None = None,
 ) -> int:
     """Screen what is left to do of an archive, and write manifest, table and page.
 
     Args:
-        sources: files, folders, and lists of these (``.txt``).
+        sources: files, folders, lists of these (``.txt``), and the address of a PACS.
         out: folder of the results; made where missing.
         processes: that screen beside each other; None takes what cores and memory allow.
         update: screen anew what other networks or another version of the program screened.
@@ -55,6 +57,7 @@ def run_archive(
         ray: ``auto`` or the address of a Ray cluster whose actors screen; None takes processes of this machine.
         ray_cpus: cores of an actor.
         ray_gpus: of an actor, may be a part of one.
+        choice: how a PACS is asked, and for what.
 
     Returns:
         The exit status: 0 where all are screened, 2 where some were refused, 1 where some failed.
@@ -64,7 +67,8 @@ def run_archive(
     """
     if processes is not None and processes < 1:
         raise ConfigError(f"--processes {processes}: must be 1 or more; leave it out to take what the machine allows")
-    found = sources_of(sources)
+    query, paths = query_of(sources, choice or StudyChoice())
+    found = sources_of(paths)
     if ray is None:
         if ray_cpus is not None or ray_gpus is not None:
             raise ConfigError("--ray-cpus and --ray-gpus need --ray; give it, or leave them out")
@@ -74,7 +78,7 @@ def run_archive(
         require_ray()
     out = prepare_folder(out)
     complain(RESEARCH_USE_ONLY)
-    place = Place(out.resolve(), model_dir, device, anonymous_ids)
+    place = Place(out.resolve(), model_dir, device, anonymous_ids, query.access if query else None)
     workers: Crew
     if ray is None:
         workers = ProcessCrew(place, processes or usual_processes(device))
@@ -86,7 +90,7 @@ def run_archive(
     manifest = Manifest(out)
     try:
         try:
-            tally = screen_archive(Request(found, place, update), workers, manifest, _tell, _Meter())
+            tally = screen_archive(Request(found, place, update, query), workers, manifest, _tell, _Meter())
         finally:
             # Also after an interruption: what was done so far can be looked at.
             write_summary(manifest, out)
@@ -94,7 +98,9 @@ def run_archive(
     finally:
         manifest.close()
     print(_as_json(tally, states) if as_json else _as_text(tally, states, out))
-    if states.get(FAILED):
+    if tally.lost:
+        complain(f"{tally.lost}; not all was found, give the same command again")
+    if states.get(FAILED) or tally.lost:
         return STATUS_FAULT
     return STATUS_BAD_INPUT if states.get(REFUSED) else STATUS_OK
 
@@ -140,5 +146,5 @@ def _as_text(tally: Tally, states: dict[str, int], out: Path) -> str:
 
 
 def _as_json(tally: Tally, states: dict[str, int]) -> str:
-    run = {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found")}
+    run = {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found", "lost")}
     return json.dumps({"states": states, "run": run}, indent=2)

@@ -6,19 +6,24 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from .. import __version__
-from ..commands.screen import Screeners, named, read_timed, screen_image
+from ..commands.screen import Reading, Screeners, named, read_timed, screen_image
 from ..errors import ModelError, PneumoScreenError
 from ..images.case_ids import short_hash
 from ..images.faults import AbsentError
 from ..images.naming import Namer
 from ..method import Method
 from ..output import OutputError
+from ..pacs.access import Access
+from ..pacs.faults import PacsError
 from ..report import wording
-from .jobs import Job
-from .manifest import FAILED, FILE, REFUSED, SCREENED, Row, find_twin, models_text
+from .jobs import FileJob, Job
+from .manifest import FAILED, FILE, REFUSED, SCREENED, WAITING, Row, find_twin, models_text
+from .studies import StudyJob
+from .study_worker import Screen, StudyWorker, UnfitError
 
 CASES = "cases"
 """Folder of documents and reports, 256 folders in it, so that none holds more than some thousand files."""
@@ -47,12 +52,14 @@ class Place:
         model_dir: root of the model store; None takes the project's own.
         device: as of the other commands.
         anonymous: hashes stand for places.
+        access: where the PACS of the studies is.
     """
 
     out: Path
     model_dir: Path | None
     device: str
     anonymous: bool
+    access: Access | None = None
 
 
 @dataclass
@@ -67,39 +74,61 @@ class Worker:
     place: Place
     twin: Twin
     _screeners: Screeners = field(init=False)
+    _studies: StudyWorker | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._screeners = Screeners(self.place.model_dir, self.place.device)
+        place = self.place
+        self._screeners = Screeners(place.model_dir, place.device)
+        if place.access is not None:
+            self._studies = StudyWorker(place.access, place.out, place.anonymous)
 
     def __call__(self, job: Job) -> Row:
-        """What became of a job.
+        """What became of a job; of a study, which is fetched first, what became of the one before.
 
         Raises:
             OutputError, ModelError: if no job could be done: the disk is full, the networks cannot be loaded.
         """
-        row = Row(job.key, job.place, job.item.modality, job.stamp, program=__version__)
+        if isinstance(job, StudyJob):
+            assert self._studies is not None
+            turn = self._studies.turn(job)
+            if turn is None:
+                return Row(job.key, job.place, job.modality, job.stamp, state=WAITING)
+            job, screened = turn
+            return self._done(job, screened)
+        assert isinstance(job, FileJob)
+        return self._done(job, partial(self._of_file, job))
+
+    def _done(self, job: Job, screened: Callable[[Row, Screen], Row]) -> Row:
+        row = Row(job.key, job.place, job.modality, job.stamp, program=__version__)
         start = time.perf_counter()
         try:
-            found = self._screened(job, row)
+            found = screened(row, self._screened)
         except (OutputError, ModelError):
             raise
-        except (AbsentError, OSError) as error:
+        except (AbsentError, OSError, PacsError) as error:
             found = _ended(row, FAILED, self._sentence(job, str(error)), error)
+        except UnfitError as error:
+            found = _ended(error.row, REFUSED, self._sentence(job, str(error)), error.cause)
         except MemoryError as error:
             found = _ended(row, FAILED, "needs more memory than there is; give fewer --processes", error)
         except PneumoScreenError as error:
             found = _ended(row, REFUSED, self._sentence(job, str(error)), error)
         except Exception as error:
             # A fault of the program with one image must not cost the others theirs.
-            logger.debug("fault while screening %s", job.place, exc_info=True)
-            reason = f"a fault of the program ({type(error).__name__}: {error}); please report it"
+            name = type(error).__name__
+            if isinstance(job, FileJob):
+                logger.debug("fault while screening %s", job.place, exc_info=True)
+                name = f"{name}: {error}"  # of a PACS it may quote a header
+            reason = f"a fault of the program ({name}); please report it"
             found = _ended(row, FAILED, self._sentence(job, reason), error)
         if found.seconds is None:
             found = replace(found, seconds=round(time.perf_counter() - start, 3))
         return replace(found, ended=time.time())
 
-    def _screened(self, job: Job, row: Row) -> Row:
-        read = named(read_timed(job.item), job.item, Namer(self.place.anonymous))
+    def _of_file(self, job: FileJob, row: Row, screen: Screen) -> Row:
+        return screen(named(read_timed(job.item), job.item, Namer(self.place.anonymous)), row)
+
+    def _screened(self, read: Reading, row: Row) -> Row:
         self._screeners.load(read.method)
         sha256 = read.image.sha256
         row = replace(row, sha256=sha256, models=self._models(read.method))
@@ -112,6 +141,7 @@ class Worker:
         verdict = case.verdict
         return replace(
             row,
+            modality=read.method.modality,
             state=SCREENED,
             case_id=case.case_id,
             folder=folder,
@@ -128,7 +158,7 @@ class Worker:
     def _sentence(self, job: Job, text: str) -> str:
         """A sentence on one line; places are hidden in it where they are to be."""
         text = " ".join(text.split())
-        if not self.place.anonymous:
+        if not self.place.anonymous or not isinstance(job, FileJob):
             return text
         for path in (job.item.path, job.item.path.parent):
             text = text.replace(str(path), job.place)

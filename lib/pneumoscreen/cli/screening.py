@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from . import options
 from .options import Device, ModelDir
+from .pacs import CaFile, ClientCert, Days, User
 
 
 def screen(
@@ -43,7 +45,11 @@ def screen(
 
 def archive(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE…", help="Folder or file of scans, or a .txt with a path a line.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE…",
+            help="Folder or file of scans, a .txt with a path a line, or the address of a PACS: https://host/dicom-web.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for manifest, documents, reports and page; made where missing.")],
     processes: Annotated[
@@ -67,16 +73,28 @@ def archive(
     ray_gpus: Annotated[
         float | None, typer.Option(help="GPUs of an actor, may be a part of one.", show_default="a half")
     ] = None,
+    user: User = None,
+    ca_file: CaFile = None,
+    client_cert: ClientCert = None,
+    days: Days = 0,
+    dates: Annotated[
+        str | None, typer.Option(help="Take studies of these days, as in 20240101-20241231; in place of --days.")
+    ] = None,
+    modality: Annotated[str | None, options.modality(lambda method: f"of a PACS take only {method.images}")] = None,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
     """Screen a whole archive: each image once, in several processes; after a kill the same command goes on.
+
+    Of a PACS one image a study is screened, chosen as by `pacs watch`; each process fetches its own and deletes it.
+    A bearer token stands in PNEUMOSCREEN_PACS_TOKEN.
 
     OUT/manifest.sqlite says what became of each image, OUT/images.csv and OUT/archive.html show it, documents and
     reports lie in OUT/cases. What was refused is not tried again, what failed is. Exit status 0: all screened. 2: some
     were refused. 1: some failed.
     """
     from ..archive.command import run_archive
+    from ..archive.studies import StudyChoice
 
     return run_archive(
         sources,
@@ -90,6 +108,7 @@ def archive(
         ray=ray,
         ray_cpus=ray_cpus,
         ray_gpus=ray_gpus,
+        choice=StudyChoice(user, ca_file, client_cert, days, dates, modality),
     )
 
 
