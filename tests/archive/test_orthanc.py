@@ -25,27 +25,34 @@ from pneumoscreen.pacs.client import Access, Pacs
 from pneumoscreen.pacs.selection import MODALITIES, NOTHING
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"Debian packages are not installed: {' '.join(missing())}")
-CTS = 6
+CTS = 4
 PASSWORD = "ge-heim-7731"
 PATIENT = {"PatientName": "Quixotemann^Zebulon", "PatientID": "PID55012Q"}
 
 
-@pytest.fixture
-def orthanc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Orthanc]:
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some CTs, a head and an X-ray, with a patient in their headers."""
-    monkeypatch.setenv("PNEUMOSCREEN_PACS_PASSWORD", PASSWORD)
-    # With other threads sums of another order differ in the last digit.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    root = tmp_path_factory.mktemp("sent")
     volume = generate_phantom(3, "covid19", PhantomSpec(matrix=64, slices=20)).volume
     for number in range(CTS):
         scan = replace(volume, case_id=f"case-{number}", hu=volume.hu + number)
-        write_ct(scan, tmp_path / "sent" / str(number), **PATIENT)
-    write_ct(replace(volume, case_id="head"), tmp_path / "sent" / "head", BodyPartExamined="HEAD", **PATIENT)
-    write_xray(generate_radiograph(12, "covid19").radiograph, tmp_path / "sent" / "film" / "1.dcm", **PATIENT)
+        write_ct(scan, root / str(number), **PATIENT)
+    write_ct(replace(volume, case_id="head"), root / "head", BodyPartExamined="HEAD", **PATIENT)
+    write_xray(generate_radiograph(12, "covid19").radiograph, root / "film" / "1.dcm", **PATIENT)
+    return root
+
+
+@pytest.fixture
+def orthanc(sent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Orthanc]:
+    """Holds what was sent, for one user."""
+    monkeypatch.setenv("PNEUMOSCREEN_PACS_PASSWORD", PASSWORD)
+    # With other threads sums of another order differ in the last digit.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     made = Orthanc(tmp_path / "orthanc", users={"watcher": PASSWORD})
     made.start()
     try:
-        made.send(tmp_path / "sent")
+        made.send(sent)
         yield made
     finally:
         made.kill()
@@ -100,7 +107,7 @@ def test_the_documents_are_those_of_the_files_and_a_second_run_fetches_nothing(
 
 
 def test_a_kill_and_a_pacs_that_goes_away_cost_nothing_but_another_run(
-    run: Run, orthanc: Orthanc, models: Path, tmp_path: Path
+    run: Run, orthanc: Orthanc, models: Path, sent: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     words = [*command(orthanc, out, models), "--anonymous-ids"]
@@ -136,7 +143,7 @@ def test_a_kill_and_a_pacs_that_goes_away_cost_nothing_but_another_run(
     assert json.loads(ended.out)["states"] == {SCREENED: CTS + 1, REFUSED: 1} and ended.status == 2
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(documents(out)) == CTS + 1
-    uids = [uid for study in (tmp_path / "sent").iterdir() for uid in uids_of(study)]
+    uids = [uid for study in sent.iterdir() for uid in uids_of(study)]
     for text in [printed, errors, away.err, ended.err, *(read(file) for file in out.rglob("*") if file.is_file())]:
         assert not any(word in text for word in (PASSWORD, "Quixotemann", "PID55012Q", *uids))
 
@@ -148,3 +155,14 @@ def uids_of(study: Path) -> tuple[str, str]:
 
 def read(file: Path) -> str:
     return file.read_bytes().decode(errors="replace")
+
+
+@pytest.mark.slow
+def test_actors_of_ray_do_the_same(run: Run, orthanc: Orthanc, models: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    run(*command(orthanc, tmp_path / "alone", models))
+    words = [*command(orthanc, tmp_path / "out", models), "--ray", "auto"]
+    ended = subprocess.run([sys.executable, "-m", "pneumoscreen", *words], capture_output=True, encoding="utf-8")
+    assert ended.returncode == 2 and json.loads(ended.stdout)["states"] == {SCREENED: CTS + 1, REFUSED: 1}, ended.stderr
+    assert images(tmp_path / "out") == images(tmp_path / "alone")
+    assert not (tmp_path / "out" / ".fetched").exists() and PASSWORD not in ended.stdout + ended.stderr

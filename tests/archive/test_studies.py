@@ -15,7 +15,7 @@ from pneumoscreen.archive import study_worker
 from pneumoscreen.archive.coming import Coming
 from pneumoscreen.archive.jobs import Job
 from pneumoscreen.archive.manifest import SCREENED, WAITING, Row
-from pneumoscreen.archive.run import Request
+from pneumoscreen.archive.run import Request, Tally, _Finder
 from pneumoscreen.archive.studies import Query, StudyJob, dates_of, jobs_of_studies, stamp_of
 from pneumoscreen.archive.study_worker import FOLDER, StudyWorker, UnfitError
 from pneumoscreen.archive.worker import Place
@@ -83,6 +83,20 @@ def test_studies_come_page_by_page_and_what_no_method_reads_does_not_count(
     hidden = list(jobs_of_studies(Query(Access(server.url)), anonymous=True))
     assert {job.key for job in hidden} == {job.key for job in before}
     assert not any("1.2" in job.place for job in hidden)
+
+
+def test_what_was_found_before_the_pacs_went_away_is_done(
+    server: DicomwebServer, phantom: Phantom, tmp_path: Path
+) -> None:
+    write_ct(phantom.volume, tmp_path)
+    for number in range(7):
+        small(server, tmp_path, f"1.2.{number}")
+    server.pages, searches = 3, iter([None, None, 500])
+    server.fault = lambda method, path: next(searches) if path.endswith("/dicom-web/studies") else None
+    request, tally = Request([], Place(tmp_path, None, "cpu", False), query=Query(Access(server.url))), Tally()
+    with _Finder(request, tally) as found:
+        assert [job.place for job in found] == [f"1.2.{number}" for number in range(6)]
+    assert "cannot serve now when asked for studies (500)" in tally.lost and not tally.is_all_found
 
 
 def test_a_search_whose_pages_turn_is_not_asked_for_in_one_piece(

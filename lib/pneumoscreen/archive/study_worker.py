@@ -149,7 +149,11 @@ class StudyWorker:
 
     @contextmanager
     def _held(self, job: StudyJob, wanted: Candidate, here: _Fetched) -> Iterator[Path]:
-        folder = here.folder if wanted is here.found[0] else self._fetch(self._patient, job, wanted)
+        if wanted is here.found[0]:
+            folder = here.folder
+        else:
+            # In that thread: two must not use a session at one time.
+            folder = self._thread.submit(self._fetch, self._patient, job, wanted).result()
         try:
             yield folder
         finally:
