@@ -1,7 +1,9 @@
 """An archive in a real Orthanc: the documents of the files, whatever is killed."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -14,7 +16,7 @@ import pydicom
 import pytest
 from scripts.orthanc import Orthanc, missing
 from scripts.phantom_files import write_ct, write_xray
-from tests.archive.test_run import Run, documents, rows, wait_for
+from tests.archive.test_run import Run, children, documents, rows, wait_for
 
 from pneumoscreen.archive.manifest import FAILED, REFUSED, SCREENED, WAITING
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
@@ -166,3 +168,17 @@ def test_actors_of_ray_do_the_same(run: Run, orthanc: Orthanc, models: Path, tmp
     assert ended.returncode == 2 and json.loads(ended.stdout)["states"] == {SCREENED: CTS + 1, REFUSED: 1}, ended.stderr
     assert images(tmp_path / "out") == images(tmp_path / "alone")
     assert not (tmp_path / "out" / ".fetched").exists() and PASSWORD not in ended.stdout + ended.stderr
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_costs_no_study(orthanc: Orthanc, models: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = [sys.executable, "-m", "pneumoscreen", *command(orthanc, out, models)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    wait_for(lambda: bool(list(out.glob("cases/*/*.json"))), process)  # type: ignore[arg-type]
+    workers = children(process.pid)
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    printed, errors = process.communicate(timeout=240)
+    assert workers and json.loads(printed)["states"] == {SCREENED: CTS + 1, REFUSED: 1}, errors
+    assert len(documents(out)) == CTS + 1 and not (out / ".fetched").exists()
