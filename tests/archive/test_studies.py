@@ -93,7 +93,7 @@ def test_what_was_found_before_the_pacs_went_away_is_done(
         small(server, tmp_path, f"1.2.{number}")
     server.pages, searches = 3, iter([None, None, 500])
     server.fault = lambda method, path: next(searches) if path.endswith("/dicom-web/studies") else None
-    request, tally = Request([], Place(tmp_path, None, "cpu", False), query=Query(Access(server.url))), Tally()
+    request, tally = Request([], Place(tmp_path, None, False), query=Query(Access(server.url))), Tally()
     with _Finder(request, tally) as found:
         assert [job.place for job in found] == [f"1.2.{number}" for number in range(6)]
     assert "cannot serve now when asked for studies (500)" in tally.lost and not tally.is_all_found
@@ -239,7 +239,7 @@ def test_a_studies_folder_gives_its_images_and_nothing_else(studies: Path, tmp_p
         (root / place).mkdir(parents=True, exist_ok=True)
         shutil.copy(image, root / place / image.name)
     (root / "datastore_v2.json").write_text("{}")
-    request = Request([root], Place(tmp_path, None, "cpu", False))
+    request = Request([root], Place(tmp_path, None, False))
     assert sorted(job.place for job in request.jobs()) == [
         f"studies/phantom-{number:06d}.nii.gz" for number in range(1, 7)
     ]

@@ -6,10 +6,6 @@ worker       one job in a process of its own
 study_worker a study of a PACS: fetched while the one before is screened
 coming       which studies are being fetched
 manifest     what became of each job, in SQLite
-crew         the workers, one of which may die over a scan
-processes    as processes of this machine
-ray_crew     as actors of a Ray cluster
-ray_cluster  how that is joined, and how many it takes
 run          all of it, from a source to a page
 summary      figures, table and page
 """

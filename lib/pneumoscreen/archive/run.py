@@ -16,8 +16,8 @@ from ..errors import PneumoScreenError
 from ..methods import METHODS
 from ..models.store import ModelStore
 from ..pacs.faults import PacsError
+from ..workers.pool import DiedError, Pool
 from .coming import Coming
-from .crew import Crew, DiedError
 from .jobs import Job, NoJob, jobs_of
 from .manifest import FAILED, REFUSED, SCREENED, WAITING, Manifest, Row, models_text
 from .studies import Query, jobs_of_studies
@@ -107,7 +107,7 @@ Told = Callable[[Row], object]
 Shown = Callable[[Tally], object]
 
 
-def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: Told, show: Shown) -> Tally:
+def screen_archive(request: Request, workers: Pool[Job, Row], manifest: Manifest, tell: Told, show: Shown) -> Tally:
     """Screen what is left to do.
 
     Args:
@@ -134,8 +134,8 @@ def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: To
             _enter(outcome)
 
     def wait_for_all() -> None:
-        while not crew.is_idle:
-            for one, outcome in crew.done():
+        while not pool.is_idle:
+            for one, outcome in pool.done():
                 ended(one, outcome)
 
     def _enter(row: Row) -> None:
@@ -144,7 +144,7 @@ def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: To
         tell(row)
         show(tally)
 
-    with nothing_left(request.place.out), workers as crew, _Finder(request, tally) as found:
+    with nothing_left(request.place.out), workers as pool, _Finder(request, tally) as found:
         for job in found:
             known = manifest.get(job.key)
             if isinstance(job, NoJob):
@@ -162,27 +162,27 @@ def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: To
                 continue
             if known is None or not job.is_as_before(known.stamp):
                 manifest.put(Row(job.key, job.place, job.modality, job.stamp, seen=run))
-            crew.give(job)
-            while crew.is_full:
-                for one, outcome in crew.done():
+            pool.give(job)
+            while pool.is_full:
+                for one, outcome in pool.done():
                     ended(one, outcome)
         wait_for_all()
         for job in coming.left():
-            crew.give(job)
+            pool.give(job)
         wait_for_all()
         for job in dead:
-            _enter(_alone(crew, job.at_once(), manifest))
+            _enter(_alone(pool, job.at_once(), manifest))
     if not tally.lost:
         manifest.end_search(run)
     return tally
 
 
-def _alone(crew: Crew, job: Job, manifest: Manifest) -> Row:
+def _alone(pool: Pool[Job, Row], job: Job, manifest: Manifest) -> Row:
     """Do a job again during which a process died, perhaps over another one, until it is done or that is certain."""
     row = manifest.get(job.key) or Row(job.key, job.place, job.modality, job.stamp)
     for deaths in range(row.deaths + 1, max(row.deaths + 1, MOST_DEATHS) + 1):
         try:
-            return crew.alone(job)
+            return pool.alone(job)
         except DiedError:
             row = replace(row, state=WAITING, deaths=deaths)
             manifest.put(row)

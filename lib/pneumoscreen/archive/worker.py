@@ -3,9 +3,8 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,27 +19,22 @@ from ..output import OutputError
 from ..pacs.access import Access
 from ..pacs.faults import PacsError
 from ..report import wording
+from ..workers.pool import Ask, Work
 from .jobs import FileJob, Job
 from .manifest import FAILED, FILE, REFUSED, SCREENED, WAITING, Row, find_twin, models_text
 from .studies import StudyJob
-from .study_worker import Screen, StudyWorker, UnfitError
+from .study_worker import Screen, StudyWorker, Turn, UnfitError
 
 CASES = "cases"
 """Folder of documents and reports, 256 folders in it, so that none holds more than some thousand files."""
-Twin = Callable[[str, str], Row | None]
-"""Asks for a screened image of these bytes and networks."""
 
 logger = logging.getLogger(__name__)
 
 
-def twin_in(out: Path) -> Twin:
-    """Asks the manifest of an output folder of this machine."""
-
-    def twin(sha256: str, models: str) -> Row | None:
-        with closing(sqlite3.connect(f"file:{out / FILE}?mode=ro", uri=True)) as base:
-            return find_twin(base, sha256, models)
-
-    return twin
+def twin_in(out: Path, sha256: str, models: str) -> Row | None:
+    """A screened image of these bytes and networks, by the manifest of an output folder of this machine."""
+    with closing(sqlite3.connect(f"file:{out / FILE}?mode=ro", uri=True)) as base:
+        return find_twin(base, sha256, models)
 
 
 @dataclass(frozen=True)
@@ -50,39 +44,38 @@ class Place:
     Attributes:
         out: the output folder.
         model_dir: root of the model store; None takes the project's own.
-        device: as of the other commands.
         anonymous: hashes stand for places.
         access: where the PACS of the studies is.
     """
 
     out: Path
     model_dir: Path | None
-    device: str
     anonymous: bool
     access: Access | None = None
 
 
-@dataclass
-class Worker:
+class Worker(Work[Job, Row]):
     """Screens one job after another, with the networks that it loads once.
 
-    Attributes:
-        place: where it works.
-        twin: looks the bytes up that were just read.
+    Args:
+        place: where it works; it asks for a twin of what it read.
     """
 
-    place: Place
-    twin: Twin
-    _screeners: Screeners = field(init=False)
-    _studies: StudyWorker | None = field(init=False, default=None)
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
-    def __post_init__(self) -> None:
+    def begin(self, device: str, ask: Ask | None) -> None:
+        """Make ready for the networks of each method, which are loaded with its first image, and for a PACS."""
+        assert ask is not None
         place = self.place
-        self._screeners = Screeners(place.model_dir, place.device)
-        if place.access is not None:
-            self._studies = StudyWorker(place.access, place.out, place.anonymous)
+        self._screeners, self._twin = Screeners(place.model_dir, device), ask
+        self._studies = StudyWorker(place.access, place.out, place.anonymous) if place.access is not None else None
 
-    def __call__(self, job: Job) -> Row:
+    def name(self, job: Job) -> str:
+        """Where it lies."""
+        return job.place
+
+    def __call__(self, job: Job, out: Path) -> Row:
         """What became of a job; of a study, which is fetched first, what became of the one before.
 
         Raises:
@@ -94,15 +87,15 @@ class Worker:
             if turn is None:
                 return Row(job.key, job.place, job.modality, job.stamp, state=WAITING)
             job, screened = turn
-            return self._done(job, screened)
+            return self._done(job, screened, out)
         assert isinstance(job, FileJob)
-        return self._done(job, partial(self._of_file, job))
+        return self._done(job, partial(self._of_file, job), out)
 
-    def _done(self, job: Job, screened: Callable[[Row, Screen], Row]) -> Row:
+    def _done(self, job: Job, screened: Turn, out: Path) -> Row:
         row = Row(job.key, job.place, job.modality, job.stamp, program=__version__)
         start = time.perf_counter()
         try:
-            found = screened(row, self._screened)
+            found = screened(row, lambda read, row: self._screened(read, row, out))
         except (OutputError, ModelError):
             raise
         except (AbsentError, OSError, PacsError) as error:
@@ -128,16 +121,16 @@ class Worker:
     def _of_file(self, job: FileJob, row: Row, screen: Screen) -> Row:
         return screen(named(read_timed(job.item), job.item, Namer(self.place.anonymous)), row)
 
-    def _screened(self, read: Reading, row: Row) -> Row:
+    def _screened(self, read: Reading, row: Row, out: Path) -> Row:
         self._screeners.load(read.method)
         sha256 = read.image.sha256
         row = replace(row, sha256=sha256, models=self._models(read.method))
-        twin = self.twin(sha256, row.models)
+        twin: Row | None = self._twin(sha256, row.models)
         if twin is not None and twin.key != row.key:
             return replace(twin, key=row.key, place=row.place, stamp=row.stamp, copy_of=twin.place, seen=0)
         folder = f"{CASES}/{short_hash(read.image.case_id)[:2]}"
-        (self.place.out / folder).mkdir(parents=True, exist_ok=True)
-        case = screen_image(read, self._screeners, self.place.out / folder, lambda stage, fraction: None)
+        (out / folder).mkdir(parents=True, exist_ok=True)
+        case = screen_image(read, self._screeners, out / folder, lambda stage, fraction: None)
         verdict = case.verdict
         return replace(
             row,

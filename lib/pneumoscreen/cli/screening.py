@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from . import options
-from .options import Device, ModelDir
+from .options import Device, ModelDir, Ray, RayCpus, RayGpus
 from .pacs import CaFile, ClientCert, Days, User
 
 
@@ -63,16 +63,9 @@ def archive(
         bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end instead of lines.")] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(metavar="auto|ADDRESS", help="Screen with actors of a Ray cluster; auto begins one here."),
-    ] = None,
-    ray_cpus: Annotated[
-        float | None, typer.Option(help="Cores of an actor.", show_default="an equal share, or one")
-    ] = None,
-    ray_gpus: Annotated[
-        float | None, typer.Option(help="GPUs of an actor, may be a part of one.", show_default="a half")
-    ] = None,
+    ray: Ray = None,
+    ray_cpus: RayCpus = None,
+    ray_gpus: RayGpus = None,
     user: User = None,
     ca_file: CaFile = None,
     client_cert: ClientCert = None,
@@ -95,19 +88,17 @@ def archive(
     """
     from ..archive.command import run_archive
     from ..archive.studies import StudyChoice
+    from ..workers.asked import Workers
 
     return run_archive(
         sources,
         out,
-        processes=processes,
         update=update,
         anonymous_ids=anonymous_ids,
         model_dir=model_dir,
         device=device,
         as_json=json,
-        ray=ray,
-        ray_cpus=ray_cpus,
-        ray_gpus=ray_gpus,
+        workers=Workers.of(processes, ray, ray_cpus, ray_gpus, device),
         choice=StudyChoice(user, ca_file, client_cert, days, dates, modality),
     )
 
