@@ -1,7 +1,10 @@
 """A whole archive screened by one command that can be killed: what was done stands in a manifest.
 
 jobs         what lies in the source, folder by folder
+studies      what lies in a PACS, page by page
 worker       one job in a process of its own
+study_worker a study of a PACS: fetched while the one before is screened
+coming       which studies are being fetched
 manifest     what became of each job, in SQLite
 run          all of it, from a source to a page
 summary      figures, table and page

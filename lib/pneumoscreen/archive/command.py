@@ -20,6 +20,7 @@ from ..workers.processes import Processes
 from .jobs import Job, sources_of
 from .manifest import FAILED, REFUSED, SCREENED, Manifest, Row
 from .run import Request, Tally, screen_archive
+from .studies import StudyChoice, query_of
 from .summary import PAGE, TABLE, write_summary
 from .worker import Place, Worker, twin_in
 
@@ -29,7 +30,7 @@ _MINUTE = 60.0
 
 
 def run_archive(
-    sources: Sequence[Path],
+    sources: Sequence[str | Path],
     out: Path,
     *,
     update: bool = False,
@@ -38,11 +39,12 @@ def run_archive(
     device: str = "auto",
     as_json: bool = False,
     workers: Workers = UNASKED,
+    choice: StudyChoice | None = None,
 ) -> int:
     """Screen what is left to do of an archive, and write manifest, table and page.
 
     Args:
-        sources: files, folders, and lists of these (``.txt``).
+        sources: files, folders, lists of these (``.txt``), and the address of a PACS.
         out: folder of the results; made where missing.
         update: screen anew what other networks or another version of the program screened.
         anonymous_ids: hashes stand for names of files and folders.
@@ -50,6 +52,7 @@ def run_archive(
         device: as of the other commands.
         as_json: print one JSON object instead of the lines at the end.
         workers: who screens; without a number as many processes as cores and memory allow.
+        choice: how a PACS is asked, and for what.
 
     Returns:
         The exit status: 0 where all are screened, 2 where some were refused, 1 where some failed.
@@ -57,12 +60,13 @@ def run_archive(
     Raises:
         PneumoScreenError: if sources, folder or networks cannot be used.
     """
-    found = sources_of(sources)
+    query, paths = query_of(sources, choice or StudyChoice())
+    found = sources_of(paths)
     if workers.ray is None:
         device = pick_device(device)
     out = prepare_folder(out)
     complain(RESEARCH_USE_ONLY)
-    place = Place(out.resolve(), model_dir, anonymous_ids)
+    place = Place(out.resolve(), model_dir, anonymous_ids, query.access if query else None)
     work, ask = Worker(place), partial(twin_in, place.out)
     pool: Pool[Job, Row]
     if workers.ray is None:
@@ -73,7 +77,7 @@ def run_archive(
     manifest = Manifest(out)
     try:
         try:
-            tally = screen_archive(Request(found, place, update), pool, manifest, _tell, _Meter())
+            tally = screen_archive(Request(found, place, update, query), pool, manifest, _tell, _Meter())
         finally:
             # Also after an interruption: what was done so far can be looked at.
             write_summary(manifest, out)
@@ -81,7 +85,9 @@ def run_archive(
     finally:
         manifest.close()
     print(_as_json(tally, states) if as_json else _as_text(tally, states, out))
-    if states.get(FAILED):
+    if tally.lost:
+        complain(f"{tally.lost}; not all was found, give the same command again")
+    if states.get(FAILED) or tally.lost:
         return STATUS_FAULT
     return STATUS_BAD_INPUT if states.get(REFUSED) else STATUS_OK
 
@@ -127,5 +133,5 @@ def _as_text(tally: Tally, states: dict[str, int], out: Path) -> str:
 
 
 def _as_json(tally: Tally, states: dict[str, int]) -> str:
-    run = {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found")}
+    run = {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found", "lost")}
     return json.dumps({"states": states, "run": run}, indent=2)

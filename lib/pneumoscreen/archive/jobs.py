@@ -26,13 +26,32 @@ class Job:
     Attributes:
         key: what the manifest knows it by.
         place: where it lies below the source; a hash of it where names are to be hidden.
-        stamp: changes with size or date of its files.
-        item: what is to be read.
+        stamp: changes with what its source tells of it.
+        modality: of it, as far as is known.
     """
 
     key: str
     place: str
     stamp: str
+    modality: str
+
+    def is_as_before(self, stamp: str) -> bool:
+        """Whether it is what had this stamp when it was screened or refused."""
+        return stamp == self.stamp
+
+    def at_once(self) -> "Job":
+        """The same job for a worker that is to have done it when it answers."""
+        return self
+
+
+@dataclass(frozen=True)
+class FileJob(Job):
+    """An image in files; its stamp changes with size or date of one.
+
+    Attributes:
+        item: what is to be read.
+    """
+
     item: Input
 
 
@@ -78,7 +97,7 @@ def _listed(file: Path) -> list[Path]:
     return paths
 
 
-def jobs_of(sources: Sequence[Path], anonymous: bool = False) -> Iterator[Job | NoJob]:
+def jobs_of(sources: Sequence[Path], anonymous: bool = False) -> Iterator[FileJob | NoJob]:
     """The jobs of all sources, each once.
 
     Args:
@@ -95,29 +114,31 @@ def jobs_of(sources: Sequence[Path], anonymous: bool = False) -> Iterator[Job | 
                 yield job
 
 
-def _job(item: Found, source: Path, anonymous: bool) -> Job | NoJob | None:
+def _job(item: Found, source: Path, anonymous: bool) -> FileJob | NoJob | None:
     if isinstance(item, PassedOver):
         return None
     # The real path: the same file, named another way, is the same image.
     real = os.path.realpath(item.path)
     if isinstance(item, Refused):
         place = _below(item.path, source)
-        return NoJob(_key(real, ""), _hidden(place, anonymous), _stamp([item.path]), item.reason)
+        return NoJob(key_of(real, ""), shown(place, anonymous), _stamp([item.path]), item.reason)
     place = item.place or (short_hash(real) if item.source_below is None else item.source_below)
     of_series = item.series_uid if item.modality == "CT" and item.series_uid else ""
     files = sorted({header.path for header in item.headers} or {item.path})
-    return Job(_key(real, of_series), _hidden(place, anonymous), _stamp(files), item)
+    return FileJob(key_of(real, of_series), shown(place, anonymous), _stamp(files), item.modality, item)
 
 
 def _below(path: Path, source: Path) -> str:
     return f"{source.name}/{path.relative_to(source).as_posix()}" if path.is_relative_to(source) else path.name
 
 
-def _hidden(place: str, anonymous: bool) -> str:
+def shown(place: str, anonymous: bool) -> str:
+    """A place, or the hash that stands for it."""
     return short_hash(place) if anonymous else place
 
 
-def _key(*parts: str) -> str:
+def key_of(*parts: str) -> str:
+    """A key or stamp made of texts."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
@@ -129,4 +150,4 @@ def _stamp(files: Sequence[Path]) -> str:
             told.append(f"{file.name} {facts.st_size} {facts.st_mtime_ns}")
         except OSError:
             told.append(f"{file.name} cannot be opened")
-    return _key(*told)
+    return key_of(*told)

@@ -15,9 +15,13 @@ from .. import __version__
 from ..errors import PneumoScreenError
 from ..methods import METHODS
 from ..models.store import ModelStore
+from ..pacs.faults import PacsError
 from ..workers.pool import DiedError, Pool
+from .coming import Coming
 from .jobs import Job, NoJob, jobs_of
 from .manifest import FAILED, REFUSED, SCREENED, WAITING, Manifest, Row, models_text
+from .studies import Query, jobs_of_studies
+from .study_worker import nothing_left
 from .worker import Place
 
 MOST_DEATHS = 3
@@ -34,11 +38,19 @@ class Request:
         sources: files and folders.
         place: where and with what it works.
         update: screen anew what other networks, or another version of the program, screened or refused.
+        query: the studies of a PACS.
     """
 
     sources: Sequence[Path]
     place: Place
     update: bool = False
+    query: Query | None = None
+
+    def jobs(self) -> Iterator[Job | NoJob]:
+        """All that is to be screened, each once."""
+        yield from jobs_of(self.sources, self.place.anonymous)
+        if self.query is not None:
+            yield from jobs_of_studies(self.query, self.place.anonymous)
 
 
 @dataclass
@@ -48,6 +60,7 @@ class Tally:
     Attributes:
         found: images so far.
         is_all_found: whether that is all there are.
+        lost: why no more were found, where the PACS went away in the middle; else empty.
         before: those that need no work.
         screened, refused, failed, copies: by this run; copies are images of the same bytes.
         begun: time.monotonic() at its beginning.
@@ -55,6 +68,7 @@ class Tally:
 
     found: int = 0
     is_all_found: bool = False
+    lost: str = ""
     before: int = 0
     screened: int = 0
     refused: int = 0
@@ -109,14 +123,20 @@ def screen_archive(request: Request, workers: Pool[Job, Row], manifest: Manifest
     run, tally = manifest.begin_run(), Tally(begun=time.monotonic())
     current = _current_models(request.place.model_dir) if request.update else None
     dead: list[Job] = []
+    coming = Coming()
 
     def ended(job: Job, outcome: Row | BaseException) -> None:
         if isinstance(outcome, DiedError):
             dead.append(job)
         elif isinstance(outcome, BaseException):
             raise outcome
-        else:
+        elif coming.is_result(job, outcome):
             _enter(outcome)
+
+    def wait_for_all() -> None:
+        while not pool.is_idle:
+            for one, outcome in pool.done():
+                ended(one, outcome)
 
     def _enter(row: Row) -> None:
         manifest.put(replace(row, seen=run))
@@ -124,7 +144,7 @@ def screen_archive(request: Request, workers: Pool[Job, Row], manifest: Manifest
         tell(row)
         show(tally)
 
-    with workers as pool, _Finder(request, tally) as found:
+    with nothing_left(request.place.out), workers as pool, _Finder(request, tally) as found:
         for job in found:
             known = manifest.get(job.key)
             if isinstance(job, NoJob):
@@ -140,24 +160,26 @@ def screen_archive(request: Request, workers: Pool[Job, Row], manifest: Manifest
                 manifest.saw(job.key, run)
                 show(tally)
                 continue
-            if known is None or known.stamp != job.stamp:
-                manifest.put(Row(job.key, job.place, job.item.modality, job.stamp, seen=run))
+            if known is None or not job.is_as_before(known.stamp):
+                manifest.put(Row(job.key, job.place, job.modality, job.stamp, seen=run))
             pool.give(job)
             while pool.is_full:
                 for one, outcome in pool.done():
                     ended(one, outcome)
-        while not pool.is_idle:
-            for one, outcome in pool.done():
-                ended(one, outcome)
+        wait_for_all()
+        for job in coming.left():
+            pool.give(job)
+        wait_for_all()
         for job in dead:
-            _enter(_alone(pool, job, manifest))
-    manifest.end_search(run)
+            _enter(_alone(pool, job.at_once(), manifest))
+    if not tally.lost:
+        manifest.end_search(run)
     return tally
 
 
 def _alone(pool: Pool[Job, Row], job: Job, manifest: Manifest) -> Row:
     """Do a job again during which a process died, perhaps over another one, until it is done or that is certain."""
-    row = manifest.get(job.key) or Row(job.key, job.place, job.item.modality, job.stamp)
+    row = manifest.get(job.key) or Row(job.key, job.place, job.modality, job.stamp)
     for deaths in range(row.deaths + 1, max(row.deaths + 1, MOST_DEATHS) + 1):
         try:
             return pool.alone(job)
@@ -170,7 +192,7 @@ def _alone(pool: Pool[Job, Row], job: Job, manifest: Manifest) -> Row:
 
 def _is_to_do(job: Job, known: Row, current: dict[str, str] | None, out: Path) -> bool:
     """Whether an image that the manifest knows needs work."""
-    if known.stamp != job.stamp or known.state == WAITING:
+    if not job.is_as_before(known.stamp) or known.state == WAITING:
         return True
     if known.state == FAILED:
         return known.deaths < MOST_DEATHS
@@ -215,6 +237,10 @@ class _Finder:
 
     def _found(self) -> Iterator[Job | NoJob]:
         while (job := self._jobs.get()) is not None:
+            if isinstance(job, PacsError) and self._tally.found:
+                # What is known by now is done all the same.
+                self._tally.lost = str(job)
+                return
             if isinstance(job, BaseException):
                 raise job
             yield job
@@ -223,7 +249,7 @@ class _Finder:
     def _search(self) -> None:
         end: BaseException | None = None
         try:
-            for job in jobs_of(self._request.sources, self._request.place.anonymous):
+            for job in self._request.jobs():
                 self._tally.found += 1
                 self._put(job)
         except BaseException as error:

@@ -5,20 +5,25 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from .. import __version__
-from ..commands.screen import Screeners, named, read_timed, screen_image
+from ..commands.screen import Reading, Screeners, named, read_timed, screen_image
 from ..errors import ModelError, PneumoScreenError
 from ..images.case_ids import short_hash
 from ..images.faults import AbsentError
 from ..images.naming import Namer
 from ..method import Method
 from ..output import OutputError
+from ..pacs.access import Access
+from ..pacs.faults import PacsError
 from ..report import wording
 from ..workers.pool import Ask, Work
-from .jobs import Job
-from .manifest import FAILED, FILE, REFUSED, SCREENED, Row, find_twin, models_text
+from .jobs import FileJob, Job
+from .manifest import FAILED, FILE, REFUSED, SCREENED, WAITING, Row, find_twin, models_text
+from .studies import StudyJob
+from .study_worker import Screen, StudyWorker, Turn, UnfitError
 
 CASES = "cases"
 """Folder of documents and reports, 256 folders in it, so that none holds more than some thousand files."""
@@ -40,11 +45,13 @@ class Place:
         out: the output folder.
         model_dir: root of the model store; None takes the project's own.
         anonymous: hashes stand for places.
+        access: where the PACS of the studies is.
     """
 
     out: Path
     model_dir: Path | None
     anonymous: bool
+    access: Access | None = None
 
 
 class Worker(Work[Job, Row]):
@@ -58,43 +65,63 @@ class Worker(Work[Job, Row]):
         self.place = place
 
     def begin(self, device: str, ask: Ask | None) -> None:
-        """Make ready for the networks of each method, which are loaded with its first image."""
+        """Make ready for the networks of each method, which are loaded with its first image, and for a PACS."""
         assert ask is not None
-        self._screeners, self._twin = Screeners(self.place.model_dir, device), ask
+        place = self.place
+        self._screeners, self._twin = Screeners(place.model_dir, device), ask
+        self._studies = StudyWorker(place.access, place.out, place.anonymous) if place.access is not None else None
 
     def name(self, job: Job) -> str:
         """Where it lies."""
         return job.place
 
     def __call__(self, job: Job, out: Path) -> Row:
-        """What became of a job.
+        """What became of a job; of a study, which is fetched first, what became of the one before.
 
         Raises:
             OutputError, ModelError: if no job could be done: the disk is full, the networks cannot be loaded.
         """
-        row = Row(job.key, job.place, job.item.modality, job.stamp, program=__version__)
+        if isinstance(job, StudyJob):
+            assert self._studies is not None
+            turn = self._studies.turn(job)
+            if turn is None:
+                return Row(job.key, job.place, job.modality, job.stamp, state=WAITING)
+            job, screened = turn
+            return self._done(job, screened, out)
+        assert isinstance(job, FileJob)
+        return self._done(job, partial(self._of_file, job), out)
+
+    def _done(self, job: Job, screened: Turn, out: Path) -> Row:
+        row = Row(job.key, job.place, job.modality, job.stamp, program=__version__)
         start = time.perf_counter()
         try:
-            found = self._screened(job, row, out)
+            found = screened(row, lambda read, row: self._screened(read, row, out))
         except (OutputError, ModelError):
             raise
-        except (AbsentError, OSError) as error:
+        except (AbsentError, OSError, PacsError) as error:
             found = _ended(row, FAILED, self._sentence(job, str(error)), error)
+        except UnfitError as error:
+            found = _ended(error.row, REFUSED, self._sentence(job, str(error)), error.cause)
         except MemoryError as error:
             found = _ended(row, FAILED, "needs more memory than there is; give fewer --processes", error)
         except PneumoScreenError as error:
             found = _ended(row, REFUSED, self._sentence(job, str(error)), error)
         except Exception as error:
             # A fault of the program with one image must not cost the others theirs.
-            logger.debug("fault while screening %s", job.place, exc_info=True)
-            reason = f"a fault of the program ({type(error).__name__}: {error}); please report it"
+            name = type(error).__name__
+            if isinstance(job, FileJob):
+                logger.debug("fault while screening %s", job.place, exc_info=True)
+                name = f"{name}: {error}"  # of a PACS it may quote a header
+            reason = f"a fault of the program ({name}); please report it"
             found = _ended(row, FAILED, self._sentence(job, reason), error)
         if found.seconds is None:
             found = replace(found, seconds=round(time.perf_counter() - start, 3))
         return replace(found, ended=time.time())
 
-    def _screened(self, job: Job, row: Row, out: Path) -> Row:
-        read = named(read_timed(job.item), job.item, Namer(self.place.anonymous))
+    def _of_file(self, job: FileJob, row: Row, screen: Screen) -> Row:
+        return screen(named(read_timed(job.item), job.item, Namer(self.place.anonymous)), row)
+
+    def _screened(self, read: Reading, row: Row, out: Path) -> Row:
         self._screeners.load(read.method)
         sha256 = read.image.sha256
         row = replace(row, sha256=sha256, models=self._models(read.method))
@@ -107,6 +134,7 @@ class Worker(Work[Job, Row]):
         verdict = case.verdict
         return replace(
             row,
+            modality=read.method.modality,
             state=SCREENED,
             case_id=case.case_id,
             folder=folder,
@@ -123,7 +151,7 @@ class Worker(Work[Job, Row]):
     def _sentence(self, job: Job, text: str) -> str:
         """A sentence on one line; places are hidden in it where they are to be."""
         text = " ".join(text.split())
-        if not self.place.anonymous:
+        if not self.place.anonymous or not isinstance(job, FileJob):
             return text
         for path in (job.item.path, job.item.path.parent):
             text = text.replace(str(path), job.place)

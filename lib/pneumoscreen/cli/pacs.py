@@ -4,7 +4,6 @@
 """
 
 import json as json_
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ import typer
 
 from ..commands.terminal import complain
 from ..limits import GIGABYTE
-from ..pacs.choices import PASSWORD, TOKEN
+from ..pacs.choices import PASSWORD
 from .options import Device, ModelDir
 
 app = typer.Typer(
@@ -27,6 +26,7 @@ StateFolder = Annotated[
 User = Annotated[str | None, typer.Option(help=f"User for basic authentication; the password stands in {PASSWORD}.")]
 CaFile = Annotated[Path | None, typer.Option(help="Certificates that the PACS' own is checked with.")]
 ClientCert = Annotated[Path | None, typer.Option(help="Certificate with key that the PACS asks for.")]
+Days = Annotated[int, typer.Option(min=0, help="Take studies of the last days, by StudyDate; 0 takes all.")]
 Quiet = Annotated[float, typer.Option(min=0.0, help="Seconds after which a study that no longer grows is complete.")]
 First = Annotated[
     list[str] | None,
@@ -46,7 +46,7 @@ def watch(
     user: User = None,
     ca_file: CaFile = None,
     client_cert: ClientCert = None,
-    days: Annotated[int, typer.Option(min=0, help="Take studies of the last days, by StudyDate; 0 takes all.")] = 3,
+    days: Days = 3,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks for new studies.")] = 30.0,
     quiet: Quiet = 60.0,
     cache_gb: Annotated[float, typer.Option(min=0.0, help="Gigabytes that fetched series may take.")] = 20.0,
@@ -71,8 +71,7 @@ def watch(
     from ..pacs.state import STORED, State
     from ..pacs.watch import Pace, Watcher
 
-    access = Access(pacs, user, os.environ.get(PASSWORD), os.environ.get(TOKEN) or None, ca_file, client_cert)
-    client = Pacs(access)
+    client = Pacs(Access.of_options(pacs, user, ca_file, client_cert))
     rules, entries = rules_of(first or ()), State(state)
     complain(RESEARCH_USE_ONLY)
     try:

@@ -1,6 +1,5 @@
 """``pneumoscreen receive``: take scans by C-STORE, screen them, hand the results on."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,6 @@ import typer
 from ..commands.terminal import complain
 from ..errors import ConfigError
 from ..limits import GIGABYTE
-from ..pacs.choices import PASSWORD, TOKEN
 from .pacs import (
     CaFile,
     ClientCert,
@@ -83,8 +81,7 @@ def receive(
         raise ConfigError("--ssl-ca-certs: needs TLS; give --ssl-certfile and --ssl-keyfile")
     destination: Destination
     if pacs is not None:
-        token = os.environ.get(TOKEN) or None
-        destination = Pacs(Access(pacs, user, os.environ.get(PASSWORD), token, ca_file, client_cert))
+        destination = Pacs(Access.of_options(pacs, user, ca_file, client_cert))
     elif out is not None:
         destination = FolderDelivery(out)
     else:

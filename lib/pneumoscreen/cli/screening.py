@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from . import options
 from .options import Device, ModelDir, Ray, RayCpus, RayGpus
+from .pacs import CaFile, ClientCert, Days, User
 
 
 def screen(
@@ -43,7 +45,11 @@ def screen(
 
 def archive(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE…", help="Folder or file of scans, or a .txt with a path a line.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE…",
+            help="Folder or file of scans, a .txt with a path a line, or the address of a PACS: https://host/dicom-web.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for manifest, documents, reports and page; made where missing.")],
     processes: Annotated[
@@ -60,16 +66,28 @@ def archive(
     ray: Ray = None,
     ray_cpus: RayCpus = None,
     ray_gpus: RayGpus = None,
+    user: User = None,
+    ca_file: CaFile = None,
+    client_cert: ClientCert = None,
+    days: Days = 0,
+    dates: Annotated[
+        str | None, typer.Option(help="Take studies of these days, as in 20240101-20241231; in place of --days.")
+    ] = None,
+    modality: Annotated[str | None, options.modality(lambda method: f"of a PACS take only {method.images}")] = None,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
     """Screen a whole archive: each image once, in several processes; after a kill the same command goes on.
+
+    Of a PACS one image a study is screened, chosen as by `pacs watch`; each process fetches its own and deletes it.
+    A bearer token stands in PNEUMOSCREEN_PACS_TOKEN.
 
     OUT/manifest.sqlite says what became of each image, OUT/images.csv and OUT/archive.html show it, documents and
     reports lie in OUT/cases. What was refused is not tried again, what failed is. Exit status 0: all screened. 2: some
     were refused. 1: some failed.
     """
     from ..archive.command import run_archive
+    from ..archive.studies import StudyChoice
     from ..workers.asked import Workers
 
     return run_archive(
@@ -81,6 +99,7 @@ def archive(
         device=device,
         as_json=json,
         workers=Workers.of(processes, ray, ray_cpus, ray_gpus, device),
+        choice=StudyChoice(user, ca_file, client_cert, days, dates, modality),
     )
 
 

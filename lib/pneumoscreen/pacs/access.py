@@ -1,7 +1,8 @@
 """Where a PACS is, how it knows who asks, and the HTTP session in which it is asked."""
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib3.util.retry import Retry
 
 from ..errors import ConfigError
 from ..limits import MEBIBYTE
+from .choices import PASSWORD, TOKEN
 
 PASSING_STATUS = (429, 502, 503, 504)
 _TIMEOUT_S = (10.0, 120.0)
@@ -36,12 +38,25 @@ class Access:
 
     url: str
     user: str | None = None
-    password: str | None = None
-    token: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     client_cert: Path | None = None
     address_option: str = "--pacs"
     option: str = "--"
+
+    @classmethod
+    def of_options(
+        cls, url: str, user: str | None, ca_file: Path | None, client_cert: Path | None, address_option: str = "--pacs"
+    ) -> "Access":
+        """The access that options give, with the password or token of the environment."""
+        password, token = os.environ.get(PASSWORD), os.environ.get(TOKEN) or None
+        return cls(url, user, password, token, _absolute(ca_file), _absolute(client_cert), address_option)
+
+
+def _absolute(file: Path | None) -> Path | None:
+    """Processes that begin in another folder find the file, too."""
+    return None if file is None else file.absolute()
 
 
 def session_of(access: Access, retries: int, backoff_s: float) -> requests.Session:

@@ -7,7 +7,6 @@ case are meant: it changes only when they become others.
 Thread contract: one look at a time; any number of threads and processes may hold images.
 """
 
-import datetime
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +24,7 @@ from .case_cache import CaseCache
 from .catalogue import Catalogue, Looks, PacsCase
 from .client import Pacs, StudyFound
 from .faults import PacsAwayError, PacsError, PacsGoneError
-from .selection import MODALITIES, NOTHING, candidate_of_series, candidates, choice_note
+from .selection import MODALITIES, NOTHING, candidate_of_series, candidates, choice_note, since
 from .settings import FOLDER, PacsSettings
 from .transfer import Tell
 from .uids import is_uid
@@ -118,7 +117,7 @@ class PacsCases:
         """
         with self._looking:
             try:
-                studies = list(self.pacs.studies(MODALITIES, self._days()))
+                studies = list(self.pacs.studies(MODALITIES, since(self.settings.days)))
                 for case in self._catalogue.grown(studies):
                     self._compare(case)
             except PacsError as error:
@@ -251,8 +250,3 @@ class PacsCases:
             raise PacsAwayError(
                 f"{self.pacs.host}: the PACS sent {count} of {case.files} images of a series; ask again"
             )
-
-    def _days(self) -> str | None:
-        if not self.settings.days:
-            return None
-        return f"{datetime.date.today() - datetime.timedelta(days=self.settings.days):%Y%m%d}-"

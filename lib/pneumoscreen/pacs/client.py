@@ -198,7 +198,8 @@ class Pacs:
         """Every item of a search.
 
         Some PACS know no offset and give the same page again; Orthanc 1.10 loses what is behind the first page where it
-        looks for modalities. So a search that ends with a full page is done once more in one piece.
+        looks for modalities. So a search that ends with the first page, and that is full, is done once more in one
+        piece; where pages turn, no more than one of them is held.
         """
         before: list[dict[str, Any]] = []
         known: set[tuple[str, ...]] = set()
@@ -206,7 +207,7 @@ class Pacs:
         while True:
             page = self._page(what, search, fields, filters, limit=PAGE, offset=offset)
             is_over = not page or page == before
-            if is_over and len(before) >= PAGE:
+            if is_over and len(before) >= PAGE and offset == len(before):
                 page = self._page(what, search, fields, filters)
             elif is_over:
                 return

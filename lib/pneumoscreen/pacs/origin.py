@@ -1,6 +1,5 @@
 """Where studies come from and where results go, as the watcher asks both."""
 
-import datetime
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +8,7 @@ from pydicom.dataset import Dataset
 
 from .cache import SeriesCache
 from .client import Pacs, SeriesFound, StudyFound
-from .selection import MODALITIES, Candidate, Listed
+from .selection import MODALITIES, Candidate, Listed, since
 from .state import Entry
 
 
@@ -67,10 +66,7 @@ class PacsOrigin:
 
     def studies(self) -> Iterable[StudyFound]:
         """See ``Origin``."""
-        days = None
-        if self._days is not None:
-            days = f"{datetime.date.today() - datetime.timedelta(days=self._days):%Y%m%d}-"
-        return self._pacs.studies(MODALITIES, days)
+        return self._pacs.studies(MODALITIES, since(self._days or 0))
 
     def series(self, study_uid: str) -> Sequence[SeriesFound]:
         """See ``Origin``."""

@@ -69,6 +69,16 @@ class StudyReading:
         source = Source(decoded(needed(headers).tobytes()), tuple(values["frames"]))
         return Read(method, self.processes.image(method, Path(values["path"])), source)
 
+    def image(self, path: Path) -> tuple[Method, Any]:
+        """The one series or radiograph of a folder, without the headers: nothing is to be written about its files.
+
+        Raises:
+            PneumoScreenError: as of ``read``.
+        """
+        values, _ = self.processes.ask("only", path)
+        method = method_for(values["modality"])
+        return method, self.processes.image(method, Path(values["path"]))
+
     def received(self, path: Path) -> Received:
         """Where a file that was received belongs.
 

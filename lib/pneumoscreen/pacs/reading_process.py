@@ -26,6 +26,11 @@ def _source(order: dict[str, Any]) -> Reply:
     return values, np.frombuffer(encoded(source.images), np.uint8)
 
 
+def _only(order: dict[str, Any]) -> Reply:
+    item = only_input(Path(order["path"]))
+    return {"modality": item.modality, "path": str(item.path)}, None
+
+
 def _received(order: dict[str, Any]) -> Reply:
     header = _header(order, _RECEIVED)
     try:
@@ -53,4 +58,4 @@ def _header(order: dict[str, Any], keywords: list[str] | None = None) -> pydicom
 
 
 if __name__ == "__main__":
-    sys.exit(run({"source": _source, "received": _received, "header": _told}))
+    sys.exit(run({"source": _source, "only": _only, "received": _received, "header": _told}))

@@ -4,6 +4,7 @@ The rule is ours. A study that holds both is screened by its CT, which shows mor
 to be well: a series is left out only for what its header does say.
 """
 
+import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,12 @@ from ..images.raw import MIN_SLICES
 from .choices import Kernel
 from .client import SeriesFound
 
-MODALITIES = ("CT", "CR", "DX")
+FILMS = ("CR", "DX")
+MODALITIES = ("CT", *FILMS)
 """What is asked for; a PACS finds others (DR, RG) seldom under these names."""
 NOTHING = "the study holds no axial chest CT and no frontal chest X-ray that could be screened"
+MOST_SERIES = 3
+"""Ours: of a study so many series are tried, until one can be screened."""
 _AXIAL = 0.94
 """Least cosine between a slice's normal and the patient's axis: 20 degrees, what the reader of volumes takes."""
 _CHEST = ("CHEST", "THORAX", "LUNG")
@@ -54,6 +58,11 @@ class Candidate:
     said: str = field(default="", compare=False)
 
 
+def since(days: int) -> str | None:
+    """StudyDate of the last days, as DICOM writes a range; None for 0 days, which is all."""
+    return f"{datetime.date.today() - datetime.timedelta(days=days):%Y%m%d}-" if days else None
+
+
 class Listed(Protocol):
     """Tells what is in a study."""
 
@@ -79,19 +88,22 @@ def any_header(origin: Listed, study_uid: str) -> Dataset | None:
     return None
 
 
-def candidates(origin: Listed, study_uid: str, kernel: Kernel = Kernel.SOFT) -> list[Candidate]:
+def candidates(
+    origin: Listed, study_uid: str, kernel: Kernel = Kernel.SOFT, listed: Sequence[SeriesFound] | None = None
+) -> list[Candidate]:
     """What of a study may be screened, the best first; empty where nothing may.
 
     Args:
         origin: asked.
         study_uid: the study.
         kernel: which reconstruction goes before others.
+        listed: its series that may be taken; default: all.
 
     Raises:
         PacsError: if the origin cannot be asked.
     """
     found: list[Candidate] = []
-    listed, header = origin.series(study_uid), partial(_header, origin, study_uid)
+    listed, header = origin.series(study_uid) if listed is None else listed, partial(_header, origin, study_uid)
     for series in listed:
         # One instance may be a file of many frames.
         if series.modality == "CT" and (series.instances in (None, 1) or series.instances >= MIN_SLICES):

@@ -20,11 +20,9 @@ from .outbox import Outbox
 from .priority import Rule, priority_of
 from .privacy import unlogged
 from .screening import Written
-from .selection import NOTHING, any_header, candidates, choice_note
+from .selection import MOST_SERIES, NOTHING, any_header, candidates, choice_note
 from .state import MOST_DEATHS, Entry, State, StateError
 
-_MOST_SERIES = 3
-"""Ours: of a study so many series are tried, until one can be screened."""
 _MOST_FAULTS = 5
 """Ours: so often is a study tried over which the program fails."""
 
@@ -218,7 +216,7 @@ class Watcher:
         """
         first: PneumoScreenError | None = None
         found = candidates(self._origin, uid)
-        for candidate in found[:_MOST_SERIES]:
+        for candidate in found[:MOST_SERIES]:
             path = self._origin.files(uid, candidate)
             try:
                 return self._screen(path, choice_note(found, candidate))
