@@ -15,10 +15,11 @@ from .. import __version__
 from ..errors import PneumoScreenError
 from ..methods import METHODS
 from ..models.store import ModelStore
+from ..output import remove_unfinished
 from .crew import Crew, DiedError
 from .jobs import Job, NoJob, jobs_of
 from .manifest import FAILED, REFUSED, SCREENED, WAITING, Manifest, Row, models_text
-from .worker import Place
+from .worker import CASES, Place
 
 MOST_DEATHS = 3
 """Ours: so often may a process die over an image before later runs leave it alone."""
@@ -107,6 +108,8 @@ def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: To
         PneumoScreenError: if the source, the networks or the disk cannot be used; what was done so far stays.
     """
     run, tally = manifest.begin_run(), Tally(begun=time.monotonic())
+    for folder in (request.place.out, *(request.place.out / CASES).glob("*")):
+        remove_unfinished(folder)
     current = _current_models(request.place.model_dir) if request.update else None
     dead: list[Job] = []
 
