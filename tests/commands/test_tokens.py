@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pneumoscreen.server.live_tokens import LiveTokens
+from pneumoscreen.server.access.live_tokens import LiveTokens
 
 from .conftest import Ended
 

@@ -25,7 +25,7 @@ from pneumoscreen.cxr.method import METHOD as CXR
 from pneumoscreen.errors import PneumoScreenError
 from pneumoscreen.images.faults import DimensionError
 from pneumoscreen.limits import Limits
-from pneumoscreen.server.reading import LimitedReading, OversteppedError
+from pneumoscreen.server.store.reading import LimitedReading, OversteppedError
 
 from .conftest import make_chest, write_enhanced, write_series
 from .radiographs import write_dataset

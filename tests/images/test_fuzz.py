@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pneumoscreen.server.reading import LimitedReading
+from pneumoscreen.server.store.reading import LimitedReading
 
 from .fuzz import LIMITS, Seed, fuzz, make_seeds, mutated, outcome
 

@@ -14,8 +14,8 @@ from pneumoscreen.monitoring.records import Records, Screening, records_of
 from pneumoscreen.monitoring.summary import Monitoring, MonitoringOptions
 from pneumoscreen.regions import ReaderMark
 from pneumoscreen.server import WORK_FOLDER
-from pneumoscreen.server.monitored import monitoring_of_folder
-from pneumoscreen.server.screenings import all_screenings, keep_screening, screened_images
+from pneumoscreen.server.store.screenings import all_screenings, keep_screening, screened_images
+from pneumoscreen.server.work.monitoring import monitoring_of_folder
 from pneumoscreen.studies.audit import utc_text
 from pneumoscreen.studies.patients import PATIENTS_FILE
 from pneumoscreen.studies.versions import READER, Annotation

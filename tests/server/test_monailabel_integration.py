@@ -22,7 +22,7 @@ import requests
 from pneumoscreen.case import Case
 
 from .conftest import RunningServer
-from .test_train_tasks import clinic, labelled, models, place  # noqa: F401
+from .work.test_train_tasks import clinic, labelled, models, place  # noqa: F401
 
 IMAGE = "one"
 BATCH = {

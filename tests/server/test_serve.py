@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from pneumoscreen.server.access.identity import Role
+from pneumoscreen.server.access.tokens import TokenFile
 from pneumoscreen.server.client import Client, ServerError
-from pneumoscreen.server.identity import Role
-from pneumoscreen.server.tokens import TokenFile
 
 from .conftest import RunningServer, environment, serving
 

@@ -10,7 +10,7 @@ from pneumoscreen.cli import main
 from pneumoscreen.cli.serving import serve
 from pneumoscreen.errors import ConfigError
 from pneumoscreen.limits import Limits
-from pneumoscreen.server.engine import DEVICE_VARIABLE, chosen_device
+from pneumoscreen.server.inference.engine import DEVICE_VARIABLE, chosen_device
 from pneumoscreen.server.site_settings import ALL, OF_SERVE, page, use_file, without_site
 
 REPOSITORY = Path(__file__).resolve().parents[2]

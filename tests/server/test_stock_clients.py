@@ -22,9 +22,9 @@ from requests_toolbelt import MultipartDecoder
 from pneumoscreen.case import Case
 from pneumoscreen.images import read_volume
 from pneumoscreen.images.volume import Volume
-from pneumoscreen.server.dicom_seg import dicom_answer
 from pneumoscreen.server.failures import RequestError
-from pneumoscreen.server.raw_labels import with_geometry
+from pneumoscreen.server.inference.dicom_seg import dicom_answer
+from pneumoscreen.server.store.raw_labels import with_geometry
 
 from .conftest import RunningServer
 

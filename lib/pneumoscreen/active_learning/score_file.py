@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..case import ModelInfo
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..studies.audit import utc_text
 from ..studies.layout import is_plain_name, require_plain_name
 from .scores import CaseScore

@@ -15,8 +15,8 @@ from statistics import median
 
 import httpx
 
+from ..server.access.tokens import NO_TOKENS
 from ..server.site_settings import without_site
-from ..server.tokens import NO_TOKENS
 from .process import BenchError, command
 
 START_LIMIT_S = 120.0

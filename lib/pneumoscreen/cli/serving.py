@@ -205,9 +205,9 @@ def serve(
     Other machines reach it by --host, and then only with a token: see `pneumoscreen tokens add --help`.
     """
     from ..pacs.settings import PacsSettings
-    from ..server.log_setup import LogChoice, LogFormat
-    from ..server.pacs_start import is_address, require_folder, state_folder
+    from ..server.logs import LogChoice, LogFormat
     from ..server.serve import serve as start
+    from ..server.store.studies_source import is_address, require_folder, state_folder
     from ..tls import tls_files
 
     del config  # its callback has used it

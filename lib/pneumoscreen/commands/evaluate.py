@@ -19,7 +19,7 @@ from ..method import Method
 from ..methods import METHODS
 from ..models.store import ModelStore
 from ..output import prepare_folder, write_evaluation
-from ..server.image_source import labelled_at_hand
+from ..server.store.studies_source import labelled_at_hand
 from ..studies.cases import find_scans
 from ..studies.folder_split import folder_split
 from ..studies.split import Side

@@ -12,7 +12,7 @@ def backup(target: Path, studies: Path, models: Path | None, images: bool) -> No
         PneumoScreenError: if it cannot be made.
     """
     from ..models.store import ModelStore
-    from ..server.backup import make_backup
+    from ..server.store.backup import make_backup
 
     made = make_backup(studies, target, ModelStore(models).root, images)
     for name in made.left_out:
@@ -26,7 +26,7 @@ def restore(archive: Path, studies: Path, models: Path | None, overwrite: bool) 
     Raises:
         PneumoScreenError: if it cannot be.
     """
-    from ..server.restore import restore_backup
+    from ..server.store.restore import restore_backup
 
     done = restore_backup(archive, studies, models, overwrite)
     for folder in done.set_aside:

@@ -9,7 +9,7 @@ from ..models.store import ModelStore
 from ..monitoring.page import monitoring_to_text, render_monitoring
 from ..monitoring.summary import MonitoringOptions
 from ..output import prepare_folder, replacing, require_folder
-from ..server.monitored import monitoring_of_folder
+from ..server.work.monitoring import monitoring_of_folder
 from ..studies.cases import find_scans
 from ..studies.keyed_names import key_of
 from .terminal import complain

@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from ..server.identity import Role
-from ..server.tokens import Token, TokenFile, file_to_change
+from ..server.access.identity import Role
+from ..server.access.tokens import Token, TokenFile, file_to_change
 from .terminal import complain
 
 

@@ -49,7 +49,7 @@ def train_task(
         from ..config import load_config
         from ..methods import recipe_for
         from ..models.store import ModelStore
-        from ..server.image_source import labelled_at_hand
+        from ..server.store.studies_source import labelled_at_hand
         from ..training.runs import run_training
         from .device import pick_device
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 
 
 class KeptRecords:

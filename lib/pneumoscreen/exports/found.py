@@ -10,7 +10,7 @@ from ..case import Case
 from ..errors import CaseError, PneumoScreenError
 from ..output import require_folder
 from ..server import WORK_FOLDER
-from ..server.screenings import last_screening, screened_at
+from ..server.store.screenings import last_screening, screened_at
 from ..studies.annotations import AnnotationStore
 from ..studies.audit import utc_text
 from ..studies.cases import find_scans, read_document

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..images.dicom_header import patient_key
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..studies.patients import PATIENTS_FILE, read_patients
 from .found import MarksError
 

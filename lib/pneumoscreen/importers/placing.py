@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..images import Input, Volume, find_inputs, read_input
 from ..images.raw import hash_files
-from ..models.durable import fsync_path
+from ..models.atomic_files import fsync_path
 from .found import MarksError
 
 COPIED = (".nii.gz", ".nii", ".nrrd", ".mha")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from .durable import LEFTOVER_S, age_s, fsync_path, remove_leftovers, replace_durably, write_durably
+from .atomic_files import LEFTOVER_S, age_s, fsync_path, remove_leftovers, replace_durably, write_durably
 from .versions import CANDIDATES_FOLDER
 from .weights import CARD_FILE, WEIGHTS_FILE, format_card, read_card
 

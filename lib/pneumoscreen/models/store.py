@@ -19,8 +19,8 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import ModelError
+from .atomic_files import fsync_path
 from .candidates import Candidate, CandidateFolder, UnknownModelError
-from .durable import fsync_path
 from .lock import changing, writing
 from .places import app_folder
 from .versions import REPLACES, VersionFolder

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from .durable import fsync_path, remove_leftovers, replace_durably
+from .atomic_files import fsync_path, remove_leftovers, replace_durably
 from .lock import LOCK_FILE
 from .weights import CARD_FILE, WEIGHTS_FILE, read_card
 

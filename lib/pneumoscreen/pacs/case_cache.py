@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ..models.durable import fsync_path
+from ..models.atomic_files import fsync_path
 from .faults import CacheFullError
 from .transfer import Tell
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import ImageError
 from ..images.examination import Examination
 from ..limits import GIGABYTE
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..studies.layout import ELSEWHERE
 from .case_cache import CaseCache
 from .catalogue import Catalogue, Looks, PacsCase

@@ -16,7 +16,7 @@ from pydicom.uid import (
 from pynetdicom import AE
 
 from ..errors import ConfigError
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from .client import PacsAwayError, PacsError, PacsRefusedError
 from .receiver import require_title
 

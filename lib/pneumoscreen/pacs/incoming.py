@@ -21,7 +21,7 @@ from typing import TypeVar
 from pydicom.dataset import Dataset
 
 from ..errors import ImageError, PneumoScreenError
-from ..models.durable import fsync_path, replace_durably
+from ..models.atomic_files import fsync_path, replace_durably
 from .client import SeriesFound, StudyFound
 from .reading import Received, StudyReading
 from .selection import Candidate

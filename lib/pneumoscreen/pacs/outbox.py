@@ -10,7 +10,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from ..case import Case
-from ..models.durable import fsync_path
+from ..models.atomic_files import fsync_path
 from .origin import Destination
 from .uids import folder_name
 

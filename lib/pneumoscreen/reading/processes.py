@@ -20,7 +20,7 @@ from ..images import faults
 from ..images.faults import AbsentError, DimensionError
 from ..limits import Limits, variable_of
 from ..method import Method
-from ..models.durable import is_full_disk
+from ..models.atomic_files import is_full_disk
 from .child import Check, Child, GoneError
 
 _PATIENCE = 10

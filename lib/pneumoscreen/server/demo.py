@@ -29,9 +29,9 @@ from ..reading.parent import PARENT_VARIABLE
 from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
 from . import WORK_FOLDER
+from .access.tokens import NO_TOKENS
 from .client import Client, ServerError
 from .site_settings import without_site
-from .tokens import NO_TOKENS
 
 CASES = (("covid19", 41), ("influenza_a", 46), ("no_infection_found", 53))
 """Diagnosis and seed of the phantoms: chosen to be clear cases, so three right verdicts here are no accuracy."""

@@ -21,12 +21,12 @@ from ..models.places import app_folder
 from ..reading.parent import end_with_parent
 from ..studies.layout import FOLLOW_VARIABLE
 from ..tls import TlsFiles
+from .access.loopback import is_loopback
+from .access.tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
 from .failures import ServeError
-from .log_setup import LogChoice, set_up_log
-from .loopback import is_loopback
-from .state import bring_up_to_date
-from .temporary import own_folder
-from .tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file
+from .logs import LogChoice, set_up_log
+from .store.migration import bring_up_to_date
+from .store.temporary import own_folder
 
 DEFAULT_APP = app_folder()
 
@@ -105,7 +105,7 @@ def _require_speakers(host: str, where: Where, tokens: Path | None) -> None:
         os.environ[TOKENS_VARIABLE] = NO_TOKENS if path is None else str(path)  # where the app looks
     if is_loopback(where[-1][0]) or any(token.state == "active" for token in entries):
         return
-    from .oidc import is_switched_on
+    from .access.oidc import is_switched_on
 
     if not is_switched_on():
         raise ServeError(
@@ -121,8 +121,8 @@ def _run(studies: Path, app_dir: Path, listener: socket.socket, tls: ssl.SSLCont
         import monailabel.app as stock
     from monailabel.interfaces.utils.app import app_instance
 
-    from .connections import LimitedProtocol
-    from .settings import apply_defaults, share_with_subprocesses
+    from .http.connections import LimitedProtocol
+    from .monailabel_settings import apply_defaults, share_with_subprocesses
 
     LimitedProtocol.limits = Limits.of_environment()
     host, port = listener.getsockname()[:2]

@@ -22,7 +22,7 @@ from ..ct.patches import PatchImage, PatchSettings, RegionError, extract_patches
 from ..ct.phantoms.phantom import Phantom, generate_phantom
 from ..ct.truth import label_region
 from ..images.volume import Volume
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from .pool import Recipe
 from .settings import SimulationSettings
 

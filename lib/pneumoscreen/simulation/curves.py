@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..metrics.bootstrap import LEVEL, Interval
+from .labels_needed import labels_to_match
 from .ledger import Ledger, Turn
-from .reaching import labels_to_match
 from .settings import Plan, SimulationSettings
 
 BASELINE = "random"

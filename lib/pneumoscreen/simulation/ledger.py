@@ -15,7 +15,7 @@ import numpy as np
 
 from ..active_learning.scores import CaseScore
 from ..errors import ConfigError
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from .learning import Figures
 from .settings import Plan, SimulationSettings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..active_learning.strategies import DEFAULT, DESCRIPTIONS
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..report.page import environment
 from ..report.wording import display_name
 from .curves import BASELINE, FIGURES, LOWER_IS_BETTER, Curves

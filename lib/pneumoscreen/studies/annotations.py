@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from .. import __version__
 from ..case import Case
 from ..errors import CaseError, PneumoScreenError
-from ..models.durable import fsync_path, replace_durably
+from ..models.atomic_files import fsync_path, replace_durably
 from ..verdict import DEFAULT_CLASSES, Classes
 from .audit import utc_text
 from .final_labels import UNKNOWN_READER, FinalLabels

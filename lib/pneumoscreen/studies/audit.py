@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..models.durable import fsync_path
+from ..models.atomic_files import fsync_path
 from .layout import AUDIT
 
 Detail = str | int | float | bool | None

@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import __version__
 from ..case import Case
 from ..errors import CaseError
-from ..models.durable import fsync_path, replace_durably
+from ..models.atomic_files import fsync_path, replace_durably
 from ..verdict import Classes
 from .audit import utc_text
 from .layout import FINAL_LABELS, is_reader_name

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..case import Case
 from ..errors import CaseError
-from ..models.durable import fsync_path, write_durably
+from ..models.atomic_files import fsync_path, write_durably
 from ..verdict import Classes
 
 SCHEMA = "pneumoscreen.annotation/1"

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..config import Settings
 from ..errors import ConfigError
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..studies.annotations import AnnotationStore
 from ..studies.cases import Study, find_scans
 from ..studies.folder_split import SPLIT_FILE

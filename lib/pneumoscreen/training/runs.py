@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import Cancelled, ConfigError, PneumoScreenError
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..models.store import ModelStore
 from ..studies.audit import utc_text
 from ..studies.cases import Study, find_studies

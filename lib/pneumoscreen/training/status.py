@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled
-from ..models.durable import replace_durably
+from ..models.atomic_files import replace_durably
 from ..studies.audit import utc_text
 from .progress import StepReport
 

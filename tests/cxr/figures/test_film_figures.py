@@ -54,6 +54,20 @@ def test_lungs_count_where_readers_judged_them() -> None:
     assert group.lungs.auc.estimate == pytest.approx(0.75)
 
 
+def test_slight_and_extensive_changes_are_told_apart_from_clear_lungs_each_by_itself() -> None:
+    films = []
+    for number, (score, probability) in enumerate([(2.0, 0.3), (2.5, 0.6), (5.5, 0.9), (None, 0.99), (0.0, 0.4)]):
+        truth = {"left": "clear" if score == 0.0 else "infected"}
+        film = outcome(number, "cap", probability, truth=truth, lungs={"left": probability})
+        film = replace(film, flagged_lungs={"left": probability >= 0.5})
+        films.append(replace(film, case=replace(film.case, scores={} if score is None else {"left": score})))
+    (group,) = figures_by_group(films)
+    told = {name: (one.with_it, one.without, one.auc.estimate, one.found.part) for name, one in group.by_extent.items()}
+    assert told == {"up to 2": (1, 1, 0.0, 0), "2 to 5": (1, 1, 1.0, 1), "over 5": (1, 1, 1.0, 1)}
+    assert set(group.to_dict()["by_extent"]) == set(told)
+    assert "lungs with a reader's score 2 to 5 of 9 (1 with, 1 without)" in figures_to_text([group])
+
+
 def test_refused_and_uncounted_films_enter_no_figure() -> None:
     films = [
         outcome(1, "cap", 0.8),

@@ -11,9 +11,9 @@ from tests.server.test_serve import Certificate, certificate
 from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 
 from pneumoscreen.images.volume import Volume
+from pneumoscreen.server.access.identity import Role
+from pneumoscreen.server.access.tokens import TokenFile
 from pneumoscreen.server.client import Client
-from pneumoscreen.server.identity import Role
-from pneumoscreen.server.tokens import TokenFile
 
 # The fixtures of the server's tests, used here by their names.
 __all__ = ["certificate", "model_root", "phantom"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 from tests.server.conftest import RunningServer, model_root, phantom
-from tests.server.test_train_tasks import clinic, labelled, models, place
+from tests.server.work.test_train_tasks import clinic, labelled, models, place
 from tests.slicer_extension.doubles.running_panel import Panel, running_panel
 
 from pneumoscreen.models.store import ModelStore

@@ -28,7 +28,7 @@ from safetensors.torch import load_file, save_file
 from ...config import load_config
 from ...evidence import case_evidence
 from ...metrics.infection_calibration import fit_calibration, reliability_figures
-from ...models.durable import replace_durably
+from ...models.atomic_files import replace_durably
 from ...models.store import ModelStore, Weights
 from ...phantoms.lesion_kinds import Manifestation
 from ...training.warm_start import averaged

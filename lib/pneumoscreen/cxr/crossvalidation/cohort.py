@@ -13,7 +13,7 @@ from typing import Any
 
 from ...case import SIDES
 from ...errors import PneumoScreenError
-from ...models.durable import replace_durably
+from ...models.atomic_files import replace_durably
 from ...studies.cases import Study
 from ..figures.cases import boxes_are_drawn
 from ..learning.items import Items, read_items, write_items

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
-from ...models.durable import replace_durably
+from ...models.atomic_files import replace_durably
 from ..figures.outcome import RadiographOutcome
 
 

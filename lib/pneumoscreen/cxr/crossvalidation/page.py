@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluation.figures import Figure
-from ...models.durable import replace_durably
+from ...models.atomic_files import replace_durably
 from ...output import write_evaluation
 from ...report.page import environment
 from ..figures.evaluation import answered

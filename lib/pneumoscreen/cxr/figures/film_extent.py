@@ -10,6 +10,9 @@ from scipy.stats import spearmanr
 from ...metrics.bootstrap import Interval, cluster_bootstrap
 from ...xray_findings import ZONES
 
+EXTENTS = {"up to 2": (0.0, 2.0), "2 to 5": (2.0, 5.0), "over 5": (5.0, 9.0)}
+"""Ours: a reader's score of an infected lung, of 9: more than the first number, up to the second."""
+
 
 @dataclass(frozen=True)
 class ScoredLung:

@@ -21,7 +21,7 @@ from ...images.radiograph_reader import read_radiograph_file
 from ...metrics.bootstrap import Interval, bootstrap_of_sums
 from ...metrics.curves import draw_curves
 from ..screening import CxrScreener
-from .film_extent import ExtentFigures, ScoredLung, extent_figures, lung_score
+from .film_extent import EXTENTS, ExtentFigures, ScoredLung, extent_figures, lung_score
 from .film_places import peak_lies_in, read_opacity
 
 SICK = tuple(name for name in CXR_CLASSES if name != CXR_HEALTHY)
@@ -150,6 +150,7 @@ class GroupFigures:
         lungs: infected lungs against clear ones; likewise.
         types: COVID-19 against other pneumonia; likewise. Flagged is what is likelier COVID-19.
         extent: agreement with readers' scores of severity; None where the table has none.
+        by_extent: infected lungs of a range of readers' scores against all clear ones, by range.
         peaks: films whose Grad-CAM has its peak where a reader drew an opacity; None where none was drawn.
     """
 
@@ -162,12 +163,14 @@ class GroupFigures:
     lungs: Told | None
     types: Told | None
     extent: ExtentFigures | None = None
+    by_extent: Mapping[str, Told] = field(default_factory=dict)
     peaks: Share | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain JSON types."""
         told = {name: getattr(self, name) for name in ("infection", "lungs", "types", "extent", "peaks")}
-        return {**vars(self), **{name: value.to_dict() if value else None for name, value in told.items()}}
+        plain = {name: value.to_dict() if value else None for name, value in told.items()}
+        return {**vars(self), **plain, "by_extent": {name: value.to_dict() for name, value in self.by_extent.items()}}
 
 
 def figures_by_group(outcomes: Sequence[FilmOutcome]) -> list[GroupFigures]:
@@ -198,12 +201,7 @@ def _group(name: str, outcomes: Sequence[FilmOutcome]) -> GroupFigures:
             [outcome.flagged for outcome in seen],
             [outcome.case.patient for outcome in seen],
         ),
-        lungs=_told(
-            [outcome.case.lungs[side] == INFECTED for outcome, side in lungs],
-            [outcome.lungs[side] for outcome, side in lungs],
-            [outcome.flagged_lungs[side] for outcome, side in lungs],
-            [outcome.case.patient for outcome, _ in lungs],
-        ),
+        lungs=_told_of_lungs(lungs),
         types=_told(
             [outcome.case.label == CXR_POSITIVE for outcome in typed],
             [outcome.covid19 for outcome in typed],
@@ -218,7 +216,25 @@ def _group(name: str, outcomes: Sequence[FilmOutcome]) -> GroupFigures:
                 if side in outcome.case.scores and side in outcome.scores
             ]
         ),
+        by_extent={name: told for name, limits in EXTENTS.items() if (told := _told_of_lungs(lungs, limits))},
         peaks=_share_of_peaks(seen),
+    )
+
+
+def _told_of_lungs(lungs: Sequence[tuple[FilmOutcome, str]], extent: tuple[float, float] | None = None) -> Told | None:
+    """Infected lungs, all or those whose reader's score lies in a range, against clear ones."""
+    if extent is not None:
+        low, high = extent
+        lungs = [
+            (outcome, side)
+            for outcome, side in lungs
+            if outcome.case.lungs[side] == CLEAR or low < outcome.case.scores.get(side, 0.0) <= high
+        ]
+    return _told(
+        [outcome.case.lungs[side] == INFECTED for outcome, side in lungs],
+        [outcome.lungs[side] for outcome, side in lungs],
+        [outcome.flagged_lungs[side] for outcome, side in lungs],
+        [outcome.case.patient for outcome, _ in lungs],
     )
 
 
@@ -276,7 +292,9 @@ def figures_to_text(groups: Sequence[GroupFigures]) -> str:
             f"{group.name or 'all films'}: {group.films} films of {group.patients} patients{refused}; "
             f"{group.undecided} flagged without a type"
         )
-        for what, told in (("opacity", group.infection), ("lungs", group.lungs), ("COVID-19 or other", group.types)):
+        by_extent = {f"lungs with a reader's score {name} of 9": told for name, told in group.by_extent.items()}
+        every = {"opacity": group.infection, "lungs": group.lungs, **by_extent, "COVID-19 or other": group.types}
+        for what, told in every.items():
             if told is not None:
                 lines.append(
                     f"  {what} ({told.with_it} with, {told.without} without): AUC {told.auc}; "

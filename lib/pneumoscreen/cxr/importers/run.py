@@ -21,7 +21,7 @@ from ...importers.outcomes import Action, Outcome, alone
 from ...importers.patients_file import PatientsFile
 from ...importers.placing import copy_or_link
 from ...importers.scans import with_hidden_source
-from ...models.durable import fsync_path
+from ...models.atomic_files import fsync_path
 from ...models.store import ModelStore
 from ...studies.annotations import AnnotationStore, ConflictError
 from ...studies.audit import AuditLog, utc_text

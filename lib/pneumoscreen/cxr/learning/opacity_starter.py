@@ -35,7 +35,7 @@ from ...images.radiograph import Radiograph
 from ...images.radiograph_reader import read_radiograph_file
 from ...metrics.curves import draw_curves
 from ...metrics.infection_calibration import fit_calibration, probabilities, reliability_figures
-from ...models.durable import replace_durably
+from ...models.atomic_files import replace_durably
 from ...models.store import ModelStore
 from ...models.weights import Weights
 from ...training.warm_start import averaged, name_of, settings_of

@@ -1,0 +1,1 @@
+"""What a server keeps and reads: images, labels, submissions, screenings, uploads, backups."""
