@@ -87,20 +87,20 @@ def _timed(act: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def _measured(count: int, folder: Path) -> str:
+    source, out = make_images(folder / "source", count), folder / "out"
+    seconds = [_timed(act) for act in (lambda: run(source, out), lambda: run(source, out), lambda: summarise(out))]
+    first, again, summary = (1000 * second / count for second in seconds)
+    page, table = ((out / name).stat().st_size / 1e6 for name in (PAGE, TABLE))
+    return f"{count:>8} {first:>11.3f} {again:>13.3f} {summary:>15.3f} {page:>8.2f} {table:>9.2f}"
+
+
 def main() -> None:
     """Measure."""
     print(f"{'rows':>8} {'run ms/row':>11} {'again ms/row':>13} {'summary ms/row':>15} {'page MB':>8} {'table MB':>9}")
     for count in map(int, sys.argv[1:]):
         with tempfile.TemporaryDirectory() as folder:
-            source, out = make_images(Path(folder) / "source", count), Path(folder) / "out"
-            seconds = [
-                _timed(lambda: run(source, out)),
-                _timed(lambda: run(source, out)),
-                _timed(lambda: summarise(out)),
-            ]
-            first, again, summary = (1000 * second / count for second in seconds)
-            page, table = ((out / name).stat().st_size / 1e6 for name in (PAGE, TABLE))
-        print(f"{count:>8} {first:>11.3f} {again:>13.3f} {summary:>15.3f} {page:>8.2f} {table:>9.2f}", flush=True)
+            print(_measured(count, Path(folder)), flush=True)
 
 
 if __name__ == "__main__":
