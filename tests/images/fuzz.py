@@ -27,7 +27,7 @@ from pneumoscreen.images.faults import DimensionError
 from pneumoscreen.limits import Limits
 from pneumoscreen.server.store.reading import LimitedReading, OversteppedError
 
-from .conftest import make_chest, write_enhanced, write_series
+from .conftest import make_chest, recompress, write_enhanced, write_series
 from .radiographs import write_dataset
 from .test_mutated import mutate
 
@@ -52,6 +52,9 @@ def make_seeds(folder: Path) -> list[Seed]:
         sitk.WriteImage(image, folder / name, useCompression=compress)
         seeds += [Seed(folder / name, _volume), Seed(folder / name, _raw)]
     seeds.append(Seed(write_series(folder / "series", make_chest()), _volume))
+    for compressor in ("JPEG", "JPEG2000", "RLE"):
+        recompress(write_series(folder / compressor, make_chest()), compressor)
+        seeds.append(Seed(folder / compressor, _volume))
     seeds.append(Seed(write_enhanced(folder / "multi.dcm", make_chest(), list(range(12)), [-1024.0] * 12), _volume))
     seeds.append(Seed(write_dataset(folder / "cr.dcm"), _radiograph))
     grey = np.clip((make_chest()[6].astype(float) + 1000) / 8, 0, 255).astype(np.uint8)

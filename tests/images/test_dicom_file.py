@@ -192,3 +192,16 @@ def test_compressed_pixels_that_run_out_into_zeros_are_damaged(tmp_path, chest, 
 def test_a_path_that_cannot_be_read_is_a_fault(tmp_path):
     found = read_dicom_file(tmp_path / "gone.dcm")
     assert isinstance(found.fault, DamagedError)
+
+
+def test_nothing_of_a_damaged_header_is_quoted_in_a_warning(tmp_path, chest, files, recwarn) -> None:
+    ds = files.slice(chest, 0, SERIES)
+    long = "Mustermann" * 9
+    path = tmp_path / "a.dcm"
+    with pydicom.config.disable_value_validation():
+        ds.SeriesInstanceUID = long
+        del ds.PixelData
+        ds.save_as(path, write_like_original=False)
+    recwarn.clear()
+    assert read_dicom_file(path).fault is not None
+    assert [str(warning.message) for warning in recwarn] == []

@@ -189,9 +189,17 @@ def _screen_one(pending: Pending, screeners: Screeners, out: Path, namer: "Namer
         kind = type(error).__name__
         reason = f"a fault of the program ({kind}: {error}); please report it"
         return _refuse(item.path, reason, shown, is_fault=True)
-    for note in case.notes:
+    for note in (*_undecided(case), *case.notes):
         complain(f"{case.case_id}: note: {note}")
     return Screened(case, out)
+
+
+def _undecided(case: Case) -> Iterator[str]:
+    """The line of a case names the likelier type for programs; who reads it is told that the type is open."""
+    from ..report.wording import case_verdict_name
+
+    if case.verdict is not None and not case.verdict.decided:
+        yield f"{case_verdict_name(case)}; the line names the likelier one."
 
 
 def named(read: Reading, item: "Input", namer: "Namer") -> Reading:

@@ -17,8 +17,8 @@ from .faults import DamagedError, DimensionError, UnsupportedError
 _TREE = "1.2.840.10008.1.2"
 _PLAIN = ("", _TREE, f"{_TREE}.1", f"{_TREE}.1.99", f"{_TREE}.2")
 """Uncompressed; a file may leave the entry out, and one of them is then the only guess."""
-JPEG_SYNTAXES = tuple(f"{_TREE}.4.{number}" for number in (50, 51, 57, 70))
-SYNTAXES = {*_PLAIN, *JPEG_SYNTAXES, *(f"{_TREE}.4.{number}" for number in (53, 55, 80, 81, 90, 91)), f"{_TREE}.5"}
+COMPRESSED = {*(f"{_TREE}.4.{number}" for number in (50, 51, 53, 55, 57, 70, 80, 81, 90, 91)), f"{_TREE}.5"}
+SYNTAXES = {*_PLAIN, *COMPRESSED}
 # By the standard (PS3.6, table A-1); pydicom's own list is older than some of them.
 _NAMES = {
     **dict.fromkeys((92, 93), "multi-component JPEG 2000"),

@@ -80,13 +80,17 @@ def read_headers(path: Path) -> list[SliceHeader]:
 
 def read_dicom_file(path: Path) -> DicomFile:
     """The headers of a file, or what is wrong with it and which series it belongs to all the same."""
+    with warnings.catch_warnings(), pydicom_config.disable_value_validation():
+        # pydicom's warnings quote values of the header.
+        warnings.simplefilter("ignore")
+        return _file_of(path)
+
+
+def _file_of(path: Path) -> DicomFile:
     dataset = None
     try:
-        with warnings.catch_warnings(), pydicom_config.disable_value_validation():
-            # pydicom's warnings quote values of the header.
-            warnings.simplefilter("ignore")
-            dataset, pixels = _read(path)
-            headers = _headers(dataset, path, pixels)
+        dataset, pixels = _read(path)
+        headers = _headers(dataset, path, pixels)
     except OSError:
         fault: ImageError = DamagedError(f"{path} cannot be read; check that the file is there and may be opened")
     except ImageError as error:

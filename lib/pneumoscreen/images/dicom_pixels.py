@@ -1,24 +1,22 @@
 """Pixels of a DICOM stack as rescaled values, decoded by GDCM."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .complaints import complaints_of
-from .dicom_encoding import JPEG_SYNTAXES, is_shifted, read_shifted
+from .dicom_encoding import COMPRESSED, is_shifted, read_shifted
 from .dicom_header import SliceHeader
 from .dicom_series import Stack
 from .faults import DamagedError
+from .gdcm import decode_by_gdcm, decode_compressed
 from .hounsfield import HU_RANGE, PADDING_BELOW
 from .raw import RawImage, hash_files
 
 _PADDING = 2 * PADDING_BELOW
-_JPEG_MARKS = (b"JPEG",)
 
 
 def read_stack(stack: Stack, name: str) -> RawImage:
@@ -28,15 +26,9 @@ def read_stack(stack: Stack, name: str) -> RawImage:
         DamagedError: if the pixels of a slice cannot be decoded.
     """
     leads = _leads(stack.slices)
-    jpeg = any(h.transfer_syntax in JPEG_SYNTAXES for h in stack.slices)
     with ThreadPoolExecutor(max_workers=3) as pool:
         digest = pool.submit(hash_files, list(leads))
-        with complaints_of(_JPEG_MARKS if jpeg else ()) as complaints:
-            # GDCM fills its tables at its first use, which is no work for two threads at a time: a process died of it.
-            first, *others = leads.values()
-            decoded = dict(zip(leads, (_decode(first), *pool.map(_decode, others)), strict=True))
-        if complaints:
-            raise DamagedError(f"{name} holds damaged JPEG data; copy it again from the scanner or archive")
+        decoded = _decoded(leads, name, pool)
         sha256 = digest.result()
     values, notes = _assemble(stack.slices, decoded, leads)
     return RawImage(
@@ -60,25 +52,29 @@ def _leads(slices: Sequence[SliceHeader]) -> dict[Path, SliceHeader]:
     return leads
 
 
+def _decoded(leads: Mapping[Path, SliceHeader], name: str, pool: Executor) -> dict[Path, NDArray[Any]]:
+    """Frames [n, row, column] of each file, rescaled with the slope and intercept of its first frame."""
+    compressed = [path for path, lead in leads.items() if lead.transfer_syntax in COMPRESSED]
+    found = dict(zip(compressed, decode_compressed(compressed, name), strict=True)) if compressed else {}
+    plain = [lead for path, lead in leads.items() if path not in found]
+    if plain:
+        # GDCM fills its tables at its first use, which is no work for two threads at a time: a process died of it.
+        first, *others = plain
+        pixels = (_decode(first), *pool.map(_decode, others))
+        found |= {lead.path: frames for lead, frames in zip(plain, pixels, strict=True)}
+    return {path: frames if frames.ndim == 3 else frames[np.newaxis] for path, frames in found.items()}
+
+
 def _decode(lead: SliceHeader) -> NDArray[Any]:
-    """Frames [n, row, column], rescaled with the slope and intercept of the file's first frame."""
     try:
         if is_shifted(lead):
             return read_shifted(lead) * (lead.slope or 1.0) + (lead.intercept or 0.0)
-        return _decode_by_gdcm(lead.path)
+        return decode_by_gdcm(lead.path)
     except Exception:
         # ITK raises RuntimeError, pydicom and numpy whatever a damaged file happens to break.
         raise DamagedError(
             f"{lead.path} holds pixels that cannot be decoded (truncated or damaged); copy it again from the archive"
         ) from None
-
-
-def _decode_by_gdcm(path: Path) -> NDArray[Any]:
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(path))
-    pixels = sitk.GetArrayFromImage(reader.Execute())
-    return pixels if pixels.ndim == 3 else pixels[np.newaxis]
 
 
 def _assemble(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -19,10 +18,10 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from .complaints import complaints_of
-from .dicom_encoding import JPEG_SYNTAXES, is_shifted, read_shifted
+from .dicom_encoding import COMPRESSED, is_shifted, read_shifted
 from .dicom_header import SliceHeader
 from .faults import DamagedError
+from .gdcm import decode_by_gdcm, decode_compressed
 
 _PIXEL_FIELDS = (
     "SamplesPerPixel", "PlanarConfiguration", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
@@ -31,8 +30,6 @@ _PIXEL_FIELDS = (
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
     "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
 )  # fmt: skip
-# How libjpeg begins its complaints about damaged data.
-_JPEG_MARKS = (b"JPEG", b"Bogus ", b"Invalid component", b"Invalid SOS", b"Huffman", b"Unsupported marker")
 _INSTANCE = UID("2.25.1")
 
 
@@ -61,29 +58,17 @@ def read_stored(header: SliceHeader) -> NDArray[Any]:
         except Exception:
             # pydicom raises whatever a damaged file happens to break.
             raise damaged from None
-        jpeg = header.transfer_syntax in JPEG_SYNTAXES
-        with complaints_of(_JPEG_MARKS if jpeg else ()) as complaints:
-            pixels = _decode(bare)
-    if pixels is None or complaints:
-        raise damaged
+        try:
+            is_compressed = header.transfer_syntax in COMPRESSED
+            pixels = decode_compressed([bare], str(header.path))[0] if is_compressed else decode_by_gdcm(bare)
+        except (DamagedError, RuntimeError, MemoryError):
+            raise damaged from None
     grey, colour = (header.rows, header.columns), (header.rows, header.columns, 3)
     if pixels.size == header.rows * header.columns:
         return pixels.reshape(grey)
     if pixels.size == 3 * header.rows * header.columns and pixels.dtype == np.uint8:
         return pixels.reshape(colour)
     raise damaged
-
-
-def _decode(path: Path) -> NDArray[Any] | None:
-    # ITK's warnings quote header fields.
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(path))
-    try:
-        return sitk.GetArrayFromImage(reader.Execute())
-    except (RuntimeError, MemoryError):
-        return None
 
 
 def _bare(header: SliceHeader) -> FileDataset:

@@ -8,7 +8,8 @@ import numpy as np
 import pydicom
 
 from ..errors import ImageError
-from ..reading.process import Reply, run
+from ..reading.process import run
+from ..subprocesses.serving import Reply
 from .headers import encoded
 from .source import only_input, source_of
 

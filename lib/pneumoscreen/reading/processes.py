@@ -21,7 +21,7 @@ from ..images.faults import AbsentError, DimensionError
 from ..limits import Limits, variable_of
 from ..method import Method
 from ..models.atomic_files import is_full_disk
-from .child import Check, Child, GoneError
+from ..subprocesses.child import Check, Child, GoneError
 
 _PATIENCE = 10
 """Seconds that may pass for each second of the processor that a reading may take."""

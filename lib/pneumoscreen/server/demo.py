@@ -25,9 +25,9 @@ from ..cxr.phantoms.studies import write_picture
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
 from ..methods import method_for
-from ..reading.parent import PARENT_VARIABLE
 from ..report.wording import case_verdict_name, display_name
 from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
+from ..subprocesses.parent import PARENT_VARIABLE
 from . import WORK_FOLDER
 from .access.tokens import NO_TOKENS
 from .client import Client, ServerError

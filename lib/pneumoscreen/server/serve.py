@@ -18,8 +18,8 @@ from typing import Any
 
 from ..limits import Limits
 from ..models.places import app_folder
-from ..reading.parent import end_with_parent
 from ..studies.layout import FOLLOW_VARIABLE
+from ..subprocesses.parent import end_with_parent
 from ..tls import TlsFiles
 from .access.loopback import is_loopback
 from .access.tokens import NO_TOKENS, TOKENS_VARIABLE, TokenFile, command_to_make_one, configured_file

@@ -19,9 +19,9 @@ from pneumoscreen.cxr.method import METHOD as CXR
 from pneumoscreen.errors import Cancelled, ImageError
 from pneumoscreen.images.faults import AbsentError, DamagedError, DimensionError, MissingSlicesError, NotCTError
 from pneumoscreen.limits import Limits
-from pneumoscreen.reading.process import is_out_of_memory
 from pneumoscreen.server.store.reading import LimitedReading, OversteppedError, Reading
 from pneumoscreen.server.store.unpacking import ArchiveLimits, LargeArchiveError
+from pneumoscreen.subprocesses.serving import is_out_of_memory
 
 from ...images.conftest import make_chest, write_image, write_series
 from ...images.radiographs import write_dataset

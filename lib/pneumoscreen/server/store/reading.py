@@ -23,8 +23,8 @@ from ...images.volume_file import read_volume_file
 from ...limits import Limits
 from ...method import Method
 from ...methods import method_for
-from ...reading.child import Check
 from ...reading.processes import OversteppedError, Processes, as_fields, needed
+from ...subprocesses.child import Check
 from . import unpacking
 
 __all__ = ["Check", "LimitedReading", "OversteppedError", "Reading"]

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...reading.process import Reply, run
+from ...reading.process import run
+from ...subprocesses.serving import Reply
 from .unpacking import ArchiveLimits, unpack
 
 

@@ -7,7 +7,6 @@ Thread contract: one thread, ``RESULTS``, does all, in one process: a lock of th
 """
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-
-import pneumoscreen
 
 from ...case import Case
 from ...errors import PneumoScreenError
@@ -26,10 +23,10 @@ from ...pacs.faults import PacsAwayError, PacsError
 from ...pacs.outbox import Outbox
 from ...pacs.results_queue import MOST_FAULTS, REFUSED, Result, ResultsQueue
 from ...pacs.settings import FOLDER, PacsSettings
-from ...reading.parent import PARENT_VARIABLE
 from ...studies.annotations import AnnotationStore
 from ...studies.audit import case_digest
 from ...studies.versions import WITHDRAWAL, Annotation
+from ...subprocesses.parent import child_environment
 from ...verdict import Classes
 
 OUTBOX = FOLDER / "outbox"
@@ -152,13 +149,11 @@ class Results:
             PacsAwayError: if the images do not come now, or the process failed and may not the next time.
             PneumoScreenError: if they can never be made.
         """
-        library = str(Path(pneumoscreen.__file__).resolve().parents[1])
-        paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         words = ["-m", "pneumoscreen.server.store.results_process", str(self._state), str(result.id)]
         try:
             ended = subprocess.run(
                 [sys.executable, *words],
-                env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)},
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=_LONGEST_S,

@@ -19,8 +19,8 @@ from ...pacs.outbox import Outbox
 from ...pacs.privacy import silence
 from ...pacs.results_queue import ResultsQueue
 from ...pacs.settings import FOLDER, settings_of
-from ...reading.parent import end_with_parent
-from ...reading.process import is_out_of_memory, limit_memory, limit_time
+from ...subprocesses.parent import end_with_parent
+from ...subprocesses.serving import is_out_of_memory, limit_memory, limit_time
 from .results import MARKED, MENDABLE, OUTBOX, PASSING
 
 _TIMES_READING = 5

@@ -7,7 +7,6 @@ nothing of its progress and outlives a server that was killed. What it answers s
 Thread contract: ``_lock`` guards the tasks; a thread a process waits for its end, without the lock.
 """
 
-import os
 import subprocess
 import sys
 import threading
@@ -22,10 +21,8 @@ from typing import Any
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.scoring import ScoringMethod
 
-import pneumoscreen
-
 from ...active_learning.score_file import ScoreStore
-from ...reading.parent import PARENT_VARIABLE
+from ...subprocesses.parent import child_environment
 from ..inference.engine import Engine
 from ..store.datastore import StudiesDatastore
 from .scoring import METHOD, read_progress, score_cases
@@ -111,11 +108,9 @@ class BackgroundScoring:
     def _run(self) -> dict[str, Any]:
         self._wanted_again = False
         self.progress_file.unlink(missing_ok=True)  # that of the last one
-        library = str(Path(pneumoscreen.__file__).resolve().parents[1])
-        paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         process = subprocess.Popen(
             [sys.executable, "-m", "pneumoscreen.server.work.scoring_process", str(self._studies), str(self._models)],
-            env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)},
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

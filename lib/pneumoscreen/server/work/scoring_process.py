@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import PneumoScreenError
 from ...models.atomic_files import is_full_disk
 from ...models.store import ModelStore
-from ...reading.parent import end_with_parent
+from ...subprocesses.parent import end_with_parent
 from .. import WORK_FOLDER
 from ..failures import may_not_write
 from ..inference.engine import Engine

@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from ...reading.parent import end_with_parent
+from ...subprocesses.parent import end_with_parent
 
 LOWER_PRIORITY = 10
 """Nice steps below the server."""

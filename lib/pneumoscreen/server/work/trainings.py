@@ -27,11 +27,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pneumoscreen
-
 from ...models.atomic_files import replace_durably
-from ...reading.parent import PARENT_VARIABLE
 from ...studies.audit import utc_text
+from ...subprocesses.parent import child_environment
 from ...training.status import ENDED, TrainingState, TrainStatus, read_status, write_status
 from .train_tasks import training_folder
 from .training_process import MENDABLE
@@ -201,9 +199,7 @@ class Trainings:
             ),
         )
         self._remember(training)
-        library = str(Path(pneumoscreen.__file__).resolve().parents[1])
-        paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        environment = {**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)}
+        environment = child_environment()
         gpus = training.request.get("gpus", "all")
         if gpus != "all":
             environment["CUDA_VISIBLE_DEVICES"] = gpus

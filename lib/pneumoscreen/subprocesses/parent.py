@@ -4,11 +4,19 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 PARENT_VARIABLE = "PNEUMOSCREEN_PARENT"
 """Names the process that started this one for itself."""
 
 _POLL_S = 0.5
+_LIBRARY = Path(__file__).resolve().parents[2]
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a process that this one starts for itself, which finds this package wherever it lies."""
+    paths = [str(_LIBRARY), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def end_with_parent(end: Callable[[], None]) -> None:

@@ -7,16 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import pneumoscreen
-
 from ..limits import MEBIBYTE, Limits
-from .parent import PARENT_VARIABLE
+from .parent import child_environment
 
 _POLL_MS = 100
 _LONGEST_LINE = 1 << 20
@@ -44,13 +41,11 @@ class Child:
     """
 
     def __init__(self, limits: Limits, module: str, is_silent: bool = False) -> None:
-        library = str(Path(pneumoscreen.__file__).resolve().parents[1])
-        paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         words = limits.read_memory_mb, limits.read_seconds
         self._most = limits.read_memory_mb * MEBIBYTE
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, words)],
-            env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": os.pathsep.join(paths)},
+            env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if is_silent else None,
