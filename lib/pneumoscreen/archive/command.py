@@ -1,6 +1,7 @@
 """``pneumoscreen archive``: a whole archive screened by one command, which goes on where it was killed."""
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from ..commands.screen import STATUS_BAD_INPUT, STATUS_FAULT, STATUS_OK
 from ..commands.terminal import complain
 from ..errors import ConfigError
 from ..output import prepare_folder
+from ..studies.audit import case_digest
 from .crew import Crew, usual_processes
 from .jobs import sources_of
 from .manifest import FAILED, REFUSED, SCREENED, Manifest, Row
@@ -25,6 +27,8 @@ from .worker import Place
 _EVERY_S = 10.0
 """Ours: seconds between two lines that say how far the run is."""
 _MINUTE = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 def run_archive(
@@ -93,6 +97,7 @@ def run_archive(
         states = manifest.counts("state")
     finally:
         manifest.close()
+    logger.info("ended", extra={"about": _figures(tally)})
     print(_as_json(tally, states) if as_json else _as_text(tally, states, out))
     if states.get(FAILED):
         return STATUS_FAULT
@@ -100,7 +105,10 @@ def run_archive(
 
 
 def _tell(row: Row) -> None:
-    """A line for each image that was not screened."""
+    """A line for each image that was not screened; in the log one for each, without what may be a name."""
+    about = {"image": row.key, "modality": row.modality, "seconds": row.seconds}
+    about |= ({"case": case_digest(row.case_id)} if row.case_id else {}) | ({"kind": row.kind} if row.kind else {})
+    logger.info(row.state, extra={"about": about})
     if row.state != SCREENED:
         complain(row.reason if row.reason.startswith(row.place) else f"{row.place}: {row.reason}")
 
@@ -140,5 +148,8 @@ def _as_text(tally: Tally, states: dict[str, int], out: Path) -> str:
 
 
 def _as_json(tally: Tally, states: dict[str, int]) -> str:
-    run = {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found")}
-    return json.dumps({"states": states, "run": run}, indent=2)
+    return json.dumps({"states": states, "run": _figures(tally)}, indent=2)
+
+
+def _figures(tally: Tally) -> dict[str, int]:
+    return {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found")}

@@ -1,6 +1,7 @@
 """One image of an archive, screened in a process that may be killed: what is handed back is small."""
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from ..images.naming import Namer
 from ..method import Method
 from ..output import OutputError
 from ..report import wording
+from ..server.logs import FORMAT_VARIABLE, set_up_log_of_child
 from .jobs import Job
 from .manifest import FAILED, FILE, REFUSED, SCREENED, Row, find_twin, models_text
 
@@ -69,6 +71,8 @@ class Worker:
     _screeners: Screeners = field(init=False)
 
     def __post_init__(self) -> None:
+        if FORMAT_VARIABLE in os.environ:
+            set_up_log_of_child()
         self._screeners = Screeners(self.place.model_dir, self.place.device)
 
     def __call__(self, job: Job) -> Row:

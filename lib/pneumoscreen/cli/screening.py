@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Device, ModelDir
+from .options import Device, LogFiles, LogMegabytes, ModelDir
 
 
 def screen(
@@ -67,6 +67,11 @@ def archive(
     ray_gpus: Annotated[
         float | None, typer.Option(help="GPUs of an actor, may be a part of one.", show_default="a half")
     ] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Write a line of JSON for each image, without names.", show_default="none")
+    ] = None,
+    log_mb: LogMegabytes = 50,
+    log_files: LogFiles = 5,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
@@ -77,7 +82,10 @@ def archive(
     were refused. 1: some failed.
     """
     from ..archive.command import run_archive
+    from ..server.logs import LogChoice, LogFormat, set_up_log
 
+    if log_file is not None:
+        set_up_log(LogChoice(LogFormat.JSON, log_file, log_mb, log_files))
     return run_archive(
         sources,
         out,
