@@ -119,6 +119,23 @@ build/wheelhouse-$(VARIANT): requirements.txt | $(BIN)/python
 container: build/wheelhouse-$(VARIANT)  ## build the container image: VARIANT=cpu|cuda, BASE=image (debootstrap: made here), TAG=name
 	@sh deploy/container.sh '$(VARIANT)' '$(BASE)' '$(TAG)'
 
+# ---- documentation -------------------------------------------------------------------------------------------------
+
+# An environment of its own: what builds pages must not decide about the versions of what screens.
+PAGES := build/docs-venv
+
+$(PAGES)/.installed: requirements-docs.txt | $(BIN)/python
+	@echo "installing requirements-docs.txt"
+	@rm -rf $(PAGES) && $(BIN)/python -m venv --without-pip $(PAGES)
+	@$(BIN)/python -m pip --python $(PAGES)/bin/python install --quiet --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements-docs.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(RUN) $(PAGES)/.installed  ## build the documentation into build/site, pages that open as files; a warning is an error
+	@$(BIN)/python -m scripts.docs_pages build/pages
+	@NO_MKDOCS_2_WARNING=1 $(PAGES)/bin/mkdocs build --strict
+	@echo "build/site/index.html"
+
 # ---- training ------------------------------------------------------------------------------------------------------
 
 build/phantoms:

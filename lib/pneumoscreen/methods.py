@@ -1,8 +1,12 @@
 """The registry: the only place that lists the methods. A further modality is one package and one line here.
 
-A program that uses this one as a library calls ``register`` instead.
+A program that uses this one as a library calls ``register`` instead. An installed package that has the entry point
+``pneumoscreen.extensions`` is imported with this module: there it may register methods, strategies of active learning
+(``active_learning.strategies``) and trunks of the patch classifier (``ct.trunks``), and every command knows them.
 """
 
+import logging
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from .case_kinds import add_kind
@@ -17,6 +21,10 @@ if TYPE_CHECKING:
     from .training.recipes import Recipe
 
 METHODS: list[Method] = [CT, CXR]
+EXTENSIONS = "pneumoscreen.extensions"
+"""Group of the entry points of packages that add to this one."""
+
+logger = logging.getLogger(__name__)
 
 
 def register(method: Method) -> None:
@@ -81,3 +89,14 @@ def publish_by_hand(store: "ModelStore", name: str, candidate_id: str, by: str) 
 
     network = networks().get(name)
     return publishing.publish_by_hand(store, name, candidate_id, by, network.load if network else None)
+
+
+def _load_extensions() -> None:
+    for extension in entry_points(group=EXTENSIONS):
+        try:
+            extension.load()
+        except Exception as error:
+            logger.warning("the extension %s is left out: %s; mend or uninstall it", extension.value, error)
+
+
+_load_extensions()

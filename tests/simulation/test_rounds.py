@@ -45,7 +45,7 @@ def test_the_start_takes_the_diagnoses_in_turn(labels: list[str], count: int) ->
         assert got[label] == had[label] or got[label] >= max(got.values(), default=0) - 1
 
 
-@given(st.sampled_from(STRATEGIES), st.integers(0, 5), st.sets(st.sampled_from(NAMES), min_size=1, max_size=16))
+@given(st.sampled_from(list(STRATEGIES)), st.integers(0, 5), st.sets(st.sampled_from(NAMES), min_size=1, max_size=16))
 def test_a_pick_never_asks_for_a_labelled_case(strategy: str, seed: int, read: set[str]) -> None:
     chosen = pick(Turn(seed, strategy, 1), _scores(seed), arrival(NAMES, seed), sorted(read), 4)
     assert len(set(chosen)) == len(chosen) == 4

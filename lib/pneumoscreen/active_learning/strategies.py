@@ -1,4 +1,4 @@
-"""Which cases to read next, by name of the strategy; pure functions of the scores."""
+"""Which cases to read next, by name of the strategy; pure functions of the scores. ``register`` adds one."""
 
 from collections.abc import Callable, Sequence
 
@@ -50,7 +50,7 @@ def _combined(cases: Cases, read: Cases, count: int, rng: np.random.Generator) -
     )
 
 
-_CHOICES: dict[str, tuple[str, Choice]] = {
+STRATEGIES: dict[str, tuple[str, Choice]] = {
     "combined": ("The case of which the networks are unsure and that is unlike those already read", _combined),
     "uncertainty": ("The case whose verdict is least sure: entropy, disagreement of votes, margin", _uncertainty),
     "epistemic": ("The case on which Monte-Carlo dropout contradicts itself most", _epistemic),
@@ -59,12 +59,29 @@ _CHOICES: dict[str, tuple[str, Choice]] = {
     "first": ("The first case by name", _first),
 }
 
-STRATEGIES = tuple(_CHOICES)
-"""Names of the strategies, the default one first."""
+"""Description and choice of each strategy by name, the default one first."""
 
-DEFAULT = STRATEGIES[0]
+DEFAULT = next(iter(STRATEGIES))
 
-DESCRIPTIONS = {name: description for name, (description, _) in _CHOICES.items()}
+
+def register(name: str, description: str, choice: Choice) -> None:
+    """Let a further strategy be asked for, by name: at a server, in a simulation.
+
+    >>> def surest(cases, read, count, rng):
+    ...     return sorted(range(len(cases)), key=lambda index: cases[index].uncertainty)[:count]
+    >>> register("surest", "The case of which the networks are surest", surest)
+    >>> cases = [CaseScore("a", 0.9, 0.0, np.ones(1)), CaseScore("b", 0.1, 0.0, np.ones(1))]
+    >>> choose("surest", cases, [], 1, np.random.default_rng(0))
+    ['b']
+    >>> del STRATEGIES["surest"]
+
+    Args:
+        name: as a client asks for it.
+        description: a sentence for clients.
+        choice: takes the cases to choose from, ordered by name, those already read, how many are wanted and a source
+            of randomness; gives the row numbers of the chosen ones, the most wanted first.
+    """
+    STRATEGIES[name] = (description, choice)
 
 
 def choose(strategy: str, cases: Cases, read: Cases, count: int, rng: np.random.Generator) -> list[str]:
@@ -83,10 +100,10 @@ def choose(strategy: str, cases: Cases, read: Cases, count: int, rng: np.random.
         StrategyError: if there is no such strategy.
         ValueError: if the embeddings are of different classifiers.
     """
-    if strategy not in _CHOICES:
+    if strategy not in STRATEGIES:
         raise StrategyError(f"there is no strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
     ordered = sorted(cases, key=lambda case: case.case_id)
     count = max(min(count, len(ordered)), 0)
     if count == 0:
         return []
-    return [ordered[index].case_id for index in _CHOICES[strategy][1](ordered, read, count, rng)]
+    return [ordered[index].case_id for index in STRATEGIES[strategy][1](ordered, read, count, rng)]

@@ -39,7 +39,7 @@ STATUS_BROKEN_PIPE = 141
 
 app = typer.Typer(
     name="pneumoscreen",
-    help=f"Screening of chest CT for pneumonia.\n\n{RESEARCH_USE_ONLY}",
+    help=f"Screening of chest CTs and X-rays for pneumonia.\n\n{RESEARCH_USE_ONLY}",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -24,7 +24,7 @@ def screen(
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
-    """Screen CTs: for each case OUT/<case_id>.json and .html, and a line <case_id> <verdict> <confidence> <seconds>.
+    """Screen CTs and X-rays: OUT/<case_id>.json and .html, and a line <case_id> <verdict> <confidence> <seconds>.
 
     Exit status 0: all screened. 2: an input could not be screened; the others were.
     """

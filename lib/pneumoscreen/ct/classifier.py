@@ -23,7 +23,7 @@ from ..models.network import NetworkModel
 from ..verdict import Classes
 from .networks import CLASSIFIER
 from .patches import PatchImage, PatchSettings
-from .resnet18 import ResNet18
+from .trunks import DEFAULT, TRUNKS
 
 MODEL_NAME = CLASSIFIER
 BATCH = 64
@@ -62,7 +62,8 @@ class ClassifierSettings(Settings):
         heads: which of the two models to build. Two heads share one trunk (ours): both fit into one
             file, and what differs between M1 and M2 is the location alone. One head is the paper's network.
         patches: how patches are cut and scaled.
-        widths: channels of the four stages of the ResNet-18.
+        trunk: what makes a vector of a patch (``trunks``); ``resnet18`` is published.
+        widths: channels of the four stages of the trunk.
         features: length of the vector that the convolutions are flattened to.
         embedding: length of the vector that the location joins.
         dropout: share of the 256 features that a training leaves out at random. Ours: the paper has none; drawn
@@ -76,6 +77,7 @@ class ClassifierSettings(Settings):
     classes: ClassSettings = ClassSettings()
     heads: tuple[Head, ...] = ("m1", "m2")
     patches: PatchSettings = PatchSettings()
+    trunk: str = DEFAULT
     widths: tuple[int, int, int, int] = (64, 128, 256, 512)
     features: int = Field(256, gt=0)
     embedding: int = Field(16, gt=0)
@@ -87,6 +89,13 @@ class ClassifierSettings(Settings):
     @classmethod
     def _distinct(cls, value: ClassSettings) -> ClassSettings:
         _ = value.classes  # raises where the names are not distinct
+        return value
+
+    @field_validator("trunk")
+    @classmethod
+    def _registered(cls, value: str) -> str:
+        if value not in TRUNKS:
+            raise ValueError(f"{value!r} is not one of {', '.join(TRUNKS)}; a trunk of your own is registered first")
         return value
 
     @field_validator("heads")
@@ -139,7 +148,7 @@ class LocationAttentionHead(nn.Module):
 
 
 class ClassifierNetwork(nn.Module):
-    """A ResNet-18 trunk and the heads that the settings ask for.
+    """The trunk and the heads that the settings ask for.
 
     Input: patches [b, 1, size, size] in 0 to 1 and relative distances-from-edge [b].
     Output: logits [b, classes] of each head.
@@ -148,7 +157,7 @@ class ClassifierNetwork(nn.Module):
     def __init__(self, settings: ClassifierSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.trunk = ResNet18(settings.widths, settings.features)
+        self.trunk = TRUNKS[settings.trunk](settings.widths, settings.features)
         kinds: dict[str, type[AppearanceHead] | type[LocationAttentionHead]]
         kinds = {"m1": AppearanceHead, "m2": LocationAttentionHead}
         classes = len(settings.classes.classes.patch_labels)

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..active_learning.strategies import DEFAULT, DESCRIPTIONS
+from ..active_learning.strategies import DEFAULT, STRATEGIES
 from ..models.atomic_files import replace_durably
 from ..report.page import environment
 from ..report.wording import display_name
@@ -63,7 +63,7 @@ def render_page(curves: Curves, settings: SimulationSettings) -> str:
         .render(
             plan=curves.plan,
             findings=[_signed(sentence) for sentence in findings(curves)],
-            legend=[(name, colour, DESCRIPTIONS[name]) for name, colour in colours(names, DEFAULT).items()],
+            legend=[(name, colour, STRATEGIES[name][0]) for name, colour in colours(names, DEFAULT).items()],
             baseline=BASELINE,
             figures=[_block(curves, figure) for figure in FIGURES],
             shares=[(display_name(name), share / total) for name, share in settings.shares.items()],

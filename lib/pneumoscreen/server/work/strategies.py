@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...active_learning.score_file import ScoreStore, StoredScore
 from ...active_learning.scores import CaseScore
-from ...active_learning.strategies import DESCRIPTIONS, STRATEGIES, choose
+from ...active_learning.strategies import STRATEGIES, choose
 from ...case import ModelInfo
 from ...methods import METHODS
 from ...studies.layout import LONGEST_NAME, is_reader_name
@@ -89,7 +89,7 @@ class ReadingStrategy(Strategy):
     """Chooses a case and gives it to the reader in one step."""
 
     def __init__(self, name: str, worklist: Worklist, leases: Leases, scores: ScoreStore, engine: Engine) -> None:
-        super().__init__(DESCRIPTIONS[name])
+        super().__init__(STRATEGIES[name][0])
         self._name = name
         self._worklist, self._leases, self._scores, self._engine = worklist, leases, scores, engine
 
