@@ -7,49 +7,39 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
-from pneumoscreen.archive.crew import Crew
 from pneumoscreen.archive.jobs import Job
 from pneumoscreen.archive.manifest import SCREENED, Manifest, Row
 from pneumoscreen.archive.run import Request, Tally, screen_archive
 from pneumoscreen.archive.summary import PAGE, TABLE, write_summary
 from pneumoscreen.archive.worker import CASES, Place, twin_in
+from pneumoscreen.workers.here import Here
+from pneumoscreen.workers.pool import Ask, Work
 
 WARD = 100
 
 
-class SimulatedCrew(Crew):
+class Simulated(Work[Job, Row]):
     """Asks for an image of the same bytes and writes an empty document, as a worker does, and screens nothing."""
 
-    def __init__(self, out: Path) -> None:
-        super().__init__()
-        self._out, self._twin = out, twin_in(out)
+    def begin(self, device: str, ask: Ask | None) -> None:
+        """Keep what it asks with."""
+        assert ask is not None
+        self._ask = ask
 
-    @property
-    def _size(self) -> int:
-        return 2
-
-    def _begun(self, job: Job) -> "Future[Row]":
-        assert self._twin(job.key, "{}") is None
+    def __call__(self, job: Job, out: Path) -> Row:
+        """Say that an image was screened."""
+        assert self._ask(job.key, "{}") is None
         folder = f"{CASES}/{job.key[:2]}"
-        (self._out / folder).mkdir(parents=True, exist_ok=True)
-        (self._out / folder / f"{job.key}.json").touch()
-        row = Row(
+        (out / folder).mkdir(parents=True, exist_ok=True)
+        (out / folder / f"{job.key}.json").touch()
+        return Row(
             job.key, job.place, "CT", job.stamp, SCREENED, case_id=job.key, folder=folder, sha256=job.key,
             verdict="covid19", words="COVID-19", decided=True, infection=int(job.key[:4], 16) / 65536, models="{}",
             program="0.1.0", seconds=int(job.key[:2], 16) / 100, ended=time.time(),
         )  # fmt: skip
-        future: Future[Row] = Future()
-        future.set_result(row)
-        return future
-
-    def _after_death(self) -> None:
-        """Nothing dies."""
-
-    def _stop(self) -> None:
-        """Nothing runs."""
 
 
 def make_images(source: Path, count: int) -> Path:
@@ -66,8 +56,9 @@ def run(source: Path, out: Path) -> Tally:
     out.mkdir(exist_ok=True)
     manifest = Manifest(out)
     try:
-        request = Request([source], Place(out, None, "cpu", False))
-        return screen_archive(request, SimulatedCrew(out), manifest, lambda row: None, lambda tally: None)
+        pool = Here(Simulated(), out, "cpu", partial(twin_in, out))
+        request = Request([source], Place(out, None, False))
+        return screen_archive(request, pool, manifest, lambda row: None, lambda tally: None)
     finally:
         manifest.close()
 

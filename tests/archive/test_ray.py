@@ -17,9 +17,9 @@ import pytest
 from tests.archive.test_run import IMAGES, Run, documents, rows, source, start, wait_for
 
 from pneumoscreen.archive.manifest import REFUSED, SCREENED
-from pneumoscreen.archive.ray_crew import Screener, Station
-from pneumoscreen.archive.worker import Place
+from pneumoscreen.archive.worker import Place, Worker
 from pneumoscreen.errors import ConfigError
+from pneumoscreen.workers.ray_pool import Actor, Station
 
 __all__ = ["source"]
 
@@ -62,7 +62,7 @@ def test_the_documents_are_those_of_processes_though_an_actor_dies(
     wait_for(lambda: bool(list(out.glob("cases/*/*.json"))), process)  # type: ignore[arg-type]
     # It may be between two jobs for a moment.
     actors: list[psutil.Process] = []
-    while process.poll() is None and not (actors := below(process.pid, "ray::Screener.screen")):
+    while process.poll() is None and not (actors := below(process.pid, "ray::Actor.work")):
         time.sleep(0.01)
     for actor in actors:
         actor.kill()
@@ -78,9 +78,9 @@ def test_the_documents_are_those_of_processes_though_an_actor_dies(
 
 
 def test_a_node_with_another_version_is_named(tmp_path: Path) -> None:
-    station = Station(Place(tmp_path, None, "cpu", False), 1, str(tmp_path), "0.0.1")
+    station = Station(Worker(Place(tmp_path, None, False)), "cpu", 1, str(tmp_path), "0.0.1")
     with pytest.raises(ConfigError, match=r"has version .* of the program, this machine 0\.0\.1; install the same one"):
-        Screener(station, None).begin()
+        Actor(station, None).begin()
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_a_node_that_dies_costs_the_run_nothing(
     address, raylet, kill = two_nodes
     out = tmp_path / "out"
     process = begun(source, out, narrow_models, address)
-    wait_for(lambda: bool(below(raylet(), "ray::Screener.screen")), process)  # type: ignore[arg-type]
+    wait_for(lambda: bool(below(raylet(), "ray::Actor.work")), process)  # type: ignore[arg-type]
     assert process.poll() is None, "the run ended before the second node had a job"
     kill()
     _, errors = process.communicate(timeout=240)

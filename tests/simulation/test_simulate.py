@@ -15,6 +15,7 @@ from pneumoscreen.simulation.ledger import Ledger, Turn
 from pneumoscreen.simulation.pool import draw_cohort
 from pneumoscreen.simulation.settings import Plan
 from pneumoscreen.simulation.simulate import all_turns, run_simulation
+from pneumoscreen.workers.asked import Workers
 
 from .conftest import PLAN, SETTINGS, silent
 
@@ -87,7 +88,7 @@ def test_an_interrupted_simulation_ends_like_an_uninterrupted_one(
 
 
 def test_two_processes_find_the_same(finished: Ledger, store: ModelStore, cases: Path, tmp_path: Path) -> None:
-    parallel = run_simulation(PLAN, SETTINGS, tmp_path, store, cases=cases, jobs=2, say=silent)
+    parallel = run_simulation(PLAN, SETTINGS, tmp_path, store, cases=cases, workers=Workers(2), say=silent)
     assert _results(parallel) == _results(finished)
 
 

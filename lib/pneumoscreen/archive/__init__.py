@@ -3,10 +3,6 @@
 jobs         what lies in the source, folder by folder
 worker       one job in a process of its own
 manifest     what became of each job, in SQLite
-crew         the workers, one of which may die over a scan
-processes    as processes of this machine
-ray_crew     as actors of a Ray cluster
-ray_cluster  how that is joined, and how many it takes
 run          all of it, from a source to a page
 summary      figures, table and page
 """

@@ -6,23 +6,24 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
 from ..commands.device import pick_device
 from ..commands.screen import STATUS_BAD_INPUT, STATUS_FAULT, STATUS_OK
 from ..commands.terminal import complain
-from ..errors import ConfigError
 from ..output import prepare_folder
 from ..studies.audit import case_digest
-from .crew import Crew, usual_processes
-from .jobs import sources_of
+from ..workers.asked import UNASKED, Workers
+from ..workers.machine import usual_processes
+from ..workers.pool import Pool
+from ..workers.processes import Processes
+from .jobs import Job, sources_of
 from .manifest import FAILED, REFUSED, SCREENED, Manifest, Row
-from .processes import ProcessCrew
-from .ray_cluster import Wanted, require_ray
 from .run import Request, Tally, screen_archive
 from .summary import PAGE, TABLE, write_summary
-from .worker import Place
+from .worker import Place, Worker, twin_in
 
 _EVERY_S = 10.0
 """Ours: seconds between two lines that say how far the run is."""
@@ -35,30 +36,24 @@ def run_archive(
     sources: Sequence[Path],
     out: Path,
     *,
-    processes: int | None = None,
     update: bool = False,
     anonymous_ids: bool = False,
     model_dir: Path | None = None,
     device: str = "auto",
     as_json: bool = False,
-    ray: str | None = None,
-    ray_cpus: float | None = None,
-    ray_gpus: float | None = None,
+    workers: Workers = UNASKED,
 ) -> int:
     """Screen what is left to do of an archive, and write manifest, table and page.
 
     Args:
         sources: files, folders, and lists of these (``.txt``).
         out: folder of the results; made where missing.
-        processes: that screen beside each other; None takes what cores and memory allow.
         update: screen anew what other networks or another version of the program screened.
         anonymous_ids: hashes stand for names of files and folders.
         model_dir: root of the model store; None takes the project's own.
         device: as of the other commands.
         as_json: print one JSON object instead of the lines at the end.
-        ray: ``auto`` or the address of a Ray cluster whose actors screen; None takes processes of this machine.
-        ray_cpus: cores of an actor.
-        ray_gpus: of an actor, may be a part of one.
+        workers: who screens; without a number as many processes as cores and memory allow.
 
     Returns:
         The exit status: 0 where all are screened, 2 where some were refused, 1 where some failed.
@@ -66,31 +61,23 @@ def run_archive(
     Raises:
         PneumoScreenError: if sources, folder or networks cannot be used.
     """
-    if processes is not None and processes < 1:
-        raise ConfigError(f"--processes {processes}: must be 1 or more; leave it out to take what the machine allows")
     found = sources_of(sources)
-    if ray is None:
-        if ray_cpus is not None or ray_gpus is not None:
-            raise ConfigError("--ray-cpus and --ray-gpus need --ray; give it, or leave them out")
+    if workers.ray is None:
         device = pick_device(device)
-    else:
-        wanted = Wanted(ray, processes, ray_cpus, ray_gpus, device)
-        require_ray()
     out = prepare_folder(out)
     complain(RESEARCH_USE_ONLY)
-    place = Place(out.resolve(), model_dir, device, anonymous_ids)
-    workers: Crew
-    if ray is None:
-        workers = ProcessCrew(place, processes or usual_processes(device))
+    place = Place(out.resolve(), model_dir, anonymous_ids)
+    work, ask = Worker(place), partial(twin_in, place.out)
+    pool: Pool[Job, Row]
+    if workers.ray is None:
+        # Never this process, which has to outlive what it screens.
+        pool = Processes(work, place.out, workers.processes or usual_processes(device), device, ask)
     else:
-        # Ray is large, and an optional package.
-        from .ray_crew import RayCrew
-
-        workers = RayCrew(place, wanted)
+        pool = workers.pool(work, place.out, device, ask)
     manifest = Manifest(out)
     try:
         try:
-            tally = screen_archive(Request(found, place, update), workers, manifest, _tell, _Meter())
+            tally = screen_archive(Request(found, place, update), pool, manifest, _tell, _Meter())
         finally:
             # Also after an interruption: what was done so far can be looked at.
             write_summary(manifest, out)

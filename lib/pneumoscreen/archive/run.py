@@ -16,7 +16,7 @@ from ..errors import PneumoScreenError
 from ..methods import METHODS
 from ..models.store import ModelStore
 from ..output import remove_unfinished
-from .crew import Crew, DiedError
+from ..workers.pool import DiedError, Pool
 from .jobs import Job, NoJob, jobs_of
 from .manifest import FAILED, REFUSED, SCREENED, WAITING, Manifest, Row, models_text
 from .worker import CASES, Place
@@ -94,7 +94,7 @@ Told = Callable[[Row], object]
 Shown = Callable[[Tally], object]
 
 
-def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: Told, show: Shown) -> Tally:
+def screen_archive(request: Request, workers: Pool[Job, Row], manifest: Manifest, tell: Told, show: Shown) -> Tally:
     """Screen what is left to do.
 
     Args:
@@ -127,7 +127,7 @@ def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: To
         tell(row)
         show(tally)
 
-    with workers as crew, _Finder(request, tally) as found:
+    with workers as pool, _Finder(request, tally) as found:
         for job in found:
             known = manifest.get(job.key)
             if isinstance(job, NoJob):
@@ -145,25 +145,25 @@ def screen_archive(request: Request, workers: Crew, manifest: Manifest, tell: To
                 continue
             if known is None or known.stamp != job.stamp:
                 manifest.put(Row(job.key, job.place, job.item.modality, job.stamp, seen=run))
-            crew.give(job)
-            while crew.is_full:
-                for one, outcome in crew.done():
+            pool.give(job)
+            while pool.is_full:
+                for one, outcome in pool.done():
                     ended(one, outcome)
-        while not crew.is_idle:
-            for one, outcome in crew.done():
+        while not pool.is_idle:
+            for one, outcome in pool.done():
                 ended(one, outcome)
         for job in dead:
-            _enter(_alone(crew, job, manifest))
+            _enter(_alone(pool, job, manifest))
     manifest.end_search(run)
     return tally
 
 
-def _alone(crew: Crew, job: Job, manifest: Manifest) -> Row:
+def _alone(pool: Pool[Job, Row], job: Job, manifest: Manifest) -> Row:
     """Do a job again during which a process died, perhaps over another one, until it is done or that is certain."""
     row = manifest.get(job.key) or Row(job.key, job.place, job.item.modality, job.stamp)
     for deaths in range(row.deaths + 1, max(row.deaths + 1, MOST_DEATHS) + 1):
         try:
-            return crew.alone(job)
+            return pool.alone(job)
         except DiedError:
             row = replace(row, state=WAITING, deaths=deaths)
             manifest.put(row)

@@ -4,9 +4,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import __version__
@@ -19,25 +18,20 @@ from ..method import Method
 from ..output import OutputError
 from ..report import wording
 from ..server.logs import FORMAT_VARIABLE, set_up_log_of_child
+from ..workers.pool import Ask, Work
 from .jobs import Job
 from .manifest import FAILED, FILE, REFUSED, SCREENED, Row, find_twin, models_text
 
 CASES = "cases"
 """Folder of documents and reports, 256 folders in it, so that none holds more than some thousand files."""
-Twin = Callable[[str, str], Row | None]
-"""Asks for a screened image of these bytes and networks."""
 
 logger = logging.getLogger(__name__)
 
 
-def twin_in(out: Path) -> Twin:
-    """Asks the manifest of an output folder of this machine."""
-
-    def twin(sha256: str, models: str) -> Row | None:
-        with closing(sqlite3.connect(f"file:{out / FILE}?mode=ro", uri=True)) as base:
-            return find_twin(base, sha256, models)
-
-    return twin
+def twin_in(out: Path, sha256: str, models: str) -> Row | None:
+    """A screened image of these bytes and networks, by the manifest of an output folder of this machine."""
+    with closing(sqlite3.connect(f"file:{out / FILE}?mode=ro", uri=True)) as base:
+        return find_twin(base, sha256, models)
 
 
 @dataclass(frozen=True)
@@ -47,35 +41,36 @@ class Place:
     Attributes:
         out: the output folder.
         model_dir: root of the model store; None takes the project's own.
-        device: as of the other commands.
         anonymous: hashes stand for places.
     """
 
     out: Path
     model_dir: Path | None
-    device: str
     anonymous: bool
 
 
-@dataclass
-class Worker:
+class Worker(Work[Job, Row]):
     """Screens one job after another, with the networks that it loads once.
 
-    Attributes:
-        place: where it works.
-        twin: looks the bytes up that were just read.
+    Args:
+        place: where it works; it asks for a twin of what it read.
     """
 
-    place: Place
-    twin: Twin
-    _screeners: Screeners = field(init=False)
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
-    def __post_init__(self) -> None:
+    def begin(self, device: str, ask: Ask | None) -> None:
+        """Make ready for the networks of each method, which are loaded with its first image."""
+        assert ask is not None
         if FORMAT_VARIABLE in os.environ:
             set_up_log_of_child()
-        self._screeners = Screeners(self.place.model_dir, self.place.device)
+        self._screeners, self._twin = Screeners(self.place.model_dir, device), ask
 
-    def __call__(self, job: Job) -> Row:
+    def name(self, job: Job) -> str:
+        """Where it lies."""
+        return job.place
+
+    def __call__(self, job: Job, out: Path) -> Row:
         """What became of a job.
 
         Raises:
@@ -84,7 +79,7 @@ class Worker:
         row = Row(job.key, job.place, job.item.modality, job.stamp, program=__version__)
         start = time.perf_counter()
         try:
-            found = self._screened(job, row)
+            found = self._screened(job, row, out)
         except (OutputError, ModelError):
             raise
         except (AbsentError, OSError) as error:
@@ -102,17 +97,17 @@ class Worker:
             found = replace(found, seconds=round(time.perf_counter() - start, 3))
         return replace(found, ended=time.time())
 
-    def _screened(self, job: Job, row: Row) -> Row:
+    def _screened(self, job: Job, row: Row, out: Path) -> Row:
         read = named(read_timed(job.item), job.item, Namer(self.place.anonymous))
         self._screeners.load(read.method)
         sha256 = read.image.sha256
         row = replace(row, sha256=sha256, models=self._models(read.method))
-        twin = self.twin(sha256, row.models)
+        twin: Row | None = self._twin(sha256, row.models)
         if twin is not None and twin.key != row.key:
             return replace(twin, key=row.key, place=row.place, stamp=row.stamp, copy_of=twin.place, seen=0)
         folder = f"{CASES}/{short_hash(read.image.case_id)[:2]}"
-        (self.place.out / folder).mkdir(parents=True, exist_ok=True)
-        case = screen_image(read, self._screeners, self.place.out / folder, lambda stage, fraction: None)
+        (out / folder).mkdir(parents=True, exist_ok=True)
+        case = screen_image(read, self._screeners, out / folder, lambda stage, fraction: None)
         verdict = case.verdict
         return replace(
             row,

@@ -8,7 +8,7 @@ import typer
 
 from ..methods import METHODS, method_named
 from . import options
-from .options import Device, ModelDir
+from .options import Device, ModelDir, Processes, Ray, RayCpus, RayGpus
 
 
 class EvaluationSide(StrEnum):
@@ -68,6 +68,10 @@ def evaluate(
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of tables.")] = False,
+    processes: Processes = None,
+    ray: Ray = None,
+    ray_cpus: RayCpus = None,
+    ray_gpus: RayGpus = None,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
@@ -78,8 +82,10 @@ def evaluate(
     With --reader-study: how do readers do with it and without it?
     """
     from ..commands import evaluate as commands
+    from ..workers.asked import Workers
 
     method = method_named(modality)
+    workers = Workers.of(processes, ray, ray_cpus, ray_gpus, device)
     if reader_study:
         given = {"--side": side, "--calibrate": calibrate, "--cases": cases, "--seed": seed, "--readers": readers}
         wrong = next((name for name, value in given.items() if value not in (None, False)), None)
@@ -100,7 +106,7 @@ def evaluate(
     )
     if table is not None:
         return commands.evaluate_table(
-            method, table, out, where=where or (), model_dir=model_dir, device=device, as_json=json
+            method, table, out, where=where or (), model_dir=model_dir, device=device, as_json=json, workers=workers
         )
     number = commands.number_of_cases(cases)
     if readers is not None and not method.has_readers:
@@ -118,5 +124,6 @@ def evaluate(
         model_dir=model_dir,
         device=device,
         as_json=json,
+        workers=workers,
     )
     return 0

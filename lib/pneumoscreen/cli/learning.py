@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..methods import METHODS, networks
-from .options import Device, ModelDir
+from .options import Device, ModelDir, Processes, Ray, RayCpus, RayGpus
 
 
 class CrossGrouping(StrEnum):
@@ -64,11 +64,16 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin with random weights, not with those in use.")
     ] = False,
+    processes: Processes = None,
+    ray: Ray = None,
+    ray_cpus: RayCpus = None,
+    ray_gpus: RayGpus = None,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> None:
     """Train a network on labelled studies and publish it, unless it is worse than the one in use."""
     from ..commands.train import train_task
+    from ..workers.asked import Workers
 
     train_task(
         task,
@@ -79,6 +84,7 @@ def train(
         from_scratch=from_scratch,
         model_dir=model_dir,
         device=device,
+        workers=Workers.of(processes, ray, ray_cpus, ray_gpus, device),
     )
 
 
@@ -135,6 +141,10 @@ def crossvalidate(
         typer.Option(help="model.safetensors, its card beside it, from which folds begin.", show_default="random"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON instead of tables.")] = False,
+    processes: Processes = None,
+    ray: Ray = None,
+    ray_cpus: RayCpus = None,
+    ray_gpus: RayGpus = None,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> None:
@@ -148,7 +158,9 @@ def crossvalidate(
     from ..commands.terminal import complain, progress_of
     from ..evaluation.request import CrossRequest
     from ..models.store import ModelStore
+    from ..workers.asked import Workers
 
+    workers = Workers.of(processes, ray, ray_cpus, ray_gpus, device)
     asked: dict[str, str | bool | None] = {
         "task": task,
         "by": by and by.value,
@@ -162,7 +174,7 @@ def crossvalidate(
     request = CrossRequest(
         out,
         ModelStore(model_dir),
-        pick_device(device),
+        pick_device(workers.device_here(device)),
         complain,
         progress_of,
         studies=studies,
@@ -176,6 +188,7 @@ def crossvalidate(
         seed=seed,
         trunk=trunk and trunk.value,
         initial=initial,
+        workers=workers,
     )
     run(request, as_json=json)
 
@@ -196,14 +209,18 @@ def simulate(
     cases: Annotated[
         Path | None, typer.Option(help="Folder for prepared cases, to be shared.", show_default="OUT/cases")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in OUT.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON instead of tables.")] = False,
+    processes: Processes = None,
+    ray: Ray = None,
+    ray_cpus: RayCpus = None,
+    ray_gpus: RayGpus = None,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> None:
     """Rehearse active learning on synthetic cases with a simulated reader: learning curves of the strategies."""
     from ..commands.simulate import simulate_reading
+    from ..workers.asked import Workers
 
     simulate_reading(
         out,
@@ -218,7 +235,7 @@ def simulate(
         cases=cases,
         model_dir=model_dir,
         device=device,
-        jobs=jobs,
+        workers=Workers.of(processes, ray, ray_cpus, ray_gpus, device),
         resume=resume,
         as_json=json,
     )

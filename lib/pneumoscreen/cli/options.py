@@ -28,6 +28,16 @@ LogMegabytes = Annotated[
 ]
 LogFiles = Annotated[int, typer.Option(envvar="PNEUMOSCREEN_LOG_FILES", min=1, help="Files set aside that are kept.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.")]
+Processes = Annotated[
+    int | None,
+    typer.Option(help="Processes beside each other, or actors of Ray.", show_default="1; with --ray all"),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(metavar="auto|ADDRESS", help="Work on a Ray cluster (docs/cluster.md); auto begins one here."),
+]
+RayCpus = Annotated[float | None, typer.Option(help="Cores of an actor.", show_default="an equal share, or one")]
+RayGpus = Annotated[float | None, typer.Option(help="GPUs of an actor, may be a part of one.", show_default="a half")]
 
 
 def modality(say: Callable[[Method], str]) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Device, LogFiles, LogMegabytes, ModelDir
+from .options import Device, LogFiles, LogMegabytes, ModelDir, Ray, RayCpus, RayGpus
 
 
 def screen(
@@ -57,16 +57,9 @@ def archive(
         bool, typer.Option("--anonymous-ids", help="Name cases by hashes: folder names may be patients' names.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end instead of lines.")] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(metavar="auto|ADDRESS", help="Screen with actors of a Ray cluster; auto begins one here."),
-    ] = None,
-    ray_cpus: Annotated[
-        float | None, typer.Option(help="Cores of an actor.", show_default="an equal share, or one")
-    ] = None,
-    ray_gpus: Annotated[
-        float | None, typer.Option(help="GPUs of an actor, may be a part of one.", show_default="a half")
-    ] = None,
+    ray: Ray = None,
+    ray_cpus: RayCpus = None,
+    ray_gpus: RayGpus = None,
     log_file: Annotated[
         Path | None, typer.Option(help="Write a line of JSON for each image, without names.", show_default="none")
     ] = None,
@@ -83,21 +76,19 @@ def archive(
     """
     from ..archive.command import run_archive
     from ..server.logs import LogChoice, LogFormat, set_up_log
+    from ..workers.asked import Workers
 
     if log_file is not None:
         set_up_log(LogChoice(LogFormat.JSON, log_file, log_mb, log_files))
     return run_archive(
         sources,
         out,
-        processes=processes,
         update=update,
         anonymous_ids=anonymous_ids,
         model_dir=model_dir,
         device=device,
         as_json=json,
-        ray=ray,
-        ray_cpus=ray_cpus,
-        ray_gpus=ray_gpus,
+        workers=Workers.of(processes, ray, ray_cpus, ray_gpus, device),
     )
 
 

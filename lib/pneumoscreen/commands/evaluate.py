@@ -23,6 +23,7 @@ from ..server.store.studies_source import labelled_at_hand
 from ..studies.cases import find_scans
 from ..studies.folder_split import folder_split
 from ..studies.split import Side
+from ..workers.asked import UNASKED, Workers
 from .device import pick_device
 from .screen import STATUS_FAULT, STATUS_OK
 from .terminal import complain, progress_of
@@ -43,6 +44,7 @@ def evaluate_models(
     model_dir: Path | None = None,
     device: str = "auto",
     as_json: bool = False,
+    workers: Workers = UNASKED,
 ) -> None:
     """Screen labelled cases, print the figures and write ``evaluation.json``, ``.txt`` and ``.html`` into ``out``.
 
@@ -58,6 +60,7 @@ def evaluate_models(
         model_dir: root of the model store; None takes the project's own.
         device: as of the other commands.
         as_json: print the JSON instead of the text.
+        workers: who screens.
 
     Raises:
         PneumoScreenError: if options, models, studies or folders cannot be used.
@@ -66,7 +69,7 @@ def evaluate_models(
     request = CohortRequest(
         prepare_folder(out),
         ModelStore(model_dir),
-        pick_device(device),
+        pick_device(workers.device_here(device)),
         complain,
         progress_of,
         studies=studies,
@@ -75,6 +78,7 @@ def evaluate_models(
         cases=cases,
         seed=seed,
         readers=readers,
+        workers=workers,
     )
     with nullcontext() if studies is None else labelled_at_hand(studies, method.modality, complain):
         figures = method.evaluate(request)
@@ -90,6 +94,7 @@ def evaluate_table(
     model_dir: Path | None = None,
     device: str = "auto",
     as_json: bool = False,
+    workers: Workers = UNASKED,
 ) -> int:
     """Screen a site's own images, print the figures and write them into ``out``.
 
@@ -101,6 +106,7 @@ def evaluate_table(
         model_dir: root of the model store; None takes the project's own.
         device: as of the other commands.
         as_json: print the JSON instead of the text.
+        workers: who screens.
 
     Returns:
         The exit status: 0, also where images were refused; 1 where the program failed on one.
@@ -115,12 +121,13 @@ def evaluate_table(
     request = TableRequest(
         out,
         ModelStore(model_dir),
-        pick_device(device),
+        pick_device(workers.device_here(device)),
         complain,
         progress_of,
         table=table,
         conditions=conditions,
         rows=rows,
+        workers=workers,
     )
     figures = method.evaluate_table(request)
     _tell(out, figures, as_json)

@@ -14,6 +14,7 @@ from ..simulation.page import write_results
 from ..simulation.settings import Plan, SimulationSettings
 from ..simulation.simulate import run_simulation
 from ..simulation.text import to_text
+from ..workers.asked import UNASKED, Workers
 from .device import pick_device
 
 
@@ -31,9 +32,9 @@ def simulate_reading(
     cases: Path | None = None,
     model_dir: Path | None = None,
     device: str = "auto",
-    jobs: int = 1,
     resume: bool = False,
     as_json: bool = False,
+    workers: Workers = UNASKED,
 ) -> None:
     """Simulate, print the tables and write ``out/simulation.json`` and ``out/simulation.html``.
 
@@ -50,9 +51,9 @@ def simulate_reading(
         cases: folder of prepared cases; None takes ``out/cases``.
         model_dir: root of the model store; None takes the project's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        jobs: processes.
         resume: go on with what is in ``out``.
         as_json: print the JSON instead of tables.
+        workers: who trains and measures.
 
     Raises:
         PneumoScreenError: if an option, a setting, a model or a folder cannot be used.
@@ -63,10 +64,10 @@ def simulate_reading(
             raise ConfigError(f"--strategy {name}: not a strategy; use one of {', '.join(STRATEGIES)}")
     plan = Plan(chosen, pool=pool, test=test, start=start, rounds=rounds, per_round=per_round, seeds=seeds)
     settings = load_config(config, SimulationSettings) if config is not None else SimulationSettings()
-    store, place = ModelStore(model_dir), pick_device(device)
+    store, place = ModelStore(model_dir), pick_device(workers.device_here(device))
     out = prepare_folder(out)
     folder = prepare_folder(cases) if cases is not None else None
-    ledger = run_simulation(plan, settings, out, store, cases=folder, device=place, jobs=jobs, resume=resume)
+    ledger = run_simulation(plan, settings, out, store, cases=folder, device=place, workers=workers, resume=resume)
     curves = Curves.of(ledger, plan, settings)
     document = write_results(out, curves, settings)
     print(json.dumps(document, indent=2) if as_json else to_text(curves), end="\n" if as_json else "")

@@ -14,6 +14,7 @@ from ..errors import PneumoScreenError
 from ..output import prepare_folder
 from ..studies.audit import utc_text
 from ..training.status import PLAN_FILE, TrainingState, TrainStatus, read_status, write_status
+from ..workers.asked import UNASKED, Workers
 from .terminal import complain
 
 _STARTING = "the training starts"
@@ -29,6 +30,7 @@ def train_task(
     from_scratch: bool = False,
     model_dir: Path | None = None,
     device: str = "auto",
+    workers: Workers = UNASKED,
 ) -> None:
     """Train one network, offer it for publication and print what became of it.
 
@@ -41,6 +43,7 @@ def train_task(
         from_scratch: begin with random weights instead of those in use.
         model_dir: root of the model store; None takes the project's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        workers: who prepares the cases.
 
     Raises:
         PneumoScreenError: if settings, studies or folders cannot be used.
@@ -71,6 +74,7 @@ def train_task(
                 pretrained=not from_scratch,
                 say=complain,
                 command=f"pneumoscreen train {task} --studies {studies} --config {config} --out {out}",
+                workers=workers,
             )
     if _is_first():
         print(publication.sentence)

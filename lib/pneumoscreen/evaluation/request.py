@@ -1,11 +1,13 @@
 """What a method is asked for when it is to be judged, and what it answers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..models.store import ModelStore
+from ..workers.asked import UNASKED, Workers
+from ..workers.pool import JobT, Pool, ResultT, Work
 from .site_cases import Condition, SiteCase
 
 ALL_SIDES = "all"
@@ -25,6 +27,7 @@ class EvaluationRequest:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         say: takes a sentence for the user.
         counting: tells the user how far it has come.
+        workers: who does the work.
     """
 
     out: Path
@@ -32,6 +35,16 @@ class EvaluationRequest:
     device: str
     say: Say
     counting: Counting
+    workers: Workers = field(default=UNASKED, kw_only=True)
+
+    @property
+    def device_here(self) -> str:
+        """Where the networks of the command's own process run: not beside those of its workers."""
+        return "cpu" if self.workers.are_elsewhere else self.device
+
+    def pool(self, work: Work[JobT, ResultT]) -> Pool[JobT, ResultT]:
+        """Who does a work."""
+        return self.workers.pool(work, self.out, self.device)
 
 
 @dataclass(frozen=True)

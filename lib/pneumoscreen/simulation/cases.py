@@ -8,7 +8,6 @@ region shows. The candidate network stays the same throughout.
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +61,6 @@ def prepare_case(
     seed: int,
     candidates: CandidateModel,
     settings: SimulationSettings,
-    progress: Callable[[str, float], None] | None = None,
 ) -> PreparedCase:
     """Find the candidate regions of a phantom, cut its patches and label them.
 
@@ -71,12 +69,11 @@ def prepare_case(
         seed: of the loosened and random regions that a training adds.
         candidates: the network whose regions are used.
         settings: how patches are cut, and which ones a training uses.
-        progress: may raise ``Cancelled``.
     """
     training = settings.training
     cut, classes = training.network.patches, training.network.classes.classes
     volume, lungs = phantom.volume, segment_lungs(phantom.volume)
-    boxes = find_candidates(volume, lungs, candidates, progress).boxes
+    boxes = find_candidates(volume, lungs, candidates).boxes
     return PreparedCase(
         volume.case_id,
         phantom.diagnosis,
@@ -112,12 +109,10 @@ class CaseFolder:
         """Whether a case has been prepared."""
         return self._document(recipe).is_file()
 
-    def prepare(
-        self, recipe: Recipe, candidates: CandidateModel, progress: Callable[[str, float], None] | None = None
-    ) -> None:
+    def prepare(self, recipe: Recipe, candidates: CandidateModel) -> None:
         """Make the phantom, prepare it and keep what came of it."""
         phantom = generate_phantom(recipe.seed, recipe.diagnosis, self._settings.phantom)
-        case = prepare_case(phantom, recipe.seed, candidates, self._settings, progress)
+        case = prepare_case(phantom, recipe.seed, candidates, self._settings)
         case.labelled.save(self._patches(recipe))
         document = {"diagnosis": case.diagnosis, "regions": case.regions}
         replace_durably(self._document(recipe), json.dumps(document).encode())

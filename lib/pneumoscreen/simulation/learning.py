@@ -5,7 +5,7 @@ depends on the labels alone: neither on the order in which they came, nor on how
 as it would if each round went on from the weights of the one before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -51,7 +51,6 @@ def train(
     settings: SimulationSettings,
     seed: int,
     device: str = "cpu",
-    callback: Callable[[str, float], None] | None = None,
 ) -> ClassifierModel:
     """A classifier trained on the patches of all labelled cases.
 
@@ -61,14 +60,11 @@ def train(
         settings: of the simulation.
         seed: of weights, order and variation.
         device: where.
-        callback: called at every step; may raise ``Cancelled``.
     """
     an_epoch = max(sum(map(len, labelled)) // settings.training.batch, 1)
     epochs = max(round(settings.steps / an_epoch), 1)
     run = settings.training.model_copy(update={"epochs": epochs, "checkpoint_epochs": epochs, "seed": seed})
-    return train_classifier(
-        PatchSet.join([*labelled, *validation]), run, None, device, callback, lambda line: None
-    ).model
+    return train_classifier(PatchSet.join([*labelled, *validation]), run, None, device, None, lambda line: None).model
 
 
 def measure(cases: Sequence[PreparedCase], model: ClassifierModel) -> Figures:

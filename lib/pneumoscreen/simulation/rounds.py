@@ -11,8 +11,8 @@ import numpy as np
 from ..active_learning.scores import CaseScore
 from ..active_learning.strategies import choose
 from ..verdict import DEFAULT_CLASSES
+from ..workers.pool import Ask, Work
 from .cases import CaseFolder, PreparedCase
-from .crew import Check
 from .learning import measure, score, train
 from .ledger import START, Ledger, Record, Turn
 from .pool import Recipe, draw_cohort
@@ -31,22 +31,24 @@ class _Cases:
     test: list[PreparedCase]
 
 
-@dataclass(frozen=True)
-class Rehearsal:
-    """A simulation whose cases are prepared; plays its turns one by one, in any process.
+class Rehearsal(Work[Turn, None]):
+    """A simulation whose cases are prepared; plays its turns one by one, wherever their files are seen.
 
-    Attributes:
+    Args:
         settings, plan: of the simulation.
         cases: where the prepared cases lie.
         out: folder of the simulation.
-        device: where trainings run.
     """
 
-    settings: SimulationSettings
-    plan: Plan
-    cases: CaseFolder
-    out: Path
-    device: str = "cpu"
+    def __init__(self, settings: SimulationSettings, plan: Plan, cases: CaseFolder, out: Path) -> None:
+        self.shared = out
+        self.settings, self.plan, self.cases = settings, plan, cases
+        self._ledger = Ledger(out)
+
+    def begin(self, device: str, ask: Ask | None) -> None:
+        """Trainings run on this device."""
+        del ask
+        self._device = device
 
     @cached_property
     def _loaded(self) -> _Cases:
@@ -58,15 +60,11 @@ class Rehearsal:
         pool = {case.case_id: case for case in load(cohort.pool)}
         return _Cases(pool, load(cohort.validation), load(cohort.test))
 
-    def __call__(self, turn: Turn, check: Check) -> None:
-        """Do one turn and write it down; the one before must be done.
-
-        Args:
-            turn: which.
-            check: called at every step of the training; may raise ``Cancelled``.
-        """
+    def __call__(self, turn: Turn, out: Path) -> None:
+        """Do one turn and write it down; the one before must be done."""
+        del out
         begun = time.monotonic()
-        cases, ledger = self._loaded, Ledger(self.out)
+        cases, ledger = self._loaded, self._ledger
         arrived = arrival(list(cases.pool), turn.seed)
         if turn.strategy == START:
             diagnoses = {name: case.diagnosis for name, case in cases.pool.items()}
@@ -80,8 +78,7 @@ class Rehearsal:
             [case.labelled for case in cases.validation],
             self.settings,
             seed,
-            self.device,
-            check,
+            self._device,
         )
         figures, scores = measure(cases.test, model), score(list(cases.pool.values()), model, seed)
         ledger.keep(turn, Record(labelled, figures, time.monotonic() - begun), scores)

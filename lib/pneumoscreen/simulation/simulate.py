@@ -1,8 +1,6 @@
 """A whole simulation: cases prepared, rounds played; what is done already is not done again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,8 +8,9 @@ from ..ct.candidates.finding import CandidateModel
 from ..errors import ConfigError
 from ..models.store import ModelStore
 from ..training.progress import TrainingProgress
+from ..workers.asked import UNASKED, Workers
+from ..workers.pool import Ask, Done, Work, work_off
 from .cases import CaseFolder
-from .crew import Check, work_off
 from .ledger import START, Ledger, Turn
 from .pool import Recipe, draw_cohort
 from .rounds import Rehearsal
@@ -24,20 +23,20 @@ EVERY_S = 10.0
 TaskT = TypeVar("TaskT")
 
 
-@dataclass(frozen=True)
-class _Preparation:
-    """Prepares cases, in any process."""
+class _Preparation(Work[Recipe, None]):
+    """Prepares cases."""
 
-    cases: CaseFolder
-    models: Path
-    device: str
+    def __init__(self, cases: CaseFolder, store: ModelStore) -> None:
+        self.shared = cases.folder
+        self._cases, self._store = cases, store
 
-    @cached_property
-    def _network(self) -> CandidateModel:
-        return CandidateModel.load(ModelStore(self.models).load(CANDIDATES), self.device)
+    def begin(self, device: str, ask: Ask | None) -> None:
+        del ask
+        self._network = CandidateModel.load(self._store.load(CANDIDATES), device)
 
-    def __call__(self, recipe: Recipe, check: Check) -> None:
-        self.cases.prepare(recipe, self._network, check)
+    def __call__(self, recipe: Recipe, out: Path) -> None:
+        del out
+        self._cases.prepare(recipe, self._network)
 
 
 def run_simulation(
@@ -48,7 +47,7 @@ def run_simulation(
     *,
     cases: Path | None = None,
     device: str = "cpu",
-    jobs: int = 1,
+    workers: Workers = UNASKED,
     resume: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Ledger:
@@ -61,7 +60,7 @@ def run_simulation(
         store: holds the candidate network.
         cases: folder for the prepared cases; default ``out/cases``. Several simulations may share one.
         device: where the networks run.
-        jobs: processes.
+        workers: who works; each with one thread, so that results do not depend on their number.
         resume: go on with what is in ``out``.
         say: takes a line every few seconds; by default they go to standard error.
 
@@ -82,8 +81,12 @@ def run_simulation(
     ledger.open(settings, plan, weights.sha256, resume)
     folder = CaseFolder(cases or out / "cases", settings, weights.sha256)
     recipes = [r for r in draw_cohort(settings, plan.pool, plan.test).cases if not folder.holds(r)]
-    preparation = _Preparation(folder, store.root, device)
-    work_off(preparation, recipes, jobs, _counted("simulate: cases", len(recipes), lambda recipe: (), say))
+
+    def do(work: Work[TaskT, None], tasks: Sequence[TaskT], done: Done[TaskT, None]) -> None:
+        work_off(workers.pool(work, out, device, threads=1), tasks, done)
+
+    preparation = _Preparation(folder, store)
+    do(preparation, recipes, _counted("simulate: cases", len(recipes), lambda recipe: (), say))
 
     turns = [turn for turn in all_turns(plan, settings) if not ledger.holds(turn)]
     ready = [turn for turn in turns if turn.strategy == START or ledger.holds(turn.before)]
@@ -91,8 +94,7 @@ def run_simulation(
     def following(turn: Turn) -> list[Turn]:
         return [later for later in turns if later.strategy != START and later.before == turn]
 
-    rehearsal = Rehearsal(settings, plan, folder, out, device)
-    work_off(rehearsal, ready, jobs, _counted("simulate: trainings", len(turns), following, say))
+    do(Rehearsal(settings, plan, folder, out), ready, _counted("simulate: trainings", len(turns), following, say))
     return ledger
 
 
@@ -108,12 +110,12 @@ def all_turns(plan: Plan, settings: SimulationSettings) -> list[Turn]:
 
 def _counted(
     name: str, count: int, following: Callable[[TaskT], Sequence[TaskT]], say: Callable[[str], None] | None
-) -> Callable[[TaskT], Sequence[TaskT]]:
+) -> Done[TaskT, None]:
     """``following``, which also tells how many tasks are done and how much time is left."""
     progress = TrainingProgress(name, count, every_s=EVERY_S, say=say)
     done = 0
 
-    def tell(task: TaskT) -> Sequence[TaskT]:
+    def tell(task: TaskT, _: None) -> Sequence[TaskT]:
         nonlocal done
         done += 1
         progress.step(done, {})

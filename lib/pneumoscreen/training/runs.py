@@ -18,10 +18,10 @@ from ..errors import Cancelled, ConfigError, PneumoScreenError
 from ..models.atomic_files import replace_durably
 from ..models.store import ModelStore
 from ..studies.audit import utc_text
-from ..studies.cases import Study, find_studies
+from ..studies.cases import find_studies
 from ..studies.folder_split import folder_split, keep_split
-from ..studies.layout import FINAL_LABELS
 from ..studies.split import Side, SplitSettings
+from ..workers.asked import UNASKED, Workers
 from .checkpoints import CheckpointFolder
 from .device import Workplace, workplace_of
 from .plan import (
@@ -38,6 +38,7 @@ from .plan import (
     request_of,
     require_both_sides,
 )
+from .preparation import prepare_cases
 from .progress import TrainingObserver, say_on_stderr
 from .publishing import Publication
 from .recipes import Recipe, asked_split, shares_of
@@ -64,6 +65,7 @@ def run_training(
     say: Say = say_on_stderr,
     observers: tuple[TrainingObserver, ...] = (),
     command: str = "",
+    workers: Workers = UNASKED,
 ) -> Publication:
     """Train one network on the labelled cases of a folder and offer it for publication.
 
@@ -80,6 +82,7 @@ def run_training(
         say: takes a line every few seconds.
         observers: told of every step and every figure, in the first process.
         command: by which the run was started, for the card.
+        workers: who prepares the cases.
 
     Raises:
         PneumoScreenError: if studies, settings, folder or device cannot be used, or another training runs in ``out``.
@@ -89,7 +92,7 @@ def run_training(
     with workplace_of(device) as place:
         out.mkdir(parents=True, exist_ok=True)
         with _alone(out) if place.is_first else nullcontext():
-            run = _Run(recipe_type, studies, settings, out, store, place, say, observers, command)
+            run = _Run(recipe_type, studies, settings, out, store, place, say, observers, command, workers)
             reporter = (
                 StatusReporter(task, out, status, read_status(out) if resume else None) if place.is_first else None
             )
@@ -152,10 +155,11 @@ class _Run:
         say: Say,
         observers: tuple[TrainingObserver, ...],
         command: str,
+        workers: Workers,
     ) -> None:
         self.recipe_type, self.studies, self.settings, self.out = recipe_type, studies, settings, out
         self.store, self.place, self.say, self.observers = store, place, say, observers
-        self.command = command
+        self.command, self.workers = command, workers
 
     def go(self, resume: bool, pretrained: bool, reporter: StatusReporter | None) -> Publication:
         """From the plan to the publication."""
@@ -242,15 +246,21 @@ class _Run:
         left_out = {} if done is None else dict(done.left_out)
         missing = [case for case in wanted if not recipe.file_of(case).is_file()]
         found = planned_studies(plan, self.studies, self.out) if missing else {}
-        for number, case in enumerate(missing, start=1):
-            reporter.enter(TrainingState.PREPARING, f"preparing case {number} of {len(missing)}")
-            reason = _prepare_one(recipe, case, found.get(case.case_id))
+
+        def tell(number: int, case: PlannedCase, reason: str | None) -> None:
             if reason is None:
                 self.say(f"prepared {number}/{len(missing)}")
             elif done is not None:
                 raise ConfigError(f"{self.out}: {case.case_id} was trained on and {reason}; train anew")
             else:
                 left_out[case.case_id] = reason
+            if number < len(missing):
+                reporter.enter(TrainingState.PREPARING, f"preparing case {number + 1} of {len(missing)}")
+
+        if missing:
+            reporter.enter(TrainingState.PREPARING, f"preparing case 1 of {len(missing)}")
+        prepare_cases(recipe, missing, found, self.workers, tell)
+        left_out = {case.case_id: left_out[case.case_id] for case in plan.cases if case.case_id in left_out}
         for case_id, reason in left_out.items():
             self._note(reporter, f"{case_id} is left out: {reason}")
         cases = [case for case in wanted if case.case_id not in left_out]
@@ -293,20 +303,6 @@ class _Run:
     def _note(self, reporter: StatusReporter, sentence: str) -> None:
         self.say(sentence)
         reporter.note(sentence)
-
-
-def _prepare_one(recipe: Recipe, case: PlannedCase, study: Study | None) -> str | None:
-    """Prepare a case; returns why it cannot be used, None where it can."""
-    if study is None:
-        return "its scan is not in the studies folder any more"
-    if study.origin() != case.origin:
-        return "its scan or masks have changed since the training began"
-    try:
-        recipe.prepare(study, case)
-    except PneumoScreenError as error:
-        # The copy that the run keeps says nothing to whoever is to mend the label.
-        return str(error).replace(str(study.document), str(FINAL_LABELS / f"{case.case_id}.json"))
-    return None
 
 
 def _counted(cases: list[PlannedCase]) -> str:

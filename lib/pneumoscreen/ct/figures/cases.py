@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...studies.cases import Study, read_document
 from ...verdict import DEFAULT_CLASSES, Classes
 from ..learning.truth import complete_truth, diagnosis_of_document
-from ..phantoms.phantom import Phantom, PhantomSpec, generate_phantom
+from ..phantoms.phantom import PhantomSpec, generate_phantom
 from ..study_cases import load_study
 from ..truth import TrueCase
 
 
 @dataclass(frozen=True)
 class LabelledCase:
-    """A case of known truth that has not been read yet.
+    """A case of known truth that has not been read yet; can be pickled.
 
     Attributes:
         case_id: its name, safe for files.
@@ -44,19 +45,20 @@ def phantom_cases(
 
 
 def _labelled(study: Study, classes: Classes) -> LabelledCase:
-    def load() -> TrueCase:
-        return complete_truth(load_study(study, classes), classes)
+    read, diagnose = partial(_truth_of, study, classes), partial(_diagnosis_of, study, classes)
+    return LabelledCase(study.case_id, study.patient, study.origin(), read, diagnose)
 
-    def diagnose() -> str:
-        return diagnosis_of_document(read_document(study.document, classes), classes)
 
-    return LabelledCase(study.case_id, study.patient, study.origin(), load, diagnose)
+def _truth_of(study: Study, classes: Classes) -> TrueCase:
+    return complete_truth(load_study(study, classes), classes)
+
+
+def _diagnosis_of(study: Study, classes: Classes) -> str:
+    return diagnosis_of_document(read_document(study.document, classes), classes)
 
 
 def _phantom(seed: int, diagnosis: str, spec: PhantomSpec | None) -> LabelledCase:
-    def load() -> Phantom:
-        return generate_phantom(seed, diagnosis, spec)
-
     name = f"phantom-{seed:06d}"
     made_from = (spec or PhantomSpec()).model_dump_json()
-    return LabelledCase(name, name, f"{seed} {diagnosis} {made_from}", load, lambda: diagnosis)
+    make = partial(generate_phantom, seed, diagnosis, spec)
+    return LabelledCase(name, name, f"{seed} {diagnosis} {made_from}", make, partial(str, diagnosis))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,16 @@ from numpy.typing import NDArray
 
 from ...errors import NoLungsError, PneumoScreenError
 from ...evaluation.figures import LeftOut
+from ...evaluation.screener_work import ScreenerWork
 from ...metrics.bootstrap import Interval, bootstrap_of_sums, ratio
 from ...metrics.confusion import ConfusionMatrix
 from ...metrics.detection import FrocPoint, froc
 from ...metrics.tables import TableFigures, mean_f1_gain, table_figures
+from ...models.store import ModelStore
 from ...verdict import Classes
+from ...workers.here import Here
+from ...workers.pool import Pool
+from ...workers.results import results_of
 from ..screening import Screener
 from .cases import LabelledCase
 from .items import CaseItems, InfectionItems, PatchItems
@@ -198,34 +204,54 @@ Progress = Callable[[int, str], None]
 """Told of each case done: how many so far, and a line on it."""
 
 
+Judged = CaseOutcome | Failure | LeftOut
+
+
+class JudgeWork(ScreenerWork[Screener, LabelledCase, Judged]):
+    """Screens a case and judges the result."""
+
+    def __call__(self, case: LabelledCase, out: Path) -> Judged:
+        """What came of a case."""
+        del out
+        return _judge(case, self.screener)
+
+    def name(self, job: LabelledCase) -> str:
+        """The case's name."""
+        return job.case_id
+
+
 def evaluate_cases(
     cases: Iterable[LabelledCase],
     screener: Screener,
     progress: Progress | None = None,
     kept: OutcomeFolder | None = None,
+    pool: Pool[LabelledCase, Judged] | None = None,
 ) -> CohortResult:
     """Screen every case of a cohort and judge the results.
 
     Args:
-        cases: scans with their truth; read one at a time, so that memory holds one.
+        cases: scans with their truth; each worker reads one at a time.
         screener: the networks to judge.
         progress: told of each case done.
         kept: outcomes of an evaluation that was interrupted; those of this one are added.
+        pool: who works, with a ``JudgeWork`` of the same networks; None takes this process.
 
     Raises:
         PneumoScreenError: if not a single case could be screened.
     """
-    judged: list[CaseOutcome | Failure | LeftOut] = []
     head = screener.head or screener.classifier.head
-    for number, case in enumerate(cases, start=1):
-        found: CaseOutcome | Failure | LeftOut | None = kept.find(case) if kept else None
-        if found is None:
-            found = _judge(case, screener)
-            if isinstance(found, CaseOutcome) and kept is not None:
-                kept.keep(case, found)
-        judged.append(found)
+
+    def tell(done: int, found: Judged) -> None:
         if progress is not None:
-            progress(number, _line(found, head))
+            progress(done, _line(found, head))
+
+    def keep(case: LabelledCase, found: Judged) -> None:
+        if isinstance(found, CaseOutcome) and kept is not None:
+            kept.keep(case, found)
+
+    if pool is None:
+        pool = Here(JudgeWork(screener, Screener.from_store, ModelStore()), Path(), "cpu")
+    judged = results_of(list(cases), pool, tell, kept.find if kept else lambda case: None, keep)
     outcomes = tuple(found for found in judged if isinstance(found, CaseOutcome))
     failures = tuple(found for found in judged if isinstance(found, Failure))
     left_out = tuple(found for found in judged if isinstance(found, LeftOut))

@@ -14,7 +14,7 @@ from ...studies.split import Side
 from ..classifier import MODEL_NAME
 from ..screening import Screener
 from .cases import LabelledCase, labelled_cases, phantom_cases
-from .cohort import CohortResult, evaluate_cases
+from .cohort import CohortResult, JudgeWork, evaluate_cases
 from .outcome_folder import OutcomeFolder
 from .page import render_page
 from .recalibration import fit_heads, publish_temperatures
@@ -43,7 +43,7 @@ class _Evaluation:
 
     def __init__(self, request: CohortRequest) -> None:
         self._request = request
-        self._screener = Screener.from_store(request.store, request.device)
+        self._screener = Screener.from_store(request.store, request.device_here)
         self._kept = OutcomeFolder(request.out / "outcomes", self._screener)
 
     def summary(self) -> Summary:
@@ -92,7 +92,9 @@ class _Evaluation:
         return version
 
     def _screen(self, cases: Sequence[LabelledCase], what: str = "") -> CohortResult:
-        return evaluate_cases(cases, self._screener, self._request.counting(len(cases), what), self._kept)
+        request, screener = self._request, self._screener
+        pool = request.pool(JudgeWork(screener, Screener.from_store, request.store))
+        return evaluate_cases(cases, screener, request.counting(len(cases), what), self._kept, pool)
 
 
 def _read(folder: Path, studies: Sequence[Study], result: CohortResult) -> list[ReadCase]:

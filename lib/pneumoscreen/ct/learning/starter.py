@@ -15,14 +15,12 @@ shown as it is. Lungs are segmented as they are at inference.
 
 import argparse
 import itertools
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from safetensors.torch import load_file, save_file
 
 from ...config import load_config
@@ -33,6 +31,8 @@ from ...models.store import ModelStore, Weights
 from ...phantoms.lesion_kinds import Manifestation
 from ...training.warm_start import averaged
 from ...verdict import DEFAULT_CLASSES
+from ...workers.asked import Workers
+from ...workers.results import Calls, results_of
 from .. import networks
 from ..candidates.finding import CandidateModel, find_candidates
 from ..classifier import ClassifierModel
@@ -137,7 +137,6 @@ class _Worker:
 
     def prepare_candidates(self, part: int, parts: int) -> list[Path]:
         """This process's share of the training cases on the working grid; what a killed run prepared is taken up."""
-        torch.set_num_threads(1)
         cache = CaseCache(self.work / "cache", self.settings.model.grid)
         cases = itertools.chain(
             *((case for _, case in self.real_cases(cohort, part, parts)) for cohort in CANDIDATE_COHORTS),
@@ -156,7 +155,6 @@ class _Worker:
 
     def evidence_of_held_out(self, models: Path, part: int, parts: int) -> list[HeldOutCase]:
         """Evidence and truth of this process's share of the cases that calibrate."""
-        torch.set_num_threads(1)
         screener = Screener.from_store(ModelStore(models), "cpu")
         cases = itertools.chain(
             (case for _, case in self.real_cases(INFECTION, part, parts, self.scans.held_out)),
@@ -170,7 +168,6 @@ class _Worker:
         return found
 
     def collect_patches(self, part: int, parts: int) -> PatchSet:
-        torch.set_num_threads(1)
         model = CandidateModel.untrained(self.settings.model)
         model.network.load_state_dict(load_file(self.work / "ct_candidates.safetensors"))
         sets = []
@@ -194,12 +191,11 @@ class _Worker:
         return collect_patches(case, patient, lungs, boxes, seed, data, cut)
 
 
-def make_candidates(worker: _Worker, processes: int, store: ModelStore) -> None:
+def make_candidates(worker: _Worker, workers: Workers, store: ModelStore) -> None:
     """Train and publish the candidate network; leaves ``ct_candidates.safetensors`` in the work folder."""
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        jobs = [pool.submit(worker.prepare_candidates, part, processes) for part in range(processes)]
-        held_out = pool.submit(worker.prepare_held_out).result()
-        files = sorted(path for job in jobs for path in job.result())
+    prepared = _results(worker, workers, worker.prepare_candidates, more=[worker.prepare_held_out])
+    held_out = prepared.pop()
+    files = sorted(path for part in prepared for path in part)
     names = {f"phantom-{seed:06d}" for seed in CANDIDATE_VALIDATION}
     training = [path for path in files if path.stem not in names]
     validation = [path for path in files if path.stem in names] + held_out
@@ -219,13 +215,11 @@ def make_candidates(worker: _Worker, processes: int, store: ModelStore) -> None:
     print("published as version", store.publish(networks.CANDIDATES, trained.model.state(), card))
 
 
-def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
+def make_classifier(worker: _Worker, workers: Workers, store: ModelStore) -> None:
     """Train and publish the classifier on regions of the candidate network of the work folder."""
     path = worker.work / "patches.npz"
     if not path.exists():
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            jobs = [pool.submit(worker.collect_patches, part, processes) for part in range(processes)]
-            PatchSet.join([job.result() for job in jobs]).save(path)
+        PatchSet.join(_results(worker, workers, worker.collect_patches)).save(path)
     before = store.load(networks.CLASSIFIER)
     patches = PatchSet.load(path)
     trained = train_classifier(patches, worker.patches, worker.work / "classifier", initial_state=before.state)
@@ -242,11 +236,10 @@ def make_classifier(worker: _Worker, processes: int, store: ModelStore) -> None:
     print("published as version", store.publish(networks.CLASSIFIER, trained.model.state(), card))
 
 
-def make_infection(worker: _Worker, processes: int, store: ModelStore) -> None:
+def make_infection(worker: _Worker, workers: Workers, store: ModelStore) -> None:
     """Fit the probability of an infection on cases that no training has seen, and publish it with the classifier."""
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        jobs = [pool.submit(worker.evidence_of_held_out, store.root, part, processes) for part in range(processes)]
-        found = [row for job in jobs for row in job.result()]
+    parts = _results(worker, workers, partial(worker.evidence_of_held_out, store.root))
+    found = [row for part in parts for row in part]
     names = " and ".join(scan.name for scan in worker.scans.held_out)
     evidence, infected = [row.evidence for row in found], [row.infected for row in found]
     kinds = f"{sum(infected)} with and {len(found) - sum(infected)} without infection"
@@ -264,6 +257,15 @@ def make_infection(worker: _Worker, processes: int, store: ModelStore) -> None:
     card = {**weights.card, "network": model.card_network(), "infection": figures}
     print(calibration, figures)
     print("published as version", store.publish(networks.CLASSIFIER, weights.state, card))
+
+
+def _results(
+    worker: _Worker, workers: Workers, of_part: Callable[[int, int], Any], more: Sequence[Callable[[], Any]] = ()
+) -> list[Any]:
+    """What each worker's part of the cases gives, and then what other calls give."""
+    parts = workers.processes or 1
+    calls = [*(partial(of_part, part, parts) for part in range(parts)), *more]
+    return results_of(calls, workers.pool(Calls(worker.work), worker.work, "cpu", threads=1))
 
 
 def _begun_with(before: Weights) -> str:
@@ -304,7 +306,9 @@ def main() -> None:
     parser.add_argument("--classifier-config", type=Path, default=Path("configs/starter_classifier.yaml"))
     parser.add_argument("--model-dir", type=Path, help="model store to publish to; default: the project's own")
     parser.add_argument("--processes", type=int, default=2, help="processes that make the cases")
+    parser.add_argument("--ray", metavar="auto|ADDRESS", help="so many actors of a Ray cluster instead")
     arguments = parser.parse_args()
+    workers = Workers.of(arguments.processes, arguments.ray, device="cpu")
     arguments.work.mkdir(parents=True, exist_ok=True)
     worker = _Worker(
         arguments.scans,
@@ -313,7 +317,7 @@ def main() -> None:
         load_config(arguments.candidates_config, CandidateTrainingSettings),
         load_config(arguments.classifier_config, ClassifierTrainingSettings),
     )
-    MAKERS[arguments.network](worker, arguments.processes, ModelStore(arguments.model_dir))
+    MAKERS[arguments.network](worker, workers, ModelStore(arguments.model_dir))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from .arms import Arm, Frame, TaskName, ablation_arms, audit_arms, single
 from .cohort import Cohort
 from .folds import Grouping
 from .page import NAME, write_results
-from .run import Division, begin_from, box_finder, divide, prepare, run_arm
+from .run import Division, begin_from, box_finder, divide, prepare, run_arms
 
 FEWEST_CHANNELS = 8
 """Ours: narrower networks learn next to nothing."""
@@ -61,10 +61,7 @@ def crossvalidate(request: CrossRequest) -> Path:
     divided, missing = _divided(arms, cohort, folds, seed)
     for reason in missing:
         say(f"left out: {reason}")
-    results = [
-        run_arm(arm, cohort, division, out, seed=seed, device=request.device, weights=weights, say=say)
-        for arm, division in divided
-    ]
+    results = run_arms(divided, cohort, out, request.pool, seed=seed, initial=request.initial, weights=weights, say=say)
     source = f"studies folder {request.studies.resolve().name}"
     if cohort.boxes_found:
         source += f" (lung boxes of {cohort.boxes_found} X-rays from the network in use)"

@@ -1,4 +1,4 @@
-"""One set-up after the other, fold by fold."""
+"""The folds of all set-ups, each a job of its own."""
 
 import hashlib
 import json
@@ -17,6 +17,7 @@ from ...models.weights import WEIGHTS_FILE, Weights, read_weights
 from ...studies.cases import Study
 from ...training.device import find_workplace
 from ...training.warm_start import follow, state_for
+from ...workers.pool import Ask, Pool, Work, work_off
 from ..figures.outcome import RadiographOutcome
 from ..learning.data import PictureSet
 from ..learning.items import gather
@@ -127,94 +128,143 @@ def divide(arm: Arm, cohort: Cohort, folds: int, seed: int) -> Division:
     return Division(tuple(entries), tuple(found))
 
 
-def run_arm(
-    arm: Arm,
-    cohort: Cohort,
-    division: Division,
-    out: Path,
-    *,
-    seed: int,
-    device: str = "auto",
-    weights: Weights | None = None,
-    say: Say,
-) -> ArmResult:
-    """Train and test every fold that is not done.
+@dataclass(frozen=True)
+class FoldJob:
+    """A fold to train and test.
+
+    Attributes:
+        place: of its set-up among those of the run.
+        number: from 1.
+    """
+
+    place: int
+    number: int
+
+
+class FoldWork(Work[FoldJob, FoldRecord]):
+    """Trains and tests folds.
 
     Args:
-        arm: the set-up.
+        divided: the set-ups with their X-rays.
+        cohort: what was cut of these, in a folder that every worker sees.
+        ledgers: of the set-ups.
+        initial: weights from which every fold begins, as ``begin_from`` reads them; None takes random ones.
+        say: takes lines of progress where the work is done; must be pickled.
+    """
+
+    def __init__(
+        self,
+        divided: Sequence[tuple[Arm, Division]],
+        cohort: Cohort,
+        ledgers: Sequence[Ledger],
+        initial: Path | None,
+        say: Say,
+    ) -> None:
+        self.shared = cohort.folder
+        self._divided, self._cohort, self._ledgers, self._initial, self._say = divided, cohort, ledgers, initial, say
+
+    def begin(self, device: str, ask: Ask | None) -> None:
+        """Read the weights that folds begin from."""
+        del ask
+        self._device = device
+        self._weights = None if self._initial is None else begin_from(self._divided[0][0], self._initial)[1]
+
+    def name(self, job: FoldJob) -> str:
+        """Set-up and fold."""
+        arm, division = self._divided[job.place]
+        return f"{arm.title}, fold {job.number}/{len(division.folds)}"
+
+    def __call__(self, job: FoldJob, out: Path) -> FoldRecord:
+        """What came of a fold.
+
+        Raises:
+            PneumoScreenError: if the weights do not fit.
+        """
+        del out
+        (arm, division), began = self._divided[job.place], time.monotonic()
+        fold, entries = division.folds[job.number - 1], division.entries
+        task, cut, weights = TASKS[arm.task], cut_of(arm), self._weights
+
+        def say(line: str) -> None:
+            self._say(f"{self.name(job)}: {line}")
+
+        def pictures(rows: NDArray[Any]) -> PictureSet:
+            return gather((entries[row].patient, self._cohort.items(entries[row], cut)) for row in rows)
+
+        training, validation, test = (pictures(rows) for rows in (fold.training, fold.validation, fold.test))
+        lesson = task.lesson(arm.training, training, anew=weights is None)
+        state = state_for(_network(arm), weights, _FREE) if weights is not None else None
+        trained = train_lesson(
+            lesson,
+            training,
+            validation,
+            arm.training,
+            self._ledgers[job.place].checkpoints(job.number),
+            self._device,
+            say=say,
+            initial_state=state,
+        )
+        temperature = task.temperature(trained.output, validation, say)
+        workplace = find_workplace(self._device)
+        try:
+            output = outputs_of(lesson, test, workplace, arm.training.batch)
+        finally:
+            workplace.close()
+        outcomes = task.outcomes([entries[row] for row in fold.test], output, test, lesson, temperature)
+        facts = {
+            **trained.figures,
+            "test_pictures": len(test),
+            "test_patients": test.patients_count,
+            "temperature": temperature,
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        return FoldRecord(job.number, tuple(outcomes), facts)
+
+
+def run_arms(
+    divided: Sequence[tuple[Arm, Division]],
+    cohort: Cohort,
+    out: Path,
+    pool_of: Callable[[FoldWork], Pool[FoldJob, FoldRecord]],
+    *,
+    seed: int,
+    initial: Path | None = None,
+    weights: Weights | None = None,
+    say: Say,
+) -> list[ArmResult]:
+    """Train and test every fold of all set-ups that is not done.
+
+    Args:
+        divided: the set-ups with their X-rays, see ``divide``.
         cohort: the X-rays.
-        division: those of the set-up, see ``divide``.
         out: folder of the cross-validation.
+        pool_of: gives the workers.
         seed: of the division; weights and order have their own in the settings.
-        device: where the networks run.
-        weights: from which every fold begins, as ``begin_from`` read them; None takes random ones.
+        initial: file of the weights from which every fold begins; None takes random ones.
+        weights: what it holds.
         say: takes lines of progress.
 
     Raises:
         PneumoScreenError: if the weights do not fit, or the folder holds other results.
     """
-    entries, divided = division.entries, division.folds
-    folds = len(divided)
-    ledger = Ledger(out / arm.name, _key(arm, entries, folds, seed, weights))
-    records = []
-    for number, fold in enumerate(divided, start=1):
-        record = ledger.find(number)
-        if record is None:
+    ledgers = [Ledger(out / arm.name, _key(arm, division, seed, weights)) for arm, division in divided]
+    jobs = [FoldJob(i, n) for i, (_, division) in enumerate(divided) for n in range(1, len(division.folds) + 1)]
+    records = {job: record for job in jobs if (record := ledgers[job.place].find(job.number)) is not None}
+    work = FoldWork(divided, cohort, ledgers, initial, say)
 
-            def tell(line: str, number: int = number) -> None:
-                say(f"{arm.title}, fold {number}/{folds}: {line}")
+    def done(job: FoldJob, record: FoldRecord) -> Sequence[FoldJob]:
+        ledger = ledgers[job.place]
+        ledger.keep(record)
+        shutil.rmtree(ledger.checkpoints(job.number), ignore_errors=True)
+        say(f"{work.name(job)}: done in {record.facts['seconds']} s")
+        records[job] = record
+        return ()
 
-            record = _run_fold(arm, cohort, entries, fold, number, ledger, device, weights, tell)
-            ledger.keep(record)
-            shutil.rmtree(ledger.checkpoints(number), ignore_errors=True)
-        records.append(record)
-    return ArmResult(arm, tuple(records))
-
-
-def _run_fold(
-    arm: Arm,
-    cohort: Cohort,
-    entries: Sequence[Entry],
-    fold: Fold,
-    number: int,
-    ledger: Ledger,
-    device: str,
-    weights: Weights | None,
-    say: Say,
-) -> FoldRecord:
-    task, began, cut = TASKS[arm.task], time.monotonic(), cut_of(arm)
-
-    def pictures(rows: NDArray[Any]) -> PictureSet:
-        return gather((entries[row].patient, cohort.items(entries[row], cut)) for row in rows)
-
-    training, validation, test = (pictures(rows) for rows in (fold.training, fold.validation, fold.test))
-    lesson = task.lesson(arm.training, training, anew=weights is None)
-    state = state_for(arm.training.network, weights, _FREE) if weights is not None else None  # type: ignore[attr-defined]
-    trained = train_lesson(
-        lesson,
-        training,
-        validation,
-        arm.training,
-        ledger.checkpoints(number),
-        device,
-        say=say,
-        initial_state=state,
-    )
-    temperature = task.temperature(trained.output, validation, say)
-    workplace = find_workplace(device)
-    try:
-        output = outputs_of(lesson, test, workplace, arm.training.batch)
-    finally:
-        workplace.close()
-    outcomes = task.outcomes([entries[row] for row in fold.test], output, test, lesson, temperature)
-    facts = {
-        **trained.figures,
-        "test_pictures": len(test),
-        "test_patients": test.patients_count,
-        "temperature": temperature,
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    return FoldRecord(number, tuple(outcomes), facts)
+    work_off(pool_of(work), [job for job in jobs if job not in records], done)
+    return [
+        ArmResult(arm, tuple(records[job] for job in jobs if job.place == place))
+        for place, (arm, _) in enumerate(divided)
+    ]
 
 
 def _network(arm: Arm) -> Any:
@@ -232,15 +282,15 @@ def _cutter(arm: Arm) -> Callable[..., Any]:
     return lambda labelled: task.items(labelled, network)
 
 
-def _key(arm: Arm, entries: Sequence[Entry], folds: int, seed: int, weights: Weights | None) -> str:
+def _key(arm: Arm, division: Division, seed: int, weights: Weights | None) -> str:
     parts: Mapping[str, Any] = {
         "format": _FORMAT,
         "settings": arm.training.fingerprint(),
         "cut": cut_of(arm),
         "by": arm.by,
-        "folds": folds,
+        "folds": len(division.folds),
         "seed": seed,
         "initial": weights.sha256 if weights else None,
-        "entries": [entry.to_dict() for entry in entries],
+        "entries": [entry.to_dict() for entry in division.entries],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

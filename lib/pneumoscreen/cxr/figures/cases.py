@@ -14,7 +14,7 @@ from ..truth import LabelledRadiograph, load_radiograph
 
 @dataclass(frozen=True)
 class RadiographCase:
-    """A radiograph of known truth that has not been read yet.
+    """A radiograph of known truth that has not been read yet; can be pickled.
 
     Attributes:
         case_id: its name, safe for files.
@@ -72,8 +72,11 @@ def labelled_phantom(phantom: RadiographPhantom) -> LabelledRadiograph:
 
 
 def _phantom(seed: int, label: str, spec: RadiographSpec) -> RadiographCase:
-    def load() -> LabelledRadiograph:
-        return labelled_phantom(generate_radiograph(seed, label, spec))
-
     name = f"xray-{seed:06d}"
-    return RadiographCase(name, name, f"{seed} {label} {spec.model_dump_json()}", load)
+    return RadiographCase(
+        name, name, f"{seed} {label} {spec.model_dump_json()}", partial(_labelled_phantom, seed, label, spec)
+    )
+
+
+def _labelled_phantom(seed: int, label: str, spec: RadiographSpec) -> LabelledRadiograph:
+    return labelled_phantom(generate_radiograph(seed, label, spec))

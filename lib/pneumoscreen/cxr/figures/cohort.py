@@ -14,6 +14,9 @@ from ...case import SIDES
 from ...errors import NoLungsError, PneumoScreenError
 from ...evaluation.figures import LeftOut
 from ...evaluation.kept import KeptRecords
+from ...evaluation.screener_work import ScreenerWork
+from ...workers.pool import Pool
+from ...workers.results import results_of
 from ..discrimination import channels_of, grey_of
 from ..localization import lung_of
 from ..lung_boxes import find_lung_boxes
@@ -96,41 +99,59 @@ class KeptOutcomes:
         self._records.keep(case.case_id, case.patient, case.origin, content={"outcome": outcome.to_dict()})
 
 
+Judged = RadiographOutcome | LeftOut
+
+
+class JudgeWork(ScreenerWork[CxrScreener, RadiographCase, Judged]):
+    """Judges a radiograph."""
+
+    def __call__(self, case: RadiographCase, out: Path) -> Judged:
+        """What came of a radiograph."""
+        del out
+        try:
+            return judge_radiograph(case.case_id, case.load(), self.screener)
+        except PneumoScreenError as error:
+            return LeftOut(case.case_id, str(error))
+
+    def name(self, job: RadiographCase) -> str:
+        """The radiograph's name."""
+        return job.case_id
+
+
 def evaluate_radiographs(
     cases: Sequence[RadiographCase],
-    screener: CxrScreener,
-    progress: Progress | None = None,
-    kept: KeptOutcomes | None = None,
+    pool: Pool[RadiographCase, Judged],
+    progress: Progress,
+    kept: KeptOutcomes,
 ) -> RadiographCohort:
     """Judge every radiograph of a cohort.
+
+    Args:
+        cases: radiographs with their truth.
+        pool: who works, with a ``JudgeWork``.
+        progress: told of each radiograph done.
+        kept: outcomes of an evaluation that was interrupted; those of this one are added.
 
     Raises:
         PneumoScreenError: if not a single radiograph could be screened.
     """
-    outcomes: list[RadiographOutcome] = []
-    left_out: list[LeftOut] = []
-    for number, case in enumerate(cases, start=1):
-        found = kept.find(case) if kept else None
-        if found is None:
-            try:
-                found = judge_radiograph(case.case_id, case.load(), screener)
-            except PneumoScreenError as error:
-                left_out.append(LeftOut(case.case_id, str(error)))
-                if progress is not None:
-                    progress(number, f"{case.case_id}: left out: {error}")
-                continue
-            if kept is not None:
-                kept.keep(case, found)
-        outcomes.append(found)
-        if progress is not None:
-            progress(number, _line(found))
+
+    def keep(case: RadiographCase, found: Judged) -> None:
+        if isinstance(found, RadiographOutcome):
+            kept.keep(case, found)
+
+    judged = results_of(cases, pool, lambda done, found: progress(done, _line(found)), kept.find, keep)
+    outcomes = [found for found in judged if isinstance(found, RadiographOutcome)]
+    left_out = [found for found in judged if isinstance(found, LeftOut)]
     if not any(outcome.probabilities for outcome in outcomes):
         reasons = [outcome.reason for outcome in outcomes] + [case.reason for case in left_out]
         raise PneumoScreenError(f"no X-ray of the cohort could be screened: {reasons[0] if reasons else 'no X-ray'}")
     return RadiographCohort(tuple(outcomes), tuple(left_out))
 
 
-def _line(found: RadiographOutcome) -> str:
+def _line(found: Judged) -> str:
+    if isinstance(found, LeftOut):
+        return f"{found.case_id}: left out: {found.reason}"
     if found.verdict is None:
         return f"{found.case_id}: not screened: {found.reason}"
     return f"{found.case_id}: {found.label} taken for {found.verdict}"

@@ -6,7 +6,7 @@ from ...studies.folder_split import source_in_words
 from ...studies.split import Side
 from ..screening import CxrScreener
 from .cases import phantom_radiographs, radiograph_cases
-from .cohort import KeptOutcomes, evaluate_radiographs
+from .cohort import JudgeWork, KeptOutcomes, evaluate_radiographs
 from .page import render_radiograph_page
 from .readers import operating_points, read_readers
 from .summary import RadiographPopulation, RadiographSummary, summarize_radiographs
@@ -25,7 +25,7 @@ def evaluate(request: CohortRequest) -> Evaluation:
     """
     # Before the screening, not after it.
     readings = read_readers(request.readers) if request.readers is not None else {}
-    screener = CxrScreener.from_store(request.store, request.device)
+    screener = CxrScreener.from_store(request.store, request.device_here)
     if request.studies is None:
         count, first = request.cases or PHANTOMS, FIRST_SEED if request.seed is None else request.seed
         chosen = phantom_radiographs(count, first)
@@ -39,7 +39,8 @@ def evaluate(request: CohortRequest) -> Evaluation:
             request.say(sentence)
         source, how = source_in_words(folder, which), f"{which} side of the split"
     kept = KeptOutcomes(request.out / "outcomes", screener)
-    cohort = evaluate_radiographs(chosen, screener, request.counting(len(chosen), ""), kept)
+    pool = request.pool(JudgeWork(screener, CxrScreener.from_store, request.store))
+    cohort = evaluate_radiographs(chosen, pool, request.counting(len(chosen), ""), kept)
     population = RadiographPopulation.of(cohort.outcomes, source, how, screener.models)
     return answered(
         summarize_radiographs(cohort.outcomes, population, cohort.left_out, operating_points(readings, cohort.outcomes))

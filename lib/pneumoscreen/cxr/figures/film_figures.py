@@ -7,6 +7,7 @@ COVID-19 against other pneumonia.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from ...case import CXR_CLASSES, CXR_HEALTHY, CXR_POSITIVE, SIDES, Case
 from ...errors import PneumoScreenError
 from ...evaluation.figures import Share
 from ...evaluation.request import Evaluation, TableRequest
+from ...evaluation.screener_work import ScreenerWork
 from ...evaluation.site_cases import CLEAR, INFECTED, SiteCase, check_classes
 from ...images.radiograph_reader import read_radiograph_file
 from ...metrics.bootstrap import Interval, bootstrap_of_sums
 from ...metrics.curves import draw_curves
+from ...workers.results import results_of
 from ..screening import CxrScreener
 from .film_extent import EXTENTS, ExtentFigures, ScoredLung, extent_figures, lung_score
 from .film_places import peak_lies_in, read_opacity
@@ -319,12 +322,10 @@ def evaluate_films(request: TableRequest) -> Evaluation:
     """
     rows = [row for row in request.rows if row.counted]
     check_classes(request.table, rows, SICK)
-    screener = CxrScreener.from_store(request.store, request.device)
+    screener = CxrScreener.from_store(request.store, request.device_here)
     progress = request.counting(len(rows), "")
-    outcomes = []
-    for done, row in enumerate(rows, start=1):
-        outcomes.append(_outcome(row, screener))
-        progress(done, row.path)
+    pool = request.pool(_FilmWork(screener, CxrScreener.from_store, request.store))
+    outcomes = results_of(rows, pool, lambda done, found: progress(done, found.case.path))
     groups = figures_by_group(outcomes)
     document: dict[str, Any] = {
         "table": request.table.name,
@@ -336,12 +337,19 @@ def evaluate_films(request: TableRequest) -> Evaluation:
     return Evaluation(document, figures_to_text(groups))
 
 
-def _outcome(row: SiteCase, screener: CxrScreener) -> FilmOutcome:
-    """What an X-ray was taken for; a refusal is an outcome too."""
-    try:
-        radiograph = read_radiograph_file(row.file)
-        drawn = None if row.opacity is None else read_opacity(row.opacity, radiograph.pixels.shape)
-        screening = screener.screen(radiograph)
-        return FilmOutcome.of(row, screening.case, None if drawn is None else peak_lies_in(screening.gradcam, drawn))
-    except PneumoScreenError as error:
-        return FilmOutcome(row, reason=" ".join(str(error).split()).replace(str(row.file), row.path))
+class _FilmWork(ScreenerWork[CxrScreener, SiteCase, FilmOutcome]):
+    """Screens an X-ray; a refusal is an outcome too."""
+
+    def __call__(self, row: SiteCase, out: Path) -> FilmOutcome:
+        del out
+        try:
+            radiograph = read_radiograph_file(row.file)
+            drawn = None if row.opacity is None else read_opacity(row.opacity, radiograph.pixels.shape)
+            screening = self.screener.screen(radiograph)
+            peak = None if drawn is None else peak_lies_in(screening.gradcam, drawn)
+            return FilmOutcome.of(row, screening.case, peak)
+        except PneumoScreenError as error:
+            return FilmOutcome(row, reason=" ".join(str(error).split()).replace(str(row.file), row.path))
+
+    def name(self, job: SiteCase) -> str:
+        return job.path

@@ -13,9 +13,7 @@ enter nothing.
 import argparse
 import hashlib
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial, reduce
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,8 @@ from ...models.atomic_files import replace_durably
 from ...models.store import ModelStore
 from ...models.weights import Weights
 from ...training.warm_start import averaged, name_of, settings_of
+from ...workers.asked import UNASKED, Workers
+from ...workers.results import Calls, results_of
 from ...xray_findings import INFECTED
 from .. import discrimination, localization, lung_boxes
 from ..importers.public_films import TRAIN, Film, read_films
@@ -153,7 +153,7 @@ def _told(
 
 
 def make_opacity_weights(
-    films: Path, work: Path, settings: OpacityStarterSettings, store: ModelStore, processes: int = 1
+    films: Path, work: Path, settings: OpacityStarterSettings, store: ModelStore, workers: Workers = UNASKED
 ) -> None:
     """Keep the lungs, cross-validate, calibrate, train on all lungs, and publish the localiser."""
     work.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def make_opacity_weights(
     make_phantoms = partial(lungs_of_phantoms, settings.phantoms, boxes, settings.head.phantoms)
     drawn = LungPictures.kept(work / PHANTOMS, make_phantoms) if settings.phantoms else None
     lungs = real if drawn is None else real.joined(drawn)
-    logits, state = _trained(work, settings, lungs, processes)
+    logits, state = _trained(work, settings, lungs, workers)
     judged = JudgedFilms.of(logits[: len(real)], real)
     sure = judged.only(judged.certain)
     told = (
@@ -214,16 +214,12 @@ def _mean_with(
 
 
 def _trained(
-    work: Path, settings: OpacityStarterSettings, lungs: LungPictures, processes: int
+    work: Path, settings: OpacityStarterSettings, lungs: LungPictures, workers: Workers
 ) -> tuple[NDArray[np.float64], dict[str, Tensor]]:
     """Held-out logits [n] of all lungs, and the weights that have learnt all of them; what is there is taken up."""
     folds = folds_of(lungs.patients.tolist(), settings.tuning)
     jobs = [partial(_learn, work, settings, fold) for fold in (None, *range(settings.tuning.folds))]
-    if processes == 1:
-        done = [job() for job in jobs]
-    else:
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            done = [each.result() for each in [pool.submit(job) for job in jobs]]
+    done = results_of(jobs, workers.pool(Calls(work), work, "cpu", threads=1))
     logits = np.zeros(len(lungs))
     for fold, path in enumerate(done[1:]):
         logits[folds == fold] = load_file(path)["logits"].numpy()
@@ -237,7 +233,6 @@ def _learn(work: Path, settings: OpacityStarterSettings, fold: int | None) -> Pa
     key = hashlib.sha256(settings.model_dump_json(exclude={"averaged"}).encode()).hexdigest()[:12]
     path = work / f"{name}-{key}.safetensors"
     if not path.is_file():
-        torch.set_num_threads(1)
         parts = (FILMS, PHANTOMS) if settings.phantoms else (FILMS,)
         lungs = reduce(LungPictures.joined, (LungPictures.read(work / part) for part in parts))
 
@@ -271,10 +266,12 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("configs/starter_opacity.yaml"))
     parser.add_argument("--model-dir", type=Path, help="model store to publish to; default: the project's own")
     parser.add_argument("--processes", type=int, default=2, help="trainings beside each other, one core each")
+    parser.add_argument("--ray", metavar="auto|ADDRESS", help="so many actors of a Ray cluster instead")
     arguments = parser.parse_args()
+    workers = Workers.of(arguments.processes, arguments.ray, device="cpu")
     settings = load_config(arguments.config, OpacityStarterSettings)
     store = ModelStore(arguments.model_dir)
-    make_opacity_weights(arguments.films, arguments.work, settings, store, arguments.processes)
+    make_opacity_weights(arguments.films, arguments.work, settings, store, workers)
     leave_types_undecided(store)
 
 

@@ -9,10 +9,8 @@ them on its own radiographs.
 """
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ from ...models.network import NetworkModel
 from ...models.store import ModelStore
 from ...studies.split import Side, SplitSettings, side_of
 from ...training.array_files import write_arrays
+from ...workers.asked import Workers
+from ...workers.results import Calls, results_of
 from ..figures.cases import labelled_phantom
 from ..phantoms.radiograph import generate_radiograph
 from .data import PictureSet
@@ -64,7 +64,6 @@ class _Sets:
     @classmethod
     def of(cls, seeds: range, settings: StarterSettings) -> "_Sets":
         """Draw phantoms and cut what the lessons look at."""
-        torch.set_num_threads(1)
         found = cls([], [], [])
         for number, seed in enumerate(seeds, start=1):
             labelled = labelled_phantom(generate_radiograph(seed))
@@ -77,14 +76,14 @@ class _Sets:
         return found
 
 
-def make_sets(work: Path, settings: StarterSettings, processes: int) -> dict[str, PictureSet]:
+def make_sets(work: Path, settings: StarterSettings, workers: Workers) -> dict[str, PictureSet]:
     """The pictures of all phantoms for each lesson; kept in the work folder."""
     names = list(StarterSettings.model_fields)
     files = {name: work / f"{name}.npz" for name in names}
     if not all(path.is_file() for path in files.values()):
-        parts = [PHANTOMS[part::processes] for part in range(processes)]
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            done = list(pool.map(_Sets.of, parts, [settings] * processes))
+        parts = workers.processes or 1
+        calls = [partial(_Sets.of, PHANTOMS[part::parts], settings) for part in range(parts)]
+        done = results_of(calls, workers.pool(Calls(work), work, "cpu", threads=1))
         for name, path in files.items():
             gathered = gather(item for part in done for item in getattr(part, name))
             columns = {"targets": gathered.targets.numpy(), "patients": np.array(gathered.patients)}
@@ -127,11 +126,11 @@ def train_and_publish(
     print("published", lesson.task, "version", store.publish(lesson.task, model.state(), card), flush=True)
 
 
-def make_starter_weights(work: Path, settings: StarterSettings, processes: int, store: ModelStore) -> None:
+def make_starter_weights(work: Path, settings: StarterSettings, workers: Workers, store: ModelStore) -> None:
     """Draw the phantoms, train the three networks and publish them."""
     sets = {
         name: split(pictures, getattr(settings, name).split)
-        for name, pictures in make_sets(work, settings, processes).items()
+        for name, pictures in make_sets(work, settings, workers).items()
     }
     boxes = LungBoxLesson(with_anchors(settings.lung_boxes, sets["lung_boxes"][0].targets))
     train_and_publish(boxes, boxes.model, sets["lung_boxes"], boxes.settings, work, store)
@@ -148,10 +147,12 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("configs/starter_cxr.yaml"))
     parser.add_argument("--model-dir", type=Path, help="model store to publish to; default: the project's own")
     parser.add_argument("--processes", type=int, default=2, help="processes that draw the phantoms")
+    parser.add_argument("--ray", metavar="auto|ADDRESS", help="so many actors of a Ray cluster instead")
     arguments = parser.parse_args()
+    workers = Workers.of(arguments.processes, arguments.ray, device="cpu")
     arguments.work.mkdir(parents=True, exist_ok=True)
     settings = load_config(arguments.config, StarterSettings)
-    make_starter_weights(arguments.work, settings, arguments.processes, ModelStore(arguments.model_dir))
+    make_starter_weights(arguments.work, settings, workers, ModelStore(arguments.model_dir))
 
 
 if __name__ == "__main__":

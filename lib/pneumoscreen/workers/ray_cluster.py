@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 from ..errors import ConfigError
-from .crew import MEMORY_A_PROCESS, cores, usual_processes
+from .machine import MEMORY_A_PROCESS, cores, usual_processes
 
 HERE = "auto"
 """Instead of an address: join the Ray that the variable names, else begin one for this run."""
@@ -173,6 +174,12 @@ def _resources() -> list[Mapping[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
+@cache
+def _token() -> str:
+    """One for all pools of this process: Ray reads it once."""
+    return secrets.token_hex(32)
+
+
 @contextmanager
 def _of_this_run(folder: str) -> Iterator[None]:
     """Ray's ports give whoever reaches them this user's rights: loopback only, and only with a word of this run."""
@@ -180,7 +187,7 @@ def _of_this_run(folder: str) -> Iterator[None]:
         # Named after the systems on which it is the default: all ports are bound to loopback.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_AUTH_TOKEN": _token(),
         # What an actor that is killed leaves goes with the folder.
         "TMPDIR": folder,
     }

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.commands.conftest import Ended
 
-from pneumoscreen.archive.crew import MEMORY_A_PROCESS, threads_of
-from pneumoscreen.archive.ray_cluster import Share, Wanted, share_of
 from pneumoscreen.errors import ConfigError
+from pneumoscreen.workers.machine import MEMORY_A_PROCESS, threads_of
+from pneumoscreen.workers.ray_cluster import Share, Wanted, share_of
 
 Run = Callable[..., Ended]
 BIG = float(10 * MEMORY_A_PROCESS)
@@ -103,7 +103,7 @@ def test_without_the_package_it_says_what_to_install(
 ) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "pneumoscreen.archive.ray_cluster.find_spec", lambda name: None if name == "ray" else found(name)
+        "pneumoscreen.workers.ray_cluster.find_spec", lambda name: None if name == "ray" else found(name)
     )
     ended = run("archive", studies, "--out", tmp_path / "out", "--ray", "auto")
     assert ended.status == 2

@@ -1,8 +1,8 @@
-"""The workers of an archive as actors of a Ray cluster.
+"""A pool of actors of a Ray cluster.
 
-An actor reads, screens and hands documents and report back; this process alone writes below the output folder. A thread
-of this process waits for each actor. An actor that ends costs the job that was in it; another takes its place
-as soon as the cluster has room.
+An actor does jobs and hands results and files back; this process alone writes below the output folder. A thread of
+this process waits for each actor. An actor that ends costs the job that was in it; another takes its place as soon as
+the cluster has room.
 """
 
 import logging
@@ -12,20 +12,19 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..errors import ConfigError
 from ..output import replacing
-from .crew import Crew, DiedError, threads_of, use_threads
-from .jobs import Job
-from .manifest import Row
+from .machine import threads_of, use_threads
+from .pool import Ask, DiedError, JobT, Pool, ResultT, Work
 from .ray_cluster import Share, Wanted, joined
-from .worker import Place, Twin, Worker, twin_in
 
 START_LIMIT_S = 900.0
 """Ours: so long may a cluster be without any worker; one that grows on demand starts a machine meanwhile."""
@@ -43,92 +42,105 @@ class Station:
     """What an actor is given when it begins.
 
     Attributes:
-        place: where and with what it works.
+        work: what it does.
+        device: where networks run.
         threads: that it computes with.
         folder: from which relative paths begin.
         version: of the program that begins it.
+        mark: a file in the folder that every node must see; None where none must.
     """
 
-    place: Place
+    work: Work[Any, Any]
+    device: str
     threads: int
     folder: str
     version: str
+    mark: Path | None = None
 
 
-class Ledger:
-    """The actor that asks the manifest for the others: it lies on the machine of the output folder."""
+class Answerer:
+    """The actor that answers the others' questions: it lies on the machine of the command."""
 
-    def __init__(self, out: Path) -> None:
-        self._twin = twin_in(out)
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
 
-    def twin(self, sha256: str, models: str) -> Row | None:
-        """As of a worker."""
-        return self._twin(sha256, models)
+    def answer(self, *question: Any) -> Any:
+        """What ``ask`` gives."""
+        return self._ask(*question)
 
 
-class Screener:
-    """The actor that screens.
+class Actor:
+    """The actor that works.
 
     Args:
-        station: where it works.
-        ledger: the handle of the ledger.
+        station: where, and at what.
+        answerer: the handle of the one that it asks; None without one.
     """
 
-    def __init__(self, station: Station, ledger: Any) -> None:
-        self._station, self._ledger = station, ledger
-        self._worker = Worker(station.place, self._twin())
+    def __init__(self, station: Station, answerer: Any) -> None:
+        self._station, self._answerer = station, answerer
 
     def begin(self) -> None:
-        """See that it can work.
+        """See that it can work, and let the work begin.
 
         Raises:
-            ConfigError: if its node has another version of the program.
+            ConfigError: if its node has another version of the program, or does not see a folder that it must see.
         """
-        if self._station.version != __version__:
+        station = self._station
+        if station.version != __version__:
             raise ConfigError(
                 f"node {socket.gethostname()} has version {__version__} of the program, this machine "
-                f"{self._station.version}; install the same one on every node"
+                f"{station.version}; install the same one on every node"
             )
         # Where a node has no such folder, paths from the root are found all the same.
         with suppress(OSError):
-            os.chdir(self._station.folder)
-        use_threads(self._station.threads)
+            os.chdir(station.folder)
+        if station.mark is not None and not station.mark.exists():
+            raise ConfigError(
+                f"node {socket.gethostname()} does not see {station.mark.parent}; put it on storage that every node "
+                "has under the same path"
+            )
+        use_threads(station.threads)
+        station.work.begin(station.device, self._ask if self._answerer is not None else None)
 
-    def screen(self, job: Job) -> tuple[Row, Files]:
-        """What became of a job, and its files.
-
-        Raises:
-            OutputError, ModelError: if no job could be done on this node.
-        """
-        with tempfile.TemporaryDirectory(prefix="pneumoscreen-archive-", ignore_cleanup_errors=True) as scratch:
+    def work(self, job: Any) -> tuple[Any, Files]:
+        """What became of a job, and its files."""
+        with tempfile.TemporaryDirectory(prefix="pneumoscreen-job-", ignore_cleanup_errors=True) as scratch:
             root = Path(scratch)
-            self._worker.place = replace(self._station.place, out=root)
-            row = self._worker(job)
+            result = self._station.work(job, root)
             # The document last, as `screen` writes it: where it is, the report is.
-            written = sorted(root.glob("*/*/*"), key=lambda path: path.suffix == ".json")
-            return row, {path.relative_to(root).as_posix(): path.read_bytes() for path in written}
+            written = sorted(
+                (path for path in root.rglob("*") if path.is_file()), key=lambda path: path.suffix == ".json"
+            )
+            return result, {path.relative_to(root).as_posix(): path.read_bytes() for path in written}
 
-    def _twin(self) -> Twin:
+    def _ask(self, *question: Any) -> Any:
         import ray
 
-        def twin(sha256: str, models: str) -> Row | None:
-            found: Row | None = ray.get(self._ledger.twin.remote(sha256, models))
-            return found
-
-        return twin
+        return ray.get(self._answerer.answer.remote(*question))
 
 
-class RayCrew(Crew):
+class RayPool(Pool[JobT, ResultT]):
     """Actors of a Ray cluster.
 
     Args:
-        place: where they work; the device is the wanted one's.
+        work: what they do.
+        out: to which the files go that jobs write.
         wanted: which cluster, and how much of it.
+        ask: what the work asks with.
+        threads: of each; None takes the cores that are its share, or what the user says.
     """
 
-    def __init__(self, place: Place, wanted: Wanted) -> None:
-        super().__init__()
-        self._place, self._wanted = place, wanted
+    def __init__(
+        self,
+        work: Work[JobT, ResultT],
+        out: Path,
+        wanted: Wanted,
+        ask: Ask | None = None,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(work, out)
+        self._wanted, self._ask, self._computing = wanted, ask, threads
         self._context = ExitStack()
         self._free: queue.Queue[Any] = queue.Queue()
         self._lock = threading.Lock()
@@ -136,12 +148,16 @@ class RayCrew(Crew):
         self._ready, self._bad_starts, self._lonely_since = 0, 0, time.monotonic()
         self._is_over = False
 
-    def __enter__(self) -> "RayCrew":
+    def __enter__(self) -> "RayPool[JobT, ResultT]":
         try:
             self._share: Share = self._context.enter_context(joined(self._wanted))
             self._threads = ThreadPoolExecutor(self._share.workers, "ray")
             self._context.callback(self._end)
-            self._ledger = self._started_ledger()
+            self._answerer = None if self._ask is None else self._started_answerer()
+            shared = self.work.shared
+            mark = None if shared is None else self._context.enter_context(_marked(shared.resolve()))
+            threads = self._computing or threads_of(self._share.cpus)
+            self._station = Station(self.work, self._share.device, threads, os.getcwd(), __version__, mark)
             for _ in range(self._share.workers):
                 self._start()
         except BaseException:
@@ -153,8 +169,8 @@ class RayCrew(Crew):
     def _size(self) -> int:
         return self._share.workers
 
-    def _begun(self, job: Job) -> "Future[Row]":
-        return self._threads.submit(self._screened, job)
+    def _begun(self, job: JobT) -> "Future[ResultT]":
+        return self._threads.submit(self._worked, job)
 
     def _after_death(self) -> None:
         """Nothing: those beside it go on."""
@@ -173,29 +189,29 @@ class RayCrew(Crew):
                 ray.kill(actor)
         self._threads.shutdown(cancel_futures=True)
 
-    def _screened(self, job: Job) -> Row:
+    def _worked(self, job: JobT) -> ResultT:
         """Runs in a thread for each job that is under way."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
         actor = self._taken()
         try:
-            row, files = ray.get(actor.screen.remote(job))
+            result, files = ray.get(actor.work.remote(job))
         except RayTaskError as error:
             self._free.put(actor)
             raise error.cause from None
         except RayError as error:
             # The actor, its node or its memory; or the answer with the node that held it.
-            logger.debug("a worker ended over %s: %s", job.place, error)
+            logger.debug("a worker ended over %s: %s", self.work.name(job), error)
             self._replace(actor)
             raise DiedError from None
         self._free.put(actor)
         for name, content in files.items():
-            target = self._place.out / name
+            target = self._out / name
             target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(target) as part:
                 part.write_bytes(content)
-        return row
+        return result
 
     def _taken(self) -> Any:
         """An actor that is free.
@@ -241,26 +257,25 @@ class RayCrew(Crew):
                 "is this version of the program installed on every node?"
             )
 
-    def _started_ledger(self) -> Any:
+    def _started_answerer(self) -> Any:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         return (
-            ray.remote(Ledger)
+            ray.remote(Answerer)
             .options(num_cpus=0, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)
-            .remote(self._place.out)
+            .remote(self._ask)
         )
 
     def _start(self) -> None:
         import ray
 
-        share, place = self._share, replace(self._place, device=self._share.device)
-        station = Station(place, threads_of(share.cpus), os.getcwd(), __version__)
+        share = self._share
         options = {"num_cpus": share.cpus, "num_gpus": share.gpus, "max_restarts": 0}
         if share.memory:
             options["memory"] = share.memory
-        actor: Any = ray.remote(Screener).options(**options).remote(station, self._ledger)
+        actor: Any = ray.remote(Actor).options(**options).remote(self._station, self._answerer)
         with self._lock:
             self._actors.add(actor)
 
@@ -286,3 +301,11 @@ class RayCrew(Crew):
             self._lonely_since = time.monotonic()
         if not self._is_over:
             self._start()
+
+
+@contextmanager
+def _marked(folder: Path) -> Iterator[Path]:
+    """A file in a folder, by which a node knows it from another of the same name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".pneumoscreen-") as mark:
+        yield Path(mark.name)
