@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pneumoscreen.errors import PneumoScreenError
-from pneumoscreen.output import OutputError, new_folder, prepare_folder, replacing, require_folder
+from pneumoscreen.output import OutputError, new_folder, prepare_folder, remove_unfinished, replacing, require_folder
 
 
 def test_a_missing_folder_is_made_with_its_parents(tmp_path: Path) -> None:
@@ -96,3 +96,12 @@ def test_a_folder_that_holds_something_is_not_written_over(tmp_path: Path) -> No
         with pytest.raises(OutputError, match="exists already, and nothing in it is written over"):
             new_folder(tmp_path / name).__enter__()
     assert (tmp_path / "empty" / "a").read_text(encoding="utf-8") == "a"
+
+
+def test_what_a_killed_process_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    kept = ["a.json", ".hidden", "b.part", ".c.part", ".d.x1.part"]
+    for name in (*kept, ".a.json.4711.part", ".archive.html.1.part"):
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".folder.1.part").mkdir()
+    remove_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, ".folder.1.part"])

@@ -69,6 +69,16 @@ def replacing(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Delete what processes that were killed while they were ``replacing`` left in a folder.
+
+    Only for who knows that no process writes into it now.
+    """
+    for path in folder.glob(".*.*.part"):
+        if path.is_file() and path.suffixes[-2][1:].isdecimal():
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """Give a folder to write into; it takes the target's name at the end, or vanishes if the work fails.

@@ -41,6 +41,7 @@ def test_what_was_entered_is_there_for_the_next_run(tmp_path: Path) -> None:
     assert second.last_full_search() == run
     assert second.counts("state") == {REFUSED: 1}
     second.saw("k1", run + 1)
+    second.end_search(run + 1)
     found = second.get("k1")
     assert found is not None
     assert (found.reason, found.seen) == ("why", run + 1)

@@ -1,6 +1,7 @@
 """``pneumoscreen archive``: a whole archive screened by one command, which goes on where it was killed."""
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from ..commands.device import pick_device
 from ..commands.screen import STATUS_BAD_INPUT, STATUS_FAULT, STATUS_OK
 from ..commands.terminal import complain
 from ..output import prepare_folder
+from ..studies.audit import case_digest
 from ..workers.asked import UNASKED, Workers
 from ..workers.machine import usual_processes
 from ..workers.pool import Pool
@@ -27,6 +29,8 @@ from .worker import Place, Worker, twin_in
 _EVERY_S = 10.0
 """Ours: seconds between two lines that say how far the run is."""
 _MINUTE = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 def run_archive(
@@ -84,6 +88,7 @@ def run_archive(
         states = manifest.counts("state")
     finally:
         manifest.close()
+    logger.info("ended", extra={"about": _figures(tally)})
     print(_as_json(tally, states) if as_json else _as_text(tally, states, out))
     if tally.lost:
         complain(f"{tally.lost}; not all was found, give the same command again")
@@ -93,7 +98,10 @@ def run_archive(
 
 
 def _tell(row: Row) -> None:
-    """A line for each image that was not screened."""
+    """A line for each image that was not screened; in the log one for each, without what may be a name."""
+    about = {"image": row.key, "modality": row.modality, "seconds": row.seconds}
+    about |= ({"case": case_digest(row.case_id)} if row.case_id else {}) | ({"kind": row.kind} if row.kind else {})
+    logger.info(row.state, extra={"about": about})
     if row.state != SCREENED:
         complain(row.reason if row.reason.startswith(row.place) else f"{row.place}: {row.reason}")
 
@@ -133,5 +141,8 @@ def _as_text(tally: Tally, states: dict[str, int], out: Path) -> str:
 
 
 def _as_json(tally: Tally, states: dict[str, int]) -> str:
-    run = {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found", "lost")}
-    return json.dumps({"states": states, "run": run}, indent=2)
+    return json.dumps({"states": states, "run": _figures(tally)}, indent=2)
+
+
+def _figures(tally: Tally) -> dict[str, int]:
+    return {name: value for name, value in asdict(tally).items() if name not in ("begun", "is_all_found", "lost")}

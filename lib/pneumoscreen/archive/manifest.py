@@ -45,6 +45,8 @@ _COLUMNS = {
     "seen": "INTEGER NOT NULL DEFAULT 0",
 }
 _INDICES = ("state", "sha256")
+_TOGETHER = 1000
+"""Ours: images that were done before and are entered as seen in one write to the disk."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
         self._lock = FileLock(folder / LOCK)
+        self._seen: list[tuple[int, str]] = []
         try:
             self._lock.acquire(timeout=0)
             self._base = sqlite3.connect(self._file)
@@ -157,6 +160,7 @@ class Manifest:
     def end_search(self, run: int) -> None:
         """All that the source holds was found by this run."""
         with self._changing():
+            self._enter_seen()
             self._base.execute("UPDATE runs SET found_all = ? WHERE number = ?", (time.time(), run))
 
     def get(self, key: str) -> Row | None:
@@ -173,9 +177,15 @@ class Manifest:
             )
 
     def saw(self, key: str, run: int) -> None:
-        """The source still holds an image as it was."""
-        with self._changing():
-            self._base.execute("UPDATE images SET seen = ? WHERE key = ?", (run, key))
+        """The source still holds an image as it was; entered by the end of the search, many at once."""
+        self._seen.append((run, key))
+        if len(self._seen) >= _TOGETHER:
+            with self._changing():
+                self._enter_seen()
+
+    def _enter_seen(self) -> None:
+        self._base.executemany("UPDATE images SET seen = ? WHERE key = ?", self._seen)
+        self._seen.clear()
 
     def rows(self, where: str = "1", order: str = "rowid", *values: object) -> Iterator[Row]:
         """Rows in an order; both conditions are this program's own text."""

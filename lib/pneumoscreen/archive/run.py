@@ -15,6 +15,7 @@ from .. import __version__
 from ..errors import PneumoScreenError
 from ..methods import METHODS
 from ..models.store import ModelStore
+from ..output import remove_unfinished
 from ..pacs.faults import PacsError
 from ..workers.pool import DiedError, Pool
 from .coming import Coming
@@ -22,7 +23,7 @@ from .jobs import Job, NoJob, jobs_of
 from .manifest import FAILED, REFUSED, SCREENED, WAITING, Manifest, Row, models_text
 from .studies import Query, jobs_of_studies
 from .study_worker import nothing_left
-from .worker import Place
+from .worker import CASES, Place
 
 MOST_DEATHS = 3
 """Ours: so often may a process die over an image before later runs leave it alone."""
@@ -121,6 +122,8 @@ def screen_archive(request: Request, workers: Pool[Job, Row], manifest: Manifest
         PneumoScreenError: if the source, the networks or the disk cannot be used; what was done so far stays.
     """
     run, tally = manifest.begin_run(), Tally(begun=time.monotonic())
+    for folder in (request.place.out, *(request.place.out / CASES).glob("*")):
+        remove_unfinished(folder)
     current = _current_models(request.place.model_dir) if request.update else None
     dead: list[Job] = []
     coming = Coming()

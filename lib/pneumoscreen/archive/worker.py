@@ -1,6 +1,7 @@
 """One image of an archive, screened in a process that may be killed: what is handed back is small."""
 
 import logging
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -19,6 +20,7 @@ from ..output import OutputError
 from ..pacs.access import Access
 from ..pacs.faults import PacsError
 from ..report import wording
+from ..server.logs import FORMAT_VARIABLE, set_up_log_of_child
 from ..workers.pool import Ask, Work
 from .jobs import FileJob, Job
 from .manifest import FAILED, FILE, REFUSED, SCREENED, WAITING, Row, find_twin, models_text
@@ -67,6 +69,8 @@ class Worker(Work[Job, Row]):
     def begin(self, device: str, ask: Ask | None) -> None:
         """Make ready for the networks of each method, which are loaded with its first image, and for a PACS."""
         assert ask is not None
+        if FORMAT_VARIABLE in os.environ:
+            set_up_log_of_child()
         place = self.place
         self._screeners, self._twin = Screeners(place.model_dir, device), ask
         self._studies = StudyWorker(place.access, place.out, place.anonymous) if place.access is not None else None

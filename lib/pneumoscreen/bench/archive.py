@@ -37,12 +37,17 @@ def measure_rates(scans: Sequence[Path], cores: set[int], model_dir: Path | None
     Raises:
         BenchError: if a command fails.
     """
-    return Rates(*(_rate(name, scans, cores, model_dir) for name in ("archive", "screen")))
+    return Rates(*(measure_rate([name], scans, cores, model_dir) for name in ("archive", "screen")))
 
 
-def _rate(name: str, scans: Sequence[Path], cores: set[int], model_dir: Path | None) -> float:
+def measure_rate(words: Sequence[str], scans: Sequence[Path], cores: set[int], model_dir: Path | None = None) -> float:
+    """Cases a minute of one command; ``words`` are its name and further options.
+
+    Raises:
+        BenchError: if it fails.
+    """
     with tempfile.TemporaryDirectory(prefix="pneumoscreen-bench-") as out:
-        arguments = [name, *map(str, scans), "--out", out, "--device", "cpu"]
+        arguments = [*words, *map(str, scans), "--out", out, "--device", "cpu"]
         if model_dir:
             arguments += ["--model-dir", str(model_dir)]
         ended = subprocess.run(
@@ -53,7 +58,7 @@ def _rate(name: str, scans: Sequence[Path], cores: set[int], model_dir: Path | N
         )
         if ended.returncode != 0:
             last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise BenchError(f"{name} failed with status {ended.returncode}: {' '.join(last)}")
+            raise BenchError(f"{words[0]} failed with status {ended.returncode}: {' '.join(last)}")
         return cases_a_minute([path.stat().st_mtime for path in Path(out).rglob("*.json")])
 
 

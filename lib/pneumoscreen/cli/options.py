@@ -23,6 +23,10 @@ TokensFile = Annotated[
         show_default="the user's own",
     ),
 ]
+LogMegabytes = Annotated[
+    int, typer.Option(envvar="PNEUMOSCREEN_LOG_MB", min=1, help="Megabytes from which on it is set aside.")
+]
+LogFiles = Annotated[int, typer.Option(envvar="PNEUMOSCREEN_LOG_FILES", min=1, help="Files set aside that are kept.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.")]
 Processes = Annotated[
     int | None,

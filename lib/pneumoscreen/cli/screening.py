@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from . import options
-from .options import Device, ModelDir, Ray, RayCpus, RayGpus
+from .options import Device, LogFiles, LogMegabytes, ModelDir, Ray, RayCpus, RayGpus
 from .pacs import CaFile, ClientCert, Days, User
 
 
@@ -74,6 +74,11 @@ def archive(
         str | None, typer.Option(help="Take studies of these days, as in 20240101-20241231; in place of --days.")
     ] = None,
     modality: Annotated[str | None, options.modality(lambda method: f"of a PACS take only {method.images}")] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Write a line of JSON for each image, without names.", show_default="none")
+    ] = None,
+    log_mb: LogMegabytes = 50,
+    log_files: LogFiles = 5,
     model_dir: ModelDir = None,
     device: Device = "auto",
 ) -> int:
@@ -88,8 +93,11 @@ def archive(
     """
     from ..archive.command import run_archive
     from ..archive.studies import StudyChoice
+    from ..server.logs import LogChoice, LogFormat, set_up_log
     from ..workers.asked import Workers
 
+    if log_file is not None:
+        set_up_log(LogChoice(LogFormat.JSON, log_file, log_mb, log_files))
     return run_archive(
         sources,
         out,

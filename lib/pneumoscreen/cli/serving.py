@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..pacs.choices import PASSWORD, TOKEN, Kernel, Send
-from .options import TokensFile
+from .options import LogFiles, LogMegabytes, TokensFile
 
 _PREFIX = "PNEUMOSCREEN_"
 _PACS = "With a PACS"
@@ -103,12 +103,8 @@ def serve(
         Path | None,
         typer.Option(envvar=f"{_PREFIX}LOG_FILE", help="File of the log.", show_default="standard error"),
     ] = None,
-    log_mb: Annotated[
-        int, typer.Option(envvar=f"{_PREFIX}LOG_MB", min=1, help="Megabytes from which on it is set aside.")
-    ] = 50,
-    log_files: Annotated[
-        int, typer.Option(envvar=f"{_PREFIX}LOG_FILES", min=1, help="Files set aside that are kept.")
-    ] = 5,
+    log_mb: LogMegabytes = 50,
+    log_files: LogFiles = 5,
     state: Annotated[
         Path | None,
         typer.Option(

@@ -157,13 +157,12 @@ def find_scans(table: Path, cases: Sequence[SiteCase]) -> list[Input | Refused]:
     Raises:
         TableError: if a path holds several scans or an X-ray.
     """
-    taken = set(RESERVED_NAMES)
+    taken = dict.fromkeys(RESERVED_NAMES, 1)
     found: list[Input | Refused] = []
     for case in cases:
         scan = _scan(table, case)
         if isinstance(scan, Input):
             scan = replace(scan, case_id=unique_id(scan.case_id, taken))
-            taken.add(scan.case_id.lower())
         found.append(scan)
     return found
 

@@ -84,10 +84,17 @@ def source_below(path: Path, root: Path) -> str | None:
     return below.encode(errors="replace").decode() or None
 
 
-def unique_id(case_id: str, taken: set[str]) -> str:
-    """The id, with a number where it is taken already; ``taken`` holds ids in small letters."""
-    number, candidate = 1, case_id
+def unique_id(case_id: str, taken: dict[str, int]) -> str:
+    """The id, with a number where it is taken already.
+
+    Args:
+        case_id: the id.
+        taken: ids so far, and the last number that each was given; the new one is entered. In small letters, since
+            some file systems take "CT" and "ct" for the same name.
+    """
+    key, candidate = case_id.lower(), case_id
     while candidate.lower() in taken:
-        number += 1
-        candidate = f"{case_id}_{number}"
+        taken[key] += 1
+        candidate = f"{case_id}_{taken[key]}"
+    taken[candidate.lower()] = 1
     return candidate

@@ -53,8 +53,12 @@ def to_hounsfield(values: NDArray[np.generic], name: str) -> Hounsfield:
         sample = sample[~_sample(outside).astype(bool)]
     is_padding = sample <= PADDING_BELOW
     body = sample[~is_padding]
-    offset, notes = _offset(body, name)
-    body = body + offset
+    if body.size == 0:
+        raise NotCTError(f"{name} holds padding only; export the CT again")
+    levels = _levels(body)
+    offset, notes = _offset(body, levels, name)
+    if offset:
+        body = body + offset
     _check_values(body, name)
     padded = 0 if outside is None else int(np.count_nonzero(outside))
     if _is_even(sample[is_padding]):
@@ -62,7 +66,7 @@ def to_hounsfield(values: NDArray[np.generic], name: str) -> Hounsfield:
     if padded:
         share = f"{100.0 * padded / values.size:.1f} % of the voxels"
         notes.append(f"Padding outside the scanned circle ({share}) was replaced by air (-1024 HU).")
-    approximate = _approximate(body)
+    approximate = _approximate(body, levels)
     hu = _convert(values, offset)
     if outside is not None:
         hu = np.where(outside, np.int16(HU_RANGE[0]), hu)
@@ -103,12 +107,9 @@ def _bright_padding(values: NDArray[np.generic], sample: NDArray[np.float64]) ->
     return outside
 
 
-def _offset(body: NDArray[np.float64], name: str) -> tuple[float, list[str]]:
+def _offset(body: NDArray[np.float64], levels: int, name: str) -> tuple[float, list[str]]:
     """What must be added to become HU: 0, or -1024 for values that were stored unsigned."""
-    if body.size == 0:
-        raise NotCTError(f"{name} holds padding only; export the CT again")
     low, high = float(body.min()), float(body.max())
-    levels = _levels(body)
     if low >= 0 and high <= 255:
         what = "label map" if levels < _LABEL_MAP_VALUES else "stack of 8-bit pictures"
         raise NotCTError(
@@ -150,9 +151,9 @@ def _check_values(body: NDArray[np.float64], name: str) -> None:
         )
 
 
-def _approximate(body: NDArray[np.float64]) -> list[str]:
+def _approximate(body: NDArray[np.float64], levels: int) -> list[str]:
     """A note where the values were made from pictures or cut to a display window."""
-    low, high, levels = float(body.min()), float(body.max()), _levels(body)
+    low, high = float(body.min()), float(body.max())
     if levels <= _EIGHT_BIT_VALUES:
         why = f"the image holds {levels} grey levels between {low:.0f} and {high:.0f} HU, as made from 8-bit pictures"
     elif high < 1000 and np.mean(body == high) > 0.002:
@@ -165,6 +166,7 @@ def _approximate(body: NDArray[np.float64]) -> list[str]:
 
 
 def _levels(body: NDArray[np.float64]) -> int:
+    """How many different values there are, whatever is added to all of them."""
     low = body.min()
     span = float(body.max() - low)
     if span < 1 << 20 and np.array_equal(body, np.rint(body)):

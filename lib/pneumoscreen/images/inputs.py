@@ -119,10 +119,13 @@ class _Search:
         if not self.root.is_dir():
             return [_placed(_file_item(self.root, "check its name and that it may be read"), self.root)]
         found = list(self._found)
+        of_ct = {path for path, one in self.dicom.items() if one.is_of_ct}
+        above_ct = {parent for path in of_ct for parent in path.parents}
         for folder, files in self._files.items():
             found += [_file_item(path) for path in files if kind_of_name(path) is Kind.VOLUME]
             found += of_series.get(folder, ())
-            found += self._pictures(folder, [path for path in files if kind_of_name(path) is Kind.PICTURE])
+            is_of_ct = folder in above_ct or not of_ct.isdisjoint((folder, *folder.parents))
+            found += self._pictures(folder, [path for path in files if kind_of_name(path) is Kind.PICTURE], is_of_ct)
         is_told = is_told or self._is_searched or any(not isinstance(item, PassedOver) for item in found)
         # A series may have begun in a folder that was named before this one.
         if not is_told and not any(one.headers for one in self.dicom.values()):
@@ -130,9 +133,8 @@ class _Search:
             found.append(Refused(self.root, f"{self.root} {reason}"))
         return [_placed(item, self.root) for item in found]
 
-    def _pictures(self, folder: Path, files: Sequence[Path]) -> Iterator[Found]:
+    def _pictures(self, folder: Path, files: Sequence[Path], is_of_ct: bool) -> Iterator[Found]:
         """The pictures of a folder. Ours: those in, above and below a DICOM CT and beside a volume belong to it."""
-        is_of_ct = any(one.is_of_ct and _beside(folder, other) for other, one in self.dicom.items())
         is_of_ct = is_of_ct or any(kind_of_name(path) is Kind.VOLUME for path in self._files[folder])
         twins = {stem_of(header.path) for header in self.dicom[folder].headers}
         for path in files:
@@ -291,18 +293,8 @@ def modality_of(path: Path) -> Modality:
     return "CXR" if first is not None and first.headers[0].modality in RADIOGRAPHS else "CT"
 
 
-def _beside(folder: Path, other: Path) -> bool:
-    """Whether pictures in a folder belong to what the other one holds: in it, above it or below it."""
-    return folder.is_relative_to(other) or other.is_relative_to(folder)
-
-
 def _with_unique_ids(found: Sequence[Found]) -> list[Found]:
-    # Some file systems take "CT" and "ct" for the same name.
-    taken: set[str] = set()
-    unique: list[Found] = []
-    for item in found:
-        if isinstance(item, Input):
-            item = replace(item, case_id=unique_id(item.case_id, taken))
-            taken.add(item.case_id.lower())
-        unique.append(item)
-    return unique
+    taken: dict[str, int] = {}
+    return [
+        replace(item, case_id=unique_id(item.case_id, taken)) if isinstance(item, Input) else item for item in found
+    ]

@@ -17,16 +17,13 @@ class Namer:
 
     def __init__(self, anonymous: bool = False) -> None:
         self._anonymous = anonymous
-        # Some file systems take "CT" and "ct" for the same name.
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}
 
     def case_id(self, given: Input, sha256: str) -> str:
         """The id of an input whose bytes have this SHA-256."""
         place = given.place or ""
         name = "case" if self._anonymous or not place else _name_of(given, place)
-        found = unique_id(stable_id(name, place, _identity(given) or sha256), self._taken)
-        self._taken.add(found.lower())
-        return found
+        return unique_id(stable_id(name, place, _identity(given) or sha256), self._taken)
 
     def source(self, given: Input) -> str | None:
         """Where the input lies below what was named, for its document."""

@@ -194,10 +194,16 @@ def _without_spoilt(series: Sequence[_Series], found: Sequence[DicomFolder]) -> 
     spoilt: dict[int, list[DicomFile]] = defaultdict(list)
     doubtful: set[int] = set()
     alone: list[DicomFile] = []
+    of_folder: dict[Path, list[int]] = defaultdict(list)
+    of_key: dict[_Key | None, list[int]] = defaultdict(list)
+    for number, one in enumerate(series):
+        of_key[one.headers[0].series_key].append(number)
+        for path in one.folders:
+            of_folder[path].append(number)
     for folder in found:
-        here = [number for number, one in enumerate(series) if folder.path in one.folders and is_ct(one.headers)]
+        here = [number for number in of_folder[folder.path] if is_ct(series[number].headers)]
         for fault in folder.faults:
-            own = [number for number, one in enumerate(series) if one.headers[0].series_key == fault.series]
+            own = of_key[fault.series]
             # A file that is of another kind than its name says is no slice.
             in_doubt = here if fault.series is None and isinstance(fault.fault, DamagedError) else []
             if fault.series is not None and own:
@@ -209,11 +215,11 @@ def _without_spoilt(series: Sequence[_Series], found: Sequence[DicomFolder]) -> 
                 doubtful.update(in_doubt)
     items: list[Found] = [_spoilt(faults) for faults in spoilt.values()]
     items += [Refused(path, reason) for path, reason in folded(Refused(one.path, str(one.fault)) for one in alone)]
-    counts = [sum(path in one.folders for one in series) for path in (one.folders[0] for one in series)]
     for number, one in enumerate(series):
         if number not in spoilt:
             notes = (*one.notes, *([_DOUBT] if number in doubtful else []))
-            items.append(replace(series_input(one.folders[0], one.headers, counts[number] == 1), notes=notes))
+            is_alone = len(of_folder[one.folders[0]]) == 1
+            items.append(replace(series_input(one.folders[0], one.headers, is_alone), notes=notes))
     return items
 
 
