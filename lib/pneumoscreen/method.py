@@ -6,11 +6,11 @@ for, so that a command that only lists names starts fast.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .case_kinds import Kind
 from .errors import ConfigError
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from .active_learning.score_file import Finding
     from .active_learning.scores import CaseScore
-    from .case import Case, ModelInfo
+    from .case import Case
     from .evaluation.request import CohortRequest, CrossRequest, Evaluation, TableRequest
     from .images.inputs import Input, Modality
-    from .images.masks import Masks
+    from .images.volume import Masks
     from .importers.found import ImportRequest, Layout, Remark
     from .importers.outcomes import Outcome
     from .models.portable import Portable
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from .models.weights import Weights
     from .phantoms.studies import PhantomRequest, Writer
     from .report.drawing import Drawing
+    from .screener import Screener, Task
+    from .simulation.subject import Subject
     from .studies.cases import Study
     from .studies.marked import Marked
+    from .studies.marks import Painting
     from .training.recipes import Recipe
     from .verdict import Classes
 
@@ -66,50 +69,6 @@ class Network:
     load: "Callable[[Weights], object]"
     recipe: "Callable[[], type[Recipe]]"
     portable: "Callable[[Weights], Portable] | None" = None
-
-
-class Screening(Protocol):
-    """A screened image: its document, and whatever else the method's report is drawn from."""
-
-    @property
-    def case(self) -> "Case":
-        """The document."""
-
-
-class Screener(Protocol):
-    """The loaded networks of a method."""
-
-    @property
-    def models(self) -> "Mapping[str, ModelInfo]":
-        """Their versions."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences for the document on versions that were passed over as damaged."""
-
-    def noting(self, note: str) -> "Screener":
-        """The same networks with a further sentence for every document."""
-
-    def screen(
-        self,
-        image: Any,
-        progress: Progress | None = None,
-        diagnosis: str | None = None,
-        read_s: float | None = None,
-        draws: int = 0,
-    ) -> Screening:
-        """Screen one image.
-
-        Args:
-            image: as the method reads it.
-            progress: told of each stage.
-            diagnosis: clinical diagnosis, for the document.
-            read_s: seconds that reading took.
-            draws: samples with dropout, from which a score for active learning is computed.
-
-        Raises:
-            PneumoScreenError: if it cannot be screened.
-        """
 
 
 class Method(ABC):
@@ -209,7 +168,7 @@ class Method(ABC):
     # Screening
 
     @abstractmethod
-    def screener(self, store: "ModelStore", device: str | None = None) -> Screener:
+    def screener(self, store: "ModelStore", device: str | None = None) -> "Screener":
         """The networks in use; on the GPU where there is one, unless told otherwise.
 
         Raises:
@@ -264,6 +223,35 @@ class Method(ABC):
         del screening, screener
         return {}
 
+    @property
+    def tasks(self) -> "tuple[Task, ...]":
+        """What it answers on request beside the screening."""
+        return ()
+
+    def from_label_map(
+        self,
+        painting: "Painting",
+        image: Any,
+        case: "Case",
+        known: "Case | None",
+        shown: "Collection[int] | None",
+        classes: "Classes",
+    ) -> "Case":
+        """The document that a reader's label map stands for; asked of a method with ``segments``.
+
+        Args:
+            painting: what the reader painted.
+            image: that it was painted on.
+            case: what is known of the case beside what the label map shows.
+            known: its newest document, which the label map may refer to.
+            shown: numbers of the segments that the client was shown; None: all.
+            classes: the site's class list.
+
+        Raises:
+            CaseError: if a value cannot be labelled; the message names what can be.
+        """
+        raise NotImplementedError
+
     def urgency(self, finding: "Finding") -> float | None:
         """How early a screened case is to be read, from 0 to 1; None where that is not known."""
         return finding.infection
@@ -294,6 +282,14 @@ class Method(ABC):
         """
         raise ConfigError(f"crossvalidate: there is nothing to cross-validate for {self.images}")
 
+    def rehearsed(self) -> "type[Subject]":
+        """What ``pneumoscreen simulate`` rehearses.
+
+        Raises:
+            ConfigError: if it rehearses nothing of the method.
+        """
+        raise ConfigError(f"simulate: nothing is rehearsed on {self.images}")
+
     def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
         """The layouts of data that can be imported: those known by their folders, and others, which are tried later."""
         return (), ()
@@ -305,6 +301,11 @@ class Method(ABC):
             PneumoScreenError: if nothing can be imported at all.
         """
         raise ConfigError(f"import: {layout.name} is no layout of {self.images}")
+
+    @property
+    def demonstration(self) -> "tuple[PhantomRequest, ...]":
+        """Synthetic images of one case each that ``pneumoscreen demo`` screens."""
+        return ()
 
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes the synthetic cases that are asked for.

@@ -14,6 +14,7 @@ from .ct.method import METHOD as CT
 from .cxr.method import METHOD as CXR
 from .errors import ConfigError
 from .method import Method, Network
+from .verdict import DEFAULT_CLASSES, Classes
 
 if TYPE_CHECKING:
     from .images.inputs import Input
@@ -60,6 +61,12 @@ def method_named(name: str) -> Method:
     if name not in found:
         raise ConfigError(f"{name!r} is not one of {', '.join(map(repr, found))}")
     return found[name]
+
+
+def class_list(store: "ModelStore") -> Classes:
+    """The list that documents of a site keep to: that of the networks in use; the paper's where none has one."""
+    found = (method.stored_classes(store) for method in METHODS)
+    return next((classes for classes in found if classes is not None), DEFAULT_CLASSES)
 
 
 def networks() -> dict[str, Network]:

@@ -1,7 +1,6 @@
 """Rules that any uncertainty must keep, and examples whose order a reader would agree with."""
 
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,15 +10,12 @@ from numpy.typing import NDArray
 
 from pneumoscreen.active_learning.uncertainty import (
     LEAST_SURE_PATCHES,
-    WEIGHTS,
     combine,
     disagreement,
     entropies,
     entropy,
     margin,
-    uncertainty_parts,
 )
-from pneumoscreen.case import Patch, ReaderMark, Region
 from pneumoscreen.verdict import DEFAULT_CLASSES, Classes, noisy_or
 
 LABELS = DEFAULT_CLASSES.patch_labels
@@ -132,32 +128,3 @@ def test_certainty_itself_is_no_fault() -> None:
 
 def test_a_site_with_one_infection_has_no_second_type() -> None:
     assert 0.0 <= margin([("tb", 0.9)], Classes(("tb",))) <= 0.1
-
-
-def _region(number: int, *patches: tuple[str, float], probabilities: bool = True) -> Region:
-    made = []
-    for slice_, (label, sure) in enumerate(patches):
-        row = {name: sure if name == label else (1.0 - sure) / 2 for name in LABELS}
-        made.append(Patch(slice_, label, sure, 0.1, row if probabilities else {}))
-    return Region(f"r{number}", "model", (0.0, 0.0, 0.0), (20.0, 20.0, 20.0), 0.9, "left", tuple(made)).with_vote()
-
-
-def test_the_terms_of_a_document() -> None:
-    sure = [_region(1, *[("covid19", 0.98)] * 3), _region(2, *[("irrelevant", 0.97)] * 3)]
-    torn = [
-        _region(1, ("covid19", 0.45), ("influenza_a", 0.4), ("covid19", 0.5)),
-        _region(2, *[("influenza_a", 0.55)] * 3),
-    ]
-    calm, doubtful = (uncertainty_parts(regions, DEFAULT_CLASSES) for regions in (sure, torn))
-    assert all(doubtful[name] > calm[name] for name in WEIGHTS)
-    assert combine(doubtful) > 2 * combine(calm)
-    assert set(uncertainty_parts([], DEFAULT_CLASSES).values()) == {0.0}
-
-
-def test_a_readers_mark_changes_nothing_and_probabilities_are_not_needed() -> None:
-    region = _region(1, ("covid19", 0.6), ("influenza_a", 0.5), ("covid19", 0.7))
-    marked = replace(region, reader=ReaderMark("irrelevant", "reader-a", "2026-11-24T10:00:00Z"))
-    bare = _region(1, ("covid19", 0.6), ("influenza_a", 0.5), ("covid19", 0.7), probabilities=False)
-    expected = uncertainty_parts([region], DEFAULT_CLASSES)
-    assert uncertainty_parts([marked], DEFAULT_CLASSES) == expected
-    assert uncertainty_parts([bare], DEFAULT_CLASSES) == pytest.approx(expected)

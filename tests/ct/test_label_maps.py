@@ -12,18 +12,17 @@ from hypothesis import strategies as st
 from pneumoscreen.case import Case, Region
 from pneumoscreen.ct.label_maps import (
     NOTE,
-    Painting,
     SideOf,
     case_from_label_map,
     number_of,
-    read_label_map,
-    segment_names,
     sides_of,
 )
 from pneumoscreen.ct.lungs.segmentation import Lungs, segment_lungs
 from pneumoscreen.ct.phantoms.phantom import PhantomSpec, generate_phantom
 from pneumoscreen.errors import CaseError
+from pneumoscreen.images.mask_file import read_label_map
 from pneumoscreen.images.volume import LEFT, RIGHT, Volume
+from pneumoscreen.studies.marks import Painting
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
 READER, AT = "reader-a", "2026-11-24T10:00:00Z"
@@ -253,23 +252,6 @@ def test_a_map_that_does_not_fit_the_image_is_refused(flesh: Volume, tmp_path: P
         with pytest.raises(CaseError, match="the label map cannot be used") as refused:
             read_label_map(path, flesh)
         assert str(tmp_path) not in str(refused.value)
-
-
-def test_slicers_names_are_matched_to_its_values() -> None:
-    def info(*pairs: tuple[str, object]) -> list[dict[str, object]]:
-        return [{"name": name, "idx": number, "color": [1, 2, 3]} for name, number in pairs]
-
-    assert segment_names(None, [1, 2]) == {}
-    assert segment_names(info(("a", 1), ("b", 2)), [1, 2]) == {1: "a", 2: "b"}
-    assert segment_names(info(("a", 1), ("b", 5)), [5]) == {1: "a", 5: "b"}, "the client's own numbers"
-    assert segment_names(info(("a", 2), ("b", 3)), [1, 2]) == {1: "a", 2: "b"}, "Slicer left its first segment out"
-    assert segment_names([{"name": "a"}, {"name": "b"}], [2]) == {1: "a", 2: "b"}
-    assert segment_names([{"color": 3}], [1]) == {}
-    with pytest.raises(CaseError, match="label_info numbers its segments with gaps"):
-        segment_names(info(("a", 2), ("b", 3)), [2])
-    for wrong in ({"name": "a"}, "a", [1], 3):
-        with pytest.raises(CaseError, match="label_info must be a list"):
-            segment_names(wrong, [1])
 
 
 def test_only_numbered_regions_have_a_value(flesh: Volume) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import f1_score
 
-from pneumoscreen.ct.figures.published import CASES, PATCHES_M1, PATCHES_M2, REGIONS
+from pneumoscreen.ct.figures.summary import CASES, PATCHES_M1, PATCHES_M2, REGIONS
 from pneumoscreen.ct.learning.comparison import _mean_f1_and_difference
 from pneumoscreen.cxr.figures.figures import figures_of as radiograph_figures
 from pneumoscreen.metrics.confusion import ConfusionMatrix, counts_table, figure, figures_of, figures_table, mean_f1

@@ -18,8 +18,7 @@ from pneumoscreen.case import CXR_CLASSES, Case, Cxr, ImageInfo, ModelInfo, plac
 from pneumoscreen.ct.phantoms.phantom import Phantom, PhantomSpec, generate_phantom
 from pneumoscreen.ct.phantoms.studies import truth_document
 from pneumoscreen.images import Input, find_inputs
-from pneumoscreen.images.masks import Masks
-from pneumoscreen.images.volume import Volume
+from pneumoscreen.images.volume import Masks, Volume
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.cache import SeriesCache
 from pneumoscreen.pacs.client import Pacs

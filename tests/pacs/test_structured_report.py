@@ -15,7 +15,7 @@ from scripts.phantom_files import write_xray
 from pneumoscreen import RESEARCH_USE_ONLY
 from pneumoscreen.case import ReaderMark
 from pneumoscreen.images.radiograph import Radiograph
-from pneumoscreen.images.radiograph_corners import stored_corners
+from pneumoscreen.images.radiograph_header import stored_corners
 from pneumoscreen.pacs.about import About
 from pneumoscreen.pacs.results import results_of
 from pneumoscreen.pacs.segmentation import region_mask

@@ -11,21 +11,22 @@ from pathlib import Path
 import pytest
 
 from pneumoscreen.case import Case
+from pneumoscreen.methods import method_for
 from pneumoscreen.report.wording import display_name
 from pneumoscreen.server.client import Client
-from pneumoscreen.server.demo import CASES, XRAY_CASE
 
 from .conftest import environment
 
+CASES = [(asked.diagnosis, asked.seed) for asked in method_for("CT").demonstration]
+(XRAY_CASE,) = [(asked.diagnosis, asked.seed) for asked in method_for("CXR").demonstration]
 SMALL = """
 import sys
-from pathlib import Path
+from dataclasses import replace
 from pneumoscreen import cli
-from pneumoscreen.ct.phantoms.phantom import PhantomSpec
-from pneumoscreen.server import demo
+from pneumoscreen.methods import METHODS
 
-run = demo.run_demo
-demo.run_demo = lambda out, ct=None: run(out, ct, PhantomSpec(matrix=128, slices=30))
+small = [replace(asked, matrix=128, slices=30) for asked in METHODS[0].demonstration]
+type(METHODS[0]).demonstration = small
 sys.exit(cli.main(["demo", *sys.argv[1:]]))
 """
 """The demo's command with phantoms of a tenth of the voxels."""
@@ -33,17 +34,18 @@ sys.exit(cli.main(["demo", *sys.argv[1:]]))
 LATE = SMALL.replace(
     "sys.exit",
     """
+from pneumoscreen.server import demo
+
 class ClientOf(demo.ClientOf):
     def __init__(self, *arguments):
         super().__init__(*arguments)
         demo.client_of = self
 
-write = demo.write_picture
-def write_when_served(*arguments):
-    write(*arguments)
+def phantoms_when_served(asked):
     demo.client_of().wait_until_ready(600)
+    return type(METHODS[1]).phantoms(METHODS[1], asked)
 
-demo.ClientOf, demo.write_picture = ClientOf, write_when_served
+demo.ClientOf, METHODS[1].phantoms = ClientOf, phantoms_when_served
 sys.exit""",
 )
 """The same where making the phantoms takes longer than starting the server, as it does with whole ones."""

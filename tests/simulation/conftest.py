@@ -9,9 +9,10 @@ from pneumoscreen.ct.candidates.finding import CandidateModel, CandidateSettings
 from pneumoscreen.ct.candidates.network import CandidateNetworkSettings
 from pneumoscreen.ct.candidates.proposals import SelectionSettings
 from pneumoscreen.ct.candidates.working_grid import WorkingGridSettings
+from pneumoscreen.ct.simulation import CtSimulationSettings, CtSubject
 from pneumoscreen.models.store import ModelStore
 from pneumoscreen.simulation.ledger import Ledger
-from pneumoscreen.simulation.settings import Plan, SimulationSettings
+from pneumoscreen.simulation.settings import Plan
 from pneumoscreen.simulation.simulate import run_simulation
 
 NARROW: dict[str, Any] = {
@@ -23,7 +24,7 @@ NARROW: dict[str, Any] = {
     "proposal_channels": 8,
     "anchor_scales": (1.0,),
 }
-SETTINGS = SimulationSettings.model_validate(
+SETTINGS = CtSimulationSettings.model_validate(
     {
         "phantom": {"matrix": 64, "slices": 16},
         "steps": 4,
@@ -57,12 +58,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
 
 
 @pytest.fixture(scope="session")
+def subject(store: ModelStore) -> CtSubject:
+    """The classifier of the CT method, on the tiny clinic."""
+    return CtSubject(SETTINGS, store)
+
+
+@pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of prepared cases, shared by all simulations here."""
     return tmp_path_factory.mktemp("cases")
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, store: ModelStore, cases: Path) -> Ledger:
+def finished(tmp_path_factory: pytest.TempPathFactory, subject: CtSubject, cases: Path) -> Ledger:
     """A simulation that ran through."""
-    return run_simulation(PLAN, SETTINGS, tmp_path_factory.mktemp("finished"), store, cases=cases, say=silent)
+    return run_simulation(PLAN, subject, tmp_path_factory.mktemp("finished"), cases=cases, say=silent)

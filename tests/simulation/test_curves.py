@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pneumoscreen.simulation.curves import FIGURES, Curves, mean_interval
+from pneumoscreen.ct.simulation import CtSubject
+from pneumoscreen.simulation.curves import Curves, mean_interval
 from pneumoscreen.simulation.ledger import Ledger
 from pneumoscreen.simulation.page import findings, render_page, write_results
-from pneumoscreen.simulation.settings import Plan, SimulationSettings
+from pneumoscreen.simulation.settings import Plan
 from pneumoscreen.simulation.text import to_text
 
-from .conftest import PLAN, SETTINGS
+from .conftest import PLAN
 
+FIGURES = CtSubject.figures
 RISING = np.array([[0.50, 0.60, 0.70, 0.75, 0.80, 0.85], [0.52, 0.58, 0.68, 0.77, 0.80, 0.85]])
 
 
@@ -25,7 +27,7 @@ def _curves(**accuracy: NDArray[np.float64]) -> Curves:
         name: {figure: 1.0 - rows if figure == "log_loss" else rows for figure in FIGURES}
         for name, rows in accuracy.items()
     }
-    return Curves(plan, 1, values, {name: {1: ("a",), 2: ("b",)} for name in accuracy})
+    return Curves(CtSubject, plan, 1, values, {name: {1: ("a",), 2: ("b",)} for name in accuracy})
 
 
 def test_an_interval_of_a_mean_is_students() -> None:
@@ -61,12 +63,12 @@ def test_a_strategy_that_does_not_get_there_is_said_to() -> None:
     assert document["strategies"]["combined"]["case_accuracy"]["to_reach_random"]["labels"]["estimate"] is None
 
 
-def test_without_random_choice_nothing_is_compared() -> None:
+def test_without_random_choice_nothing_is_compared(subject: CtSubject) -> None:
     curves = _curves(combined=RISING)
     assert curves.reached("combined", "case_accuracy") is None
     assert len(findings(curves)) == 1
     assert "that random choice has" not in to_text(curves)
-    assert "Lead over" not in render_page(curves, SimulationSettings())
+    assert "Lead over" not in render_page(curves, subject)
 
 
 def test_tables_show_every_round_and_strategy() -> None:
@@ -80,9 +82,9 @@ def test_tables_show_every_round_and_strategy() -> None:
     ]  # fmt: skip
 
 
-def test_results_are_written_as_page_and_json(finished: Ledger, tmp_path: Path) -> None:
-    curves = Curves.of(finished, PLAN, SETTINGS)
-    document = write_results(tmp_path, curves, SETTINGS)
+def test_results_are_written_as_page_and_json(finished: Ledger, subject: CtSubject, tmp_path: Path) -> None:
+    curves = Curves.of(finished, PLAN, subject)
+    document = write_results(tmp_path, curves, subject)
     assert json.loads((tmp_path / "simulation.json").read_text(encoding="utf-8")) == json.loads(json.dumps(document))
     assert document["labels"] == [3, 5, 7]
     assert document["seeds"] == [1, 2]

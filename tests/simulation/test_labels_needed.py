@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pneumoscreen.simulation.labels_needed import labels_to_match, labels_to_reach, rising
+from pneumoscreen.simulation.curves import labels_to_match, labels_to_reach, rising
 
 VALUES = st.lists(st.floats(0.0, 1.0, allow_subnormal=False), min_size=2, max_size=8).map(np.array)
 

@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pneumoscreen.ct.simulation import CtSimulationSettings
 from pneumoscreen.simulation.pool import draw_cohort, spread
-from pneumoscreen.simulation.settings import SimulationSettings
 from pneumoscreen.studies.split import Side, side_of
 
 SHARES = st.dictionaries(st.sampled_from("abcde"), st.floats(0.05, 1.0), min_size=1)
@@ -31,7 +31,7 @@ def test_equal_shares_take_turns() -> None:
 
 
 def test_every_case_is_on_its_side_of_the_split() -> None:
-    settings = SimulationSettings()
+    settings = CtSimulationSettings()
     cohort = draw_cohort(settings, 40, 12)
     for recipes, side in (
         (cohort.pool, Side.TRAINING),
@@ -46,7 +46,7 @@ def test_every_case_is_on_its_side_of_the_split() -> None:
 
 
 def test_a_larger_cohort_begins_with_a_smaller_one() -> None:
-    small, large = draw_cohort(SimulationSettings(), 10, 6), draw_cohort(SimulationSettings(), 20, 9)
+    small, large = draw_cohort(CtSimulationSettings(), 10, 6), draw_cohort(CtSimulationSettings(), 20, 9)
     assert large.pool[:10] == small.pool
     assert large.test[:6] == small.test
     assert large.validation == small.validation

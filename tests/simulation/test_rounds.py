@@ -37,7 +37,7 @@ def test_seeds_have_their_own_arrival() -> None:
 @given(st.lists(st.sampled_from(LABELS), min_size=1, max_size=30), st.integers(0, 30))
 def test_the_start_takes_the_diagnoses_in_turn(labels: list[str], count: int) -> None:
     diagnoses = {f"case-{i}": label for i, label in enumerate(labels)}
-    chosen = start_cases(list(diagnoses), diagnoses, count)
+    chosen = start_cases(list(diagnoses), diagnoses, LABELS, count)
     assert len(set(chosen)) == len(chosen) == min(count, len(labels))
     got, had = Counter(diagnoses[name] for name in chosen), Counter(labels)
     for label in LABELS:

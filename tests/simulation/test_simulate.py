@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pneumoscreen.ct.simulation import CtSubject
 from pneumoscreen.errors import ConfigError
-from pneumoscreen.models.store import ModelStore
 from pneumoscreen.simulation.curves import Curves
 from pneumoscreen.simulation.ledger import Ledger, Turn
 from pneumoscreen.simulation.pool import draw_cohort
@@ -64,7 +64,7 @@ def test_scores_are_kept_exactly(finished: Ledger) -> None:
 
 
 def test_an_interrupted_simulation_ends_like_an_uninterrupted_one(
-    finished: Ledger, store: ModelStore, cases: Path, tmp_path: Path
+    finished: Ledger, subject: CtSubject, cases: Path, tmp_path: Path
 ) -> None:
     def interrupt(line: str) -> None:
         if "trainings step" in line and not line.split("step ")[1].startswith("1/"):
@@ -74,43 +74,43 @@ def test_an_interrupted_simulation_ends_like_an_uninterrupted_one(
         # A line after every training, so that the interruption comes in the middle.
         patched.setattr("pneumoscreen.simulation.simulate.EVERY_S", 0.0)
         with pytest.raises(KeyboardInterrupt):
-            run_simulation(PLAN, SETTINGS, tmp_path, store, cases=cases, say=interrupt)
+            run_simulation(PLAN, subject, tmp_path, cases=cases, say=interrupt)
     done = [turn for turn in TURNS if Ledger(tmp_path).holds(turn)]
     assert 0 < len(done) < len(TURNS)
     # Killed while it wrote: scores without their document are no finished turn.
     last = tmp_path / "rounds" / f"seed-{done[-1].seed:04d}" / f"{done[-1].strategy}-{done[-1].round}.json"
     last.unlink()
     with pytest.raises(ConfigError, match="add --resume"):
-        run_simulation(PLAN, SETTINGS, tmp_path, store, cases=cases, say=silent)
-    resumed = run_simulation(PLAN, SETTINGS, tmp_path, store, cases=cases, resume=True, say=silent)
+        run_simulation(PLAN, subject, tmp_path, cases=cases, say=silent)
+    resumed = run_simulation(PLAN, subject, tmp_path, cases=cases, resume=True, say=silent)
     assert _results(resumed) == _results(finished)
 
 
-def test_two_processes_find_the_same(finished: Ledger, store: ModelStore, cases: Path, tmp_path: Path) -> None:
-    parallel = run_simulation(PLAN, SETTINGS, tmp_path, store, cases=cases, jobs=2, say=silent)
+def test_two_processes_find_the_same(finished: Ledger, subject: CtSubject, cases: Path, tmp_path: Path) -> None:
+    parallel = run_simulation(PLAN, subject, tmp_path, cases=cases, jobs=2, say=silent)
     assert _results(parallel) == _results(finished)
 
 
 def test_a_finished_simulation_goes_on_with_another_strategy(
-    finished: Ledger, store: ModelStore, cases: Path, tmp_path: Path
+    finished: Ledger, subject: CtSubject, cases: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(finished.folder, tmp_path / "rounds")
     more = Plan(("random", "diverse"), pool=9, test=3, start=3, rounds=2, per_round=2, seeds=2)
     said: list[str] = []
-    ledger = run_simulation(more, SETTINGS, tmp_path, store, cases=cases, resume=True, say=said.append)
+    ledger = run_simulation(more, subject, tmp_path, cases=cases, resume=True, say=said.append)
     assert said[-1].startswith("simulate: trainings step 4/4"), "what is there is not trained again"
     assert _results(ledger) == _results(finished)
-    assert list(Curves.of(ledger, more, SETTINGS).values) == ["random", "diverse"]
+    assert list(Curves.of(ledger, more, subject).values) == ["random", "diverse"]
 
 
-def test_another_simulation_is_not_mixed_in(finished: Ledger, store: ModelStore, cases: Path, tmp_path: Path) -> None:
+def test_another_simulation_is_not_mixed_in(finished: Ledger, subject: CtSubject, cases: Path, tmp_path: Path) -> None:
     shutil.copytree(finished.folder, tmp_path / "rounds")
     for plan, settings in (
         (PLAN, SETTINGS.model_copy(update={"steps": 5})),
         (Plan(PLAN.strategies, pool=9, test=3, start=4, rounds=2, per_round=2, seeds=2), SETTINGS),
     ):
         with pytest.raises(ConfigError, match="name another folder"):
-            run_simulation(plan, settings, tmp_path, store, cases=cases, resume=True, say=silent)
+            run_simulation(plan, CtSubject(settings, subject.store), tmp_path, cases=cases, resume=True, say=silent)
 
 
 def test_records_are_plain_json(finished: Ledger) -> None:

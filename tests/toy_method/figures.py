@@ -19,12 +19,20 @@ from .picture import read
 from .screening import OFF, ON, LampScreener
 
 
-def write_lamp(out: Path, seed: int, label: str) -> Path:
-    """A noisy picture, brighter on average than 0.6 where the lamp is on and darker than 0.4 where it is off."""
+def pixels_of(seed: int, label: str) -> np.ndarray:
     rng = np.random.default_rng(seed)
     level = rng.uniform(0.6, 0.8) if label == ON else rng.uniform(0.2, 0.4)
+    return (255 * np.clip(rng.normal(level, 0.1, (24, 32)), 0, 1)).astype(np.uint8)
+
+
+def brightness_of(seed: int, label: str) -> float:
+    return float(pixels_of(seed, label).mean()) / 255
+
+
+def write_lamp(out: Path, seed: int, label: str) -> Path:
+    """A noisy picture, brighter on average than 0.6 where the lamp is on and darker than 0.4 where it is off."""
     path = out / f"lamp-{seed:04d}.lamp.png"
-    Image.fromarray((255 * np.clip(rng.normal(level, 0.1, (24, 32)), 0, 1)).astype(np.uint8)).save(path)
+    Image.fromarray(pixels_of(seed, label)).save(path)
     picture = read(file_input(path))
     document = Case(picture.case_id, "LAMP", picture.image_info(), diagnosis=label)
     (out / FINAL_LABELS / f"{picture.case_id}.json").write_text(document.to_json(), encoding="utf-8")

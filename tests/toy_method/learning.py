@@ -17,7 +17,7 @@ from pneumoscreen.studies.cases import Study, read_document
 from pneumoscreen.studies.split import Side
 from pneumoscreen.training.comparison import compare_scores
 from pneumoscreen.training.device import Workplace
-from pneumoscreen.training.loop import Course, LoopSettings, TrainingLoop
+from pneumoscreen.training.loop import Course, EpochSettings, TrainingLoop
 from pneumoscreen.training.plan import CHECKPOINTS, PlannedCase
 from pneumoscreen.training.progress import ProgressCallback, TrainingObserver, TrainingProgress
 from pneumoscreen.training.publishing import Contest, Publication
@@ -27,7 +27,7 @@ from .picture import read
 from .screening import NETWORK, ON, Threshold
 
 
-class LampSettings(LoopSettings):
+class LampSettings(EpochSettings):
     """A learning rate that brings a threshold across the whole range in some ten epochs."""
 
     epochs: int = 40
@@ -40,7 +40,7 @@ class LampCourse(Course):
 
     def __init__(self, training: Tensor, validation: Tensor, settings: LampSettings, workplace: Workplace) -> None:
         self.training, self.validation, self.settings, self.workplace = training, validation, settings, workplace
-        self.network = Threshold()
+        self.network, self.epochs = Threshold(), settings.epochs
         self.steps = max(len(training) // settings.batch, 1)
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -55,7 +55,7 @@ class LampCourse(Course):
     def opening(self, epoch: int) -> str:
         return f"{len(self.training)} pictures after {epoch} epochs"
 
-    def order(self, generator: torch.Generator) -> Tensor:
+    def order(self, epoch: int, generator: torch.Generator) -> Tensor:
         return torch.randint(len(self.training), (self.steps * self.settings.batch,), generator=generator)
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
@@ -102,7 +102,7 @@ class LampRecipe(Recipe):
     def train(self, cases: Sequence[PlannedCase], observers: tuple[TrainingObserver, ...], say: Say) -> None:
         sets = [self._pictures(cases, side) for side in (Side.TRAINING, Side.VALIDATION)]
         self._course = LampCourse(*sets, self.settings, self.workplace)
-        loop = TrainingLoop(self._course, self.settings, self.initial_state(), say)
+        loop = TrainingLoop(self._course, self.initial_state(), say)
         loop.run(self.folder / CHECKPOINTS, None, observers)
         self._patients = [case.patient for case in cases if case.side is Side.VALIDATION]
 

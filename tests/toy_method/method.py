@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pneumoscreen.case import Case
 from pneumoscreen.case_kinds import Kind
 from pneumoscreen.method import Method, Network
+from pneumoscreen.screener import Answer, Asked, Task
 
 NETWORK = "lamp_threshold"
 
@@ -57,15 +59,38 @@ class LampMethod(Method):
         unsure = 1.0 - abs(2.0 * screening.probability - 1.0)
         return CaseScore(case_id, unsure, 0.0, screener.embedding(screening))
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        return (
+            Task(NETWORK, "Says how bright a lamp is, and nothing else.", _brightness, lambda classes: ("brightness",)),
+        )
+
     def evaluate(self, request: Any) -> Any:
         from .figures import evaluate
 
         return evaluate(request)
 
+    @property
+    def demonstration(self) -> Any:
+        from pneumoscreen.phantoms.studies import PhantomRequest
+
+        return (PhantomRequest(1, 7, "on"),)
+
+    def rehearsed(self) -> Any:
+        from .rehearsal import LampSubject
+
+        return LampSubject
+
     def phantoms(self, asked: Any) -> Any:
         from .figures import writer_of
 
         return writer_of(asked)
+
+
+def _brightness(asked: Asked) -> Answer:
+    image = asked.image
+    note = f"brightness {image.brightness:.2f}"
+    return Answer(Case(image.case_id, "LAMP", image.image_info(), asked.diagnosis, notes=(*image.notes, note)))
 
 
 def _load(weights: Any) -> object:

@@ -106,6 +106,34 @@ def test_a_folder_without_it_says_what_is_missing(models: Path, tmp_path: Path) 
     assert "pneumoscreen phantom --modality lamp" in done.stderr
 
 
+def test_its_readers_loop_is_rehearsed(tmp_path: Path) -> None:
+    sizes = {"pool": 20, "test": 6, "start": 3, "rounds": 2, "per-round": 3, "seeds": 2}
+    options = [word for name, value in sizes.items() for word in (f"--{name}", value)]
+    done = command("simulate", "--modality", "lamp", "--out", tmp_path, "--json", "--device", "cpu", *options)
+    curves = json.loads(done.stdout)
+    accuracy = curves["strategies"]["combined"]["accuracy"]["mean"]
+    assert curves["labels"] == [3, 6, 9] and accuracy[-1]["estimate"] == 1.0
+    assert "pictures of 24 x 32 pixels" in (tmp_path / "simulation.html").read_text(encoding="utf-8")
+
+
+def test_it_is_demonstrated(models: Path, tmp_path: Path) -> None:
+    # The other methods show nothing here: this store has none of their networks.
+    program = """
+import sys
+from pneumoscreen import cli
+from pneumoscreen.methods import METHODS
+for method in METHODS[:2]:
+    type(method).demonstration = ()
+sys.exit(cli.main(["demo", "--out", sys.argv[1]]))
+"""
+    environment = {**os.environ, "PYTHONPATH": PATH, "PNEUMOSCREEN_MODELS": str(models)}
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(words, env=environment, capture_output=True, encoding="utf-8", timeout=280, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads((tmp_path / "lamp-0007.lamp.json").read_text(encoding="utf-8"))
+    assert (document["verdict"]["label"], document.get("diagnosis")) == ("on", None), "the truth is not told"
+
+
 class TestServed:
     def test_its_task_and_training_are_offered(self, server: RunningServer) -> None:
         info = server.client.get("/info/").json()
@@ -117,6 +145,20 @@ class TestServed:
         document = server.client.infer("lamp_screening", "lamp-0002.lamp").document
         assert (document["modality"], document["verdict"]["label"]) == ("LAMP", "on")
         assert "lamp-0002.lamp: on" in server.client.get("/pneumoscreen/report/lamp-0002.lamp").text
+
+    def test_what_else_it_answers_is_a_task_too(self, server: RunningServer) -> None:
+        document = server.client.infer(NETWORK, "lamp-0002.lamp").document
+        assert (document["modality"], document.get("verdict")) == ("LAMP", None)
+        (note,) = document["notes"]
+        assert 0.6 < float(note.removeprefix("brightness ")) < 0.8
+
+    def test_its_label_maps_are_refused_in_a_sentence(self, server: RunningServer, tmp_path: Path) -> None:
+        (tmp_path / "map.nrrd").write_bytes(b"whatever")
+        with (tmp_path / "map.nrrd").open("rb") as file:
+            place = f"{server.client.address}/datastore/label"
+            done = requests.put(place, params={"image": "lamp-0002.lamp"}, files={"label": file}, timeout=60)
+        assert done.status_code == 422, done.text
+        assert "a label map says nothing of lamps; submit a case document instead" in done.text
 
     def test_scores_order_the_worklist(self, server: RunningServer) -> None:
         requests.post(f"{server.client.address}/scoring/uncertainty", timeout=60).raise_for_status()

@@ -1,11 +1,15 @@
-"""The one loop trains both methods as their own loops did: figures stored from before, and checkpoints as they were."""
+"""The one loop trains all networks as their own loops did: figures stored from before, and checkpoints as they were."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.ct.learning import test_candidates as boxes
 from tests.ct.learning import test_classifier as patches
 from tests.cxr.learning import test_run as pictures
 
+from pneumoscreen.ct.learning.candidate_data import prepare_case
+from pneumoscreen.ct.learning.candidates import train_candidates
 from pneumoscreen.ct.learning.classifier import train_classifier
 from pneumoscreen.training.checkpoints import CheckpointFolder
 from pneumoscreen.training.progress import StepReport
@@ -43,6 +47,20 @@ def test_patches_are_learnt_as_before(tmp_path: Path) -> None:
     assert found is not None
     assert (found.step, set(found.optimizer)) == (10, {"optimizer", "schedule", "scaler"})
     assert set(found.progress) == {"epochs", "run", "parts"}
+
+
+def test_boxes_are_learnt_as_before(toy_cases: list[Any], tmp_path: Path) -> None:
+    watch, settings = Watch(), boxes.SHORT.model_copy(update={"amp": False})
+    prepared = [prepare_case(case, settings.model.grid) for case in toy_cases]
+    train_candidates(prepared, settings, tmp_path, say=patches.quiet, observers=(watch,))
+    objectness = [1.01423, 0.46597, 0.90915, 0.44073, 0.12576, 0.92516]
+    assert [losses[0] for losses in watch.losses] == pytest.approx(objectness, **CLOSE)
+    # The parts and no sum beside them: whoever watches adds them up.
+    total = [3.4174, 2.5052, 3.1830, 2.6285, 1.1803, 2.6665]
+    assert [sum(losses) for losses in watch.losses] == pytest.approx(total, **CLOSE)
+    found = CheckpointFolder(tmp_path).load_latest()
+    assert found is not None
+    assert (found.step, found.progress["epochs"]) == (6, 3)
 
 
 def test_pictures_are_learnt_as_before(tmp_path: Path) -> None:

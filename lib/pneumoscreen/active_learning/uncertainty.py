@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..case import Region
 from ..verdict import Classes, LabelledConfidence
 
 LEAST_SURE_REGIONS = 3
@@ -88,35 +87,8 @@ def combine(parts: Mapping[str, float]) -> float:
     return min(max(math.fsum(WEIGHTS[name] * parts[name] for name in WEIGHTS), 0.0), 1.0)
 
 
-def uncertainty_parts(regions: Sequence[Region], classes: Classes) -> dict[str, float]:
-    """Entropy, disagreement and margin of the regions of a case document.
-
-    What a reader said of a region is left out: the question is how unsure the classifier is. A patch of which the
-    document holds only the label shares the rest of its confidence evenly among the other classes.
-    """
-    rows = [
-        _probabilities(patch.label, patch.confidence, patch.probabilities, classes)
-        for r in regions
-        for patch in r.patches
-    ]
-    votes = [(region.label, region.confidence) for region in regions]
-    return {
-        "entropy": entropy(np.array(rows).reshape(-1, len(classes.patch_labels))),
-        "disagreement": disagreement([patch.label for patch in region.patches] for region in regions),
-        "margin": margin([(label, sure) for label, sure in votes if label is not None and sure is not None], classes),
-    }
-
-
 def _vote_entropy(labels: Sequence[str]) -> float:
     if len(labels) < 2:
         return 0.0
     shares = [count / len(labels) for count in Counter(labels).values()]
     return min(math.fsum(-share * math.log(share) for share in shares) / math.log(len(labels)), 1.0)
-
-
-def _probabilities(label: str, confidence: float, known: Mapping[str, float], classes: Classes) -> list[float]:
-    names = classes.patch_labels
-    if known:
-        return [known.get(name, 0.0) for name in names]
-    rest = (1.0 - confidence) / (len(names) - 1)
-    return [confidence if name == label else rest for name in names]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..methods import METHODS, networks
+from . import options
 from .options import Device, ModelDir
 
 
@@ -182,6 +183,7 @@ def crossvalidate(
 
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for the results; made where missing.")],
+    modality: Annotated[str, options.modality(lambda method: method.phantom_images)] = "ct",
     strategy: Annotated[
         list[str] | None,
         typer.Option(help="Strategy to compare; may be repeated.", show_default="random and combined"),
@@ -207,6 +209,7 @@ def simulate(
 
     simulate_reading(
         out,
+        modality=modality,
         strategies=strategy or (),
         pool=pool,
         test=test,

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from ..csv_table import read_rows
 from ..errors import ConfigError, ModelError, PneumoScreenError
 from ..exports.anonymous import Names
-from ..exports.class_list import class_list
 from ..exports.found import Found, LeftOut, Result, results_of
 from ..method import Method
-from ..methods import METHODS, networks
+from ..methods import METHODS, class_list, networks
 from ..models.store import ModelStore
 from ..output import OutputError, new_folder, require_folder
 from ..studies.keyed_names import key_of

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..exports.anonymous import Names
-from ..exports.class_list import class_list
+from ..methods import class_list
 from ..models.store import ModelStore
 from ..monitoring.page import monitoring_to_text, render_monitoring
 from ..monitoring.summary import MonitoringOptions

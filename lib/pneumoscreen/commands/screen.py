@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..images import Input
     from ..images.found import Found, Refused
     from ..images.naming import Namer
-    from ..method import Screener
+    from ..screener import Screener
 
 STATUS_OK = 0
 STATUS_FAULT = 1

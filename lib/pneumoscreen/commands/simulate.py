@@ -7,11 +7,12 @@ from pathlib import Path
 from ..active_learning.strategies import DEFAULT, STRATEGIES
 from ..config import load_config
 from ..errors import ConfigError
+from ..methods import method_named
 from ..models.store import ModelStore
 from ..output import prepare_folder
 from ..simulation.curves import BASELINE, Curves
 from ..simulation.page import write_results
-from ..simulation.settings import Plan, SimulationSettings
+from ..simulation.settings import Plan
 from ..simulation.simulate import run_simulation
 from ..simulation.text import to_text
 from .device import pick_device
@@ -20,6 +21,7 @@ from .device import pick_device
 def simulate_reading(
     out: Path,
     *,
+    modality: str = "ct",
     strategies: Sequence[str],
     pool: int,
     test: int,
@@ -39,6 +41,7 @@ def simulate_reading(
 
     Args:
         out: folder for the results; made where missing.
+        modality: of the method that is rehearsed.
         strategies: names; none takes the default strategy and random choice.
         pool: cases that are offered, the start cases among them.
         test: cases that judge.
@@ -62,11 +65,12 @@ def simulate_reading(
         if name not in STRATEGIES:
             raise ConfigError(f"--strategy {name}: not a strategy; use one of {', '.join(STRATEGIES)}")
     plan = Plan(chosen, pool=pool, test=test, start=start, rounds=rounds, per_round=per_round, seeds=seeds)
-    settings = load_config(config, SimulationSettings) if config is not None else SimulationSettings()
-    store, place = ModelStore(model_dir), pick_device(device)
+    kind = method_named(modality).rehearsed()
+    settings = load_config(config, kind.settings_type) if config is not None else kind.settings_type.model_validate({})
+    subject = kind(settings, ModelStore(model_dir), pick_device(device))
     out = prepare_folder(out)
     folder = prepare_folder(cases) if cases is not None else None
-    ledger = run_simulation(plan, settings, out, store, cases=folder, device=place, jobs=jobs, resume=resume)
-    curves = Curves.of(ledger, plan, settings)
-    document = write_results(out, curves, settings)
+    ledger = run_simulation(plan, subject, out, cases=folder, jobs=jobs, resume=resume)
+    curves = Curves.of(ledger, plan, subject)
+    document = write_results(out, curves, subject)
     print(json.dumps(document, indent=2) if as_json else to_text(curves), end="\n" if as_json else "")

@@ -18,21 +18,17 @@ region), lets the reader erase, redraw and add segments, and returns values and 
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..case import Case, ReaderMark, Region
-from ..errors import CaseError, ImageError, NoLungsError
+from ..errors import CaseError, NoLungsError
 from ..geometry import box_around
-from ..images.mask_file import read_mask
-from ..images.raw import RawImage
 from ..images.volume import Volume
-from ..images.volume_file import read_volume_file
+from ..studies.marks import Painting
 from ..verdict import Classes
 from .lungs.segmentation import Side, segment_lungs
 
@@ -48,73 +44,6 @@ SideOf = Callable[[NDArray[np.float64]], Side]
 
 Painted = tuple[NDArray[np.float64], float]
 """Index box and millilitres of what a reader painted."""
-
-
-@dataclass(frozen=True)
-class Painting:
-    """A reader's label map on the scan's grid.
-
-    Attributes:
-        values: uint16 [z, y, x], canonical orientation.
-        names: what the client calls its values; empty where it does not say.
-        reader: who painted.
-        at: when, UTC, ISO 8601.
-    """
-
-    values: NDArray[np.uint16]
-    names: Mapping[int, str]
-    reader: str
-    at: str
-
-
-def read_label_map(
-    path: Path, volume: Volume, read: Callable[[Path], RawImage] = read_volume_file
-) -> NDArray[np.uint16]:
-    """The values of a label map file, in canonical orientation.
-
-    Raises:
-        CaseError: if it is no label map on the scan's grid; the message does not name the file, which the client
-            knows by another name.
-    """
-    try:
-        return read_mask(path, volume, read)
-    except ImageError as error:
-        raise CaseError("the label map cannot be used: " + str(error).replace(str(path), "it")) from None
-
-
-def segment_names(label_info: Any, values: Collection[int]) -> dict[int, str]:
-    """What a client calls the values of its label map.
-
-    Slicer's MONAI Label module sends ``[{"name": ..., "idx": ...}]``. It numbers the voxels in the order of this
-    list, yet ``idx`` also counts the segments that it left out; where the two disagree, the one that fits the values
-    is taken.
-
-    Args:
-        label_info: that list, or None.
-        values: of the label map.
-
-    Raises:
-        CaseError: if it is no such list, or both readings fit and contradict each other.
-    """
-    if label_info is None:
-        return {}
-    if not isinstance(label_info, list) or not all(isinstance(item, dict) for item in label_info):
-        raise CaseError('parameter label_info must be a list of {"name": ..., "idx": ...}')
-    if not all(isinstance(item.get("name"), str) for item in label_info):
-        return {}
-    ordered = {number: item["name"] for number, item in enumerate(label_info, start=1)}
-    numbers = [item.get("idx") for item in label_info]
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
-        return ordered
-    numbered = {item["idx"]: item["name"] for item in label_info}
-    present = set(values)
-    readings = [names for names in (numbered, ordered) if present <= set(names)]
-    if len(readings) == 2 and any(numbered[value] != ordered[value] for value in present):
-        raise CaseError(
-            "parameter label_info numbers its segments with gaps, so that it is not clear which values they have; "
-            "remove the segments that are empty or no findings and submit again"
-        )
-    return readings[0] if readings else numbered
 
 
 def case_from_label_map(

@@ -1,6 +1,6 @@
 """The CT method as the rest of the program knows it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..active_learning.scores import CaseScore
-    from ..case import Case, ModelInfo
+    from ..case import Case
     from ..evaluation.request import CohortRequest, Evaluation, TableRequest
     from ..images.inputs import Input
-    from ..images.masks import Masks
-    from ..images.volume import Volume
+    from ..images.volume import Masks, Volume
     from ..importers.found import ImportRequest, Layout, Remark
     from ..importers.outcomes import Outcome
     from ..models.portable import Portable
@@ -28,8 +27,11 @@ if TYPE_CHECKING:
     from ..models.weights import Weights
     from ..phantoms.studies import PhantomRequest, Writer
     from ..report.drawing import Drawing
+    from ..screener import Task
+    from ..simulation.subject import Subject
     from ..studies.cases import Study
     from ..studies.marked import Marked
+    from ..studies.marks import Painting
     from ..training.recipes import Recipe
     from ..verdict import Classes
     from .lungs.segmentation import Lungs
@@ -38,13 +40,7 @@ if TYPE_CHECKING:
 
 MOST_REGIONS = 20
 """What a screening proposes at most: a stock client names this many segments."""
-LUNGS = "lungs"
-_INFECTION = "infection"
-
-
-def infection_by(model: "ModelInfo | None") -> str:
-    """The name under which the infection mask by a candidate network is kept."""
-    return f"infection by {model.sha256 if model else None}"
+_LUNGS, _INFECTION = "lungs", "infection"
 
 
 @dataclass(frozen=True)
@@ -169,8 +165,31 @@ class CtMethod(Method):
 
     def found_in(self, screening: "Screening", screener: "Screener") -> Mapping[str, object]:
         """Lungs and infection mask, for a reader who corrects the regions next."""
+        from .screening import LUNGS, infection_by
+
         infection = infection_by(screener.models.get(networks.CANDIDATES))
         return {LUNGS: screening.lungs, infection: screening.infection}
+
+    @property
+    def tasks(self) -> "tuple[Task, ...]":
+        """Candidate regions, and what given regions show."""
+        from .tasks import TASKS
+
+        return TASKS
+
+    def from_label_map(
+        self,
+        painting: "Painting",
+        image: "Volume",
+        case: "Case",
+        known: "Case | None",
+        shown: "Collection[int] | None",
+        classes: "Classes",
+    ) -> "Case":
+        """Each segment is a region, or as many as it has pieces."""
+        from .label_maps import case_from_label_map, sides_of
+
+        return case_from_label_map(painting, image, case, known, sides_of(image), classes, shown)
 
     def evaluate(self, request: "CohortRequest") -> "Evaluation":
         """The figures on labelled studies or synthetic cases."""
@@ -183,6 +202,12 @@ class CtMethod(Method):
         from .figures.site_evaluation import evaluate_site_cases
 
         return evaluate_site_cases(request)
+
+    def rehearsed(self) -> "type[Subject]":
+        """The classifier."""
+        from .simulation import CtSubject
+
+        return CtSubject
 
     def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
         """Data sets of CTs, and masks or boxes of any origin."""
@@ -204,6 +229,14 @@ class CtMethod(Method):
             anonymous_ids=request.anonymous_ids,
         )
 
+    @property
+    def demonstration(self) -> "tuple[PhantomRequest, ...]":
+        """One of each diagnosis, chosen to be clear cases: three right verdicts in the demo are no accuracy."""
+        from ..phantoms.studies import PhantomRequest
+
+        clear = (("covid19", 41), ("influenza_a", 46), ("no_infection_found", 53))
+        return tuple(PhantomRequest(1, seed, diagnosis) for diagnosis, seed in clear)
+
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes synthetic CTs."""
         from .synthetic_studies import writer_of
@@ -212,7 +245,7 @@ class CtMethod(Method):
 
     def kept(self, screening: "Screening") -> "Mapping[str, NDArray[np.generic]]":
         """Lungs and infection."""
-        return {LUNGS: screening.lungs.labels, _INFECTION: screening.infection}
+        return {_LUNGS: screening.lungs.labels, _INFECTION: screening.infection}
 
     def restored(self, image: "Volume", case: "Case", marked: "Mapping[str, NDArray[np.generic]]") -> "Restored":
         """The regions of the document over lungs and infection; without a screening, over the lungs."""
@@ -221,8 +254,8 @@ class CtMethod(Method):
         from .lungs.segmentation import Lungs, segment_lungs
 
         shape = image.hu.shape
-        if all(name in marked and marked[name].shape == shape for name in (LUNGS, _INFECTION)):
-            lungs, infection = Lungs(marked[LUNGS].astype(np.uint8)), marked[_INFECTION].astype(np.bool_)
+        if all(name in marked and marked[name].shape == shape for name in (_LUNGS, _INFECTION)):
+            lungs, infection = Lungs(marked[_LUNGS].astype(np.uint8)), marked[_INFECTION].astype(np.bool_)
         else:
             lungs, infection = segment_lungs(image), np.zeros(shape, np.bool_)
         return Restored(case, lungs, infection)
@@ -239,7 +272,7 @@ class CtMethod(Method):
 
     def masks(self, image: "Volume", screening: "Screening | Restored") -> "Masks":
         """The lungs and what is infected in them."""
-        from ..images.masks import Masks
+        from ..images.volume import Masks
 
         return Masks(image, screening.lungs.labels, screening.infection)
 

@@ -31,6 +31,14 @@ INFECTION = 3
 STAGE_STARTS = {"read": 0.0, "lungs": 0.03, "candidates": 0.25, "classify": 0.9, "report": 0.97}
 """Share of a whole screening at which a stage starts; ours, from the times on two CPU cores."""
 
+LUNGS = "lungs"
+"""The name under which the lungs of a scan are kept for later tasks on it."""
+
+
+def infection_by(model: ModelInfo | None) -> str:
+    """The name under which the infection mask by a candidate network is kept."""
+    return f"infection by {model.sha256 if model else None}"
+
 
 @dataclass(frozen=True)
 class Screening:

@@ -199,6 +199,13 @@ class CxrMethod(Method):
             anonymous_ids=request.anonymous_ids,
         )
 
+    @property
+    def demonstration(self) -> "tuple[PhantomRequest, ...]":
+        """A clear case."""
+        from ..phantoms.studies import PhantomRequest
+
+        return (PhantomRequest(1, 12, "covid19"),)
+
     def phantoms(self, asked: "PhantomRequest") -> "Writer":
         """What writes synthetic X-rays."""
         from .phantoms.studies import writer_of

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import CaseError, ImageError
 from .canonical import orient, orientation_of
 from .faults import DimensionError, GeometryError
 from .raw import RawImage
@@ -14,6 +15,21 @@ from .volume_file import read_volume_file
 
 MAX_LABEL = 65_535
 _TOLERANCE_VOXELS = 0.5
+
+
+def read_label_map(
+    path: Path, volume: Volume, read: Callable[[Path], RawImage] = read_volume_file
+) -> NDArray[np.uint16]:
+    """The values of a label map file, in canonical orientation.
+
+    Raises:
+        CaseError: if it is no label map on the scan's grid; the message does not name the file, which the client
+            knows by another name.
+    """
+    try:
+        return read_mask(path, volume, read)
+    except ImageError as error:
+        raise CaseError("the label map cannot be used: " + str(error).replace(str(path), "it")) from None
 
 
 def read_mask(path: Path, scan: Volume, read: Callable[[Path], RawImage] = read_volume_file) -> NDArray[np.uint16]:

@@ -116,3 +116,18 @@ def box_voxels(box: NDArray[np.float64], shape: Sequence[int]) -> tuple[slice, s
     high = np.clip(np.ceil(box[3:]), low, shape).astype(int)
     z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return z, y, x
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What a screening marked, on the grid of its volume.
+
+    Attributes:
+        volume: the scan.
+        lungs: [z, y, x], see ``volume.LEFT``.
+        infection: [z, y, x], infected voxels.
+    """
+
+    volume: Volume
+    lungs: NDArray[np.uint8]
+    infection: NDArray[np.bool_]

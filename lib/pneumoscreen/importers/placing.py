@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..images import Input, Volume, find_inputs, read_input
 from ..images.raw import hash_files
-from ..models.atomic_files import fsync_path
+from ..models.atomic_files import fsync_path, staged
 from .found import MarksError
 
 COPIED = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -68,9 +68,7 @@ def place(target: Path, scan: Input, volume: Volume, link: bool) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    part = target.with_name(f".part-{target.name}")
-    _remove(part)  # a killed import left it
-    try:
+    with staged(target) as part:
         if scan.headers:
             part.mkdir()
             for number, path in enumerate(dict.fromkeys(header.path for header in scan.headers), start=1):
@@ -80,10 +78,6 @@ def place(target: Path, scan: Input, volume: Volume, link: bool) -> None:
             _write(volume.to_sitk(volume.hu), part)
         else:
             copy_or_link(scan.path, part, link)
-        os.rename(part, target)
-    finally:
-        _remove(part)
-    fsync_path(target.parent)
 
 
 def place_mask(folder: Path, volume: Volume, mask: NDArray[np.uint8] | None) -> Path:
@@ -105,10 +99,8 @@ def place_mask(folder: Path, volume: Volume, mask: NDArray[np.uint8] | None) -> 
         target.unlink(missing_ok=True)
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".part-{target.name}")
-    _write(volume.to_sitk(mask), part)
-    os.replace(part, target)
-    fsync_path(folder)
+    with staged(target) as part:
+        _write(volume.to_sitk(mask), part)
     return target
 
 
@@ -154,10 +146,3 @@ def _write(image: sitk.Image, target: Path) -> None:
         raise OSError(28, "cannot be written, the disk may be full", str(target)) from error
     with target.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _remove(part: Path) -> None:
-    if part.is_dir():
-        shutil.rmtree(part)
-    else:
-        part.unlink(missing_ok=True)

@@ -1,12 +1,18 @@
 """Writing files that a crash or a full disk cannot leave half-written."""
 
 import errno
+import io
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 LEFTOVER_S = 24 * 3600.0
 """Ours: age from which a hidden file is taken for what a killed process left behind."""
@@ -35,6 +41,29 @@ def replace_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
         Path(staged).unlink(missing_ok=True)
         raise
     fsync_path(path.parent)
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A hidden file or folder to make beside the target, which takes its place when it is whole and on the disk.
+
+    What a killed process left under its name is removed first.
+    """
+    part = target.with_name(f".part-{target.name}")
+    _remove(part)
+    try:
+        yield part
+        os.replace(part, target)
+    finally:
+        _remove(part)
+    fsync_path(target.parent)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def fsync_path(path: Path) -> None:
@@ -72,3 +101,12 @@ def remove_leftovers(folder: Path, except_for: Container[str] = ()) -> None:
 def is_full_disk(error: BaseException) -> bool:
     """Whether a disk that is full or may not be written to is the reason of a failure."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], is_compressed: bool = False) -> None:
+    """Write arrays by name to an ``.npz`` file; a killed run never leaves half a file under the name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    save = np.savez_compressed if is_compressed else np.savez
+    save(content, **arrays)
+    replace_durably(path, content.getvalue())

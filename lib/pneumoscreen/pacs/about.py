@@ -9,7 +9,7 @@ from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
 
 from .. import __version__
 from ..case import Case
-from ..images.masks import Masks
+from ..images.volume import Masks
 from ..report.drawing import Drawing
 from ..verdict import DEFAULT_CLASSES, Classes
 from . import codes

@@ -14,9 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from ..case import SIDES, Case, Cxr, Region
-from ..images.masks import Masks
-from ..images.radiograph_corners import stored_corners
-from ..images.volume import LEFT, RIGHT
+from ..images.radiograph_header import stored_corners
+from ..images.volume import LEFT, RIGHT, Masks
 from ..report import wording
 from . import codes
 from .about import About

@@ -6,8 +6,9 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ..case import Case
-from ..method import Method, Screener
+from ..method import Method
 from ..models.store import ModelStore
+from ..screener import Screener
 from ..verdict import DEFAULT_CLASSES
 from .about import About
 from .privacy import unlogged

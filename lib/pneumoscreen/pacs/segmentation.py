@@ -15,8 +15,7 @@ from skimage.color import rgb2lab
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..case import READER, SIDES, Case, Region
-from ..images.masks import Masks
-from ..images.volume import LEFT, RIGHT, box_voxels
+from ..images.volume import LEFT, RIGHT, Masks, box_voxels
 from ..report import wording
 from . import codes
 from .about import MAKER, About, finish

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -19,24 +20,17 @@ from rich.table import Table
 
 from .. import RESEARCH_USE_ONLY
 from ..case import SIDES, Case
-from ..ct.phantoms.phantom import PhantomSpec, generate_phantom
-from ..cxr.phantoms.radiograph import generate_radiograph
-from ..cxr.phantoms.studies import write_picture
 from ..errors import PneumoScreenError
 from ..images import Input, Refused, find_inputs, read_input
-from ..methods import method_for
+from ..methods import METHODS, method_for
 from ..report.wording import case_verdict_name, display_name
-from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS
+from ..studies.layout import PICTURE_ENDINGS, VOLUME_ENDINGS, split_name
 from ..subprocesses.parent import PARENT_VARIABLE
 from . import WORK_FOLDER
 from .access.tokens import NO_TOKENS
 from .client import Client, ServerError
 from .site_settings import without_site
 
-CASES = (("covid19", 41), ("influenza_a", 46), ("no_infection_found", 53))
-"""Diagnosis and seed of the phantoms: chosen to be clear cases, so three right verdicts here are no accuracy."""
-XRAY_CASE = ("covid19", 12)
-"""Class and seed of the X-ray phantom: a clear case as well."""
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
 OFFER_LIMIT_S = 60.0
@@ -52,17 +46,16 @@ class _Study:
     """An image among the demo's studies; ``made_as`` is what a phantom was made to show."""
 
     image: str
+    modality: str
     made_as: str | None = None
-    modality: str = "CT"
 
 
-def run_demo(out: Path, ct: Path | None = None, spec: PhantomSpec | None = None) -> int:
-    """Screen four phantoms, or the given CT, over a server of its own; everything lies in ``out`` afterwards.
+def run_demo(out: Path, ct: Path | None = None) -> int:
+    """Screen the phantoms of all methods, or the given CT, over a server of its own; all lies in ``out`` afterwards.
 
     Args:
         out: folder for studies, documents and reports; made where missing.
         ct: a CT or X-ray (file or DICOM folder) or a folder of several, instead of phantoms.
-        spec: how the phantoms are scanned; the default is a clinical scan.
 
     Returns:
         0 if every case was screened; else 2 for a given CT, 1 for phantoms. One line on standard error for each.
@@ -79,8 +72,8 @@ def run_demo(out: Path, ct: Path | None = None, spec: PhantomSpec | None = None)
     console.print(f"[bold]PneumoScreen demo[/bold]  {RESEARCH_USE_ONLY}")
     # The server imports for seconds; the studies are made meanwhile, and it finds them when they are needed.
     with _server(studies_folder, out / _SERVER_LOG) as (process, client_of):
-        with console.status("Making three phantom CTs and an X-ray" if ct is None else f"Reading {ct}"):
-            studies = _phantoms(studies_folder, spec) if ct is None else _copy(inputs, studies_folder, failures)
+        with console.status("Making synthetic images" if ct is None else f"Reading {ct}"):
+            studies = _phantoms(studies_folder) if ct is None else _copy(inputs, studies_folder, failures)
         if studies:
             with console.status("Starting the server"):
                 client = client_of()
@@ -127,19 +120,15 @@ def _fresh_studies(out: Path) -> Path:
     return studies
 
 
-def _phantoms(studies: Path, spec: PhantomSpec | None) -> list[_Study]:
-    """One phantom of each diagnosis, in the order in which they are screened; their truth is not written anywhere."""
+def _phantoms(studies: Path) -> list[_Study]:
+    """What each method is shown on, in the order in which it is screened; the truth does not reach the server."""
     made = []
-    with _hidden_until_whole(studies) as folder:
-        for diagnosis, seed in CASES:
-            volume = generate_phantom(seed, diagnosis, spec).volume
-            path = folder / f"{volume.case_id}.nii.gz"
-            sitk.WriteImage(volume.to_sitk(volume.hu), path, useCompression=True, compressionLevel=1)
-            made.append(_Study(volume.case_id, diagnosis))
-        label, seed = XRAY_CASE
-        radiograph = generate_radiograph(seed, label).radiograph
-        write_picture(radiograph, folder / f"{radiograph.case_id}.png")
-        made.append(_Study(radiograph.case_id, label, "CXR"))
+    with _hidden_until_whole(studies) as folder, tempfile.TemporaryDirectory(dir=studies.parent) as beside:
+        for method in METHODS:
+            for asked in method.demonstration:
+                (image,) = method.phantoms(asked)(Path(beside), lambda done, cases: None)
+                image.rename(folder / image.name)
+                made.append(_Study(split_name(image.name)[0], method.modality, asked.diagnosis))
     return made
 
 
@@ -153,7 +142,7 @@ def _copy(inputs: list[Input], studies: Path, failures: list[str]) -> list[_Stud
             except PneumoScreenError as error:
                 failures.append(str(error))
                 continue
-            copied.append(_Study(found.case_id, modality=found.modality))
+            copied.append(_Study(found.case_id, found.modality))
     return copied
 
 

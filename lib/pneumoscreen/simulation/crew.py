@@ -13,12 +13,9 @@ from typing import Any, TypeVar
 import torch
 
 from ..errors import Cancelled
+from .subject import Check
 
 TaskT = TypeVar("TaskT")
-
-Check = Callable[[str, float], None]
-"""Called often by whoever works on a task; raises ``Cancelled`` when the work is to stop."""
-
 
 Worker = Callable[[TaskT, Check], None]
 """Does one task. It is sent to each process once, so that it can keep what it loads."""

@@ -1,4 +1,4 @@
-"""Learning curves of a simulation: what each number of labels was worth, with intervals over the seeds."""
+"""Learning curves of a simulation: what each number of labels was worth, and how many reach a value, with intervals."""
 
 import math
 from dataclasses import dataclass
@@ -8,23 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import isotonic_regression
 
-from ..metrics.bootstrap import LEVEL, Interval
-from .labels_needed import labels_to_match
+from ..metrics.bootstrap import LEVEL, Interval, cluster_weights
 from .ledger import Ledger, Turn
-from .settings import Plan, SimulationSettings
+from .settings import Plan
+from .subject import Subject
 
 BASELINE = "random"
-
-FIGURES = {
-    "case_accuracy": "case accuracy",
-    "region_f1": "region mean f1",
-    "patch_f1": "patch mean f1",
-    "log_loss": "patch log-loss",
-}
-"""Figures on the test cases, the one that counts first."""
-
-LOWER_IS_BETTER = frozenset({"log_loss"})
 
 
 @dataclass(frozen=True)
@@ -47,21 +38,24 @@ class Curves:
     """The figures of every strategy.
 
     Attributes:
+        subject: of the simulation: its figures.
         plan: of the simulation.
         first_seed: of its runs.
         values: by strategy and figure float64 [seeds, rounds + 1].
         labelled: by strategy and seed the cases in the order of their labels.
     """
 
+    subject: type[Subject]
     plan: Plan
     first_seed: int
     values: dict[str, dict[str, NDArray[np.float64]]]
     labelled: dict[str, dict[int, tuple[str, ...]]]
 
     @classmethod
-    def of(cls, ledger: Ledger, plan: Plan, settings: SimulationSettings) -> "Curves":
+    def of(cls, ledger: Ledger, plan: Plan, subject: Subject) -> "Curves":
         """The curves of a simulation that is done."""
-        seeds = plan.seeds_from(settings.first_seed)
+        first = subject.settings.first_seed
+        seeds = plan.seeds_from(first)
         values: dict[str, dict[str, NDArray[np.float64]]] = {}
         labelled: dict[str, dict[int, tuple[str, ...]]] = {}
         for name in plan.strategies:
@@ -69,9 +63,9 @@ class Curves:
                 [ledger.record(turn) for turn in (Turn.start(s), *(Turn(s, name, n + 1) for n in range(plan.rounds)))]
                 for s in seeds
             ]
-            values[name] = {f: np.array([[getattr(r.figures, f) for r in row] for row in rows]) for f in FIGURES}
+            values[name] = {f: np.array([[r.figures[f] for r in row] for row in rows]) for f in subject.figures}
             labelled[name] = {seed: row[-1].labelled for seed, row in zip(seeds, rows, strict=True)}
-        return cls(plan, settings.first_seed, values, labelled)
+        return cls(type(subject), plan, first, values, labelled)
 
     def mean(self, strategy: str, figure: str) -> list[Interval]:
         """Mean over the seeds after each round."""
@@ -99,7 +93,7 @@ class Curves:
         first, last = float(labels[0]), float(labels[-1])
         found = {}
         for name in self.values:
-            for figure in FIGURES:
+            for figure in self.subject.figures:
                 needed = labels_to_match(labels, self._better_up(name, figure), self._better_up(BASELINE, figure))
                 found[name, figure] = Reached(needed, _scaled(needed, 0.0, last), _scaled(needed, first, last))
         return found
@@ -112,7 +106,7 @@ class Curves:
             "interval": f"{LEVEL:.0%}; of means by Student's t over seeds, of labels by bootstrap over seeds",
             "strategies": {
                 name: {
-                    **{figure: self._figure(name, figure) for figure in FIGURES},
+                    **{figure: self._figure(name, figure) for figure in self.subject.figures},
                     "labelled": {str(seed): list(cases) for seed, cases in self.labelled[name].items()},
                 }
                 for name in self.values
@@ -131,7 +125,7 @@ class Curves:
 
     def _better_up(self, strategy: str, figure: str) -> NDArray[np.float64]:
         values = self.values[strategy][figure]
-        return -values if figure in LOWER_IS_BETTER else values
+        return -values if figure in self.subject.lower_is_better else values
 
 
 def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
@@ -149,3 +143,62 @@ def _scaled(interval: Interval, first: float, last: float) -> Interval:
 
 def _plain(interval: Interval) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in vars(interval).items()}
+
+
+def rising(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rising curve nearest to a measured one [n].
+
+    Ours: more labels do not make a classifier worse in truth, and without this the first lucky round would count as
+    having arrived, for good.
+    """
+    return np.asarray(isotonic_regression(values).x, dtype=np.float64)
+
+
+def labels_to_reach(labels: NDArray[np.float64], values: NDArray[np.float64], target: float) -> float:
+    """Labels from which on a curve, made rising, is at the target; infinite where it never is.
+
+    Args:
+        labels: [n], ascending.
+        values: [n], higher is better; straight lines are drawn between them.
+        target: the value to reach.
+    """
+    curve = rising(values)
+    # Without a tolerance the end of a curve might miss itself by a rounding error.
+    there = np.flatnonzero(curve >= target - 1e-12)
+    if not there.size:
+        return math.inf
+    place = int(there[0])
+    if place == 0:
+        return float(labels[0])
+    low, high = curve[place - 1], curve[place]
+    share = min(max((target - low) / (high - low), 0.0), 1.0)
+    return float(labels[place - 1] + share * (labels[place] - labels[place - 1]))
+
+
+def labels_to_match(
+    labels: NDArray[np.float64], values: NDArray[np.float64], baseline: NDArray[np.float64], level: float = LEVEL
+) -> Interval:
+    """Labels with which the mean of some runs reaches what the mean of the baseline's runs has at the end.
+
+    The interval is that of a bootstrap over seeds, each drawn with its run and the baseline's together. Infinite
+    means that the curve did not get there within its labels.
+
+    Args:
+        labels: [n], ascending.
+        values: [seeds, n], higher is better.
+        baseline: [seeds, n], of the same seeds.
+        level: share of the draws that the interval holds.
+    """
+
+    def reached(weights: NDArray[np.float64]) -> float:
+        target = float(rising(weights @ baseline)[-1])
+        return labels_to_reach(labels, weights @ values, target)
+
+    seeds = len(values)
+    estimate = reached(np.full(seeds, 1.0 / seeds))
+    if seeds == 1:
+        return Interval(estimate, math.nan, math.nan)
+    drawn = [reached(weights / seeds) for weights in cluster_weights(seeds)]
+    # Infinity has no middle: the bounds are values that were drawn.
+    low, high = np.quantile(drawn, [(1.0 - level) / 2, (1.0 + level) / 2], method="inverted_cdf")
+    return Interval(estimate, float(low), float(high))

@@ -5,7 +5,6 @@ and ``.npz`` beside it with the scores that these weights give the pool. The sta
 """
 
 import hashlib
-import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ import numpy as np
 
 from ..active_learning.scores import CaseScore
 from ..errors import ConfigError
-from ..models.atomic_files import replace_durably
-from .learning import Figures
+from ..models.atomic_files import replace_durably, write_arrays
 from .settings import Plan, SimulationSettings
 
 START = "start"
@@ -53,7 +51,7 @@ class Record:
     """
 
     labelled: tuple[str, ...]
-    figures: Figures
+    figures: dict[str, float]
     seconds: float
 
 
@@ -68,7 +66,7 @@ class Ledger:
         self._out = out
         self.folder = out / "rounds"
 
-    def open(self, settings: SimulationSettings, plan: Plan, candidates_sha256: str, resume: bool) -> None:
+    def open(self, settings: SimulationSettings, plan: Plan, network_sha256: str, resume: bool) -> None:
         """Begin, or go on with what is there.
 
         A simulation may go on with more strategies, seeds or rounds; everything else must be as it was.
@@ -78,7 +76,7 @@ class Ledger:
                 simulation.
         """
         fixed = {"pool": plan.pool, "test": plan.test, "start": plan.start, "per_round": plan.per_round}
-        text = json.dumps([_VERSION, settings.model_dump(mode="json"), fixed, candidates_sha256], sort_keys=True)
+        text = json.dumps([_VERSION, settings.model_dump(mode="json"), fixed, network_sha256], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
         path = self.folder / "simulation.key"
         if not path.exists():
@@ -89,7 +87,7 @@ class Ledger:
             raise ConfigError(f"{self._out}: holds results of an earlier run; add --resume or name another folder")
         if path.read_text(encoding="utf-8") != key:
             raise ConfigError(
-                f"{self._out}: holds results of a simulation with other settings, cases or candidate weights; "
+                f"{self._out}: holds results of a simulation with other settings, cases or weights that prepare them; "
                 "name another folder"
             )
 
@@ -100,7 +98,7 @@ class Ledger:
     def record(self, turn: Turn) -> Record:
         """What came of a turn that is done."""
         document: dict[str, Any] = json.loads(self._path(turn).read_text(encoding="utf-8"))
-        return Record(tuple(document["labelled"]), Figures(**document["figures"]), document["seconds"])
+        return Record(tuple(document["labelled"]), document["figures"], document["seconds"])
 
     def scores(self, turn: Turn) -> list[CaseScore]:
         """The scores of the pool under the weights of a turn that is done."""
@@ -111,16 +109,13 @@ class Ledger:
     def keep(self, turn: Turn, record: Record, scores: list[CaseScore]) -> None:
         """Write down that a turn is done; the document comes last and says that all is there."""
         path = self._path(turn)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = io.BytesIO()
-        np.savez_compressed(
-            content,
-            case_id=np.array([score.case_id for score in scores]),
-            uncertainty=np.array([score.uncertainty for score in scores]),
-            epistemic=np.array([score.epistemic for score in scores]),
-            embedding=np.stack([score.embedding for score in scores]),
-        )
-        replace_durably(path.with_suffix(".npz"), content.getvalue())
+        arrays = {
+            "case_id": np.array([score.case_id for score in scores]),
+            "uncertainty": np.array([score.uncertainty for score in scores]),
+            "epistemic": np.array([score.epistemic for score in scores]),
+            "embedding": np.stack([score.embedding for score in scores]),
+        }
+        write_arrays(path.with_suffix(".npz"), arrays, is_compressed=True)
         replace_durably(path, json.dumps({**asdict(turn), **asdict(record)}).encode())
 
     def _path(self, turn: Turn) -> Path:

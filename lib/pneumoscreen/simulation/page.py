@@ -10,32 +10,32 @@ from ..active_learning.strategies import DEFAULT, STRATEGIES
 from ..models.atomic_files import replace_durably
 from ..report.page import environment
 from ..report.wording import display_name
-from .curves import BASELINE, FIGURES, LOWER_IS_BETTER, Curves
+from .curves import BASELINE, Curves
 from .picture import colours, curves_figure
-from .settings import SimulationSettings
+from .subject import Subject
 from .text import count_text, mean_text
 
 PAGE, DOCUMENT = "simulation.html", "simulation.json"
 MINUS = "\N{MINUS SIGN}"
 
 
-def write_results(out: Path, curves: Curves, settings: SimulationSettings) -> dict[str, Any]:
+def write_results(out: Path, curves: Curves, subject: Subject) -> dict[str, Any]:
     """Write ``simulation.html`` and ``simulation.json``; returns what stands in the latter."""
-    document = {**curves.to_dict(), "settings": settings.model_dump(mode="json"), "findings": findings(curves)}
+    document = {**curves.to_dict(), "settings": subject.settings.model_dump(mode="json"), "findings": findings(curves)}
     replace_durably(out / DOCUMENT, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
-    replace_durably(out / PAGE, render_page(curves, settings).encode())
+    replace_durably(out / PAGE, render_page(curves, subject).encode())
     return document
 
 
 def findings(curves: Curves) -> list[str]:
     """What the case accuracy says, in sentences: whether labels help, and whether choosing them does."""
-    figure = next(iter(FIGURES))
-    plan = curves.plan
+    figure = next(iter(curves.subject.figures))
+    title, plan = curves.subject.figures[figure], curves.plan
     said = []
     for name in curves.values:
         points = curves.mean(name, figure)
         said.append(
-            f"{name}: from {plan.labels[0]} to {plan.labels[-1]} labelled cases the {FIGURES[figure]} goes from "
+            f"{name}: from {plan.labels[0]} to {plan.labels[-1]} labelled cases the {title} goes from "
             f"{points[0].estimate:.3f} to {points[-1].estimate:.3f} ({mean_text(curves.gain(name, figure), '+')})."
         )
     for name in curves.values:
@@ -44,17 +44,18 @@ def findings(curves: Curves) -> list[str]:
             continue
         labels, share = count_text(reached.labels), count_text(reached.share_of_all, 2)
         if math.isinf(reached.labels.estimate):
-            said.append(f"{name} does not reach the final {FIGURES[figure]} of random choice; draws: labels {labels}.")
+            said.append(f"{name} does not reach the final {title} of random choice; draws: labels {labels}.")
         else:
             said.append(
-                f"{name} has the final {FIGURES[figure]} of random choice with {labels} labelled cases, a share of "
+                f"{name} has the final {title} of random choice with {labels} labelled cases, a share of "
                 f"{share} of its {plan.labels[-1]}."
             )
     return said
 
 
-def render_page(curves: Curves, settings: SimulationSettings) -> str:
+def render_page(curves: Curves, subject: Subject) -> str:
     """The HTML of a simulation."""
+    settings = subject.settings
     total = sum(settings.shares.values())
     names = list(curves.values)
     return (
@@ -65,21 +66,22 @@ def render_page(curves: Curves, settings: SimulationSettings) -> str:
             findings=[_signed(sentence) for sentence in findings(curves)],
             legend=[(name, colour, STRATEGIES[name][0]) for name, colour in colours(names, DEFAULT).items()],
             baseline=BASELINE,
-            figures=[_block(curves, figure) for figure in FIGURES],
+            figures=[_block(curves, figure) for figure in subject.figures],
             shares=[(display_name(name), share / total) for name, share in settings.shares.items()],
             steps=settings.steps,
-            matrix=settings.phantom.matrix,
+            images=subject.images,
             written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         )
     )
 
 
 def _block(curves: Curves, figure: str) -> dict[str, Any]:
-    names = list(curves.values)
+    names, subject = list(curves.values), curves.subject
     means = {name: curves.mean(name, figure) for name in names}
     return {
         "key": figure,
-        "title": FIGURES[figure].capitalize() + (", lower is better" if figure in LOWER_IS_BETTER else ""),
+        "title": subject.figures[figure].capitalize()
+        + (", lower is better" if figure in subject.lower_is_better else ""),
         "picture": curves_figure(curves, figure, DEFAULT),
         "names": names,
         "rows": [

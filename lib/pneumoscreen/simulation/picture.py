@@ -12,7 +12,7 @@ from ..evaluation.plots import ACCENT, INK, QUIET
 from ..evaluation.plots import _axes as new_axes
 from ..evaluation.plots import _svg as page_svg
 from ..report.wording import PALETTE
-from .curves import BASELINE, FIGURES, Curves
+from .curves import BASELINE, Curves
 
 _DASHED = (0, (4, 2))
 
@@ -30,7 +30,7 @@ def curves_figure(curves: Curves, figure: str, default: str) -> str:
 
     The dotted line is what random choice has at the end, the tick on it where the default strategy reaches it.
     """
-    picture, axes = new_axes("Labelled cases", FIGURES[figure].capitalize(), square=False)
+    picture, axes = new_axes("Labelled cases", curves.subject.figures[figure].capitalize(), square=False)
     labels = np.array(curves.plan.labels, dtype=np.float64)
     colour_of = colours(list(curves.values), default)
     everything: list[float] = []

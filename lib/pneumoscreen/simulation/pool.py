@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import count
 
 from ..studies.split import Side, side_of
-from ..verdict import DEFAULT_CLASSES
 from .settings import SimulationSettings
 
 VALIDATION_CASES = 3
@@ -53,7 +52,7 @@ def draw_cohort(settings: SimulationSettings, pool: int, test: int) -> Cohort:
         pool: number of cases.
         test: number of cases; the diagnoses come in turn, as many of each.
     """
-    in_turn = dict.fromkeys(DEFAULT_CLASSES.case_labels, 1.0)
+    in_turn = dict.fromkeys(settings.labels, 1.0)
 
     def recipes(side: Side, shares: Mapping[str, float], wanted: int) -> tuple[Recipe, ...]:
         return tuple(map(Recipe, _seeds(side, settings), spread(shares, wanted)))
@@ -79,4 +78,4 @@ def spread(shares: Mapping[str, float], length: int) -> list[str]:
 def _seeds(side: Side, settings: SimulationSettings) -> Iterator[int]:
     """Seeds of the phantoms on one side of the split."""
     names = ((seed, Recipe(seed, "").case_id) for seed in count(settings.first_phantom))
-    return (seed for seed, name in names if side_of(name, settings.training.split) is side)
+    return (seed for seed, name in names if side_of(name, settings.patients) is side)

@@ -10,13 +10,10 @@ import numpy as np
 
 from ..active_learning.scores import CaseScore
 from ..active_learning.strategies import choose
-from ..verdict import DEFAULT_CLASSES
-from .cases import CaseFolder, PreparedCase
-from .crew import Check
-from .learning import measure, score, train
 from .ledger import START, Ledger, Record, Turn
 from .pool import Recipe, draw_cohort
-from .settings import Plan, SimulationSettings
+from .settings import Plan
+from .subject import CaseFolder, Check, PreparedCase, Subject
 
 _SEEDS_APART = 1_000
 _ARRIVAL, _CHOICE = 1, 2
@@ -36,21 +33,20 @@ class Rehearsal:
     """A simulation whose cases are prepared; plays its turns one by one, in any process.
 
     Attributes:
-        settings, plan: of the simulation.
+        subject: what is rehearsed.
+        plan: of the simulation.
         cases: where the prepared cases lie.
         out: folder of the simulation.
-        device: where trainings run.
     """
 
-    settings: SimulationSettings
+    subject: Subject
     plan: Plan
     cases: CaseFolder
     out: Path
-    device: str = "cpu"
 
     @cached_property
     def _loaded(self) -> _Cases:
-        cohort = draw_cohort(self.settings, self.plan.pool, self.plan.test)
+        cohort = draw_cohort(self.subject.settings, self.plan.pool, self.plan.test)
 
         def load(recipes: Sequence[Recipe]) -> list[PreparedCase]:
             return [self.cases.load(recipe) for recipe in recipes]
@@ -70,20 +66,14 @@ class Rehearsal:
         arrived = arrival(list(cases.pool), turn.seed)
         if turn.strategy == START:
             diagnoses = {name: case.diagnosis for name, case in cases.pool.items()}
-            labelled = start_cases(arrived, diagnoses, self.plan.start)
+            labelled = start_cases(arrived, diagnoses, self.subject.settings.labels, self.plan.start)
         else:
             read = ledger.record(turn.before).labelled
             labelled = (*read, *pick(turn, ledger.scores(turn.before), arrived, read, self.plan.per_round))
         seed = _SEEDS_APART * turn.seed + turn.round
-        model = train(
-            [cases.pool[name].labelled for name in labelled],
-            [case.labelled for case in cases.validation],
-            self.settings,
-            seed,
-            self.device,
-            check,
-        )
-        figures, scores = measure(cases.test, model), score(list(cases.pool.values()), model, seed)
+        model = self.subject.train([cases.pool[name] for name in labelled], cases.validation, seed, check)
+        figures = self.subject.measure(cases.test, model)
+        scores = self.subject.score(list(cases.pool.values()), model, seed)
         ledger.keep(turn, Record(labelled, figures, time.monotonic() - begun), scores)
 
 
@@ -93,15 +83,17 @@ def arrival(names: Sequence[str], seed: int) -> list[str]:
     return [names[index] for index in order]
 
 
-def start_cases(arrived: Sequence[str], diagnoses: Mapping[str, str], count: int) -> tuple[str, ...]:
+def start_cases(
+    arrived: Sequence[str], diagnoses: Mapping[str, str], labels: Sequence[str], count: int
+) -> tuple[str, ...]:
     """The cases that are labelled first: the diagnoses in turn, of each those that came first.
 
     Ours: who begins looks for a few known cases of each kind. Where a diagnosis has no more, the next in turn serves.
     """
-    waiting = {label: [name for name in arrived if diagnoses[name] == label] for label in DEFAULT_CLASSES.case_labels}
+    waiting = {label: [name for name in arrived if diagnoses[name] == label] for label in labels}
     chosen: list[str] = []
     while len(chosen) < min(count, len(arrived)):
-        for label in DEFAULT_CLASSES.case_labels:
+        for label in labels:
             if waiting[label] and len(chosen) < count:
                 chosen.append(waiting[label].pop(0))
     return tuple(chosen)

@@ -1,59 +1,45 @@
 """What a simulation is made of, as its configuration file describes it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
 from ..config import Settings
-from ..ct.learning.classifier import ClassifierTrainingSettings
-from ..ct.phantoms.phantom import PhantomSpec
-from ..verdict import DEFAULT_CLASSES
-
-NARROW: dict[str, Any] = {
-    "network": {"heads": ["m2"], "widths": [16, 32, 64, 128], "features": 64, "dropout": 0.2},
-    "batch": 48,
-    "learning_rate": 0.003,
-}
-"""Ours: a network that a few dozen cases can fill and a CPU trains in seconds; all else as in the product."""
+from ..studies.split import DEFAULT_SPLIT, SplitSettings
 
 
 class SimulationSettings(Settings):
-    """The clinic that is simulated and how its networks are trained.
-
-    The defaults of ``shares`` and ``phantom`` were fixed before any strategy was run. Ours: most scans that come to
-    be read show no infection, and one infection is more frequent than the other; the test cases are a third of each,
-    as the paper's are. Whoever wants a pool of equal parts gives equal shares.
+    """The clinic that is simulated; a method adds how its cases are made and its networks trained.
 
     Attributes:
-        shares: of each diagnosis in the pool; they need not sum to 1.
-        phantom: how all cases are scanned.
+        labels: that a case can have.
+        shares: of each label in the pool; they need not sum to 1.
         first_phantom: seed of the first phantom, far from those of starter training and evaluation. Which of the
             phantoms from there on form the pool and which judge follows from the product's split of patients.
         first_seed: of the first run; the others follow. Another value gives other start cases, another order
             of arrival and other weights from the same phantoms.
         steps: of each training, whatever the number of its cases, so that what a round adds is labels and not
-            work. Chosen on other phantoms with random choice alone: with a third of it, 42 cases are under-trained.
-        training: of the classifier. ``epochs`` and ``seed`` follow from the simulation.
+            work.
     """
 
-    shares: dict[str, float] = Field(
-        default_factory=lambda: dict(zip(DEFAULT_CLASSES.case_labels, (0.25, 0.15, 0.6), strict=True))
-    )
-    phantom: PhantomSpec = PhantomSpec(matrix=192)
+    labels: ClassVar[tuple[str, ...]]
+
+    shares: dict[str, float]
     first_phantom: int = Field(500_000, ge=0)
     first_seed: int = Field(1, ge=0)
     steps: int = Field(900, ge=1)
-    training: ClassifierTrainingSettings = Field(
-        default_factory=lambda: ClassifierTrainingSettings.model_validate(NARROW)
-    )
+
+    @property
+    def patients(self) -> SplitSettings:
+        """By which cases are divided."""
+        return DEFAULT_SPLIT
 
     @field_validator("shares")
     @classmethod
     def _of_the_case_list(cls, value: dict[str, float]) -> dict[str, float]:
-        names = DEFAULT_CLASSES.case_labels
-        if set(value) != set(names) or not all(0.0 < share < float("inf") for share in value.values()):
-            raise ValueError(f"shares must give a number above 0 for each of {', '.join(names)}")
+        if set(value) != set(cls.labels) or not all(0.0 < share < float("inf") for share in value.values()):
+            raise ValueError(f"shares must give a number above 0 for each of {', '.join(cls.labels)}")
         return value
 
 

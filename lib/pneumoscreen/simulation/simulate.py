@@ -2,22 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from ..ct.candidates.finding import CandidateModel
 from ..errors import ConfigError
-from ..models.store import ModelStore
 from ..training.progress import TrainingProgress
-from .cases import CaseFolder
-from .crew import Check, work_off
+from .crew import work_off
 from .ledger import START, Ledger, Turn
 from .pool import Recipe, draw_cohort
 from .rounds import Rehearsal
 from .settings import Plan, SimulationSettings
+from .subject import CaseFolder, Check, Subject
 
-CANDIDATES = "ct_candidates"
 EVERY_S = 10.0
 """Seconds between two lines on the progress."""
 
@@ -29,25 +25,17 @@ class _Preparation:
     """Prepares cases, in any process."""
 
     cases: CaseFolder
-    models: Path
-    device: str
-
-    @cached_property
-    def _network(self) -> CandidateModel:
-        return CandidateModel.load(ModelStore(self.models).load(CANDIDATES), self.device)
 
     def __call__(self, recipe: Recipe, check: Check) -> None:
-        self.cases.prepare(recipe, self._network, check)
+        self.cases.prepare(recipe, check)
 
 
 def run_simulation(
     plan: Plan,
-    settings: SimulationSettings,
+    subject: Subject,
     out: Path,
-    store: ModelStore,
     *,
     cases: Path | None = None,
-    device: str = "cpu",
     jobs: int = 1,
     resume: bool = False,
     say: Callable[[str], None] | None = None,
@@ -56,11 +44,9 @@ def run_simulation(
 
     Args:
         plan: how far it goes.
-        settings: what it is made of.
+        subject: what is rehearsed.
         out: folder for the results.
-        store: holds the candidate network.
         cases: folder for the prepared cases; default ``out/cases``. Several simulations may share one.
-        device: where the networks run.
         jobs: processes.
         resume: go on with what is in ``out``.
         say: takes a line every few seconds; by default they go to standard error.
@@ -69,21 +55,18 @@ def run_simulation(
         The results of every turn.
 
     Raises:
-        PneumoScreenError: if the pool is too small, the candidate network cannot be loaded, or ``out`` holds another
-            simulation.
+        PneumoScreenError: if the pool is too small, or ``out`` holds another simulation.
     """
     if plan.labels[-1] > plan.pool:
         raise ConfigError(
             f"a pool of {plan.pool} cases cannot give {plan.labels[-1]} labels ({plan.start} to start with, "
             f"{plan.rounds} rounds of {plan.per_round}); enlarge the pool"
         )
-    weights = store.load(CANDIDATES)
-    ledger = Ledger(out)
-    ledger.open(settings, plan, weights.sha256, resume)
-    folder = CaseFolder(cases or out / "cases", settings, weights.sha256)
+    settings, ledger = subject.settings, Ledger(out)
+    ledger.open(settings, plan, subject.network_sha256, resume)
+    folder = CaseFolder(cases or out / "cases", subject)
     recipes = [r for r in draw_cohort(settings, plan.pool, plan.test).cases if not folder.holds(r)]
-    preparation = _Preparation(folder, store.root, device)
-    work_off(preparation, recipes, jobs, _counted("simulate: cases", len(recipes), lambda recipe: (), say))
+    work_off(_Preparation(folder), recipes, jobs, _counted("simulate: cases", len(recipes), lambda recipe: (), say))
 
     turns = [turn for turn in all_turns(plan, settings) if not ledger.holds(turn)]
     ready = [turn for turn in turns if turn.strategy == START or ledger.holds(turn.before)]
@@ -91,8 +74,9 @@ def run_simulation(
     def following(turn: Turn) -> list[Turn]:
         return [later for later in turns if later.strategy != START and later.before == turn]
 
-    rehearsal = Rehearsal(settings, plan, folder, out, device)
-    work_off(rehearsal, ready, jobs, _counted("simulate: trainings", len(turns), following, say))
+    work_off(
+        Rehearsal(subject, plan, folder, out), ready, jobs, _counted("simulate: trainings", len(turns), following, say)
+    )
     return ledger
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..metrics.bootstrap import Interval
-from .curves import BASELINE, FIGURES, LOWER_IS_BETTER, Curves
+from .curves import BASELINE, Curves
 
 _WIDTH = 240
 
@@ -21,7 +21,7 @@ def to_text(curves: Curves) -> str:
         f"{plan.test} test cases, a pool of {plan.pool}, mean of {plan.seeds} seeds; brackets: 95 % over the seeds. "
         "Phantoms, not patients."
     ]
-    for figure in FIGURES:
+    for figure in curves.subject.figures:
         parts.append(_figures(curves, figure))
         if BASELINE in curves.values:
             parts.append(_reaching(curves, figure))
@@ -46,7 +46,7 @@ def mean_text(interval: Interval, sign: str = "") -> str:
 
 
 def _figures(curves: Curves, figure: str) -> str:
-    title = FIGURES[figure] + (", lower is better" if figure in LOWER_IS_BETTER else "")
+    title = curves.subject.figures[figure] + (", lower is better" if figure in curves.subject.lower_is_better else "")
     columns = [curves.mean(name, figure) for name in curves.values]
     rows = [[str(labels), *(mean_text(column[i]) for column in columns)] for i, labels in enumerate(curves.plan.labels)]
     gains = ["gain", *(mean_text(curves.gain(name, figure), "+") for name in curves.values)]
@@ -62,7 +62,7 @@ def _reaching(curves: Curves, figure: str) -> str:
         shares = [count_text(share, 2) for share in (reached.share_of_all, reached.share_of_new)]
         rows.append([name, count_text(reached.labels), *shares, mean_text(lead, "+") if lead else ""])
     header = ["strategy", "labels", f"share of {last}", f"share of the {chosen} chosen", "lead over all rounds"]
-    return _table(f"when it has the {FIGURES[figure]} that random choice has at the end", header, rows)
+    return _table(f"when it has the {curves.subject.figures[figure]} that random choice has at the end", header, rows)
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

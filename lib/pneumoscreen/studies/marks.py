@@ -1,13 +1,33 @@
 """Readers' marks in a case document: whose they are, and that nobody's name is put under another's words."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..case import Case
 
 Mark = tuple[str, str, str, str, float]
 """Region, reader, label, time and confidence. An X-ray case has one mark, without region and label."""
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A reader's label map on the grid of an image.
+
+    Attributes:
+        values: uint16 [z, y, x], canonical orientation.
+        names: what the client calls its values; empty where it does not say.
+        reader: who painted.
+        at: when, UTC, ISO 8601.
+    """
+
+    values: NDArray[np.uint16]
+    names: Mapping[int, str]
+    reader: str
+    at: str
 
 
 def marks_of(case: Case) -> Iterator[Mark]:

@@ -1,4 +1,4 @@
-"""The loop of a training in epochs: steps, half precision, several processes, checkpoints, resumption, progress.
+"""The loop of every training: steps, half precision, several processes, checkpoints, resumption, progress.
 
 A ``Course`` says what is trained on what. Every sample is a function of seed and step, so that an interrupted training
 ends with the weights of an uninterrupted one.
@@ -23,40 +23,46 @@ from .checkpoints import Checkpoint, CheckpointFolder
 from .device import Workplace
 from .gate import DEFAULT_GATE, GateSettings
 from .memory import PartedBatch
+from .plan import FREE_SETTINGS
 from .progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
 from .warm_start import start_from
 
-_SMALLEST_PART = 2
-"""Batch normalisation over a single sample of the smallest size has nothing to normalise by."""
-
 
 class LoopSettings(Settings):
-    """What the settings of every training in epochs have.
+    """What the settings of every training have.
 
     Attributes:
-        epochs: at most.
         batch: samples a step, of all processes.
         learning_rate: the highest.
         split: shares of the patients that validate and that are kept for tests.
         gate: what the network must show before it is published.
         amp: mixed precision, where the device is faster with it.
-        checkpoint_epochs: a checkpoint is kept every so many epochs.
         seed: of weights, order and variation.
     """
 
-    epochs: int = Field(20, ge=1)
     batch: int = Field(16, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
     split: SplitSettings = DEFAULT_SPLIT
     gate: GateSettings = DEFAULT_GATE
     amp: bool = True
-    checkpoint_epochs: int = Field(1, ge=1)
     seed: int = Field(0, ge=0)
 
     def fingerprint(self) -> str:
         """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"checkpoint_epochs", "gate"}), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude=FREE_SETTINGS), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class EpochSettings(LoopSettings):
+    """What the settings of a training in epochs have.
+
+    Attributes:
+        epochs: at most.
+        checkpoint_epochs: a checkpoint is kept every so many epochs.
+    """
+
+    epochs: int = Field(20, ge=1)
+    checkpoint_epochs: int = Field(1, ge=1)
 
 
 class Course(ABC):
@@ -65,16 +71,40 @@ class Course(ABC):
     Attributes:
         task: what is trained.
         samples: what the network learns from, in the plural.
+        settings: of the training.
         network: to train.
         workplace: of this process.
-        steps: of an epoch.
+        epochs: at most.
+        steps: of an epoch; the last one may have fewer.
+        smallest_part: samples that a part of a batch must have.
+        gradient_clip: the longest that the gradient may be; None: as long as it is.
+        first_number: of the first step, in the seeds of what a network draws by itself.
     """
 
     task: str
     samples: ClassVar[str]
+    settings: LoopSettings
     network: nn.Module
     workplace: Workplace
+    epochs: int
     steps: int
+    smallest_part: ClassVar[int] = 2  # batch normalisation over one small sample has nothing to normalise by
+    gradient_clip: float | None = None
+    first_number: ClassVar[int] = 1
+
+    @property
+    def batch_size(self) -> int:
+        """Samples a step, of all processes."""
+        return self.settings.batch
+
+    @property
+    def round_steps(self) -> float:
+        """Steps in what is told as an epoch."""
+        return self.steps
+
+    def steps_after(self, epochs: int) -> int:
+        """Steps that so many epochs have together."""
+        return epochs * self.steps
 
     def move(self, device: torch.device) -> None:
         """Bring the network onto the device."""
@@ -97,15 +127,15 @@ class Course(ABC):
         """The first line of a run, which begins after so many epochs."""
 
     @abstractmethod
-    def order(self, generator: torch.Generator) -> Tensor:
-        """Rows of the samples of an epoch, int64, a batch after the other."""
+    def order(self, epoch: int, generator: torch.Generator) -> Tensor:
+        """Rows of the samples of an epoch, which follows so many others: int64, a batch after the other."""
 
     @abstractmethod
-    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """The samples of these rows, varied, with what is wanted of the network."""
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Any, ...]:
+        """The samples of these rows, varied, with what is wanted of the network: tensors or lists of as many."""
 
     @abstractmethod
-    def losses(self, part: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    def losses(self, part: tuple[Any, ...]) -> dict[str, Tensor]:
         """Mean losses by name over a part of a batch; their sum is what is learnt by."""
 
     def after_step(self, step: int) -> None:
@@ -144,7 +174,6 @@ class TrainingLoop:
 
     Args:
         course: what is trained on what.
-        settings: of the training.
         initial_state: weights to begin with, those of a network of the same settings; None: as the course made them.
         say: takes a line every few seconds; by default they go to standard error.
 
@@ -155,20 +184,20 @@ class TrainingLoop:
     def __init__(
         self,
         course: Course,
-        settings: LoopSettings,
         initial_state: Mapping[str, Tensor] | None,
         say: Callable[[str], None] | None,
     ) -> None:
         say = say or say_on_stderr
-        self.course, self.settings, self.workplace, self._say = course, settings, course.workplace, say
+        self.course, self.settings, self.workplace, self._say = course, course.settings, course.workplace, say
         self.network = course.network
         self.initial = start_from(self.network, initial_state, course.task)
         course.move(self.workplace.device)
         self.workplace.share_weights(self.network)
-        self.memory = PartedBatch(-(-settings.batch // self.workplace.world), smallest=_SMALLEST_PART, say=say)
+        own = -(-course.batch_size // self.workplace.world)
+        self.memory = PartedBatch(own, smallest=course.smallest_part, say=say)
         self.optimizer = course.optimizer()
         self.schedule = course.schedule(self.optimizer)
-        is_scaled = self.workplace.uses_scaler and settings.amp
+        is_scaled = self.workplace.uses_scaler and self.settings.amp
         self.scaler = torch.amp.GradScaler(self.workplace.device.type, enabled=is_scaled)
 
     def run(
@@ -188,17 +217,17 @@ class TrainingLoop:
             ConfigError: if the checkpoints belong to another run.
             PneumoScreenError: if not even the smallest part of a batch fits into memory.
         """
-        course, epochs = self.course, self.settings.epochs
+        course, epochs = self.course, self.course.epochs
         folder = CheckpointFolder(checkpoints) if checkpoints is not None else None
         done = self.resume(folder)
         progress = TrainingProgress(
             course.task,
-            epochs * course.steps,
-            done * course.steps,
+            course.steps_after(epochs),
+            course.steps_after(done),
             callback,
             say=self._say,
             observers=observers if self.workplace.is_first else (),
-            epoch_steps=course.steps,
+            epoch_steps=course.round_steps,
         )
         if self.workplace.is_first:
             progress.note(course.opening(done))
@@ -216,28 +245,32 @@ class TrainingLoop:
         self.network.train()
         # A generator of its own for each epoch makes a resumed run draw what an uninterrupted one draws.
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + epoch)
-        order = self.course.order(generator)
+        order = self.course.order(epoch, generator)
         # Processes share the draw and part later, each with its own variations.
         generator.manual_seed(generator.initial_seed() * 1_009 + self.workplace.rank)
-        for step, rows in enumerate(order.split(self.settings.batch), start=epoch * self.course.steps + 1):
+        for step, rows in enumerate(order.split(self.course.batch_size), self.course.steps_after(epoch) + 1):
             own = rows[self.workplace.rank :: self.workplace.world]
             losses = self.memory.run(partial(self._gradients, step, self.course.batch(own, generator)))
             self.workplace.average_gradients(self.network)
+            if self.course.gradient_clip is not None:
+                self.scaler.unscale_(self.optimizer)
+                nn.utils.clip_grad_norm_(self.network.parameters(), self.course.gradient_clip)
             self.scaler.step(self.optimizer)
             self.scaler.update()
             self.course.after_step(step)
             if self.workplace.is_first:
                 progress.step(step, losses)
 
-    def _gradients(self, step: int, batch: tuple[Tensor, ...], parts: int) -> dict[str, float]:
+    def _gradients(self, step: int, batch: tuple[Any, ...], parts: int) -> dict[str, float]:
         """Fill the gradients of a batch, done in parts; returns its losses."""
         # Dropout draws from torch's own numbers; seeded by the step, so that a resumed run draws alike.
-        torch.manual_seed(self.settings.seed * 1_000_003 + step * self.workplace.world + self.workplace.rank)
+        number = step - 1 + self.course.first_number
+        torch.manual_seed(self.settings.seed * 1_000_003 + number * self.workplace.world + self.workplace.rank)
         self.optimizer.zero_grad(set_to_none=True)
         count = len(batch[0])
         sums: dict[str, float] = {}
         for rows in self.memory.rows(count, parts):
-            part = tuple(tensor[rows] for tensor in batch)
+            part = tuple(values[rows] for values in batch)
             share = len(part[0]) / count
             losses = {name: share * loss for name, loss in self.course.losses(part).items()}
             self.scaler.scale(torch.stack(list(losses.values())).sum()).backward()
@@ -248,7 +281,7 @@ class TrainingLoop:
     def checkpoint(self, epochs: int) -> Checkpoint:
         """The run as it stands after so many epochs."""
         return Checkpoint(
-            step=epochs * self.course.steps,
+            step=self.course.steps_after(epochs),
             model={**self.network.state_dict(), **self.course.further_weights()},
             optimizer={
                 "optimizer": self.optimizer.state_dict(),

@@ -164,7 +164,7 @@ class StatusReporter:
             epochs=report.epochs,
             step=report.step,
             steps=report.steps,
-            loss=report.losses.get("loss", sum(report.losses.values())),
+            loss=sum(report.losses.values()),
             losses=dict(report.losses),
             time_left_s=round(report.left_s, 1),
         )

@@ -17,8 +17,7 @@ from ...report.page import environment
 from ...verdict import DEFAULT_CLASSES, Classes
 from .cautions import cautions
 from .outcome import CaseOutcome, Level
-from .published import CASES, PATCHES_M1, PATCHES_M2, REGIONS
-from .summary import CalibrationAt, CalibrationLevel, Summary, spread
+from .summary import CASES, PATCHES_M1, PATCHES_M2, REGIONS, CalibrationAt, CalibrationLevel, Summary, spread
 
 PUBLISHED: dict[Level, dict[str, ConfusionMatrix]] = {
     "cases": {"m2": CASES},

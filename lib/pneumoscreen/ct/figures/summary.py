@@ -13,9 +13,11 @@ from ...evaluation.plots import ANY_INFECTION
 from ...metrics.agreement import Agreement, ReadCase, model_agreements, reader_agreements
 from ...metrics.bootstrap import LEVEL, RESAMPLES, Interval
 from ...metrics.calibration import Judged, ReliabilityBin
+from ...metrics.confusion import ConfusionMatrix
 from ...metrics.curves import Curves, draw_curves, one_against_rest
 from ...metrics.detection import FROC_RATES, FrocPoint, recall_at_rates
 from ...metrics.tables import TableFigures
+from ...verdict import DEFAULT_CLASSES
 from .cohort import LEVELS, CohortResult
 from .outcome import Level
 
@@ -320,3 +322,16 @@ def _at(
 
 def _all(intervals: Mapping[str, Interval]) -> dict[str, Any]:
     return {head: interval.to_dict() for head, interval in intervals.items()}
+
+
+PATCHES_M1 = ConfusionMatrix.from_counts(DEFAULT_CLASSES.patch_labels, [[260, 47, 50], [55, 276, 59], [75, 81, 807]])
+"""Table 1, ResNet-18 alone."""
+
+PATCHES_M2 = ConfusionMatrix.from_counts(DEFAULT_CLASSES.patch_labels, [[273, 32, 52], [46, 280, 64], [77, 82, 804]])
+"""Table 1, with location attention."""
+
+REGIONS = ConfusionMatrix.from_counts(DEFAULT_CLASSES.patch_labels, [[97, 15, 7], [18, 98, 14], [5, 2, 314]])
+"""Table 3, after the vote, M2."""
+
+CASES = ConfusionMatrix.from_counts(DEFAULT_CLASSES.case_labels, [[26, 3, 1], [4, 25, 1], [2, 1, 27]])
+"""Table 5, after Noisy-OR, M2."""

@@ -8,8 +8,7 @@ from ...metrics.calibration import BINS
 from ...metrics.confusion import counts_table, figures_table
 from ...report.wording import plural
 from .outcome import Level
-from .published import CASES, PATCHES_M1, PATCHES_M2, REGIONS
-from .summary import Summary, spread
+from .summary import CASES, PATCHES_M1, PATCHES_M2, REGIONS, Summary, spread
 
 TITLES: dict[Level, str] = {
     "patches": f"Patches (Tables 1 and 2; paper: mean f1 {PATCHES_M1.mean_f1:.3f}/{PATCHES_M2.mean_f1:.3f})",

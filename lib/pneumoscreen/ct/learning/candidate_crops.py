@@ -6,6 +6,7 @@ Ours throughout but for cropping and flipping, which are the paper's (section 2.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -214,8 +215,7 @@ def _vary_mask(lungs: Tensor, settings: AugmentationSettings, rng: np.random.Gen
     return sign * functional.max_pool3d(sign * lungs[None, None], 3, stride=1, padding=1)[0, 0]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Samples side by side; boxes stay lists because their number differs."""
 
     images: Tensor
@@ -223,13 +223,6 @@ class Batch:
     has_mask: Tensor
     boxes: list[Tensor]
     ignored: list[Tensor]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def part(self, rows: slice) -> "Batch":
-        """Some of the samples."""
-        return Batch(self.images[rows], self.infection[rows], self.has_mask[rows], self.boxes[rows], self.ignored[rows])
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device, images channels-last."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import PneumoScreenError
 from ...images.volume import Volume
-from ...training.array_files import write_arrays
+from ...models.atomic_files import write_arrays
 from ...verdict import DEFAULT_CLASSES, Classes
 from ..candidates.working_grid import WorkingGrid, WorkingGridSettings, place_grid
 from ..truth import TrueLesion

@@ -34,16 +34,6 @@ class CandidateLosses:
     voxels: Tensor
     missed: Tensor
 
-    @property
-    def total(self) -> Tensor:
-        """The sum that is minimised."""
-        return self.objectness + self.boxes + self.dice + self.voxels + self.missed
-
-    def values(self) -> dict[str, float]:
-        """Plain numbers for the progress line."""
-        parts = {name: float(part.detach()) for name, part in vars(self).items()}
-        return {"loss": sum(parts.values()), **parts}
-
 
 class CandidateLoss:
     """Hard-negative cross-entropy and smooth L1 on the anchors, Dice and cross-entropy on the voxels.

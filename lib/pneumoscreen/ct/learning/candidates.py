@@ -1,9 +1,6 @@
 """Training of the candidate network (VNET-IR-RPN) on cases with full truth or with boxes only."""
 
-import hashlib
-import json
 import math
-import random
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,21 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ...config import Settings
 from ...errors import ConfigError
-from ...studies.split import DEFAULT_SPLIT, SplitSettings
-from ...training.checkpoints import Checkpoint, CheckpointFolder
-from ...training.device import DeviceName, Workplace, find_workplace
-from ...training.gate import DEFAULT_GATE, GateSettings
-from ...training.memory import PartedBatch
-from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress, say_on_stderr
-from ...training.warm_start import start_from
+from ...training.device import DeviceName, Workplace, workplace_of
+from ...training.loop import Course, LoopSettings, TrainingLoop
+from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress
 from ..candidates.finding import CandidateModel, CandidateSettings
 from ..candidates.network import CandidateNetwork
 from ..candidates.proposals import Proposals
@@ -36,11 +27,10 @@ from .candidate_data import PreparedCase
 from .candidate_loss import CandidateLoss
 from .candidate_validation import CandidateFigures, validate
 
-NAME = CANDIDATES
 Cases = Sequence[Path | PreparedCase]
 
 
-class CandidateTrainingSettings(Settings):
+class CandidateTrainingSettings(LoopSettings):
     """A training run of the candidate network.
 
     Attributes:
@@ -50,11 +40,8 @@ class CandidateTrainingSettings(Settings):
         batch: crops per step and process.
         steps: of the whole run; replaced by ``epochs`` where that is given.
         epochs: rounds over the training cases, one crop a case.
-        learning_rate: the highest; it rises over ``warmup`` of the run and falls as a cosine to 0.
-        seed: of weights, crops and variation.
-        split: shares of the patients that validate and that are kept for tests.
-        gate: what the network must show before it is published.
-        amp: mixed precision.
+        warmup: share of the run over which the learning rate rises; it falls as a cosine to 0.
+        gradient_clip: the longest that the gradient may be.
         validate_every, save_every: in steps.
         validation_cases: at most this many of the held-out cases are looked at each time.
         workers: processes that prepare crops; 0: the training process itself.
@@ -66,14 +53,9 @@ class CandidateTrainingSettings(Settings):
     batch: int = Field(2, gt=0)
     steps: int = Field(3200, gt=0)
     epochs: int | None = Field(None, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     warmup: float = Field(0.05, ge=0, lt=1)
     gradient_clip: float = Field(5.0, gt=0)
-    seed: int = Field(0, ge=0)
-    split: SplitSettings = DEFAULT_SPLIT
-    gate: GateSettings = DEFAULT_GATE
-    amp: bool = True
     validate_every: int = Field(800, gt=0)
     save_every: int = Field(200, gt=0)
     validation_cases: int = Field(12, ge=0)
@@ -93,12 +75,6 @@ class CandidateTrainingSettings(Settings):
             return self.steps
         return max(1, math.ceil(self.epochs * cases / (self.batch * world)))
 
-    def fingerprint(self) -> str:
-        """Changes with every setting that changes what is learnt; a run resumes only under its own."""
-        free = {"validate_every", "save_every", "validation_cases", "workers", "device", "split", "gate"}
-        text = json.dumps(self.model_dump(mode="json", exclude=free), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
 
 @dataclass(frozen=True)
 class TrainedCandidates:
@@ -112,135 +88,173 @@ class TrainedCandidates:
 def train_candidates(
     cases: Cases,
     settings: CandidateTrainingSettings,
-    out: Path,
+    checkpoints: Path,
     *,
     validation: Cases = (),
-    resume: bool = True,
     progress: ProgressCallback | None = None,
     say: Callable[[str], None] | None = None,
     initial_state: Mapping[str, Tensor] | None = None,
     observers: tuple[TrainingObserver, ...] = (),
     workplace: Workplace | None = None,
 ) -> TrainedCandidates:
-    """Train the candidate network.
+    """Train the candidate network, going on from the newest checkpoint where there is one.
 
     Args:
         cases: prepared training cases or their files (see ``candidate_data.CaseCache``).
         settings: of the run.
-        out: folder of the checkpoints.
+        checkpoints: folder for the run's checkpoints.
         validation: held-out cases, of other patients.
-        resume: go on from the newest checkpoint in ``out`` if there is one.
-        progress: called at every step; may raise ``Cancelled``, which leaves the checkpoints in place.
+        progress: called with (task, fraction done) at every step; may raise ``Cancelled``.
         say: takes a line every few seconds; by default they go to standard error.
         initial_state: weights to begin with, those of a network of the same settings; default: random ones.
         observers: told of every step and every figure.
         workplace: of this process where it was found before; it is then left open.
 
     Raises:
-        ConfigError: if there are no cases, ``out`` holds a run with other settings, or the initial weights do not fit.
+        ConfigError: if there are no cases, the checkpoints belong to another run, or the initial weights do not fit.
         PneumoScreenError: if not even one crop fits into memory.
     """
     if not cases:
-        raise ConfigError(f"{NAME}: there is no training case; a studies folder needs scans with case documents")
-    place = workplace or find_workplace(settings.device)
-    try:
-        run = _Run(cases, settings, out, validation, place, initial_state, say or say_on_stderr)
-        return run.train(resume, progress, observers)
-    finally:
-        if workplace is None:
-            place.close()
+        raise ConfigError(f"{CANDIDATES}: there is no training case; a studies folder needs scans with case documents")
+    with workplace_of(settings.device, workplace) as place:
+        course = _Course(cases, validation, settings, place)
+        TrainingLoop(course, initial_state, say).run(checkpoints, progress, observers)
+        return course.outcome()
 
 
-class _Run:
-    """One process's part of a run."""
+class _Course(Course):
+    """The crops of the cases. An epoch of the loop is the steps between two looks at checkpoints and figures."""
+
+    task = CANDIDATES
+    samples = "cases"
+    settings: CandidateTrainingSettings
+    network: CandidateNetwork
+    smallest_part = 1
+    first_number = 0
 
     def __init__(
-        self,
-        cases: Cases,
-        settings: CandidateTrainingSettings,
-        out: Path,
-        validation: Cases,
-        workplace: Workplace,
-        initial_state: Mapping[str, Tensor] | None,
-        say: Callable[[str], None],
+        self, cases: Cases, validation: Cases, settings: CandidateTrainingSettings, workplace: Workplace
     ) -> None:
-        self._cases, self._settings, self._validation, self._say = cases, settings, validation, say
-        self._workplace = workplace
-        self._steps = settings.total_steps(len(cases), workplace.world)
-        self._checkpoints = CheckpointFolder(out)
-        _seed_all(settings.seed)
-        network = CandidateNetwork(settings.model.network)
-        self._initial = start_from(network, initial_state, NAME)
-        self._network = network.to(device=workplace.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        workplace.share_weights(self._network)
-        self._memory = PartedBatch(settings.batch, say=say)
-        self._optimizer = torch.optim.AdamW(
-            _parameter_groups(self._network, settings.weight_decay), lr=settings.learning_rate
-        )
-        self._scaler = torch.amp.GradScaler(workplace.device.type, enabled=workplace.uses_scaler and settings.amp)
+        self.settings, self.workplace, self._cases, self._validation = settings, workplace, cases, validation
+        self.gradient_clip = settings.gradient_clip
+        self._total = settings.total_steps(len(cases), workplace.world)
+        self.steps = math.gcd(settings.save_every, settings.validate_every)
+        self.epochs = math.ceil(self._total / self.steps)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = CandidateNetwork(settings.model.network)
         self._loss = CandidateLoss(Proposals(settings.model.network), grid=settings.model.grid)
+        self._crops: Iterator[Batch] | None = None
+        self._figures: CandidateFigures | None = None
 
-    def train(
-        self, resume: bool, progress: ProgressCallback | None, observers: tuple[TrainingObserver, ...]
-    ) -> TrainedCandidates:
-        start = self._restore() if resume else 0
-        lines = self._progress(start, progress, observers)
-        lines.note(f"{len(self._cases)} cases, {self._steps} steps from {start}, on {self._workplace.device}")
-        figures: CandidateFigures | None = None
-        for step, batch in enumerate(self._batches(start), start):
-            values = self._step(batch, step)
-            done = step + 1
-            last = done == self._steps
-            if last or done % self._settings.save_every == 0:
-                self._save(done)
-            if last or done % self._settings.validate_every == 0:
-                figures = self._measure(done, last, lines) or figures
-            lines.step(done, values)
-        self._workplace.share_weights(self._network)
-        return TrainedCandidates(self._model(), figures or self._figures(True), self._steps)
+    @property
+    def batch_size(self) -> int:
+        """As many crops for each process."""
+        return self.settings.batch * self.workplace.world
 
-    def _progress(
-        self, start: int, callback: ProgressCallback | None, observers: tuple[TrainingObserver, ...]
-    ) -> TrainingProgress:
-        """Where this process reports to: only the first one is heard."""
-        first, crops = self._workplace.is_first, self._settings.batch * self._workplace.world
-        return TrainingProgress(
-            NAME,
-            self._steps,
-            start,
-            callback if first else None,
-            say=self._say if first else (lambda line: None),
-            observers=observers if first else (),
-            epoch_steps=len(self._cases) / crops,
+    @property
+    def round_steps(self) -> float:
+        """One crop a case."""
+        return len(self._cases) / self.batch_size
+
+    def steps_after(self, epochs: int) -> int:
+        """The whole training need not be a multiple of them."""
+        return min(epochs * self.steps, self._total)
+
+    def move(self, device: torch.device) -> None:
+        """Channels last is faster."""
+        self.network.to(device=device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Weights decay; biases and normalisation do not."""
+        parameters = [p for p in self.network.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=1.0)  # times the rate of the schedule
+
+    def schedule(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LambdaLR:
+        """A rise and a cosine."""
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: _rate(self.settings, step, self._total)
         )
+        return self._schedule
 
-    def _measure(self, done: int, all_cases: bool, lines: TrainingProgress) -> CandidateFigures | None:
-        if self._workplace.is_first and self._validation:
-            lines.validating()
-        figures = self._figures(all_cases)
-        if figures is not None:
-            lines.note(f"step {done} held-out {figures}")
-            lines.measured(done, {"recall": figures.recall, "dice": figures.dice})
-        self._workplace.wait()
-        return figures
+    def digests(self) -> tuple[bytes, ...]:
+        """Of the cases' names."""
+        return tuple((case.stem if isinstance(case, Path) else case.case_id).encode() + b"\n" for case in self._cases)
 
-    def _batches(self, start: int) -> Iterator[Batch]:
-        settings, world = self._settings, self._workplace.world
+    def opening(self, epoch: int) -> str:
+        """Numbers of cases and steps."""
+        start = self.steps_after(epoch)
+        return f"{len(self._cases)} cases, {self._total} steps from {start}, on {self.workplace.device}"
+
+    def order(self, epoch: int, generator: torch.Generator) -> Tensor:
+        """Their numbers: the order of the cases is in them."""
+        del generator
+        first, end = (self.steps_after(number) * self.batch_size for number in (epoch, epoch + 1))
+        if self._crops is None:
+            self._crops = self._crops_from(first)
+        return torch.arange(first, end)
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """Crops that other processes have made ahead, in the order of their numbers."""
+        del rows, generator
+        assert self._crops is not None
+        return next(self._crops)
+
+    def losses(self, part: tuple[Any, ...]) -> dict[str, Tensor]:
+        """Of the proposals and of the infection map; draws from torch's numbers to choose anchors."""
+        batch = Batch(*part).to(self.workplace.device)
+        with self.workplace.autocast(self.settings.amp):
+            output = self.network(batch.images)
+        return vars(self._loss(output, batch))
+
+    def after_step(self, step: int) -> None:
+        """The learning rate follows every step."""
+        del step
+        self._schedule.step()
+
+    def after_epoch(self, epoch: int, progress: TrainingProgress) -> bool:
+        """Measure when it is time to, in the first process."""
+        done = self.steps_after(epoch)
+        is_last = done == self._total
+        if self.workplace.is_first and (is_last or done % self.settings.validate_every == 0):
+            self._measure(done, is_last, progress)
+        return is_last or done % self.settings.save_every == 0
+
+    def outcome(self) -> TrainedCandidates:
+        """The network as the last step left it, in every process."""
+        self.workplace.share_weights(self.network)
+        if self._figures is None and self.workplace.is_first and self._validation:
+            self._figures = validate(self._model(), self._validation)
+        return TrainedCandidates(self._model(), self._figures, self._total)
+
+    def _measure(self, done: int, all_cases: bool, progress: TrainingProgress) -> None:
+        cases = self._validation if all_cases else self._validation[: self.settings.validation_cases]
+        if not cases:
+            return
+        progress.validating()
+        self._figures = validate(self._model(), cases)
+        progress.note(f"step {done} held-out {self._figures}")
+        progress.measured(done, {"recall": self._figures.recall, "dice": self._figures.dice})
+
+    def _model(self) -> CandidateModel:
+        network = CandidateNetwork(self.settings.model.network)
+        network.load_state_dict(self.network.state_dict())
+        return CandidateModel(network, self.settings.model, self.workplace.device)
+
+    def _crops_from(self, first: int) -> Iterator[Batch]:
+        settings, place = self.settings, self.workplace
+        samples = self._total * self.batch_size
         dataset = CropDataset(
-            self._cases,
-            settings.crop,
-            self._steps * settings.batch * world,
-            settings.model.grid,
-            settings.augmentation,
-            settings.seed,
+            self._cases, settings.crop, samples, settings.model.grid, settings.augmentation, settings.seed
         )
-        first = start * settings.batch * world
-        # Process r takes every world-th sample; the order itself is fixed by the sample's number.
-        numbers = range(first + self._workplace.rank, len(dataset), world)
         loader = DataLoader(
             dataset,
             batch_size=settings.batch,
-            sampler=numbers,
+            sampler=range(first + place.rank, samples, place.world),
             collate_fn=collate,
             num_workers=settings.workers,
             prefetch_factor=4 if settings.workers else None,
@@ -248,93 +262,13 @@ class _Run:
         )
         return iter(loader)
 
-    def _step(self, batch: Batch, step: int) -> dict[str, float]:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate(step)
-        self._network.train()
-        values = self._memory.run(lambda parts: self._gradients(batch, step, parts))
-        self._workplace.average_gradients(self._network)
-        self._scaler.unscale_(self._optimizer)
-        nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.gradient_clip)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        return values
 
-    def _gradients(self, batch: Batch, step: int, parts: int) -> dict[str, float]:
-        """Fill the gradients of a batch, done in parts; returns its losses."""
-        # The choice of anchors is random; seeded by the step, so that a resumed run chooses alike.
-        torch.manual_seed(self._settings.seed * 1_000_003 + step * self._workplace.world + self._workplace.rank)
-        self._optimizer.zero_grad(set_to_none=True)
-        sums: dict[str, float] = {}
-        for rows in self._memory.rows(len(batch), parts):
-            part = batch.part(rows).to(self._workplace.device)
-            with self._workplace.autocast(self._settings.amp):
-                output = self._network(part.images)
-            losses, share = self._loss(output, part), len(part) / len(batch)
-            self._scaler.scale(share * losses.total).backward()
-            for name, value in losses.values().items():
-                sums[name] = sums.get(name, 0.0) + share * value
-        return sums
-
-    def _rate(self, step: int) -> float:
-        rise = self._settings.warmup * self._steps
-        if step < rise:
-            return self._settings.learning_rate * (step + 1) / (rise + 1)
-        place = (step - rise) / max(self._steps - rise, 1)
-        return self._settings.learning_rate * 0.5 * (1 + math.cos(math.pi * place))
-
-    def _model(self) -> CandidateModel:
-        network = CandidateNetwork(self._settings.model.network)
-        network.load_state_dict(self._network.state_dict())
-        return CandidateModel(network, self._settings.model, self._workplace.device)
-
-    def _figures(self, all_cases: bool) -> CandidateFigures | None:
-        if not self._workplace.is_first or not self._validation:
-            return None
-        cases = self._validation if all_cases else self._validation[: self._settings.validation_cases]
-        return validate(self._model(), cases) if cases else None
-
-    def _save(self, done: int) -> None:
-        if self._workplace.is_first:
-            states: dict[str, Any] = {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
-            progress = {"fingerprint": self._fingerprint(), "parts": self._memory.parts}
-            self._checkpoints.save(Checkpoint(done, self._network.state_dict(), states, progress))
-        self._workplace.wait()
-
-    def _restore(self) -> int:
-        checkpoint = self._checkpoints.load_latest()
-        if checkpoint is None:
-            return 0
-        if checkpoint.progress.get("fingerprint") != self._fingerprint():
-            raise ConfigError(
-                f"{self._checkpoints.folder}: the run there has other settings or cases; "
-                "give another folder, or do not resume"
-            )
-        self._network.load_state_dict(checkpoint.model)
-        self._optimizer.load_state_dict(checkpoint.optimizer["optimizer"])
-        self._scaler.load_state_dict(checkpoint.optimizer["scaler"])
-        self._memory.parts = int(checkpoint.progress["parts"])
-        return checkpoint.step
-
-    def _fingerprint(self) -> str:
-        names = [case.stem if isinstance(case, Path) else case.case_id for case in self._cases]
-        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-        return f"{self._settings.fingerprint()}-{digest}-{self._initial}-{self._workplace.world}"
-
-
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay; biases and normalisation do not."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _seed_all(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+def _rate(settings: CandidateTrainingSettings, step: int, steps: int) -> float:
+    rise = settings.warmup * steps
+    if step < rise:
+        return settings.learning_rate * (step + 1) / (rise + 1)
+    place = (step - rise) / max(steps - rise, 1)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * place))
 
 
 def _start_worker(_worker: int) -> None:

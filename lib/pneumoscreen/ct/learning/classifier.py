@@ -19,18 +19,17 @@ from torch.nn import functional
 
 from ...metrics.confusion import mean_f1
 from ...training.device import Workplace, workplace_of
-from ...training.loop import Course, LoopSettings, TrainingLoop
+from ...training.loop import Course, EpochSettings, TrainingLoop
 from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress
 from ..classifier import ClassifierModel, ClassifierNetwork, ClassifierSettings
 from ..networks import CLASSIFIER
 from .augmentation import AugmentationSettings, augment
-from .classifier_data import PatchDataSettings, PatchSet, split_patches
-from .patch_inference import logits_of, patch_batch
+from .classifier_data import PatchDataSettings, PatchSet, logits_of, patch_batch, split_patches
 
 _SHORTEST_CYCLE = 10
 
 
-class ClassifierTrainingSettings(LoopSettings):
+class ClassifierTrainingSettings(EpochSettings):
     """A training run, as ``configs/ct_classifier.yaml`` and ``configs/paper.yaml`` describe it.
 
     An epoch draws as many patches as the training set holds. A checkpoint is kept at the end as well.
@@ -109,7 +108,7 @@ def train_classifier(
     """
     with workplace_of(device, workplace) as place:
         course = _Course(patches, settings, place)
-        TrainingLoop(course, settings, initial_state, say).run(checkpoints, callback, observers)
+        TrainingLoop(course, initial_state, say).run(checkpoints, callback, observers)
         return course.outcome()
 
 
@@ -155,10 +154,11 @@ class _Course(Course):
 
     task = CLASSIFIER
     samples = "patches"
+    settings: ClassifierTrainingSettings
     network: ClassifierNetwork
 
     def __init__(self, patches: PatchSet, settings: ClassifierTrainingSettings, workplace: Workplace) -> None:
-        self.settings, self.workplace = settings, workplace
+        self.settings, self.workplace, self.epochs = settings, workplace, settings.epochs
         self.training, self.validation = split_patches(patches, settings.split)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -193,8 +193,9 @@ class _Course(Course):
             f"{len(self.validation)}, {self.steps} steps an epoch, epoch {min(epoch + 1, epochs)} of {epochs}"
         )
 
-    def order(self, generator: torch.Generator) -> Tensor:
+    def order(self, epoch: int, generator: torch.Generator) -> Tensor:
         """As many patches as there are, drawn with replacement."""
+        del epoch
         infected = self.training.labels < len(self.settings.network.classes.infections)
         return draw_patches(infected, self.settings.infection_sampling, self.steps * self.settings.batch, generator)
 

@@ -6,23 +6,24 @@ to be retrained with every new candidate network.
 """
 
 import hashlib
-import os
-import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from torch import Tensor
 
 from ...config import Settings
 from ...errors import PneumoScreenError
+from ...models.atomic_files import staged, write_arrays
 from ...studies.split import Side, SplitSettings, side_of
-from ...training.array_files import write_arrays
 from ...verdict import DEFAULT_CLASSES, Classes
+from ..classifier import ClassifierNetwork
 from ..lungs.segmentation import Lungs
 from ..patches import PatchImage, PatchSettings, RegionError, extract_patches
 from ..truth import TrueCase, label_patch
@@ -199,21 +200,16 @@ def gather(files: Sequence[Path], target: Path) -> PatchSet:
     Raises:
         PneumoScreenError: if a file is damaged or there are no rows at all.
     """
-    handle, staged = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            # The header of an array file has the same length for every number of rows.
-            _write_header(stream, (0, 0, 0))
-            count = side = 0
-            for file in files:
-                pixels = PatchSet.load(file).pixels
-                stream.write(pixels.tobytes())
-                count, side = count + len(pixels), pixels.shape[1] if len(pixels) else side
-            stream.seek(0)
-            _write_header(stream, (count, side, side))
-        os.replace(staged, target)
-    finally:
-        Path(staged).unlink(missing_ok=True)
+    with staged(target) as part, part.open("wb") as stream:
+        # The header of an array file has the same length for every number of rows.
+        _write_header(stream, (0, 0, 0))
+        count = side = 0
+        for file in files:
+            pixels = PatchSet.load(file).pixels
+            stream.write(pixels.tobytes())
+            count, side = count + len(pixels), pixels.shape[1] if len(pixels) else side
+        stream.seek(0)
+        _write_header(stream, (count, side, side))
     return gathered(files, target)
 
 
@@ -268,3 +264,23 @@ def _random_boxes(
     low, high = np.log(settings.random_mm)
     sides = np.exp(rng.uniform(low, high, (settings.random, 3))) / np.asarray(spacing_zyx)
     return [np.concatenate([c - s / 2, c + s / 2]) for c, s in zip(centers.astype(np.float64), sides, strict=True)]
+
+
+BATCH = 256
+
+
+def patch_batch(patches: PatchSet, rows: NDArray[np.int64] | slice) -> tuple[Tensor, Tensor, Tensor]:
+    """Pixels float32 [b, 1, size, size] in 0 to 1, distances float32 [b] and labels int64 [b] of some rows."""
+    pixels = torch.from_numpy(patches.pixels[rows].astype(np.float32)).div_(255.0)[:, None]
+    return pixels, torch.tensor(patches.distances[rows]), torch.tensor(patches.labels[rows])
+
+
+@torch.no_grad()
+def logits_of(
+    network: ClassifierNetwork, device: torch.device, patches: PatchSet
+) -> Iterator[tuple[slice, dict[str, Tensor]]]:
+    """Rows and the logits [b, classes] of each head for them; the network must be in evaluation mode."""
+    for start in range(0, len(patches), BATCH):
+        rows = slice(start, min(start + BATCH, len(patches)))
+        pixels, distance, _ = patch_batch(patches, rows)
+        yield rows, network(pixels.to(device, memory_format=torch.channels_last), distance.to(device))

@@ -17,8 +17,7 @@ from ..classifier import ClassifierModel
 from ..networks import CANDIDATES, CLASSIFIER
 from .candidate_data import read_prepared
 from .candidate_validation import candidates_of
-from .classifier_data import PatchSet
-from .patch_inference import logits_of
+from .classifier_data import PatchSet, logits_of
 
 FALSE_REGIONS = (1, 2, 4, 8)
 """Ours: false regions a case at which the sensitivity of the candidates is read. Screening proposes 20 at most and

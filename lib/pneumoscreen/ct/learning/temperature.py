@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from ...metrics.calibration import expected_calibration_error, negative_log_likelihood
 from ...metrics.temperature import FEWEST_PATIENTS, apply_temperature, fit_temperature
 from ..classifier import ClassifierModel, Head
-from .classifier_data import PatchSet
-from .patch_inference import logits_of
+from .classifier_data import PatchSet, logits_of
 
 FEWEST_PATCHES = 100
 

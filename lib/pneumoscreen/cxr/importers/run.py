@@ -21,7 +21,7 @@ from ...importers.outcomes import Action, Outcome, alone
 from ...importers.patients_file import PatientsFile
 from ...importers.placing import copy_or_link
 from ...importers.scans import with_hidden_source
-from ...models.atomic_files import fsync_path
+from ...models.atomic_files import staged
 from ...models.store import ModelStore
 from ...studies.annotations import AnnotationStore, ConflictError
 from ...studies.audit import AuditLog, utc_text
@@ -132,7 +132,8 @@ class _Import:
             if patient:
                 patients.add(case_id, self._patient(patient))
             if not is_there:
-                self._place(row.picture, target)
+                with staged(target) as part:
+                    copy_or_link(row.picture, part, self.link)
         if case is None:
             return Outcome(Action.UNCHANGED if is_there else Action.IMAGE_ONLY, case_id)
         newest = stored[-1] if stored else None
@@ -164,16 +165,6 @@ class _Import:
         raise MarksError(
             f"{self.studies / taken[0]} has the name {radiograph.case_id} already and is another image; rename this one"
         )
-
-    def _place(self, picture: Path, target: Path) -> None:
-        part = target.with_name(f".part-{target.name}")
-        part.unlink(missing_ok=True)
-        try:
-            copy_or_link(picture, part, self.link)
-            os.rename(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-        fsync_path(target.parent)
 
 
 def _check_settings(settings: ImportSettings) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...case import CXR_CLASSES, SIDES
 from ...errors import PneumoScreenError
-from ...training.array_files import write_arrays
+from ...models.atomic_files import write_arrays
 from ..discrimination import DiscriminationSettings, channels_of, grey_of
 from ..localization import LocalizationSettings, lung_of
 from ..lung_boxes import LungBoxSettings, picture_of, to_shares

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...case import Vector
-from ...training.array_files import write_arrays
+from ...models.atomic_files import write_arrays
 from ..localization import LocalizationSettings
 from ..sampling import cut
 from .lung_variation import LungCopy, LungVariation, lung_copy

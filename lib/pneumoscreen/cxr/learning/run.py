@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ...models.network import NetworkModel
 from ...training.device import Workplace, workplace_of
-from ...training.loop import Course, LoopSettings, TrainingLoop
+from ...training.loop import Course, EpochSettings, TrainingLoop
 from ...training.progress import ProgressCallback, TrainingObserver, TrainingProgress
 from .augmentation import RadiographAugmentation
 from .data import PictureSet
@@ -30,7 +30,7 @@ _BEST = "best."
 """Before the names of the best weights in a checkpoint."""
 
 
-class RadiographTrainingSettings(LoopSettings):
+class RadiographTrainingSettings(EpochSettings):
     """What the trainings of the three networks have in common.
 
     Published: batches of 16, a learning rate of 1e-3 to begin with.
@@ -138,7 +138,7 @@ def train_lesson(
     """
     with workplace_of(device, workplace) as place:
         course = _Course(lesson, training, validation, settings, place)
-        epochs = TrainingLoop(course, settings, initial_state, say).run(checkpoints, callback, observers)
+        epochs = TrainingLoop(course, initial_state, say).run(checkpoints, callback, observers)
         return course.outcome(epochs)
 
 
@@ -172,6 +172,7 @@ class _Course(Course):
     """The pictures, and the weights with the lowest validation loss so far."""
 
     samples = "pictures"
+    settings: RadiographTrainingSettings
 
     def __init__(
         self,
@@ -181,7 +182,7 @@ class _Course(Course):
         settings: RadiographTrainingSettings,
         workplace: Workplace,
     ) -> None:
-        self.lesson, self.settings, self.workplace = lesson, settings, workplace
+        self.lesson, self.settings, self.workplace, self.epochs = lesson, settings, workplace, settings.epochs
         self.training, self.validation = training, validation
         self.task, self.network = lesson.task, lesson.network
         self.steps = lesson.steps(len(training), settings.batch)
@@ -220,8 +221,9 @@ class _Course(Course):
             f"{len(self.validation)} of {self.validation.patients_count}, {self.steps} steps an epoch"
         )
 
-    def order(self, generator: torch.Generator) -> Tensor:
+    def order(self, epoch: int, generator: torch.Generator) -> Tensor:
         """Every picture once, or by weight where they are not drawn alike."""
+        del epoch
         count = self.steps * self.settings.batch
         weights = self.lesson.weights(self.training.targets)
         if len(self.training) < count or not torch.all(weights == weights[0]):

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from ...config import Settings, load_config
+from ...models.atomic_files import write_arrays
 from ...models.network import NetworkModel
 from ...models.store import ModelStore
 from ...studies.split import Side, SplitSettings, side_of
-from ...training.array_files import write_arrays
 from ..figures.cases import labelled_phantom
 from ..phantoms.radiograph import generate_radiograph
 from .data import PictureSet

@@ -16,10 +16,10 @@ from typing import Any
 from ...errors import ImageError, ModelError
 from ...images.inputs import Modality, modality_of
 from ...method import Method
-from ...methods import METHODS, method_for
+from ...methods import METHODS, class_list, method_for
 from ...models.store import ModelStore
 from ...studies.layout import ELSEWHERE
-from ...verdict import DEFAULT_CLASSES, Classes
+from ...verdict import Classes
 from ..store.reading import Check, Reading
 
 Fingerprint = tuple[tuple[str, int, int], ...]
@@ -130,8 +130,7 @@ class Engine:
 
     def classes(self) -> Classes:
         """The site's class list, of the networks in use. Needs no lock."""
-        found = (method.stored_classes(self.store) for method in METHODS)
-        return next((classes for classes in found if classes is not None), DEFAULT_CLASSES)
+        return class_list(self.store)
 
     def screener(self, method: Method) -> Any:
         """The networks of a method in use.

@@ -19,7 +19,7 @@ from ...active_learning.epistemic import DRAWS
 from ...active_learning.scores import CaseScore
 from ...case import Case
 from ...images.inputs import Modality
-from ...images.masks import Masks
+from ...images.volume import Masks
 from ...method import Method, Progress
 from .engine import Engine
 from .jobs import Job

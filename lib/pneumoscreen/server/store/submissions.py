@@ -10,7 +10,7 @@ whole scan in memory.
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 
 from ...case import Case, ModelInfo
 from ...case_upgrade import BOX_MODEL
-from ...ct.label_maps import Painting, case_from_label_map, read_label_map, segment_names, sides_of
-from ...images.volume import Volume
+from ...errors import CaseError
+from ...images.mask_file import read_label_map
 from ...limits import MOST_REGIONS
+from ...method import Method
+from ...methods import method_for
 from ...studies.annotations import AnnotationStore, StorageError
 from ...studies.audit import AuditLog, Detail, utc_text
-from ...studies.marks import author_of, marks_of, signed_by
+from ...studies.marks import Painting, author_of, marks_of, signed_by
 from ...studies.versions import ADJUDICATION, IMPORT, READER, Annotation, counting_of
 from ...verdict import Classes
 from ...xray_findings import with_sources
@@ -123,18 +125,17 @@ class Submissions:
         classes, who = self._classes(), speaker()
         reader = who.reader if who.is_known else requested_reader(params) or who.reader
         with _reading:
-            volume, values = self._fitting(image, file)
+            method, scan, values = self._fitting(image, file)
             names = segment_names(params.get("label_info"), np.flatnonzero(np.bincount(values.ravel()))[1:].tolist())
             known = self._newest_document(image_id)
             painting = Painting(values, names, reader, utc_text(datetime.now(UTC)))
-            case = case_from_label_map(
+            case = method.from_label_map(
                 painting,
-                volume,
-                _without_regions(image_id, volume, known, _requested_diagnosis(params, classes)),
+                scan,
+                _without_regions(image_id, method, scan, known, _requested_diagnosis(params, classes)),
                 None if kind == IMPORT else known,
-                sides_of(volume),
-                classes,
                 shown_regions(self._studies / WORK_FOLDER, image_id),
+                classes,
             )
         return self.submit(case, reader, requested_base(params), kind, label_map=file)
 
@@ -191,10 +192,13 @@ class Submissions:
             reason = error.strerror or error
             raise StorageError(f"the audit log cannot be written ({reason}); mend the studies folder") from None
 
-    def _fitting(self, image: Path, file: Path) -> tuple[Volume, NDArray[np.uint16]]:
-        """A scan and the values of a label map on its grid."""
-        volume = self._scans.volume(image, Path(os.path.realpath(self._studies)))
-        return volume, read_label_map(file, volume, self._scans.raw)
+    def _fitting(self, image: Path, file: Path) -> tuple[Method, Any, NDArray[np.uint16]]:
+        """The method for an image, the image, and the values of a label map on its grid."""
+        method = method_for(self._scans.modality(image))
+        if not method.segments:
+            raise RequestError(f"a label map says nothing of {method.images}; submit a case document instead")
+        scan = self._scans.image(method, image, Path(os.path.realpath(self._studies)))
+        return method, scan, read_label_map(file, scan, self._scans.raw)
 
     def _with_box_sources(self, case: Case, stored: Sequence[Annotation]) -> tuple[Case, tuple[str, ...]]:
         """An X-ray whose lung boxes are a network's where it put them, and a reader's where they were moved."""
@@ -222,6 +226,41 @@ class Submissions:
             diagnosis = None if counting is None else counting.document.diagnosis
             return screening and replace(screening, diagnosis=screening.diagnosis or diagnosis)
         return counting.document
+
+
+def segment_names(label_info: Any, values: Collection[int]) -> dict[int, str]:
+    """What a client calls the values of its label map.
+
+    Slicer's MONAI Label module sends ``[{"name": ..., "idx": ...}]``. It numbers the voxels in the order of this
+    list, yet ``idx`` also counts the segments that it left out; where the two disagree, the one that fits the values
+    is taken.
+
+    Args:
+        label_info: that list, or None.
+        values: of the label map.
+
+    Raises:
+        CaseError: if it is no such list, or both readings fit and contradict each other.
+    """
+    if label_info is None:
+        return {}
+    if not isinstance(label_info, list) or not all(isinstance(item, dict) for item in label_info):
+        raise CaseError('parameter label_info must be a list of {"name": ..., "idx": ...}')
+    if not all(isinstance(item.get("name"), str) for item in label_info):
+        return {}
+    ordered = {number: item["name"] for number, item in enumerate(label_info, start=1)}
+    numbers = [item.get("idx") for item in label_info]
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+        return ordered
+    numbered = {item["idx"]: item["name"] for item in label_info}
+    present = set(values)
+    readings = [names for names in (numbered, ordered) if present <= set(names)]
+    if len(readings) == 2 and any(numbered[value] != ordered[value] for value in present):
+        raise CaseError(
+            "parameter label_info numbers its segments with gaps, so that it is not clear which values they have; "
+            "remove the segments that are empty or no findings and submit again"
+        )
+    return readings[0] if readings else numbered
 
 
 def requested_base(params: Mapping[str, Any]) -> int | None:
@@ -260,10 +299,10 @@ def _requested_diagnosis(params: Mapping[str, Any], classes: Classes) -> str | N
     return diagnosis
 
 
-def _without_regions(image_id: str, volume: Volume, known: Case | None, diagnosis: str | None) -> Case:
+def _without_regions(image_id: str, method: Method, scan: Any, known: Case | None, diagnosis: str | None) -> Case:
     """What is known of a case beside its regions."""
     if known is None:
-        return Case(image_id, "CT", volume.image_info(), diagnosis, notes=volume.notes)
-    info, said = volume.image_info(), diagnosis or known.diagnosis
+        return Case(image_id, method.modality, scan.image_info(), diagnosis, notes=scan.notes)
+    info, said = scan.image_info(), diagnosis or known.diagnosis
     # How long somebody else read the case says nothing of this label map.
     return replace(known, image=info, diagnosis=said, regions=(), timings_s={}, reading=None)

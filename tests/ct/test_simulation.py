@@ -10,13 +10,16 @@ from pneumoscreen.ct.learning.classifier_data import SOURCES
 from pneumoscreen.ct.lungs.segmentation import segment_lungs
 from pneumoscreen.ct.patches import extract_patches
 from pneumoscreen.ct.phantoms.phantom import Phantom, generate_phantom
+from pneumoscreen.ct.simulation import CtSubject, PreparedCase, patch_images, prepare_case
 from pneumoscreen.ct.truth import label_patch, label_region
 from pneumoscreen.models.store import ModelStore
-from pneumoscreen.simulation.cases import CaseFolder, PreparedCase, patch_images, prepare_case
 from pneumoscreen.simulation.pool import Recipe
+from pneumoscreen.simulation.subject import CaseFolder
 from pneumoscreen.verdict import DEFAULT_CLASSES
 
-from .conftest import SETTINGS
+from ..simulation.conftest import SETTINGS, store, subject
+
+__all__ = ["store", "subject"]
 
 RECIPE = Recipe(500_001, "covid19")
 
@@ -61,10 +64,10 @@ def test_a_correction_also_teaches_the_lesions_that_no_region_shows(prepared: Pr
     assert set(labelled.patients) == {RECIPE.case_id}
 
 
-def test_a_kept_case_is_the_same(tmp_path: Path, network: CandidateModel, prepared: PreparedCase) -> None:
-    folder = CaseFolder(tmp_path, SETTINGS, "abc")
+def test_a_kept_case_is_the_same(tmp_path: Path, subject: CtSubject, prepared: PreparedCase) -> None:
+    folder = CaseFolder(tmp_path, subject)
     assert not folder.holds(RECIPE)
-    folder.prepare(RECIPE, network)
+    folder.prepare(RECIPE, lambda stage, share: None)
     assert folder.holds(RECIPE)
     again = folder.load(RECIPE)
     assert (again.case_id, again.diagnosis, again.regions) == (RECIPE.case_id, "covid19", prepared.regions)
@@ -72,9 +75,11 @@ def test_a_kept_case_is_the_same(tmp_path: Path, network: CandidateModel, prepar
         np.testing.assert_array_equal(getattr(again.labelled, name), getattr(prepared.labelled, name))
 
 
-def test_other_patches_lie_in_another_folder(tmp_path: Path) -> None:
+def test_other_patches_lie_in_another_folder(tmp_path: Path, store: ModelStore) -> None:
     def folder(sha256: str = "abc", **changes: object) -> Path:
-        return CaseFolder(tmp_path, SETTINGS.model_copy(update=changes), sha256).folder
+        subject = CtSubject(SETTINGS.model_copy(update=changes), store)
+        subject.network_sha256 = sha256
+        return CaseFolder(tmp_path, subject).folder
 
     assert folder(sha256="def") != folder()
     assert folder(phantom=SETTINGS.phantom.model_copy(update={"matrix": 128})) != folder()

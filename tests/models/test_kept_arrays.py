@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumoscreen.training import array_files
-from pneumoscreen.training.array_files import write_arrays
+from pneumoscreen.models import atomic_files
+from pneumoscreen.models.atomic_files import write_arrays
 
 
 @pytest.mark.parametrize("is_compressed", [False, True])
@@ -29,7 +29,7 @@ def test_a_write_that_fails_leaves_the_file_before(tmp_path: Path, monkeypatch: 
     def fail(*_args: object, **_more: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(array_files.np, "savez", fail)
+    monkeypatch.setattr(atomic_files.np, "savez", fail)
     with pytest.raises(OSError, match="disk full"):
         write_arrays(path, {"some": np.ones(3)})
     assert [each.name for each in tmp_path.iterdir()] == ["b.npz"]
