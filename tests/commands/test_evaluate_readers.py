@@ -28,6 +28,7 @@ def test_three_files_and_the_figures_of_both_readers(run: Callable[..., Any], tm
     [
         ((), "--reader-study needs --studies"),
         (("--studies", "{room}", "--cases", "5"), "--cases does not go with --reader-study"),
+        (("--studies", "{room}", "--processes", "2"), "--processes does not go with --reader-study"),
         (("--studies", "{room}", "--calibrate"), "--calibrate does not go with --reader-study"),
         (("--studies", "{room}"), "no reader has submitted any CT here"),
         (("--studies", "{room}", "--modality", "cxr"), "no reader has submitted any X-ray here"),

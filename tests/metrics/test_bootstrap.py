@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pneumoscreen.metrics.bootstrap import cluster_bootstrap
+from pneumoscreen.metrics.bootstrap import Interval, cluster_bootstrap
 
 
 def mean_of_patches(cases):
@@ -41,6 +41,18 @@ def test_draws_without_a_figure_are_left_out():
     nothing = cluster_bootstrap([0], lambda cases: float("nan"))
     assert math.isnan(nothing.low)
     assert math.isnan(nothing.high)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((0.5, 0.25, 0.75), "0.500 [0.250, 0.750]"),
+        ((0.5, np.nan, np.nan), "0.500 (no interval)"),
+        ((np.nan, np.nan, np.nan), "not defined"),
+    ],
+)
+def test_a_reader_sees_no_nan(numbers: tuple[float, float, float], text: str):
+    assert str(Interval(*numbers)) == text
 
 
 def test_no_case_and_no_level_are_refused():

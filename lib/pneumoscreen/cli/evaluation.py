@@ -88,9 +88,10 @@ def evaluate(
     workers = Workers.of(processes, ray, ray_cpus, ray_gpus, device)
     if reader_study:
         given = {"--side": side, "--calibrate": calibrate, "--cases": cases, "--seed": seed, "--readers": readers}
+        given |= {"--processes": processes, "--ray": ray}
         wrong = next((name for name, value in given.items() if value not in (None, False)), None)
         if wrong is not None:
-            raise typer.BadParameter(f"{wrong} does not go with --reader-study: all readings count, as they were made")
+            raise typer.BadParameter(f"{wrong} does not go with --reader-study: all readings count, as they were made, and nothing is screened")
         commands.evaluate_reader_study(studies, out, modality=method.modality, as_json=json)
         return 0
     table = commands.table_of_cases(

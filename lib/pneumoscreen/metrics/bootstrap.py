@@ -23,6 +23,10 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
+        if np.isnan(self.estimate):
+            return "not defined"
+        if np.isnan(self.low):
+            return f"{self.estimate:.3f} (no interval)"
         return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_dict(self) -> dict[str, float | None]:
