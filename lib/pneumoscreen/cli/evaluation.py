@@ -91,7 +91,7 @@ def evaluate(
         given |= {"--processes": processes, "--ray": ray}
         wrong = next((name for name, value in given.items() if value not in (None, False)), None)
         if wrong is not None:
-            raise typer.BadParameter(f"{wrong} does not go with --reader-study: all readings count, as they were made, and nothing is screened")
+            raise typer.BadParameter(f"{wrong} does not go with --reader-study: all readings count, as they were made")
         commands.evaluate_reader_study(studies, out, modality=method.modality, as_json=json)
         return 0
     table = commands.table_of_cases(
