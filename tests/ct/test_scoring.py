@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pneumoscreen.active_learning.uncertainty import combine, uncertainty_parts
+from pneumoscreen.active_learning.uncertainty import combine, disagreement, entropy, margin
 from pneumoscreen.case import Case, ImageInfo, Patch, Region
 from pneumoscreen.ct.classifier import Judgement
 from pneumoscreen.ct.scoring import score_case
@@ -41,7 +41,13 @@ def test_it_tells_the_same_as_the_document(sizes: tuple[int, ...]) -> None:
         box = (0.0, 0.0, 0.0), (9.0, 9.0, 9.0)
         regions.append(Region(f"r{number}", "model", *box, 0.5, "left", tuple(patches)).with_vote())
     score = score_case("case", found, np.repeat(np.arange(len(sizes)), sizes), DEFAULT_CLASSES)
-    expected = uncertainty_parts(regions, DEFAULT_CLASSES)
+    rows = [[patch.probabilities[name] for name in LABELS] for region in regions for patch in region.patches]
+    votes = [(r.label, r.confidence) for r in regions if r.label is not None and r.confidence is not None]
+    expected = {
+        "entropy": entropy(np.array(rows).reshape(-1, len(LABELS))),
+        "disagreement": disagreement([patch.label for patch in region.patches] for region in regions),
+        "margin": margin(votes, DEFAULT_CLASSES),
+    }
     assert score.parts == pytest.approx(expected)
     assert score.uncertainty == pytest.approx(combine(expected))
     assert np.linalg.norm(score.embedding) == pytest.approx(1.0 if sizes else 0.0, abs=1e-5)

@@ -110,6 +110,7 @@ def test_it_takes_nothing_from_a_sender_that_it_does_not_know(
     assert len(list(Pacs(access).studies(["CT"]))) == 1
 
 
+@pytest.mark.slow
 def test_an_orthanc_that_is_killed_again_and_again_has_each_result_once(
     orthanc: Orthanc,
     narrow_models: Path,  # noqa: F811

@@ -181,7 +181,7 @@ def test_candidates_are_trained_and_inference_answers_meanwhile(clinic: RunningS
     assert answer.document["case_id"] == TEST_CASE
     ended = _until(clinic, _ended)
     assert ended["status"] == "DONE", ended
-    assert set(ended["progress"]["losses"]) == {"loss", "objectness", "boxes", "dice", "voxels", "missed"}
+    assert set(ended["progress"]["losses"]) == {"objectness", "boxes", "dice", "voxels", "missed"}
     assert ended["progress"]["publication"]["compared_with"] == 2
     logs = clinic.studies / ".pneumoscreen" / "training" / "ct_candidates" / "train_01"
     assert list(logs.glob("events_*/events.out.tfevents.*")) and (logs / "mlflow.db").is_file()
