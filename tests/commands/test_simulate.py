@@ -102,3 +102,12 @@ def test_a_wrong_setting_is_named(text: str, sentence: str, run: Run, tmp_path: 
     assert (ended.status, ended.out) == (2, "")
     assert len(ended.refusals()) == 1
     assert f"{path}: {sentence}" in ended.err
+
+
+def test_xrays_have_settings_of_their_own(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("training: {batch: 3}", encoding="utf-8")
+    ended = run("simulate", "--modality", "cxr", "--out", tmp_path / "out", "--config", path)
+    assert (ended.status, ended.out) == (2, "")
+    assert len(ended.refusals()) == 1
+    assert f"{path}: key training: not a setting" in ended.err

@@ -39,6 +39,9 @@ class LampSubject(Subject):
     settings_type = LampSimulation
     figures: ClassVar[Mapping[str, str]] = {"accuracy": "accuracy"}
     images = "pictures of 24 x 32 pixels"
+    title = "Lamp screening"
+    real = "the training."
+    simulated = "the lamps and the reader, who is always right."
 
     def key(self) -> list[Any]:
         return [1]

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from ..active_learning.epistemic import DRAWS
 from ..active_learning.scores import CaseScore
+from ..case_kinds import KINDS
 from ..images.volume import Volume
 from ..metrics.confusion import ConfusionMatrix
 from ..models.store import ModelStore
@@ -158,6 +159,15 @@ class CtSubject(Subject):
         "log_loss": "patch log-loss",
     }
     lower_is_better = frozenset({"log_loss"})
+    title = KINDS["CT"].title
+    real = (
+        "lungs, candidate regions, patches, training, dropout draws, scores, strategies, vote and Noisy-OR are the "
+        "product's own code. The classifier is narrower than the product's."
+    )
+    simulated = (
+        "the scans are phantoms; the reader knows their truth, labels every patch of every region without error and "
+        "marks every lesion that was missed."
+    )
 
     def __init__(self, settings: CtSimulationSettings, store: ModelStore, device: str = "cpu") -> None:
         super().__init__(settings, store, device)

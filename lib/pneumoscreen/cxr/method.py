@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..models.weights import Weights
     from ..phantoms.studies import PhantomRequest, Writer
     from ..report.drawing import Drawing
+    from ..simulation.subject import Subject
     from ..studies.cases import Study
     from ..studies.marked import Marked
     from ..training.recipes import Recipe
@@ -176,6 +177,12 @@ class CxrMethod(Method):
         from .crossvalidation.command import crossvalidate
 
         return crossvalidate(request)
+
+    def rehearsed(self) -> "type[Subject]":
+        """The networks of class and affected side."""
+        from .simulation import CxrSubject
+
+        return CxrSubject
 
     def layouts(self) -> "tuple[Sequence[Layout], Sequence[Layout]]":
         """A table of X-rays."""

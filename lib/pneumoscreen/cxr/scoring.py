@@ -7,20 +7,26 @@ from ..active_learning.diversity import case_embedding
 from ..active_learning.epistemic import mutual_information
 from ..active_learning.scores import CaseScore
 from ..active_learning.uncertainty import entropies
+from .gradcam import Judgement
 from .screening import CxrScreening
 
 
 def score_radiograph(case_id: str, screening: CxrScreening) -> CaseScore:
     """The score of an X-ray that has just been screened with ``draws=epistemic.DRAWS``.
 
-    Ours: an X-ray is one picture, so that its entropy is that of its class; there are no regions to disagree.
-
     Raises:
         ValueError: if the screening was not judged.
     """
-    judgement = screening.judgement
-    if judgement is None:
+    if screening.judgement is None:
         raise ValueError("nothing was classified, so there is nothing to score")
+    return score_judgement(case_id, screening.judgement)
+
+
+def score_judgement(case_id: str, judgement: Judgement) -> CaseScore:
+    """The score of an X-ray that was judged with ``draws=epistemic.DRAWS``.
+
+    Ours: an X-ray is one picture, so that its entropy is that of its class; there are no regions to disagree.
+    """
     unsure = float(entropies(judgement.probabilities[None])[0])
     parts = {"entropy": unsure, "margin": _closeness(judgement.probabilities)}
     doubt = float(mutual_information(judgement.samples[:, None])[0])

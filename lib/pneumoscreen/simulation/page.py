@@ -69,7 +69,7 @@ def render_page(curves: Curves, subject: Subject) -> str:
             figures=[_block(curves, figure) for figure in subject.figures],
             shares=[(display_name(name), share / total) for name, share in settings.shares.items()],
             steps=settings.steps,
-            images=subject.images,
+            subject=subject,
             written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         )
     )

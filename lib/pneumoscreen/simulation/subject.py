@@ -46,12 +46,18 @@ class Subject(ABC):
         settings_type: its settings.
         figures: names of the figures on the test cases and what they are called, the one that counts first.
         lower_is_better: those of them that are.
+        title: of the page of results.
+        real: what is the product's own code, for that page.
+        simulated: what is not.
         network_sha256: of the weights that prepare cases; empty where none do.
     """
 
     settings_type: ClassVar[type[SimulationSettings]]
     figures: ClassVar[Mapping[str, str]]
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    title: ClassVar[str]
+    real: ClassVar[str]
+    simulated: ClassVar[str]
     network_sha256 = ""
 
     def __init__(self, settings: Any, store: ModelStore, device: str = "cpu") -> None:
@@ -110,7 +116,8 @@ class CaseFolder:
 
     def holds(self, recipe: Recipe) -> bool:
         """Whether a case has been prepared."""
-        return self._document(recipe).is_file()
+        path = self._document(recipe)
+        return path.is_file() and path.with_suffix(".npz").is_file()
 
     def prepare(self, recipe: Recipe, check: Check) -> None:
         """Prepare a case and keep what came of it."""

@@ -90,7 +90,7 @@ def test_damaged_items_are_one_sentence(tmp_path: Path) -> None:
     whole = file.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"PK\x03\x04", b"nonsense", whole[:-30]):
         file.write_bytes(content)
-        with pytest.raises(PneumoScreenError, match=r"case\.npz is damaged; remove it and train again"):
+        with pytest.raises(PneumoScreenError, match=r"case\.npz is damaged; remove it and start again"):
             read_items(file)
     np.savez(file, other=np.zeros(3))
     with pytest.raises(PneumoScreenError, match="damaged"):

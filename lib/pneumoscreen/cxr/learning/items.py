@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,10 @@ class Items:
 
     pictures: Pictures
     targets: NDArray[np.float32]
+
+    def arrays(self, prefix: str = "") -> dict[str, NDArray[Any]]:
+        """What ``read_items`` takes from a file."""
+        return {f"{prefix}pictures": self.pictures, f"{prefix}targets": self.targets}
 
 
 def no_lung_boxes() -> Items:
@@ -72,17 +77,17 @@ def gather(items: Iterable[tuple[str, Items]]) -> PictureSet:
 
 def write_items(path: Path, items: Items) -> None:
     """Keep the pictures of one radiograph."""
-    write_arrays(path, {"pictures": items.pictures, "targets": items.targets})
+    write_arrays(path, items.arrays())
 
 
-def read_items(path: Path) -> Items:
-    """The pictures that ``write_items`` kept.
+def read_items(path: Path, prefix: str = "") -> Items:
+    """The pictures that ``write_items`` kept, or of several in a file those whose arrays' names begin with a prefix.
 
     Raises:
         PneumoScreenError: if the file is gone or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as held:
-            return Items(held["pictures"], held["targets"])
+            return Items(held[f"{prefix}pictures"], held[f"{prefix}targets"])
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise PneumoScreenError(f"{path} is damaged; remove it and train again") from None
+        raise PneumoScreenError(f"{path} is damaged; remove it and start again") from None

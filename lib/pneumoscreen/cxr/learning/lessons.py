@@ -32,7 +32,7 @@ class LungBoxTrainingSettings(RadiographTrainingSettings):
 
     Attributes:
         overlap: share of the loss that is the generalised overlap of the boxes (ours; Rezatofighi et al. 2019).
-        least_steps: of an epoch, however few pictures there are: radiographs with drawn boxes are few.
+        least_steps: of an epoch: radiographs with drawn boxes are few.
     """
 
     network: LungBoxSettings = LungBoxSettings()
@@ -91,6 +91,7 @@ class LungBoxLesson(Lesson):
     """Targets [n, 2, 4]: boxes (centre x, centre y, w, h as shares), left lung first."""
 
     task = LUNG_BOXES
+    settings: LungBoxTrainingSettings
     model: LungBoxModel
 
     def __init__(self, settings: LungBoxTrainingSettings) -> None:
@@ -117,10 +118,6 @@ class LungBoxLesson(Lesson):
         lacking = _overlap_loss(found.flatten(0, 1), wanted.flatten(0, 1)).view(-1, len(SIDES))
         return offsets.mean(dim=(1, 2)) + self.settings.overlap * lacking.mean(dim=1)
 
-    def steps(self, count: int, batch: int) -> int:
-        """Not fewer than the settings say."""
-        return max(super().steps(count, batch), self.settings.least_steps)
-
     def figures(self, output: Tensor, validation: PictureSet) -> dict[str, float]:
         """Mean intersection over union, and how many pictures have left and right exchanged."""
         boxes = decode(output, self.model.anchors)
@@ -132,6 +129,7 @@ class DiscriminationLesson(Lesson):
     """Targets [n]: class numbers, as floats."""
 
     task = DISCRIMINATION
+    settings: DiscriminationTrainingSettings
 
     def __init__(self, settings: DiscriminationTrainingSettings) -> None:
         self.settings = settings
@@ -175,6 +173,7 @@ class LocalizationLesson(Lesson):
     """Lungs of COVID-19 radiographs; targets [n]: 1 for an infected lung."""
 
     task = LOCALIZATION
+    settings: LocalizationTrainingSettings
 
     def __init__(self, settings: LocalizationTrainingSettings) -> None:
         self.settings = settings

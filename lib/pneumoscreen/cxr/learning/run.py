@@ -40,12 +40,14 @@ class RadiographTrainingSettings(EpochSettings):
         weight_decay: of Adam, decoupled (ours).
         patience: epochs without a lower validation loss after which the learning rate is divided by 5 (ours).
         stop_after: epochs without a lower validation loss after which the training ends (ours).
+        least_steps: of an epoch, however few pictures there are (ours).
     """
 
     augmentation: RadiographAugmentation = RadiographAugmentation()
     weight_decay: float = Field(1e-4, ge=0)
     patience: int = Field(2, ge=1)
     stop_after: int = Field(6, ge=1)
+    least_steps: int = Field(1, ge=1)
 
 
 class Lesson(ABC):
@@ -56,6 +58,7 @@ class Lesson(ABC):
     """
 
     task: ClassVar[str]
+    settings: RadiographTrainingSettings
     model: NetworkModel[Any, Any]
     network: nn.Module
     is_depthwise = False
@@ -83,7 +86,7 @@ class Lesson(ABC):
 
     def steps(self, count: int, batch: int) -> int:
         """Steps of an epoch over so many pictures."""
-        return max(count // batch, 1)
+        return max(count // batch, self.settings.least_steps)
 
 
 @dataclass(frozen=True)
