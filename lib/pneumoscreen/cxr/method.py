@@ -168,7 +168,7 @@ class CxrMethod(Method):
 
     def evaluate_table(self, request: "TableRequest") -> "Evaluation":
         """The figures on a site's own films."""
-        from .figures.film_figures import evaluate_films
+        from .figures.film_evaluation import evaluate_films
 
         return evaluate_films(request)
 

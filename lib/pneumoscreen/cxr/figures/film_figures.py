@@ -7,25 +7,17 @@ COVID-19 against other pneumonia.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...case import CXR_CLASSES, CXR_HEALTHY, CXR_POSITIVE, SIDES, Case
-from ...errors import PneumoScreenError
 from ...evaluation.figures import Share
-from ...evaluation.request import Evaluation, TableRequest
-from ...evaluation.screener_work import ScreenerWork
-from ...evaluation.site_cases import CLEAR, INFECTED, SiteCase, check_classes
-from ...images.radiograph_reader import read_radiograph_file
+from ...evaluation.site_cases import CLEAR, INFECTED, SiteCase
 from ...metrics.bootstrap import Interval, bootstrap_of_sums
 from ...metrics.curves import draw_curves
-from ...workers.results import results_of
-from ..screening import CxrScreener
 from .film_extent import EXTENTS, ExtentFigures, ScoredLung, extent_figures, lung_score
-from .film_places import peak_lies_in, read_opacity
 
 SICK = tuple(name for name in CXR_CLASSES if name != CXR_HEALTHY)
 """Classes of a table that are pneumonia; every other class is none."""
@@ -310,46 +302,3 @@ def figures_to_text(groups: Sequence[GroupFigures]) -> str:
             inside = f"{group.peaks.part} of {group.peaks.whole}"
             lines.append(f"  peak of Grad-CAM within the drawn opacity: {inside} films, {group.peaks.interval}")
     return "\n".join(lines) + "\n"
-
-
-def evaluate_films(request: TableRequest) -> Evaluation:
-    """Screen the X-rays of a table that meet the conditions and compute the figures of each group.
-
-    Films of one source share a ``group``.
-
-    Raises:
-        PneumoScreenError: if table or models cannot be used.
-    """
-    rows = [row for row in request.rows if row.counted]
-    check_classes(request.table, rows, SICK)
-    screener = CxrScreener.from_store(request.store, request.device_here)
-    progress = request.counting(len(rows), "")
-    pool = request.pool(_FilmWork(screener, CxrScreener.from_store, request.store))
-    outcomes = results_of(rows, pool, lambda done, found: progress(done, found.case.path))
-    groups = figures_by_group(outcomes)
-    document: dict[str, Any] = {
-        "table": request.table.name,
-        "where": [str(condition) for condition in request.conditions],
-        "models": {name: vars(info) for name, info in screener.models.items()},
-        "groups": [group.to_dict() for group in groups],
-        "films": [outcome.to_dict() for outcome in outcomes],
-    }
-    return Evaluation(document, figures_to_text(groups))
-
-
-class _FilmWork(ScreenerWork[CxrScreener, SiteCase, FilmOutcome]):
-    """Screens an X-ray; a refusal is an outcome too."""
-
-    def __call__(self, row: SiteCase, out: Path) -> FilmOutcome:
-        del out
-        try:
-            radiograph = read_radiograph_file(row.file)
-            drawn = None if row.opacity is None else read_opacity(row.opacity, radiograph.pixels.shape)
-            screening = self.screener.screen(radiograph)
-            peak = None if drawn is None else peak_lies_in(screening.gradcam, drawn)
-            return FilmOutcome.of(row, screening.case, peak)
-        except PneumoScreenError as error:
-            return FilmOutcome(row, reason=" ".join(str(error).split()).replace(str(row.file), row.path))
-
-    def name(self, job: SiteCase) -> str:
-        return job.path
