@@ -248,6 +248,7 @@ def test_a_wrong_request_is_refused_with_the_fields_name(
     assert requests.get(f"{server.client.address}/train/?all=true", timeout=30).json() == before
 
 
+@pytest.mark.slow
 def test_all_networks_are_trained_in_turn_and_a_failure_is_a_sentence(server: RunningServer) -> None:
     address = f"{server.client.address}/train/?run_sync=true"
     answer = requests.post(address, json={"ct_classifier": {"max_epochs": 1}}, timeout=600)
@@ -299,6 +300,7 @@ def _finished_metrics(server: RunningServer, body: dict[str, Any]) -> dict[str, 
     return dict(ended["progress"]["metrics"])
 
 
+@pytest.mark.slow
 def test_a_training_ends_with_its_server_and_goes_on_with_the_next(
     place: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

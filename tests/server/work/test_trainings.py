@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pneumoscreen.server.work.train_tasks import training_folder
 from pneumoscreen.server.work.trainings import Trainings
 
-LIMIT_S = 120.0
+LIMIT_S = 600.0
 
 
 def until(trainings: Trainings, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def test_what_cannot_be_kept_of_a_training_stops_no_later_one(tmp_path: Path) ->
     assert second["progress"]["message"] == second["details"][-1], "there are no cases to train with, and that is said"
 
 
+@pytest.mark.slow
 def test_a_training_that_runs_while_the_disk_fills_is_told_and_stops_no_later_one(tmp_path: Path) -> None:
     studies = tmp_path / "studies"
     studies.mkdir()
