@@ -273,6 +273,11 @@ def _read_ahead(found: Iterable["Found"]) -> Iterator["Pending | Refused"]:
 
 
 def _pending(item: "Input", pool: ThreadPoolExecutor) -> Pending:
+    from ..images.dicom_encoding import COMPRESSED
+    from ..images.gdcm import warm_up
+
+    if any(header.transfer_syntax in COMPRESSED for header in item.headers[:1]):
+        warm_up()
     if not method_of(item).reads_ahead:
         return Pending(item, partial(read_timed, item))
     reading = pool.submit(read_timed, item)

@@ -89,6 +89,13 @@ def decode_compressed(paths: Sequence[Path], name: str) -> list[NDArray[Any]]:
     return _cut(data, values["frames"])
 
 
+def warm_up() -> None:
+    """Start the process that decodes, so that it is there when the first compressed file is read."""
+    with _lock:
+        if not _waiting:
+            _waiting.append(Child(Limits.of_environment(), _MODULE))
+
+
 def _child_of(limits: Limits) -> Child:
     while _waiting:
         child = _waiting.pop()
