@@ -55,7 +55,7 @@ def test_a_compressed_x_ray_over_which_the_decoder_dies_is_refused(series: Path)
 
 def test_a_process_that_was_killed_while_it_waited_is_replaced(series: Path) -> None:
     read_volume(series)
-    (child,) = gdcm._waiting
+    (child,) = gdcm._children._idle
     child._process.kill()
     child._process.wait()
     assert read_volume(series).hu.shape[0] == len(list(series.iterdir()))

@@ -77,9 +77,9 @@ def test_refusals_are_of_the_same_type(
 
 def test_a_process_that_hangs_is_ended(reading: StudyReading, tmp_path: Path) -> None:
     hasty = StudyReading(Limits(read_seconds=1))
-    child = hasty.processes.taken()
+    child = hasty.processes.children.taken(hasty.processes.limits)
     os.kill(child._process.pid, signal.SIGSTOP)
-    hasty.processes.put_back(child)
+    hasty.processes.children.put_back(child)
     with pytest.raises(OversteppedError, match=r"longer than 1 s to read; .* PNEUMOSCREEN_READ_SECONDS"):
         hasty.read(tmp_path)
     hasty.close()

@@ -18,14 +18,16 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..limits import Limits, variable_of
-from ..subprocesses.child import Child, GoneError
+from ..subprocesses.child import GoneError
+from ..subprocesses.children import Children
 from .faults import DamagedError, DimensionError
 
 _MODULE = "pneumoscreen.images.decoding_process"
 _PATIENCE = 10
 """Ours: seconds that may pass for each second of the processor that a decoding may take."""
 _lock = threading.Lock()
-_waiting: list[Child] = []
+_children = Children(_MODULE, most=1)
+atexit.register(_children.close)
 
 
 def decode_by_gdcm(path: Path) -> NDArray[Any]:
@@ -55,7 +57,7 @@ def decode_compressed(paths: Sequence[Path], name: str) -> list[NDArray[Any]]:
     """
     limits = Limits.of_environment()
     with _lock:
-        child = _child_of(limits)
+        child = _children.taken(limits)
         try:
             # The system counts the seconds of the processor; on a busy machine they take longer than that.
             end = time.monotonic() + _PATIENCE * limits.read_seconds
@@ -78,7 +80,7 @@ def decode_compressed(paths: Sequence[Path], name: str) -> list[NDArray[Any]]:
         except BaseException:
             child.end()
             raise
-        _waiting.append(child)
+        _children.put_back(child)
     if values["failed"] is not None:
         raise DamagedError(
             f"{paths[values['failed']]} holds pixels that cannot be decoded (truncated or damaged); copy it again from "
@@ -91,18 +93,11 @@ def decode_compressed(paths: Sequence[Path], name: str) -> list[NDArray[Any]]:
 
 def warm_up() -> None:
     """Start the process that decodes, so that it is there when the first compressed file is read."""
-    with _lock:
-        if not _waiting:
-            _waiting.append(Child(Limits.of_environment(), _MODULE))
-
-
-def _child_of(limits: Limits) -> Child:
-    while _waiting:
-        child = _waiting.pop()
-        if child.is_alive:
-            return child
-        child.end()
-    return Child(limits, _MODULE)
+    if _lock.acquire(blocking=False):  # else one decodes already
+        try:
+            _children.warm_up(Limits.of_environment())
+        finally:
+            _lock.release()
 
 
 def _cut(data: NDArray[np.uint8], frames: Sequence[dict[str, Any]]) -> list[NDArray[Any]]:
@@ -113,9 +108,3 @@ def _cut(data: NDArray[np.uint8], frames: Sequence[dict[str, Any]]) -> list[NDAr
         found.append(data[begun : begun + count].view(kind).reshape(shape))
         begun += count
     return found
-
-
-@atexit.register
-def _close() -> None:
-    while _waiting:
-        _waiting.pop().end()

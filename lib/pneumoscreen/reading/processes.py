@@ -5,7 +5,6 @@ Thread contract: several threads may ask at once, each with a process of its own
 
 import logging
 import signal
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +20,13 @@ from ..images.faults import AbsentError, DimensionError
 from ..limits import Limits, variable_of
 from ..method import Method
 from ..models.atomic_files import is_full_disk
-from ..subprocesses.child import Check, Child, GoneError
+from ..subprocesses.child import Check, GoneError
+from ..subprocesses.children import Children
 
 _PATIENCE = 10
 """Seconds that may pass for each second of the processor that a reading may take."""
 _IDLE = 2
-"""Processes kept for the next scan: starting one takes a second."""
+"""Ours: processes kept for the next scan."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +52,9 @@ class Processes:
         errors_of: Mapping[str, object] | None = None,
         is_silent: bool = False,
     ) -> None:
-        self._module, self._limits, self._is_silent = module, limits or Limits.of_environment(), is_silent
+        self.limits, self._is_silent = limits or Limits.of_environment(), is_silent
         self._errors = {**vars(errors), **vars(faults), **(errors_of or {})}
-        self._lock = threading.Lock()
-        self._idle: list[Child] = []
+        self.children = Children(module, _IDLE, is_silent)
 
     def image(
         self, method: Method, path: Path, root: Path | None = None, more: Sequence[Path] = (), check: Check = bool
@@ -71,14 +70,11 @@ class Processes:
 
     def warm_up(self) -> None:
         """Start a process that waits for the first scan."""
-        self.put_back(self.taken())
+        self.children.warm_up(self.limits)
 
     def close(self) -> None:
         """End the processes that wait for work."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for child in idle:
-            child.end()
+        self.children.close()
 
     def ask(
         self, kind: str, path: Path, check: Check = bool, **more: Any
@@ -96,10 +92,10 @@ class Processes:
             PneumoScreenError: what the reading raised.
             OSError: if the disk is full.
         """
-        child = self.taken()
+        child = self.children.taken(self.limits)
         try:
             # The system counts the seconds of the processor; on a busy machine they take longer than that.
-            end = time.monotonic() + _PATIENCE * self._limits.read_seconds
+            end = time.monotonic() + _PATIENCE * self.limits.read_seconds
             answer, array = child.ask({"kind": kind, "path": str(path), **more}, end, check)
         except GoneError as gone:
             is_late = child.end() == -signal.SIGXCPU or gone.is_late
@@ -110,31 +106,13 @@ class Processes:
         if "memory" in answer or "fault" in answer:
             child.end()  # what is left of it is not worth keeping
         else:
-            self.put_back(child)
+            self.children.put_back(child)
         self._raise(answer, path)
         return answer["values"], array
 
-    def taken(self) -> Child:
-        """A process that waits, or a new one."""
-        with self._lock:
-            while self._idle:
-                child = self._idle.pop()
-                if child.is_alive:
-                    return child
-                child.end()
-        return Child(self._limits, self._module, self._is_silent)
-
-    def put_back(self, child: Child) -> None:
-        """Let a process wait for the next order, where not enough do."""
-        with self._lock:
-            if len(self._idle) < _IDLE:
-                self._idle.append(child)
-                return
-        child.end()
-
     def _sentence(self, path: Path, is_late: bool) -> str:
         if is_late:
-            seconds, variable = self._limits.read_seconds, variable_of("read_seconds")
+            seconds, variable = self.limits.read_seconds, variable_of("read_seconds")
             return f"{path} takes longer than {seconds} s to read; give a smaller file, or raise {variable}"
         return f"{path} cannot be read: the process that read it ended; copy or export it again"
 
@@ -145,7 +123,7 @@ class Processes:
             is_ours = isinstance(kind, type) and issubclass(kind, PneumoScreenError)
             raise (kind if is_ours else ImageError)(str(answer["message"]))  # type: ignore[misc]
         if "memory" in answer:
-            megabytes, variable = self._limits.read_memory_mb, variable_of("read_memory_mb")
+            megabytes, variable = self.limits.read_memory_mb, variable_of("read_memory_mb")
             raise DimensionError(
                 f"{path} needs more than {megabytes} MB of memory to be read; give the chest only, or raise {variable}"
             )

@@ -13,6 +13,7 @@ from pneumoscreen.ct.networks import CANDIDATES, CLASSIFIER
 from pneumoscreen.errors import ModelError
 from pneumoscreen.metrics.inputs import figures_of_card
 from pneumoscreen.models.store import ModelStore
+from pneumoscreen.workers.asked import UNASKED
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_weights_of_another_recipe_are_left_alone(worker: Worker, tmp_path: Path
     card = {"network": {}, "data": "x", "seed": 0, "command": "pneumoscreen train", "figures": {}, "licence": "none"}
     store.publish(CANDIDATES, {}, card)
     with pytest.raises(ModelError, match="ct_candidates version 1 was not made by python -m"):
-        starter_inputs.tell_inputs(worker, 1, store)
+        starter_inputs.tell_inputs(worker, UNASKED, store)
 
 
 @pytest.mark.parametrize("name", [CANDIDATES, CLASSIFIER])

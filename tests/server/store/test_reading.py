@@ -137,9 +137,9 @@ def test_frames_that_cannot_be_there_are_refused(tmp_path: Path) -> None:
 
 def stopped(reading: LimitedReading) -> int:
     """Stop the process that would read next; it stands for every file that takes a library for ever."""
-    child = reading.processes.taken()
+    child = reading.processes.children.taken(reading.processes.limits)
     os.kill(child._process.pid, signal.SIGSTOP)
-    reading.processes.put_back(child)
+    reading.processes.children.put_back(child)
     return child._process.pid
 
 

@@ -197,7 +197,7 @@ class Worker:
 
 def make_candidates(worker: Worker, workers: Workers, store: ModelStore) -> None:
     """Train and publish the candidate network; leaves ``ct_candidates.safetensors`` in the work folder."""
-    prepared = _results(worker, workers, worker.prepare_candidates, more=[worker.prepare_held_out])
+    prepared = results_of_parts(worker, workers, worker.prepare_candidates, more=[worker.prepare_held_out])
     held_out = prepared.pop()
     files = sorted(path for part in prepared for path in part)
     names = {f"phantom-{seed:06d}" for seed in CANDIDATE_VALIDATION}
@@ -223,7 +223,7 @@ def make_classifier(worker: Worker, workers: Workers, store: ModelStore) -> None
     """Train and publish the classifier on regions of the candidate network of the work folder."""
     path = worker.work / "patches.npz"
     if not path.exists():
-        PatchSet.join(_results(worker, workers, worker.collect_patches)).save(path)
+        PatchSet.join(results_of_parts(worker, workers, worker.collect_patches)).save(path)
     before = store.load(networks.CLASSIFIER)
     patches = PatchSet.load(path)
     trained = train_classifier(patches, worker.patches, worker.work / "classifier", initial_state=before.state)
@@ -242,7 +242,7 @@ def make_classifier(worker: Worker, workers: Workers, store: ModelStore) -> None
 
 def make_infection(worker: Worker, workers: Workers, store: ModelStore) -> None:
     """Fit the probability of an infection on cases that no training has seen, and publish it with the classifier."""
-    parts = _results(worker, workers, partial(worker.evidence_of_held_out, store.root))
+    parts = results_of_parts(worker, workers, partial(worker.evidence_of_held_out, store.root))
     found = [row for part in parts for row in part]
     names = " and ".join(scan.name for scan in worker.scans.held_out)
     evidence, infected = [row.evidence for row in found], [row.infected for row in found]
@@ -263,7 +263,7 @@ def make_infection(worker: Worker, workers: Workers, store: ModelStore) -> None:
     print("published as version", store.publish(networks.CLASSIFIER, weights.state, card))
 
 
-def _results(
+def results_of_parts(
     worker: Worker, workers: Workers, of_part: Callable[[int, int], Any], more: Sequence[Callable[[], Any]] = ()
 ) -> list[Any]:
     """What each worker's part of the cases gives, and then what other calls give."""

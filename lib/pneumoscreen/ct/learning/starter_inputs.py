@@ -10,9 +10,8 @@ count as well: they are drawn from the same.
 
 import argparse
 import itertools
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,13 +21,14 @@ from ...config import load_config
 from ...errors import ModelError
 from ...metrics.inputs import CARD_INPUTS, kept_figures
 from ...models.store import ModelStore
+from ...workers.asked import Workers
 from ..candidates.infected import lung_infos
 from ..lungs.segmentation import Lungs
 from ..networks import CANDIDATES, CLASSIFIER
 from .candidates import CandidateTrainingSettings
 from .classifier import ClassifierTrainingSettings
 from .real_scans import ScansSettings
-from .starter import COHORTS, COMMAND, Worker
+from .starter import COHORTS, COMMAND, Worker, results_of_parts
 
 EVERY = {CANDIDATES: 16, CLASSIFIER: 8}
 """Ours: about 50 cases of each network."""
@@ -48,7 +48,7 @@ def documents(worker: Worker, name: str, part: int, parts: int) -> list[Case]:
     return found
 
 
-def tell_inputs(worker: Worker, processes: int, store: ModelStore) -> None:
+def tell_inputs(worker: Worker, workers: Workers, store: ModelStore) -> None:
     """Tell the cards of the weights in use what their training cases are like.
 
     Raises:
@@ -58,9 +58,8 @@ def tell_inputs(worker: Worker, processes: int, store: ModelStore) -> None:
         weights = store.load(name)
         if not str(weights.card["command"]).startswith(COMMAND):
             raise ModelError(f"{name} version {weights.version} was not made by {COMMAND}; its training told its card")
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            jobs = [pool.submit(documents, worker, name, part, processes) for part in range(processes)]
-            found = sorted((case for job in jobs for case in job.result()), key=lambda case: case.case_id)
+        parts = results_of_parts(worker, workers, partial(documents, worker, name))
+        found = sorted((case for part in parts for case in part), key=lambda case: case.case_id)
         of = (
             f"{len(found)} training cases, every {every}th: phantoms, and "
             f"{', '.join(scan.name for scan in worker.scans.scans)} with and without synthetic lesions"
@@ -76,10 +75,12 @@ def main() -> None:
     parser.add_argument("--scans-config", type=Path, default=Path("configs/starter_scans.yaml"))
     parser.add_argument("--model-dir", type=Path, help="model store; default: the project's own")
     parser.add_argument("--processes", type=int, default=2, help="processes that make the cases")
+    parser.add_argument("--ray", metavar="auto|ADDRESS", help="so many actors of a Ray cluster instead")
     arguments = parser.parse_args()
+    workers = Workers.of(arguments.processes, arguments.ray, device="cpu")
     scans = load_config(arguments.scans_config, ScansSettings)
     worker = Worker(arguments.scans, scans, Path(), CandidateTrainingSettings(), ClassifierTrainingSettings())
-    tell_inputs(worker, arguments.processes, ModelStore(arguments.model_dir))
+    tell_inputs(worker, workers, ModelStore(arguments.model_dir))
 
 
 if __name__ == "__main__":
